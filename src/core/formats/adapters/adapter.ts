@@ -1,0 +1,93 @@
+import type { StudioError } from '../../errors';
+import type { JsonObject } from '../../json';
+import type { TensorRef } from '../tensorRef';
+
+/**
+ * How the two factors of a low-rank delta lie on disk. With L [rows, rank] and R [rank, columns],
+ * the delta is scale * L @ R in the layout of the base weight [rows, columns]:
+ * - `peftLinear`: A [rank, in] = R, B [out, rank] = L.
+ * - `peftEmbedding`: lora_embedding_A [rank, vocab] = L transposed, lora_embedding_B [dim, rank] = R transposed.
+ * - `mlxLinear`: lora_a [in, rank] = R transposed, lora_b [rank, out] = L transposed.
+ * - `mlxEmbedding`: lora_a [vocab, rank] = L, lora_b [rank, dim] = R.
+ * - `peftConv1d`: as peftLinear, but the base is stored [in, out]: L = A transposed, R = B transposed.
+ */
+export type FactorLayout = 'peftLinear' | 'peftEmbedding' | 'mlxLinear' | 'mlxEmbedding' | 'peftConv1d';
+
+/** One contribution of an adapter to one tensor of the base. Tensor names are the base's own, normalised. */
+export type AdapterPart =
+  | {
+      readonly kind: 'lowRank';
+      /** Name of the base weight, e.g. `model.layers.0.self_attn.q_proj.weight`. */
+      readonly target: string;
+      readonly a: TensorRef;
+      readonly b: TensorRef;
+      readonly layout: FactorLayout;
+      readonly rank: number;
+      /** The factor on L @ R: alpha / rank, alpha / sqrt(rank), or mlx's scale as it is. */
+      readonly scale: number;
+      /** DoRA magnitude, one a row of the base (PEFT embeddings: one a column). */
+      readonly magnitude?: TensorRef | undefined;
+      readonly magnitudeAxis?: 'row' | 'column' | undefined;
+    }
+  | {
+      /** The adapter's tensor takes the place of the base's (modules_to_save, trained biases, full fine-tune). */
+      readonly kind: 'replace';
+      readonly target: string;
+      readonly source: TensorRef;
+    }
+  | {
+      /** The base tensor that an embedding or head LoRA was trained on (possibly resized): used as the base. */
+      readonly kind: 'base';
+      readonly target: string;
+      readonly source: TensorRef;
+    }
+  | {
+      /** target[rows[i]] = source[i] (trainable tokens). */
+      readonly kind: 'replaceRows';
+      readonly target: string;
+      readonly source: TensorRef;
+      readonly rows: readonly number[];
+    }
+  | {
+      /** target += scale * source, for `lora_bias`. */
+      readonly kind: 'add';
+      readonly target: string;
+      readonly source: TensorRef;
+      readonly scale: number;
+    };
+
+export type AdapterFormat = 'peft' | 'mlx';
+export type AdapterMethod = 'lora' | 'rslora' | 'dora' | 'full';
+
+/** An adapter as read from its folder: what it says of itself, and what it does to which tensor. */
+export interface Adapter {
+  /** As the user gave it. */
+  readonly path: string;
+  /** The weights file that was taken, as it can be opened. */
+  readonly weightsFile: string;
+  readonly directory: string;
+  readonly format: AdapterFormat;
+  readonly method: AdapterMethod;
+  readonly config: JsonObject;
+  /** The most common rank, alpha and scale of its modules; undefined for a full fine-tune. */
+  readonly rank?: number | undefined;
+  readonly alpha?: number | undefined;
+  readonly scale?: number | undefined;
+  /** Distinct last names of the modules it changes, sorted (`q_proj`). */
+  readonly targets: readonly string[];
+  /** `base_model_name_or_path` or mlx's `model`, whatever it is worth. */
+  readonly baseName?: string | undefined;
+  readonly parts: readonly AdapterPart[];
+  /** All tensors of the file, by the name in the file. */
+  readonly tensors: ReadonlyMap<string, TensorRef>;
+  /** True when the folder holds a tokenizer of its own. */
+  readonly hasTokenizer: boolean;
+  /** Why it cannot be merged; the plan throws the first one. */
+  readonly refusals: readonly StudioError[];
+  readonly warnings: readonly AdapterWarning[];
+}
+
+export interface AdapterWarning {
+  readonly code: string;
+  readonly message: string;
+}

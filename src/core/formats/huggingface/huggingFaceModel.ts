@@ -1,0 +1,41 @@
+import type { JsonObject } from '../../json';
+import type { TensorRef } from '../tensorRef';
+
+/** The tokenizer files of a folder, read and parsed; absent ones are undefined. */
+export interface TokenizerFiles {
+  /** The folder they came from: an adapter's own when it brings a resized vocabulary, else the base's. */
+  readonly directory: string;
+  readonly tokenizerJson?: JsonObject | undefined;
+  /** SentencePiece protobuf (`tokenizer.model`). */
+  readonly tokenizerModel?: Uint8Array | undefined;
+  readonly tokenizerConfig?: JsonObject | undefined;
+  readonly specialTokensMap?: JsonObject | undefined;
+  /** `added_tokens.json`: text to id. */
+  readonly addedTokens?: JsonObject | undefined;
+  /** `vocab.json` and `merges.txt` of older BPE folders. */
+  readonly vocab?: JsonObject | undefined;
+  readonly merges?: string | undefined;
+  /** `chat_template.jinja`. */
+  readonly chatTemplate?: string | undefined;
+  /** `chat_template.json`. */
+  readonly chatTemplateJson?: JsonObject | undefined;
+  /** `additional_chat_templates/NAME.jinja` by NAME. */
+  readonly additionalTemplates?: ReadonlyMap<string, string> | undefined;
+}
+
+/** Everything of a Hugging Face model folder but the weights themselves. */
+export interface HuggingFaceModel {
+  /** As the user gave it. */
+  readonly path: string;
+  /** Base name of the folder's real path: general.name is made from it. */
+  readonly directoryName: string;
+  readonly config: JsonObject;
+  readonly generationConfig?: JsonObject | undefined;
+  readonly tokenizer: TokenizerFiles;
+  /** By name, over all shards. */
+  readonly tensors: ReadonlyMap<string, TensorRef>;
+  /** `format` of the safetensors metadata (`pt`, `mlx`). */
+  readonly weightsFormat?: string | undefined;
+  /** README.md, for the card's licence, base model and tags. */
+  readonly readme?: string | undefined;
+}
