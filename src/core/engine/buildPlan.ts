@@ -1,0 +1,154 @@
+import type { FactorLayout } from '../formats/adapters/adapter';
+import type { GgmlTypeName } from '../formats/gguf/ggmlTypes';
+import type { GgufValue } from '../formats/gguf/ggufTypes';
+import type { TensorTransform } from './architectures/architecture';
+import type { FileTypeName } from './fileTypes';
+
+/** How numbers lie in an input: a ggml type, or one that only safetensors files have. */
+export type StoredType = GgmlTypeName | 'F8_E4M3' | 'F8_E5M2';
+
+/** A span of an input file that holds a matrix row by row. `file` is an index into `BuildPlan.inputs`. */
+export interface StoredMatrix {
+  readonly file: number;
+  /** From the start of the file. */
+  readonly offset: number;
+  readonly type: StoredType;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Where the rows of a base tensor come from. */
+export type RowSource =
+  | { readonly kind: 'stored'; readonly matrix: StoredMatrix }
+  /** mlx: unsigned levels packed into 32-bit words, one scale and bias a group; value = scale * level + bias. */
+  | {
+      readonly kind: 'affine';
+      readonly words: StoredBytes;
+      readonly scales: StoredMatrix;
+      readonly biases: StoredMatrix;
+      readonly bits: number;
+      readonly groupSize: number;
+    }
+  /** mlx mxfp4: E2M1 nibbles, low first, one E8M0 scale for 32 values. */
+  | { readonly kind: 'mxfp4'; readonly words: StoredBytes; readonly scales: StoredBytes }
+  /** Computed from the configuration. */
+  | { readonly kind: 'generated'; readonly values: readonly number[] };
+
+/** Rows of bytes that are not numbers by themselves. */
+export interface StoredBytes {
+  readonly file: number;
+  readonly offset: number;
+  readonly rows: number;
+  readonly rowBytes: number;
+}
+
+/** What an adapter does to a slice. Several add up: base + sum of weight * (changed by one - base). */
+export type Contribution =
+  | {
+      readonly kind: 'lowRank';
+      readonly a: StoredMatrix;
+      readonly b: StoredMatrix;
+      readonly layout: FactorLayout;
+      readonly rank: number;
+      readonly scale: number;
+      readonly weight: number;
+      /** DoRA: one magnitude a row. */
+      readonly magnitude?: StoredMatrix | undefined;
+    }
+  | { readonly kind: 'replace'; readonly matrix: StoredMatrix; readonly weight: number }
+  | { readonly kind: 'replaceRows'; readonly matrix: StoredMatrix; readonly rows: readonly number[]; readonly weight: number }
+  | { readonly kind: 'add'; readonly matrix: StoredMatrix; readonly scale: number };
+
+/** One matrix of an output tensor: the whole of it, or one expert of a stack. */
+export interface PlannedSlice {
+  readonly source: RowSource;
+  readonly rows: number;
+  readonly contributions: readonly Contribution[];
+  readonly transform: TensorTransform;
+}
+
+/** One tensor of the output, complete: nothing about it is decided later. */
+export interface PlannedTensor {
+  readonly name: string;
+  /** GGUF order for a GGUF, row-major for safetensors. */
+  readonly shape: readonly number[];
+  readonly type: GgmlTypeName;
+  /** What the mixture wanted where the shape did not allow it. */
+  readonly wanted?: GgmlTypeName | undefined;
+  /** Row length in values. */
+  readonly columns: number;
+  readonly slices: readonly PlannedSlice[];
+  /** Index into `BuildPlan.outputs`. */
+  readonly output: number;
+  /** From the start of the output file. */
+  readonly offset: number;
+  readonly bytes: number;
+  /** First value of this tensor in the plan's importance data (columns values a slice); -1 for none. */
+  readonly importance: number;
+}
+
+/** One file that a run writes. */
+export interface PlannedOutput {
+  /** `''` for a single-file output; else the name inside the output folder. */
+  readonly name: string;
+  /** Written last, so that an unfinished file is never taken for a model. */
+  readonly header: Uint8Array;
+  readonly bytes: number;
+}
+
+export interface PlanNote {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** For people and for `plan --json`. */
+export interface PlanSummary {
+  readonly base: {
+    readonly path: string;
+    readonly architecture: string;
+    readonly label: string;
+    readonly parameters: number;
+    readonly dtype: string;
+    readonly template?: string | undefined;
+  };
+  readonly adapters: readonly PlannedAdapter[];
+  /** One pass, copy, … in the words of the plan's Route line. */
+  readonly route: string;
+  readonly bitsPerWeight: number;
+  readonly tensorTypes: Readonly<Partial<Record<GgmlTypeName, number>>>;
+}
+
+export interface PlannedAdapter {
+  readonly path: string;
+  /** The weights file that was taken. */
+  readonly weightsFile: string;
+  readonly format: string;
+  readonly method: string;
+  readonly weight: number;
+  readonly rank?: number | undefined;
+  readonly scale?: number | undefined;
+  readonly modulesMatched: number;
+  readonly modules: number;
+  readonly baseName?: string | undefined;
+}
+
+/** Everything that a run does, decided before a byte is written. */
+export interface BuildPlan {
+  readonly kind: 'gguf' | 'safetensors';
+  readonly fileType: FileTypeName;
+  /** Paths that are read, as they can be opened. */
+  readonly inputs: readonly string[];
+  /** The final name: a file for a GGUF, a folder for safetensors. */
+  readonly output: string;
+  readonly outputs: readonly PlannedOutput[];
+  readonly metadata: readonly (readonly [string, GgufValue])[];
+  /** In the order of the data. */
+  readonly tensors: readonly PlannedTensor[];
+  /** Importance weights of all tensors that have some, one after the other. */
+  readonly importance?: Float32Array | undefined;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly checks: readonly PlanNote[];
+  readonly warnings: readonly PlanNote[];
+  readonly summary: PlanSummary;
+}

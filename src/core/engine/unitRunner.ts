@@ -1,0 +1,211 @@
+import { StudioError } from '../errors';
+import { rowBytes } from '../formats/gguf/ggmlTypes';
+import type { Contribution, PlannedSlice, PlannedTensor } from './buildPlan';
+import { isQuantised, type WritableType } from './fileTypes';
+import { FactorStore, type LoadedFactor } from './factorStore';
+import type { Kernels } from './kernels/kernels';
+import { StagedUnit, type ReadAt } from './stagedUnit';
+import { storedRowBytes } from './storedMatrix';
+import { BLOCK_VALUES, needsCopies, type WorkerLayout } from './workerLayout';
+import { rowsFor, type WorkUnit } from './workUnits';
+
+/** The bytes of a finished unit; valid until the same output buffer is used again. */
+export interface UnitResult {
+  readonly bytes: Uint8Array;
+  /** Elements (or blocks) that are NaN or infinite; always 0 for quantised types, which refuse them. */
+  readonly nonFinite: number;
+}
+
+/**
+ * Makes the output bytes of one unit after the other: widen, add the adapter's delta, transform, narrow or
+ * quantise, block by block in one WebAssembly memory. Pure: reads come through `readAt`.
+ */
+export class UnitRunner {
+  readonly #kernels: Kernels;
+  readonly #layout: WorkerLayout;
+  readonly #tensors: readonly PlannedTensor[];
+  readonly #factors: FactorStore;
+  readonly #readAt: ReadAt;
+  readonly #importance: Float32Array | undefined;
+  #sliceAtWork = '';
+
+  constructor(options: {
+    readonly kernels: Kernels;
+    readonly layout: WorkerLayout;
+    readonly tensors: readonly PlannedTensor[];
+    readonly readAt: ReadAt;
+    readonly importance?: Float32Array | undefined;
+  }) {
+    this.#kernels = options.kernels;
+    this.#layout = options.layout;
+    this.#tensors = options.tensors;
+    this.#readAt = options.readAt;
+    this.#importance = options.importance;
+    this.#factors = new FactorStore(options.kernels, options.layout, options.readAt);
+  }
+
+  /** Starts reading the inputs of a unit into one of the two staging buffers. */
+  async stage(unit: WorkUnit, buffer: 0 | 1): Promise<StagedUnit> {
+    const tensor = this.#tensors[unit.tensor]!;
+    return await StagedUnit.read(unit, tensor, this.#kernels, this.#layout.staging[buffer], this.#readAt);
+  }
+
+  /**
+   * The output of a staged unit.
+   * @throws StudioError quantize/values where NaN, infinite or too large values meet a type that cannot hold them
+   */
+  async run(staged: StagedUnit, buffer: 0 | 1): Promise<UnitResult> {
+    const { unit } = staged;
+    const tensor = this.#tensors[unit.tensor]!;
+    const slice = tensor.slices[unit.slice]!;
+    await this.#enterSlice(unit, tensor, slice);
+    const copied = this.#copied(staged, tensor, slice);
+    if (copied !== undefined) {
+      return copied;
+    }
+    const lefts = this.#factors.left(staged, slice);
+    const step = rowsFor(slice, tensor.columns, BLOCK_VALUES);
+    const outputRow = rowBytes(tensor.type, tensor.columns)!;
+    const start = this.#layout.output[buffer];
+    let nonFinite = 0;
+    for (let row = 0; row < unit.rows; row += step) {
+      const rows = Math.min(step, unit.rows - row);
+      this.#merge(staged, slice, tensor.columns, row, rows, lefts);
+      const values = this.#transform(slice, tensor.columns, rows);
+      nonFinite += this.#narrow(tensor, unit, values, start + row * outputRow, row, rows);
+    }
+    return { bytes: new Uint8Array(this.#kernels.memory.buffer, start, unit.rows * outputRow), nonFinite };
+  }
+
+  async #enterSlice(unit: WorkUnit, tensor: PlannedTensor, slice: PlannedSlice): Promise<void> {
+    const key = `${unit.tensor}:${unit.slice}`;
+    if (key === this.#sliceAtWork) {
+      return;
+    }
+    this.#sliceAtWork = key;
+    if (tensor.importance >= 0 && this.#importance !== undefined) {
+      const first = tensor.importance + unit.slice * tensor.columns;
+      new Float32Array(this.#kernels.memory.buffer, this.#layout.importance, tensor.columns).set(this.#importance.subarray(first, first + tensor.columns));
+    }
+    await this.#factors.loadRight(slice, tensor.columns);
+  }
+
+  /** Rows that leave as they came: no work but a look for NaN. */
+  #copied(staged: StagedUnit, tensor: PlannedTensor, slice: PlannedSlice): UnitResult | undefined {
+    const { source } = slice;
+    if (source.kind !== 'stored' || source.matrix.type !== tensor.type || slice.contributions.length > 0 || slice.transform.kind !== 'none') {
+      return undefined;
+    }
+    const bytes = staged.unit.rows * storedRowBytes(source.matrix.type, tensor.columns);
+    const invalid = this.#kernels.firstInvalidBlock(tensor.type, staged.source, staged.unit.rows * tensor.columns);
+    if (invalid >= 0 && isQuantised(tensor.type)) {
+      throw nonFiniteError(tensor, `block ${invalid} of rows from ${staged.unit.row}`);
+    }
+    return { bytes: new Uint8Array(this.#kernels.memory.buffer, staged.source, bytes), nonFinite: invalid >= 0 ? 1 : 0 };
+  }
+
+  #merge(staged: StagedUnit, slice: PlannedSlice, columns: number, row: number, rows: number, lefts: readonly (LoadedFactor | undefined)[]): void {
+    const { values, base, changed } = this.#layout;
+    const count = rows * columns;
+    staged.widenSource(slice, columns, row, rows, values);
+    if (!needsCopies(slice)) {
+      slice.contributions.forEach((part, index) => this.#apply(part, staged, index, columns, row, rows, values, lefts[index], true));
+      return;
+    }
+    const { buffer } = this.#kernels.memory;
+    new Uint8Array(buffer).copyWithin(base, values, values + count * 4);
+    slice.contributions.forEach((part, index) => {
+      if (part.kind === 'add') {
+        this.#apply(part, staged, index, columns, row, rows, values, undefined, true);
+        return;
+      }
+      new Uint8Array(buffer).copyWithin(changed, base, base + count * 4);
+      this.#apply(part, staged, index, columns, row, rows, changed, lefts[index], false);
+      this.#kernels.addScaledDifference(values, changed, base, count, part.weight);
+    });
+  }
+
+  /** Changes the block at `target` as one contribution does; `weighted` folds its weight into a plain delta. */
+  #apply(part: Contribution, staged: StagedUnit, index: number, columns: number, row: number, rows: number, target: number, left: LoadedFactor | undefined, weighted: boolean): void {
+    const kernels = this.#kernels;
+    switch (part.kind) {
+      case 'lowRank': {
+        const scale = part.scale * (weighted ? part.weight : 1);
+        const from = left!;
+        kernels.addLowRank(target, from.address + row * part.rank * 4, this.#factors.right(index), rows, columns, part.rank, scale);
+        if (part.magnitude !== undefined) {
+          kernels.scaleRowsToMagnitude(target, rows, columns, from.magnitude + row * 4);
+        }
+        return;
+      }
+      case 'replace':
+        staged.widenContribution(index, part.matrix, columns, row, rows, target);
+        return;
+      case 'replaceRows':
+        staged.widenReplacedRows(index, part, columns, row, rows, target);
+        return;
+      case 'add':
+        staged.widenContribution(index, part.matrix, columns, row, rows, this.#layout.changed);
+        kernels.addScaled(target, this.#layout.changed, rows * columns, part.scale);
+        return;
+    }
+  }
+
+  /** Returns the address of the transformed block. */
+  #transform(slice: PlannedSlice, columns: number, rows: number): number {
+    const { values, permuted } = this.#layout;
+    const { transform } = slice;
+    if (transform.kind === 'none') {
+      return values;
+    }
+    if (transform.kind === 'add') {
+      this.#kernels.addConstant(values, rows * columns, transform.value);
+      return values;
+    }
+    // Rotary pairs lie half a head apart in Hugging Face weights and side by side in GGUF's.
+    const head = slice.rows / transform.heads;
+    const half = head / 2;
+    const memory = new Uint8Array(this.#kernels.memory.buffer);
+    const bytes = columns * 4;
+    for (let first = 0; first < rows; first += head) {
+      for (let pair = 0; pair < half; pair++) {
+        for (let side = 0; side < 2; side++) {
+          const from = values + (first + side * half + pair) * bytes;
+          memory.copyWithin(permuted + (first + 2 * pair + side) * bytes, from, from + bytes);
+        }
+      }
+    }
+    return permuted;
+  }
+
+  #narrow(tensor: PlannedTensor, unit: WorkUnit, values: number, target: number, row: number, rows: number): number {
+    const kernels = this.#kernels;
+    const count = rows * tensor.columns;
+    const bad = kernels.firstNonFinite(values, count);
+    if (bad >= 0 && isQuantised(tensor.type)) {
+      throw nonFiniteError(tensor, `row ${unit.row + row + Math.floor(bad / tensor.columns)}`);
+    }
+    const importance = tensor.importance >= 0 ? this.#layout.importance : 0;
+    kernels.quantise(tensor.type as WritableType, values, target, rows, tensor.columns, importance);
+    if (bad < 0 && (tensor.type === 'F16' || isQuantised(tensor.type))) {
+      // Finite values can still overflow a half: f16 ends at 65504, and block scales are halves.
+      const block = kernels.firstInvalidBlock(tensor.type, target, count);
+      if (block >= 0) {
+        throw overflowError(tensor);
+      }
+    }
+    return bad >= 0 ? 1 : 0;
+  }
+}
+
+function nonFiniteError(tensor: PlannedTensor, where: string): StudioError {
+  return new StudioError('quantize/values', `${tensor.name} holds NaN or infinite values (${where}) and cannot be stored as ${tensor.type}. The training run diverged or the file is damaged: take an earlier checkpoint, or look at it with inspect and verify.`, {
+    detail: { tensor: tensor.name, type: tensor.type },
+  });
+}
+
+function overflowError(tensor: PlannedTensor): StudioError {
+  return new StudioError('quantize/values', `${tensor.name} holds values too large for ${tensor.type}, whose halves end at 65504: they would become infinite. Use --type BF16 (or F32).`, {
+    detail: { tensor: tensor.name, type: tensor.type },
+  });
+}
