@@ -35,6 +35,15 @@ export type TensorTransform =
   /** Adds `value` to every element (Gemma's norms). */
   | { readonly kind: 'add'; readonly value: number };
 
+/**
+ * How a family's converter departs from the common vocabulary rules:
+ * - `plain`: none.
+ * - `llama`: `add_space_prefix` from tokenizer_config, CodeLlama's end-of-turn token, no BOS for 49152 tokens.
+ * - `gemma`: `add_space_prefix` = false; `gemma1` also has end-of-turn 107.
+ * - `phi3`: the added tokens of tokenizer.json count for SentencePiece as well.
+ */
+export type VocabularyRules = 'plain' | 'llama' | 'gemma' | 'gemma1' | 'phi3';
+
 /** Where one Hugging Face tensor goes. */
 export interface TensorMapping {
   /** GGUF tensor name. */
@@ -65,6 +74,10 @@ export interface Architecture {
   readonly label: string;
   /** Class defaults of transformers for keys that config.json may leave out, by class name. */
   readonly defaults: Readonly<Record<string, JsonObject>>;
+  /** Classes whose `head_dim`, when absent or null, transformers sets to hidden_size / num_attention_heads. */
+  readonly derivesHeadDim?: readonly string[];
+  /** What the family's vocabulary needs beyond the common rules; `plain` unless given. */
+  readonly vocabulary?: VocabularyRules;
   /** Hyperparameter keys before `general.file_type`, in the converter's order. */
   hyperparameters(config: ModelConfig): readonly (readonly [string, GgufValue])[];
   /** Keys after `general.file_type` (vocab_size, rope.dimension_count of the llama class). */

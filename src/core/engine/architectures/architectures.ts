@@ -1,0 +1,44 @@
+import { StudioError } from '../../errors';
+import { isJsonObject, type JsonObject } from '../../json';
+import type { Architecture } from './architecture';
+import { llama } from './llama';
+import { qwen2 } from './qwen2';
+import { qwen3 } from './qwen3';
+
+/** Every architecture that is built in. A new one is one line here and one file beside this one. */
+export const ARCHITECTURES: readonly Architecture[] = [llama, qwen2, qwen3];
+
+const BY_CLASS = new Map(ARCHITECTURES.flatMap((architecture) => architecture.classes.map((name) => [name, architecture] as const)));
+
+/**
+ * The class that config.json names: `text_config.architectures[0]` where a multimodal checkpoint has one, else
+ * `architectures[0]`. `model/config` when there is none.
+ */
+export function classNameOf(json: JsonObject): string {
+  const nested = json['text_config'];
+  const name = (isJsonObject(nested) ? firstClass(nested) : undefined) ?? firstClass(json);
+  if (name === undefined) {
+    throw new StudioError('model/config', 'config.json names no class in `architectures`, so nothing tells which model this is. Fetch the config.json of the original model.');
+  }
+  return name;
+}
+
+function firstClass(json: JsonObject): string | undefined {
+  const classes = json['architectures'];
+  const first: unknown = Array.isArray(classes) ? classes[0] : undefined;
+  return typeof first === 'string' && first !== '' ? first : undefined;
+}
+
+/** The architecture that converts a Hugging Face class; `model/architecture` with the route that works when none does. */
+export function findArchitecture(className: string): Architecture {
+  const found = BY_CLASS.get(className);
+  if (found !== undefined) {
+    return found;
+  }
+  const known = ARCHITECTURES.map((architecture) => architecture.label).join(', ');
+  throw new StudioError(
+    'model/architecture',
+    `${className.slice(0, 100)} is not built in (built in: ${known}). Convert the model with llama.cpp's own converter, \`convert_hf_to_gguf.py DIRECTORY --outtype f16 --outfile MODEL.gguf\`, and then run \`modelfile-studio quantize MODEL.gguf --type Q4_K_M\`. An adapter must be merged into its base with PEFT before that.`,
+    { detail: { className, builtIn: [...BY_CLASS.keys()] } },
+  );
+}

@@ -1,0 +1,103 @@
+import { StudioError } from '../../errors';
+import { bool, f32, type GgufEntry, u32 } from '../../formats/gguf/ggufValue';
+import type { JsonObject } from '../../json';
+import type { ModelConfig } from './architecture';
+import { readRopeParameters, ropeNumber } from './ropeParameters';
+
+/**
+ * The hyperparameters that most families share, in the order of llama.cpp's converter
+ * (`TextModel.set_gguf_parameters`), up to but without `general.file_type`.
+ */
+export function baseHyperparameters(name: string, config: ModelConfig): GgufEntry[] {
+  return [
+    [`${name}.block_count`, u32(config.layers)],
+    [`${name}.context_length`, u32(config.contextLength)],
+    [`${name}.embedding_length`, u32(config.hiddenSize)],
+    [`${name}.feed_forward_length`, u32(config.feedForward)],
+    [`${name}.attention.head_count`, u32(config.heads)],
+    [`${name}.attention.head_count_kv`, u32(config.kvHeads)],
+    ...(config.raw['is_causal'] === false ? [[`${name}.attention.causal`, bool(false)] as const] : []),
+    ...ropeScaling(name, config.ropeScaling),
+    ...ropeBases(name, config),
+    [`${name}.attention.layer_norm_rms_epsilon`, f32(config.rmsNormEps)],
+    ...(config.experts > 0 ? [[`${name}.expert_count`, u32(config.experts)] as const] : []),
+    ...(config.expertsUsed > 0 ? [[`${name}.expert_used_count`, u32(config.expertsUsed)] as const] : []),
+    ...headLengths(name, config),
+  ];
+}
+
+/** `key_length` and `value_length`, where the class or config has a head_dim of its own. */
+export function headLengths(name: string, config: ModelConfig): GgufEntry[] {
+  if (!config.hasHeadDim) {
+    return [];
+  }
+  return [[`${name}.attention.key_length`, u32(config.headDim)], [`${name}.attention.value_length`, u32(config.headDim)]];
+}
+
+function ropeBases(name: string, config: ModelConfig): GgufEntry[] {
+  const { sliding } = readRopeParameters(config.raw);
+  const local = sliding === undefined ? undefined : ropeNumber(sliding, 'rope_theta');
+  return [
+    [`${name}.rope.freq_base`, f32(config.ropeTheta)],
+    ...(local === undefined ? [] : [[`${name}.rope.freq_base_swa`, f32(local)] as const]),
+  ];
+}
+
+function ropeScaling(name: string, rope: JsonObject | undefined): GgufEntry[] {
+  const type = rope?.['rope_type'];
+  if (rope === undefined || (type !== 'linear' && type !== 'yarn')) {
+    return [];
+  }
+  const factor = ropeNumber(rope, 'factor');
+  if (factor === undefined) {
+    throw new StudioError('model/config', `config.json asks for ${type} rope scaling without a \`factor\`. Fetch the model's config.json again.`, { detail: { rope } });
+  }
+  const key = `${name}.rope.scaling`;
+  const entries: GgufEntry[] = [[`${key}.type`, { type: 'string', value: type }], [`${key}.factor`, f32(factor)]];
+  return type === 'linear' ? entries : [...entries, ...yarn(key, rope)];
+}
+
+function yarn(key: string, rope: JsonObject): GgufEntry[] {
+  const entries: GgufEntry[] = [];
+  const original = ropeNumber(rope, 'original_max_position_embeddings');
+  if (original === undefined || !Number.isInteger(original) || original < 1) {
+    throw new StudioError('model/config', 'config.json asks for yarn rope scaling without a usable `original_max_position_embeddings`. Fetch the model\'s config.json again.');
+  }
+  entries.push([`${key}.original_context_length`, u32(original)]);
+  const optional = (suffix: string, value: number | undefined): void => {
+    if (value !== undefined) {
+      entries.push([`${key}.${suffix}`, f32(value)]);
+    }
+  };
+  optional('yarn_ext_factor', ropeNumber(rope, 'extrapolation_factor'));
+  optional('yarn_attn_factor', ropeNumber(rope, rope['attention_factor'] === undefined ? 'attn_factor' : 'attention_factor'));
+  optional('yarn_beta_fast', ropeNumber(rope, 'beta_fast'));
+  optional('yarn_beta_slow', ropeNumber(rope, 'beta_slow'));
+  return entries;
+}
+
+/**
+ * Refuses rope settings that would not survive the conversion: types other than `supported`, and rotation of a part of
+ * each head, which the llama and Qwen graphs of llama.cpp do not do.
+ */
+export function checkRope(config: ModelConfig, supported: readonly string[]): void {
+  const type = config.ropeScaling?.['rope_type'];
+  if (config.ropeScaling !== undefined && (typeof type !== 'string' || !supported.includes(type))) {
+    throw new StudioError('model/config', `config.json asks for rope scaling of type ${JSON.stringify(type)}, which a GGUF of this architecture cannot express (it can: ${supported.join(', ')}). The result would forget long contexts. Remove \`rope_scaling\` to convert for the original context length only.`, {
+      detail: { ropeType: type },
+    });
+  }
+  const rope = config.ropeScaling ?? readRopeParameters(config.raw).full;
+  const part = ropeNumber(rope, 'partial_rotary_factor') ?? 1;
+  if (part !== 1) {
+    throw new StudioError('model/config', `config.json rotates ${part} of each head (\`partial_rotary_factor\`), which this architecture of llama.cpp does not. Check config.json against the original model's.`, { detail: { part } });
+  }
+}
+
+/** Refuses an activation other than SiLU, the only one in llama.cpp's graphs of these families. */
+export function checkSilu(config: ModelConfig): void {
+  const activation = config.raw['hidden_act'];
+  if (activation !== undefined && activation !== null && activation !== 'silu' && activation !== 'swish') {
+    throw new StudioError('model/config', `config.json names the activation ${JSON.stringify(activation)}; llama.cpp runs this architecture with silu only, so the answers would be wrong. Check config.json against the original model's.`, { detail: { activation } });
+  }
+}
