@@ -1,0 +1,3 @@
+import { serveEngineWorker } from './engineWorker';
+
+void serveEngineWorker();
