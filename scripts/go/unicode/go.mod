@@ -1,0 +1,3 @@
+module modelfile-studio/unicode
+
+go 1.26
