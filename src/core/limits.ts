@@ -16,6 +16,8 @@ export const LIMITS = {
     /** Length of one dimension. */
     dimension: 2 ** 40,
     alignment: 1024 * 1024,
+    /** All of keys, values and tensor entries: several times what the largest vocabularies need. */
+    headerBytes: 128 * 1024 * 1024,
   },
   safetensors: {
     /** The format's own limit. */

@@ -40,6 +40,8 @@ export const GGML_TYPES = {
   TQ2_0: { id: 35, block: 256, bytes: 66 },
   MXFP4: { id: 39, block: 32, bytes: 17 },
   NVFP4: { id: 40, block: 64, bytes: 36 },
+  Q1_0: { id: 41, block: 128, bytes: 18 },
+  Q2_0: { id: 42, block: 64, bytes: 18 },
 } as const satisfies Record<string, GgmlType>;
 
 export type GgmlTypeName = keyof typeof GGML_TYPES;

@@ -1,3 +1,4 @@
+import type { StudioError } from '../../errors';
 import type { SafetensorsDtype } from '../tensorRef';
 
 /** One entry of a safetensors header, with its span counted from the start of the file. */
@@ -20,4 +21,10 @@ export interface SafetensorsHeader {
   /** First byte of the data. */
   readonly dataOffset: number;
   readonly fileBytes: number;
+}
+
+/** A safetensors header that was read although something about the file is wrong. */
+export interface SafetensorsDescription extends SafetensorsHeader {
+  /** What is wrong; empty for a file that the strict reader accepts. */
+  readonly problems: readonly StudioError[];
 }
