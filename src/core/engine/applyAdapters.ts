@@ -1,0 +1,106 @@
+import { StudioError } from '../errors';
+import type { Adapter, AdapterPart } from '../formats/adapters/adapter';
+import { matchAdapterToBase } from '../formats/adapters/matchBase';
+import type { PlanNote } from './buildPlan';
+import type { LogicalTensor } from './logicalTensors';
+
+/** An adapter and how much of it is wanted; weights of several add up. */
+export interface WeightedAdapter {
+  readonly adapter: Adapter;
+  readonly weight: number;
+}
+
+/** One part of an adapter on its way to a tensor. */
+export interface AppliedPart {
+  readonly part: AdapterPart;
+  readonly adapter: Adapter;
+  readonly weight: number;
+}
+
+/** A base tensor with all that adapters do to it. */
+export interface MergedTensor {
+  readonly base: LogicalTensor;
+  /** Shape after the merge: an adapter may bring more vocabulary rows. */
+  readonly shape: readonly number[];
+  readonly parts: readonly AppliedPart[];
+}
+
+export interface MergedModel {
+  readonly tensors: ReadonlyMap<string, MergedTensor>;
+  readonly notes: readonly PlanNote[];
+}
+
+export const EMBEDDING = 'model.embed_tokens.weight';
+export const HEAD = 'lm_head.weight';
+
+/**
+ * Lays every part of every adapter on its base tensor. All of them find their place, or an error names what does not.
+ * @param tied config.json's tie_word_embeddings
+ * @throws StudioError adapter/…
+ */
+export function applyAdapters(base: ReadonlyMap<string, LogicalTensor>, adapters: readonly WeightedAdapter[], tied: boolean, canStoreHead: boolean): MergedModel {
+  const notes: PlanNote[] = [];
+  const parts = new Map<string, AppliedPart[]>();
+  const tensors = new Map(base);
+  for (const { adapter, weight } of adapters) {
+    const [refusal] = adapter.refusals;
+    if (refusal !== undefined) {
+      throw refusal;
+    }
+    addHead(tensors, adapter, canStoreHead, notes);
+    const [problem] = matchAdapterToBase(adapter, tensors).problems;
+    if (problem !== undefined) {
+      throw problem;
+    }
+    for (const part of adapter.parts) {
+      const list = parts.get(part.target) ?? [];
+      list.push({ part, adapter, weight });
+      parts.set(part.target, list);
+    }
+    notes.push(...adapter.warnings);
+  }
+  followTiedEmbedding(tensors, parts, tied, notes);
+  const merged = [...tensors.values()].map((tensor): [string, MergedTensor] => [tensor.name, mergeOne(tensor, parts.get(tensor.name) ?? [])]);
+  return { tensors: new Map(merged), notes };
+}
+
+/** An adapter that trained the head of a model without one of its own gives it one, starting from the embedding. */
+function addHead(tensors: Map<string, LogicalTensor>, adapter: Adapter, canStoreHead: boolean, notes: PlanNote[]): void {
+  const embedding = tensors.get(EMBEDDING);
+  if (tensors.has(HEAD) || embedding === undefined || !adapter.parts.some((part) => part.target === HEAD)) {
+    return;
+  }
+  if (!canStoreHead) {
+    throw new StudioError('adapter/unsupported', `${adapter.path} changes the output head apart from the embedding, and models of this architecture have no place for a head of their own. Train without lm_head in modules_to_save and target_modules.`, { path: adapter.path });
+  }
+  tensors.set(HEAD, { ...embedding, name: HEAD });
+  notes.push({ code: 'adapter/head-untied', message: 'The adapter trained the output head apart from the embedding: the result has a head of its own (output.weight) and is larger by that much.' });
+}
+
+/** Where embedding and head are one, a change of the embedding changes the head too, as it did in training. */
+function followTiedEmbedding(tensors: ReadonlyMap<string, LogicalTensor>, parts: Map<string, AppliedPart[]>, tied: boolean, notes: PlanNote[]): void {
+  const changed = parts.get(EMBEDDING);
+  if (changed === undefined || parts.has(HEAD)) {
+    return;
+  }
+  const storedHead = tensors.has(HEAD);
+  if (storedHead && tied) {
+    parts.set(HEAD, changed.map((applied) => ({ ...applied, part: { ...applied.part, target: HEAD } })));
+  }
+  if (!storedHead || tied) {
+    notes.push({ code: 'adapter/tied-embedding', message: 'The adapter changes the embedding, which is the output head as well: both change, as in training.' });
+  }
+}
+
+function mergeOne(base: LogicalTensor, parts: readonly AppliedPart[]): MergedTensor {
+  let { shape } = base;
+  for (const { part, adapter } of parts) {
+    if (part.kind === 'base' || part.kind === 'replace') {
+      if (parts.length > 1 && part.source.shape.join() !== shape.join() && shape !== base.shape) {
+        throw new StudioError('adapter/shape', `${part.target} has another shape in ${adapter.path} than in the adapter before it. Adapters that resize the vocabulary differently cannot be combined.`, { path: adapter.path });
+      }
+      ({ shape } = part.source);
+    }
+  }
+  return { base, shape, parts };
+}

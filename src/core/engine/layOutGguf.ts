@@ -1,0 +1,84 @@
+import { StudioError } from '../errors';
+import type { GgmlTypeName } from '../formats/gguf/ggmlTypes';
+import type { GgufValue } from '../formats/gguf/ggufTypes';
+import { encodeGgufHeader } from '../formats/gguf/writeGguf';
+import type { BuildOptions } from './buildOptions';
+import type { PlannedOutput, PlannedSlice, PlannedTensor, PlanNote } from './buildPlan';
+import { chooseTypes, type MixtureModel } from './chooseTypes';
+import { imatrixMetadata, planImportance } from './planImportance';
+import { compareTensorNames } from './tensorCategory';
+
+/** An output tensor before its type and place are known. */
+export interface TensorDraft {
+  readonly name: string;
+  /** GGUF order. */
+  readonly shape: readonly number[];
+  /** The type that it keeps where no rule applies. */
+  readonly kept: GgmlTypeName;
+  readonly columns: number;
+  readonly slices: readonly PlannedSlice[];
+}
+
+export interface GgufLayout {
+  readonly tensors: readonly PlannedTensor[];
+  readonly outputs: readonly PlannedOutput[];
+  readonly metadata: readonly (readonly [string, GgufValue])[];
+  readonly importance: Float32Array | undefined;
+  readonly warnings: readonly PlanNote[];
+}
+
+/**
+ * Types, order, offsets and header of a GGUF.
+ * @param drafts in the converter's order, which the `converter` layout keeps
+ * @param metadata all keys in their final order, but for those of the importance matrix
+ */
+export function layOutGguf(drafts: readonly TensorDraft[], metadata: readonly (readonly [string, GgufValue])[], model: MixtureModel, options: BuildOptions): GgufLayout {
+  const sorted = [...drafts].sort((a, b) => compareTensorNames(a.name, b.name));
+  const candidates = sorted.map(({ name, shape, kept }) => ({ name, shape, type: kept }));
+  const chosen = chooseTypes(candidates, model, { ...options, hasImatrix: options.imatrix !== undefined });
+  const typed = sorted.map((draft, index) => ({ ...draft, type: chosen[index]!.type, wanted: chosen[index]!.wanted }));
+  const ordered = options.layout === 'quantised' ? typed : inOrderOf(drafts, typed);
+  const importance = planImportance(typed, options.imatrix);
+  const keys = [...metadata, ...imatrixMetadata(options.imatrix)];
+  const { header, tensors, dataBytes } = encodeGgufHeader({ metadata: keys, tensors: ordered });
+  const planned = ordered.map((draft, index): PlannedTensor => {
+    const place = tensors[index]!;
+    return {
+      name: draft.name,
+      shape: draft.shape,
+      type: draft.type,
+      wanted: draft.wanted,
+      columns: draft.columns,
+      slices: draft.slices,
+      output: 0,
+      offset: header.length + place.offset,
+      bytes: place.bytes,
+      importance: importance.offsets.get(draft.name) ?? -1,
+    };
+  });
+  return {
+    tensors: planned,
+    outputs: [{ name: '', header, bytes: header.length + dataBytes }],
+    metadata: keys,
+    importance: importance.data,
+    warnings: [...importance.warnings, ...patternWarnings(planned, options)],
+  };
+}
+
+function inOrderOf<T extends { readonly name: string }>(order: readonly { readonly name: string }[], items: readonly T[]): T[] {
+  const byName = new Map(items.map((item) => [item.name, item]));
+  return order.map(({ name }) => {
+    const item = byName.get(name);
+    if (item === undefined || byName.size !== order.length) {
+      throw new StudioError('model/tensor-unknown', `Two weights of the model would both become ${name}. The files hold the same weight under two names: keep one of them.`, { detail: { tensor: name } });
+    }
+    return item;
+  });
+}
+
+/** A --tensor-type that matches nothing is a typing error more often than not. */
+function patternWarnings(tensors: readonly PlannedTensor[], options: BuildOptions): PlanNote[] {
+  return (options.tensorTypes ?? [])
+    .filter(({ pattern }) => !tensors.some((tensor) => new RegExp(pattern.toLowerCase()).test(tensor.name)))
+    .map(({ pattern, type }) => ({ code: 'quantize/pattern', message: `--tensor-type ${pattern}=${type} matches no tensor of this model and changes nothing.` }));
+}

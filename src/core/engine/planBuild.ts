@@ -1,0 +1,186 @@
+import { StudioError } from '../errors';
+import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
+import type { JsonObject } from '../json';
+import { applyAdapters, EMBEDDING, type MergedModel, type MergedTensor, type WeightedAdapter } from './applyAdapters';
+import type { Architecture, ModelConfig, TensorMapping } from './architectures/architecture';
+import { findArchitecture } from './architectures/architectures';
+import { readModelConfig } from './architectures/readModelConfig';
+import { buildMetadata, toQuantisedLayout } from './buildMetadata';
+import type { BuildOptions, Sha256 } from './buildOptions';
+import type { BuildPlan, PlannedSlice, PlanNote } from './buildPlan';
+import { checkShape } from './expectedShape';
+import { FILE_TYPES } from './fileTypes';
+import { finishPlan } from './finishPlan';
+import { InputFiles } from './inputFiles';
+import { layOutGguf, type TensorDraft } from './layOutGguf';
+import { logicalTensors } from './logicalTensors';
+import { matrixShape, mergedSlice } from './mergedSlice';
+import { keptType, storedType } from './storedMatrix';
+
+/** Everything that a build is planned from. */
+export interface BuildInput {
+  readonly base: HuggingFaceModel;
+  readonly adapters: readonly WeightedAdapter[];
+  readonly options: BuildOptions;
+  readonly sha256: Sha256;
+  /** What was learnt by reading adapters, for the checks: norms of deltas, NaN. */
+  readonly checks?: readonly PlanNote[];
+  readonly warnings?: readonly PlanNote[];
+}
+
+/** A merged tensor with its place in the GGUF. */
+interface MappedTensor {
+  readonly tensor: MergedTensor;
+  readonly mapping: TensorMapping;
+}
+
+/**
+ * Plans a GGUF from a Hugging Face model and adapters: pure and complete, nothing is read or written.
+ * @throws StudioError model/…, tokenizer/…, adapter/…, quantize/…: every refusal comes from here
+ */
+export function planBuild(input: BuildInput): BuildPlan {
+  const { base, options } = input;
+  const first = readModelConfig(base.config);
+  const architecture = findArchitecture(first.className);
+  const merged = applyAdapters(logicalTensors(base), input.adapters, first.tiedEmbeddings, architecture.noOutputTensor !== true);
+  const { config, json } = resizedConfig(first, base.config, merged);
+  const mapped = mapTensors(merged, config, architecture);
+  const files = new InputFiles();
+  const drafts = [...generatedDrafts(architecture, config), ...tensorDrafts(mapped, files, config, options)];
+  requireAll(drafts, config, architecture, base);
+  const metadata = buildMetadata({ ...base, config: json }, config, architecture, {
+    fileType: FILE_TYPES[options.fileType].id,
+    tensors: drafts.map(({ name, shape }) => ({ name, shape })),
+    vocabRows: merged.tensors.get(EMBEDDING)?.shape[0] ?? config.vocabSize,
+    sha256: input.sha256,
+  });
+  const layout = layOutGguf(
+    drafts,
+    options.layout === 'quantised' ? toQuantisedLayout(metadata, FILE_TYPES[options.fileType].id) : metadata,
+    { architecture: architecture.name, layers: config.layers, heads: config.heads, kvHeads: config.kvHeads, experts: config.experts },
+    options,
+  );
+  return finishPlan({
+    kind: 'gguf',
+    fileType: options.fileType,
+    output: options.output,
+    inputs: files.paths,
+    layout,
+    base: { path: base.path, architecture: architecture.name, label: architecture.label, dtype: mainEncoding(mapped), template: templateName(layout.metadata) },
+    adapters: input.adapters,
+    checks: input.checks ?? [],
+    warnings: [...merged.notes, ...(input.warnings ?? []), ...layout.warnings],
+  });
+}
+
+/** Vocabulary rows that an adapter added count as config.json's own. */
+function resizedConfig(config: ModelConfig, json: JsonObject, merged: MergedModel): { readonly config: ModelConfig; readonly json: JsonObject } {
+  const embedding = merged.tensors.get(EMBEDDING);
+  const rows = embedding?.shape[0];
+  if (embedding === undefined || rows === undefined || rows === config.vocabSize || rows === embedding.base.shape[0]) {
+    return { config, json };
+  }
+  const resized = { ...json, vocab_size: rows };
+  return { config: { ...config, vocabSize: rows, raw: { ...config.raw, vocab_size: rows } }, json: resized };
+}
+
+function mapTensors(merged: MergedModel, config: ModelConfig, architecture: Architecture): MappedTensor[] {
+  const mapped: MappedTensor[] = [];
+  for (const tensor of merged.tensors.values()) {
+    const mapping = architecture.mapTensor(tensor.base.name, config);
+    if (mapping === undefined) {
+      throw new StudioError('model/tensor-unknown', `${tensor.base.storedName} is no weight of a ${architecture.label} model with ${config.layers} layers. The weights and config.json are not of the same model, or the model is of a newer kind than this version knows.`, {
+        path: tensor.base.file,
+        detail: { tensor: tensor.base.storedName },
+      });
+    }
+    if (mapping !== 'drop') {
+      checkShape(mapping.name, tensor.shape, config, tensor.base);
+      mapped.push({ tensor, mapping });
+    }
+  }
+  return mapped;
+}
+
+function generatedDrafts(architecture: Architecture, config: ModelConfig): TensorDraft[] {
+  return (architecture.generatedTensors?.(config) ?? []).map(({ name, shape, values }) => {
+    const columns = shape[0] ?? 1;
+    const slice: PlannedSlice = { source: { kind: 'generated', values: [...values] }, rows: values.length / columns, contributions: [], transform: { kind: 'none' } };
+    return { name, shape, kept: 'F32', columns, slices: [slice] };
+  });
+}
+
+/** Output tensors in the converter's order: files by name, then tensor names; a stack where its last expert stands. */
+function tensorDrafts(mapped: readonly MappedTensor[], files: InputFiles, config: ModelConfig, options: BuildOptions): TensorDraft[] {
+  const inOrder = [...mapped].sort((a, b) => compareText(a.tensor.base.file, b.tensor.base.file) || compareText(a.tensor.base.storedName, b.tensor.base.storedName));
+  const stacks = new Map<string, MappedTensor[]>();
+  const drafts: TensorDraft[] = [];
+  for (const item of inOrder) {
+    const { stack, name } = item.mapping;
+    if (stack === undefined) {
+      drafts.push(draft(name, [item], files, options));
+      continue;
+    }
+    const members = stacks.get(name) ?? [];
+    members.push(item);
+    stacks.set(name, members);
+    if (members.length === stack.experts) {
+      members.sort((a, b) => (a.mapping.stack?.expert ?? 0) - (b.mapping.stack?.expert ?? 0));
+      drafts.push(draft(name, members, files, options));
+    }
+  }
+  const incomplete = [...stacks].find(([, members]) => members.length !== members[0]?.mapping.stack?.experts);
+  if (incomplete !== undefined) {
+    throw new StudioError('model/tensor-missing', `${incomplete[0]} needs the weights of ${incomplete[1][0]?.mapping.stack?.experts ?? config.experts} experts, and ${incomplete[1].length} are there. The model folder is incomplete: fetch it again.`, { detail: { tensor: incomplete[0] } });
+  }
+  return drafts;
+}
+
+function draft(name: string, members: readonly MappedTensor[], files: InputFiles, options: BuildOptions): TensorDraft {
+  const [{ tensor, mapping }] = members as readonly [MappedTensor];
+  const asColumn = tensor.shape.length === 1 && mapping.transform.kind === 'permute';
+  const slices = members.map((member) => mergedSlice(member.tensor, member.mapping.transform, files));
+  const ne = [...tensor.shape].reverse();
+  const shape = mapping.stack === undefined ? ne : [...ne, members.length];
+  const left = options.leaveOutputTensor === true && name === 'output.weight';
+  const kept = left ? keptType(storedType(tensor.base.dtype) ?? 'F32') : 'F32';
+  return { name, shape, kept, columns: matrixShape(tensor.shape, asColumn).columns, slices };
+}
+
+function requireAll(drafts: readonly TensorDraft[], config: ModelConfig, architecture: Architecture, base: HuggingFaceModel): void {
+  const there = new Set(drafts.map((tensor) => tensor.name));
+  const missing = architecture.requiredTensors(config).filter((name) => !there.has(name));
+  if (missing.length > 0) {
+    throw new StudioError('model/tensor-missing', `${base.path} lacks ${missing.length} of the weights that a ${architecture.label} model of ${config.layers} layers needs (${missing.slice(0, 4).join(', ')}${missing.length > 4 ? ', …' : ''}). The folder is incomplete or holds another model's config.json: fetch it again.`, {
+      path: base.path,
+      detail: { missing: missing.slice(0, 50) },
+    });
+  }
+}
+
+/** The storage form of most weights, for people. */
+function mainEncoding(mapped: readonly MappedTensor[]): string {
+  const counts = new Map<string, number>();
+  for (const { tensor } of mapped) {
+    counts.set(tensor.base.encoding, (counts.get(tensor.base.encoding) ?? 0) + (tensor.shape.length > 1 ? 1 : 0));
+  }
+  return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? '';
+}
+
+function templateName(metadata: readonly (readonly [string, { readonly value: unknown }])[]): string | undefined {
+  const template = metadata.find(([key]) => key === 'tokenizer.chat_template')?.[1].value;
+  return typeof template === 'string' ? nameOfTemplate(template) : undefined;
+}
+
+/** The chat format that a template's own markers give away. */
+function nameOfTemplate(template: string): string {
+  const marks: readonly (readonly [string, string])[] = [
+    ['<|im_start|>', 'ChatML'], ['<|start_header_id|>', 'Llama 3'], ['<start_of_turn>', 'Gemma'], ['<<SYS>>', 'Llama 2'],
+    ['[INST]', 'Mistral'], ['<|start_of_role|>', 'Granite'], ['<|user|>', 'Phi or Zephyr'],
+  ];
+  return marks.find(([mark]) => template.includes(mark))?.[1] ?? 'own';
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
