@@ -33,6 +33,20 @@ export const LIMITS = {
     /** Nesting depth. */
     depth: 200,
   },
+  pickle: {
+    /** Bytes of one stream that are walked; the object graph of real checkpoints is far smaller. */
+    bytes: 16 * 1024 * 1024,
+    opcodes: 500_000,
+    imports: 1000,
+    /** Bytes of one text that are kept. */
+    textBytes: 512,
+    /** Streams in one archive. */
+    streams: 16,
+  },
+  zip: {
+    entries: 10_000,
+    directoryBytes: 4 * 1024 * 1024,
+  },
   modelfileBytes: 4 * 1024 * 1024,
   chatTemplateBytes: 1024 * 1024,
 } as const;
