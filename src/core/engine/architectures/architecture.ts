@@ -78,6 +78,8 @@ export interface Architecture {
   readonly derivesHeadDim?: readonly string[];
   /** What the family's vocabulary needs beyond the common rules; `plain` unless given. */
   readonly vocabulary?: VocabularyRules;
+  /** Keys that the converter writes before `general.type`, while it still makes tensors (Phi-3's attention factor). */
+  earlyParameters?(config: ModelConfig): readonly (readonly [string, GgufValue])[];
   /** Hyperparameter keys before `general.file_type`, in the converter's order. */
   hyperparameters(config: ModelConfig): readonly (readonly [string, GgufValue])[];
   /** Keys after `general.file_type` (vocab_size, rope.dimension_count of the llama class). */

@@ -1,0 +1,52 @@
+import type { GgufValue } from '../formats/gguf/ggufTypes';
+import { type GgufEntry, string, u32 } from '../formats/gguf/ggufValue';
+import { generalMetadata } from '../formats/huggingface/generalMetadata';
+import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
+import { countParameters, type NamedShape } from '../formats/huggingface/sizeLabel';
+import { type Sha256, tokenizerMetadata } from '../formats/huggingface/tokenizer/tokenizerMetadata';
+import type { Architecture, ModelConfig } from './architectures/architecture';
+
+export interface BuildMetadataOptions {
+  /** `general.file_type`: 0 F32, 1 F16, 7 Q8_0, 32 BF16, and llama.cpp's numbers for the mixtures. */
+  readonly fileType: number;
+  /** Every tensor of the output with its GGUF shape, generated ones included: `general.size_label` counts them. */
+  readonly tensors: readonly NamedShape[];
+  /** Rows of `token_embd.weight` as it will be written; an adapter may have resized it. */
+  readonly vocabRows: number;
+  readonly sha256: Sha256;
+  /** Takes the place of the name made from the card or the folder. */
+  readonly modelName?: string | undefined;
+}
+
+const FILE_TYPE = 'general.file_type';
+const QUANTIZATION_VERSION = 'general.quantization_version';
+
+/**
+ * Every metadata entry of the GGUF, in the order in which llama.cpp's converter writes them. Throws what the tokenizer throws
+ * (`tokenizer/…`).
+ */
+export function buildMetadata(model: HuggingFaceModel, config: ModelConfig, architecture: Architecture, options: BuildMetadataOptions): [string, GgufValue][] {
+  const resized: ModelConfig = { ...config, vocabSize: options.vocabRows };
+  const entries = new Map<string, GgufValue>();
+  // A key that is set twice keeps its first place, as in the converter's own table.
+  const add = (list: readonly GgufEntry[]): void => list.forEach(([key, value]) => entries.set(key, value));
+  add([['general.architecture', string(architecture.name)]]);
+  add(architecture.earlyParameters?.(resized) ?? []);
+  add([['general.type', string('model')]]);
+  add(generalMetadata({
+    directoryName: model.directoryName, config: model.config, generationConfig: model.generationConfig, readme: model.readme,
+    parameters: countParameters(options.tensors), modelName: options.modelName,
+  }));
+  add(architecture.hyperparameters(resized));
+  add([[FILE_TYPE, u32(options.fileType)]]);
+  add(architecture.lateParameters?.(resized) ?? []);
+  add([[QUANTIZATION_VERSION, u32(2)]]);
+  add(tokenizerMetadata(model.tokenizer, { rules: architecture.vocabulary ?? 'plain', config: model.config, rows: options.vocabRows, sha256: options.sha256 }));
+  return [...entries];
+}
+
+/** The same entries as llama-quantize leaves them: quantisation version and file type are taken out and stand last. */
+export function toQuantisedLayout(metadata: readonly (readonly [string, GgufValue])[], fileType: number): [string, GgufValue][] {
+  const kept = metadata.filter(([key]) => key !== FILE_TYPE && key !== QUANTIZATION_VERSION).map(([key, value]): [string, GgufValue] => [key, value]);
+  return [...kept, [QUANTIZATION_VERSION, u32(2)], [FILE_TYPE, u32(fileType)]];
+}

@@ -1,0 +1,37 @@
+import { fromByteAlphabet } from './byteAlphabet';
+import type { TokenizerJson } from './tokenizerJson';
+import { addedTokenEntry, checkTokenFits, TOKEN_TYPE, type Vocabulary } from './vocabulary';
+
+/**
+ * Byte-level BPE as `gpt2` vocabulary: tokens in id order, rows without a token filled with `[PAD{id}]`. Added tokens that are
+ * matched before normalisation are stored as they come back from decoding, since llama.cpp takes them for normalised.
+ * `tokenizer/vocabulary` when an id has no row.
+ */
+export function bpeVocabulary(tokenizer: TokenizerJson, pre: string, rows: number): Vocabulary {
+  const tokens = new Array<string>(rows).fill('');
+  const types = new Int32Array(rows).fill(TOKEN_TYPE.unused);
+  const place = (id: number, token: string, text: string, type: number): void => {
+    checkTokenFits(id, token, rows);
+    tokens[id] = text;
+    types[id] = type;
+  };
+  for (const [token, id] of tokenizer.vocab) {
+    place(id, token, token, TOKEN_TYPE.normal);
+  }
+  for (const { id, content, special, normalized } of tokenizer.addedTokens) {
+    const entry = addedTokenEntry(normalized ? content : fromByteAlphabet(content), special);
+    place(id, content, entry.text, entry.type);
+  }
+  types.forEach((type, id) => {
+    if (type === TOKEN_TYPE.unused) {
+      tokens[id] = `[PAD${id}]`;
+    }
+  });
+  return { model: 'gpt2', pre, tokens, types };
+}
+
+/** `tokenizer.ggml.merges`: pairs joined by a space, spaces within a part spelt as the byte alphabet does. */
+export function mergeStrings(merges: readonly (readonly [string, string])[]): string[] {
+  const spell = (part: string): string => part.replaceAll(' ', '\u0120');
+  return merges.map(([left, right]) => `${spell(left)} ${spell(right)}`);
+}
