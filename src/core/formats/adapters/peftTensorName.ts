@@ -1,0 +1,68 @@
+import { canonicalTensorName } from './tensorNames';
+
+/** What a tensor of a PEFT file is for. */
+export type PeftRole =
+  | 'loraA' | 'loraB' | 'loraBias' | 'embeddingA' | 'embeddingB' | 'magnitude'
+  /** The base tensor that the adapter was trained on (`base_layer`). */
+  | 'base'
+  /** A trained tensor that takes the base's place. */
+  | 'replace'
+  | 'tokens'
+  /** A copy of something that the base has. */
+  | 'ignored';
+
+/** A name of `adapter_model.safetensors`, taken apart. */
+export interface PeftTensorName {
+  readonly role: PeftRole;
+  /** Module path as PEFT saw it, without its own prefix: what rank and alpha patterns are matched against. */
+  readonly path: string;
+  /** `weight` or `bias`: which parameter of the module is meant. */
+  readonly parameter: 'weight' | 'bias';
+  /** The base tensor that is changed, in canonical form. */
+  readonly target: string;
+}
+
+/** Suffix patterns in the order of trial. An adapter's own name (`default`) may stand after the marker. */
+const SUFFIXES: readonly (readonly [RegExp, PeftRole, 'weight' | 'bias'])[] = [
+  [/\.lora_A(?:\.[^.]+)?\.weight$/, 'loraA', 'weight'],
+  [/\.lora_B(?:\.[^.]+)?\.weight$/, 'loraB', 'weight'],
+  [/\.lora_B(?:\.[^.]+)?\.bias$/, 'loraBias', 'bias'],
+  [/\.lora_embedding_A(?:\.[^.]+)?$/, 'embeddingA', 'weight'],
+  [/\.lora_embedding_B(?:\.[^.]+)?$/, 'embeddingB', 'weight'],
+  [/\.lora_magnitude_vector(?:\.[^.]+){0,2}$/, 'magnitude', 'weight'],
+  [/\.token_adapter\.trainable_tokens_delta(?:\.[^.]+)?$/, 'tokens', 'weight'],
+  [/\.token_adapter\.trainable_tokens_original(?:\.[^.]+)?$/, 'ignored', 'weight'],
+  [/\.original_module\..+$/, 'ignored', 'weight'],
+  [/\.token_adapter\.base_layer\.weight$/, 'base', 'weight'],
+  [/\.base_layer\.weight$/, 'base', 'weight'],
+  [/\.base_layer\.bias$/, 'replace', 'bias'],
+  [/\.modules_to_save\.(?:[^.]+\.)?weight$/, 'replace', 'weight'],
+  [/\.modules_to_save\.(?:[^.]+\.)?bias$/, 'replace', 'bias'],
+  [/\.weight$/, 'replace', 'weight'],
+  [/\.bias$/, 'replace', 'bias'],
+];
+
+/** Marks of adapter tensors; one that is left after its suffix was taken off belongs to a variant that is not known. */
+const LEFTOVER = /(?:^|\.)(?:lora_|base_layer\b|modules_to_save\b|token_adapter\b|hada_|lokr_|vera_|ia3_|oft_|boft_|adapter_)/;
+
+/** The name taken apart; undefined when its suffix is none that is known. */
+export function parsePeftTensorName(name: string): PeftTensorName | undefined {
+  const inner = name.replace(/^(?:base_model\.model\.|base_model\.)/, '');
+  for (const [suffix, role, parameter] of SUFFIXES) {
+    const found = suffix.exec(inner);
+    if (found === null) {
+      continue;
+    }
+    const path = inner.slice(0, found.index);
+    if (role !== 'ignored' && (LEFTOVER.test(path) || path === '')) {
+      return undefined;
+    }
+    return { role, path, parameter, target: canonicalTensorName(`${path}.${parameter}`) };
+  }
+  return undefined;
+}
+
+/** True for LoRA on fused expert parameters (`target_parameters`): its factors hang on `experts` itself. */
+export function isExpertParameter(name: string): boolean {
+  return /\.experts\.(?:base_layer\.)*lora_[AB]\b/.test(name) || /\.base_layer\.(?:base_layer\.)*lora_[AB]\b/.test(name);
+}

@@ -1,0 +1,113 @@
+import { StudioError } from '../../errors';
+import type { TensorRef } from '../tensorRef';
+import type { Adapter, AdapterMethod, AdapterPart, AdapterWarning } from './adapter';
+import { checkTensors, mostCommon } from './adapterChecks';
+import type { AdapterInput } from './adapterInput';
+import { readPeftConfig, type PeftModule, type PeftSettings } from './peftConfig';
+import { PeftModuleParts, type PeftModuleTensors } from './peftModuleParts';
+import { isExpertParameter, parsePeftTensorName, type PeftTensorName } from './peftTensorName';
+import { moduleLeaf } from './tensorNames';
+
+/**
+ * Reads a PEFT LoRA adapter (peft 0.21 and before; tensor names of `peft/utils/save_and_load.py`, scales of
+ * `peft/tuners/lora/layer.py`): every tensor becomes a part or a refusal, none is left out. Nothing is thrown: what cannot
+ * be merged stands in `refusals`, and the rest still describes the adapter.
+ */
+export function readPeftAdapter(input: AdapterInput): Adapter {
+  const { settings, refusals } = readPeftConfig(input.config, input.path);
+  const problems = [...refusals, ...checkTensors(input)];
+  const modules = groupByModule(input, problems);
+  const parts: AdapterPart[] = [];
+  const used: PeftModule[] = [];
+  for (const tensors of modules.values()) {
+    const module = new PeftModuleParts(tensors, settings, input.path);
+    parts.push(...module.parts());
+    problems.push(...module.problems);
+    if (module.lowRank !== undefined) {
+      used.push(module.lowRank);
+    }
+  }
+  if (problems.length === 0 && parts.length === 0) {
+    problems.push(new StudioError('adapter/empty', `${input.weightsFile} holds nothing but copies of base weights. Pass the adapter that was trained.`, { path: input.path }));
+  }
+  return {
+    path: input.path,
+    weightsFile: input.weightsFile,
+    directory: input.directory,
+    format: 'peft',
+    method: methodOf(settings, parts),
+    config: input.config,
+    rank: mostCommon(used.map((module) => module.rank)),
+    alpha: mostCommon(used.map((module) => module.alpha)),
+    scale: mostCommon(used.map((module) => module.scale)),
+    targets: [...new Set(parts.map((part) => moduleLeaf(part.target)))].sort(),
+    baseName: settings.baseName,
+    parts,
+    tensors: input.tensors,
+    hasTokenizer: input.hasTokenizer,
+    refusals: problems,
+    warnings: warningsOf(settings, used),
+  };
+}
+
+function groupByModule(input: AdapterInput, problems: StudioError[]): Map<string, PeftModuleTensors> {
+  const modules = new Map<string, PeftModuleTensors>();
+  const unknown: string[] = [];
+  const experts: string[] = [];
+  for (const tensor of input.tensors.values()) {
+    const name = parsePeftTensorName(tensor.name);
+    if (isExpertParameter(tensor.name)) {
+      experts.push(tensor.name);
+    } else if (name === undefined) {
+      unknown.push(tensor.name);
+    } else if (name.role !== 'ignored') {
+      place(modules, name, tensor, input, problems);
+    }
+  }
+  if (experts.length > 0) {
+    problems.push(new StudioError('adapter/unsupported', `${experts[0]!} is a factor of fused expert parameters (target_parameters), which are not merged yet (${experts.length} tensors). Merge the adapter with PEFT (merge_and_unload, save_pretrained) and pass the merged folder as the base.`, { path: input.path, detail: { tensors: experts.slice(0, 20) } }));
+  }
+  if (unknown.length > 0) {
+    problems.push(new StudioError('adapter/unmatched', `${unknown[0]!} is nothing that a LoRA of PEFT has (${unknown.length} of ${input.tensors.size} tensors are not understood). Merge the adapter with the tool that trained it and pass the merged folder as the base.`, { path: input.path, detail: { tensors: unknown.slice(0, 20) } }));
+  }
+  return modules;
+}
+
+function place(modules: Map<string, PeftModuleTensors>, name: PeftTensorName, tensor: TensorRef, input: AdapterInput, problems: StudioError[]): void {
+  const module = name.target.replace(/\.(?:weight|bias)$/, '');
+  let entry = modules.get(module);
+  if (entry === undefined) {
+    entry = { name, byRole: new Map() };
+    modules.set(module, entry);
+  }
+  const role = name.role === 'replace' && name.parameter === 'bias' ? 'replaceBias' : name.role;
+  const other = entry.byRole.get(role);
+  if (other !== undefined) {
+    problems.push(new StudioError('adapter/unsupported', `${other.name} and ${tensor.name} are for the same place: the file holds several adapters. Save one adapter a file, or merge them in the training script.`, { path: input.path, detail: { tensors: [other.name, tensor.name] } }));
+  }
+  entry.byRole.set(role, tensor);
+}
+
+function methodOf(settings: PeftSettings, parts: readonly AdapterPart[]): AdapterMethod {
+  if (settings.useDora) {
+    return 'dora';
+  }
+  if (settings.useRslora) {
+    return 'rslora';
+  }
+  return parts.length > 0 && parts.every((part) => part.kind === 'replace') ? 'full' : 'lora';
+}
+
+/** Names under which 4-bit copies of bases are published. */
+const QUANTISED_NAME = /(?:bnb-?[48]bit|-[48]bit|gptq|awq|-fp8|nf4)\b/i;
+
+function warningsOf(settings: PeftSettings, used: readonly PeftModule[]): AdapterWarning[] {
+  const warnings: AdapterWarning[] = [];
+  if (settings.baseName !== undefined && QUANTISED_NAME.test(settings.baseName)) {
+    warnings.push({ code: 'adapter/quantised-base', message: `The adapter was trained on a quantised copy (${settings.baseName}). Pass the 16-bit model that the copy was made from as the base.` });
+  }
+  if (used.length > 0 && used.every((module) => module.scale === 0)) {
+    warnings.push({ code: 'adapter/no-effect', message: 'lora_alpha is 0: the low-rank part of the adapter changes nothing.' });
+  }
+  return warnings;
+}
