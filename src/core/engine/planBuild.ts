@@ -7,7 +7,7 @@ import { findArchitecture } from './architectures/architectures';
 import { readModelConfig } from './architectures/readModelConfig';
 import { buildMetadata, toQuantisedLayout } from './buildMetadata';
 import type { BuildOptions, Sha256 } from './buildOptions';
-import type { BuildPlan, PlannedSlice, PlanNote } from './buildPlan';
+import type { BuildPlan, PlannedSlice } from './buildPlan';
 import { checkShape } from './expectedShape';
 import { FILE_TYPES } from './fileTypes';
 import { finishPlan } from './finishPlan';
@@ -23,9 +23,6 @@ export interface BuildInput {
   readonly adapters: readonly WeightedAdapter[];
   readonly options: BuildOptions;
   readonly sha256: Sha256;
-  /** What was learnt by reading adapters, for the checks: norms of deltas, NaN. */
-  readonly checks?: readonly PlanNote[];
-  readonly warnings?: readonly PlanNote[];
 }
 
 /** A merged tensor with its place in the GGUF. */
@@ -68,8 +65,8 @@ export function planBuild(input: BuildInput): BuildPlan {
     layout,
     base: { path: base.path, architecture: architecture.name, label: architecture.label, dtype: mainEncoding(mapped), template: templateName(layout.metadata) },
     adapters: input.adapters,
-    checks: input.checks ?? [],
-    warnings: [...merged.notes, ...(input.warnings ?? []), ...layout.warnings],
+    checks: [],
+    warnings: [...merged.notes, ...layout.warnings],
   });
 }
 

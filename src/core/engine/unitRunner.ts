@@ -97,7 +97,8 @@ export class UnitRunner {
       return undefined;
     }
     const bytes = staged.unit.rows * storedRowBytes(source.matrix.type, tensor.columns);
-    const invalid = this.#kernels.firstInvalidBlock(tensor.type, staged.source, staged.unit.rows * tensor.columns);
+    const integers = /^I(8|16|32|64)$/.test(tensor.type);
+    const invalid = integers ? -1 : this.#kernels.firstInvalidBlock(tensor.type, staged.source, staged.unit.rows * tensor.columns);
     if (invalid >= 0 && isQuantised(tensor.type)) {
       throw nonFiniteError(tensor, `block ${invalid} of rows from ${staged.unit.row}`);
     }

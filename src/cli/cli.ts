@@ -1,0 +1,19 @@
+import { main } from './main';
+
+const LEAST_NODE = 22;
+
+/** The entry of `dist/cli.js`. */
+async function start(): Promise<void> {
+  // A reader that went away (`| head`) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? 0 : 1);
+  });
+  process.exitCode = await main(process.argv.slice(2), __dirname);
+}
+
+if (Number(process.versions.node.split('.')[0]) < LEAST_NODE) {
+  process.stderr.write(`modelfile-studio needs Node ${LEAST_NODE} or later, and this is ${process.versions.node}. Install a newer one from nodejs.org.\n`);
+  process.exitCode = 1;
+} else {
+  void start();
+}

@@ -1,0 +1,10 @@
+import type { Command } from './command';
+import { build } from './commands/build';
+import { convert } from './commands/convert';
+import { fuse } from './commands/fuse';
+import { plan } from './commands/plan';
+import { quantize } from './commands/quantize';
+import { verify } from './commands/verify';
+
+/** Every command, in the order in which the help lists them. */
+export const COMMANDS: readonly Command[] = [plan, build, convert, fuse, quantize, verify];

@@ -1,0 +1,41 @@
+import { prepareBuild } from '../../node/prepareBuild';
+import type { Command, OptionValues } from '../command';
+import { adapterRequest, fileType, flag, list, required, RUN_OPTIONS, TYPE_OPTIONS, typeChoices, usageError, workerCount } from '../options';
+import { runAndReport } from '../runAndReport';
+import type { BuildRequest } from '../../node/prepareBuild';
+
+export const BUILD_OPTIONS = {
+  base: { type: 'string' },
+  adapter: { type: 'string', multiple: true },
+  type: { type: 'string' },
+  out: { type: 'string' },
+  ...TYPE_OPTIONS,
+} as const;
+
+/** What `build` and `plan` are asked for. */
+export function buildRequest(options: OptionValues, signal: AbortSignal): BuildRequest {
+  return {
+    base: required(options, 'base', 'models/Qwen3-0.6B'),
+    adapters: list(options, 'adapter').map(adapterRequest),
+    fileType: fileType(required(options, 'type', 'Q4_K_M')),
+    output: required(options, 'out', 'model.gguf'),
+    layout: 'quantised',
+    ...typeChoices(options),
+    signal,
+  };
+}
+
+export const build: Command = {
+  name: 'build',
+  usage: '--base DIR [--adapter DIR[=W]]… --type T --out F.gguf [--force] [--workers N] [--imatrix F] [--tensor-type PATTERN=T]… [--output-tensor-type T] [--token-embedding-type T] [--pure] [--leave-output-tensor]',
+  does: 'fuse, convert and quantise in one pass',
+  options: { ...BUILD_OPTIONS, ...RUN_OPTIONS },
+  async run(positionals, options, context) {
+    if (positionals.length > 0) {
+      throw usageError(`build takes no ${positionals[0] ?? ''}: name the model with --base and the result with --out.`);
+    }
+    const workers = workerCount(options);
+    const plan = await prepareBuild(buildRequest(options, context.signal));
+    return await runAndReport(plan, { force: flag(options, 'force'), workers }, context);
+  },
+};

@@ -1,0 +1,69 @@
+import { writeFile, rename, unlink } from 'node:fs/promises';
+import type { BuildPlan, PlanNote } from '../core/engine/buildPlan';
+import type { EngineEvent } from '../core/progress';
+import { toStudioError } from '../core/errors';
+import { readGguf } from '../core/formats/gguf/readGguf';
+import { readSafetensorsHeader } from '../core/formats/safetensors/readSafetensors';
+import { buildRecord } from './buildRecord';
+import { openFileSource } from './fileSource';
+import { runPlan } from './runPlan';
+
+export interface BuildFromPlanOptions {
+  readonly force: boolean;
+  readonly workers: number;
+  readonly signal: AbortSignal;
+  readonly workerScript: string;
+  /** Completes a merged folder (config, tokenizer) before it gets its name. */
+  readonly finishFolder?: ((folder: string) => Promise<void>) | undefined;
+}
+
+export interface BuildReport {
+  readonly output: string;
+  readonly bytes: number;
+  readonly tensors: number;
+  readonly seconds: number;
+  readonly peakMemoryBytes: number;
+  readonly resumedUnits: number;
+  readonly warnings: readonly PlanNote[];
+}
+
+/** Runs a plan, has the result read again by the strict reader, and leaves the record of the build beside it. */
+export async function* buildFromPlan(plan: BuildPlan, options: BuildFromPlanOptions): AsyncGenerator<EngineEvent, BuildReport> {
+  const run = runPlan(plan, {
+    ...options,
+    verify: async (paths) => {
+      await verifyHeaders(plan, paths);
+      if (plan.kind === 'safetensors') {
+        await options.finishFolder?.(`${plan.output}.partial`);
+      }
+    },
+  });
+  const result = yield* run;
+  await writeRecord(`${plan.output}.build.json`, buildRecord(plan, result));
+  const warnings = result.nonFinite.map((name) => ({ code: 'gguf/values', message: `${name} holds NaN or infinite values, as its input does: the model will misbehave` }));
+  return { ...result, warnings, peakMemoryBytes: process.resourceUsage().maxRSS * 1024 };
+}
+
+async function verifyHeaders(plan: BuildPlan, paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const source = await openFileSource(path);
+    try {
+      await (plan.kind === 'gguf' ? readGguf(source, { path, arrays: 'skip' }) : readSafetensorsHeader(source, { path }));
+    } catch (thrown) {
+      throw toStudioError(thrown).at(path);
+    } finally {
+      await source.close();
+    }
+  }
+}
+
+async function writeRecord(path: string, text: string): Promise<void> {
+  const partial = `${path}.partial`;
+  try {
+    await writeFile(partial, text);
+    await rename(partial, path);
+  } catch {
+    // The result is whole without its record; a disk that is full by now must not turn success into failure.
+    await unlink(partial).catch(() => undefined);
+  }
+}

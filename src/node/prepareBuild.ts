@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto';
+import { EMBEDDING, type WeightedAdapter } from '../core/engine/applyAdapters';
+import type { BuildOptions } from '../core/engine/buildOptions';
+import type { BuildPlan, PlanNote } from '../core/engine/buildPlan';
+import { planBuild } from '../core/engine/planBuild';
+import { planFuse, type FuseType } from '../core/engine/planFuse';
+import { planQuantize } from '../core/engine/planQuantize';
+import { formatBytes } from '../core/formatBytes';
+import { readImatrix } from '../core/formats/gguf/imatrix';
+import type { HuggingFaceModel } from '../core/formats/huggingface/huggingFaceModel';
+import { checkOutput } from './checkOutput';
+import { deltaFacts } from './deltaFacts';
+import { openFileSource } from './fileSource';
+import { freeBytes } from './freeSpace';
+import { loadAdapter } from './loadAdapter';
+import { resolveBasePath } from './loadBasePath';
+import { readGgufParts } from './readGgufParts';
+import { loadHuggingFaceModel, loadTokenizerFiles } from './loadHuggingFaceModel';
+
+/** An adapter as the user names it. */
+export interface AdapterRequest {
+  readonly path: string;
+  readonly weight: number;
+}
+
+/** The options of a build as they come from a user; `imatrix` is still a path. */
+export interface BuildRequest extends Omit<BuildOptions, 'imatrix'> {
+  readonly base: string;
+  readonly adapters: readonly AdapterRequest[];
+  readonly imatrixPath?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface FuseRequest {
+  readonly base: string;
+  readonly adapters: readonly AdapterRequest[];
+  readonly output: string;
+  readonly dtype?: FuseType | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface QuantizeRequest extends Omit<BuildOptions, 'imatrix'> {
+  readonly input: string;
+  readonly imatrixPath?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Reads what a build needs and plans it; nothing is written. */
+export async function prepareBuild(request: BuildRequest): Promise<BuildPlan> {
+  const { base, adapters } = await loadInputs(request);
+  const imatrix = await loadImatrix(request.imatrixPath);
+  return await withFacts(planBuild({ base, adapters, options: { ...request, imatrix }, sha256 }), request.signal);
+}
+
+/** Reads what a merge needs and plans it. */
+export async function prepareFuse(request: FuseRequest): Promise<{ readonly plan: BuildPlan; readonly base: HuggingFaceModel }> {
+  const { base, adapters } = await loadInputs(request);
+  const plan = await withFacts(planFuse({ base, adapters, output: request.output, dtype: request.dtype }), request.signal);
+  return { plan, base };
+}
+
+/** Plans a GGUF from a GGUF. */
+export async function prepareQuantize(request: QuantizeRequest): Promise<BuildPlan> {
+  const parts = await readGgufParts(request.input);
+  const imatrix = await loadImatrix(request.imatrixPath);
+  return await withFacts(planQuantize(parts, { ...request, imatrix }), request.signal);
+}
+
+async function loadInputs(request: { readonly base: string; readonly adapters: readonly AdapterRequest[]; readonly signal?: AbortSignal | undefined }): Promise<{ readonly base: HuggingFaceModel; readonly adapters: readonly WeightedAdapter[] }> {
+  const resolved = await resolveBasePath(request.base);
+  const loaded = await loadHuggingFaceModel(resolved.directory);
+  const adapters: WeightedAdapter[] = [];
+  for (const { path, weight } of request.adapters) {
+    adapters.push({ adapter: await loadAdapter(path, request.signal === undefined ? {} : { signal: request.signal }), weight });
+  }
+  return { base: await withResizedTokenizer({ ...loaded, path: request.base }, adapters), adapters };
+}
+
+/** An adapter that brings more vocabulary rows brings the tokenizer that names them. */
+async function withResizedTokenizer(base: HuggingFaceModel, adapters: readonly WeightedAdapter[]): Promise<HuggingFaceModel> {
+  const rows = base.tensors.get(EMBEDDING)?.shape[0];
+  for (const { adapter } of adapters) {
+    const resized = adapter.parts.some((part) => (part.kind === 'base' || part.kind === 'replace') && part.target === EMBEDDING && part.source.shape[0] !== rows);
+    if (resized && adapter.hasTokenizer) {
+      return { ...base, tokenizer: await loadTokenizerFiles(adapter.directory) };
+    }
+  }
+  return base;
+}
+
+/** Adds what only a look at the adapters' numbers and at the disk can tell. */
+async function withFacts(first: BuildPlan, signal: AbortSignal | undefined): Promise<BuildPlan> {
+  await checkOutput(first.output, first.inputs);
+  const facts = await deltaFacts(first, signal);
+  const checks: PlanNote[] = [...first.checks];
+  const warnings: PlanNote[] = [...first.warnings];
+  if (facts.noEffect) {
+    warnings.push({ code: 'adapter/no-effect', message: 'the adapter changes nothing: all its deltas are zero (untrained, or the wrong checkpoint)' });
+  } else if (facts.smallest !== undefined && facts.largest !== undefined) {
+    checks.push({ code: 'check/delta', message: `|ΔW|/|W| ${facts.smallest.toPrecision(2)} to ${facts.largest.toPrecision(2)}` });
+    if (facts.largest > 1) {
+      warnings.push({ code: 'adapter/large-delta', message: `the adapter changes some weights by more than they are (|ΔW|/|W| up to ${facts.largest.toPrecision(2)}): its scale or its base may be wrong` });
+    }
+  }
+  const free = await freeBytes(first.output);
+  if (free !== undefined) {
+    if (free > first.bytesWritten * 1.05) {
+      checks.push({ code: 'check/space', message: `${formatBytes(free)} free` });
+    } else {
+      warnings.push({ code: 'disk/full', message: `the disk has ${formatBytes(free)} free and the result needs ${formatBytes(first.bytesWritten)}` });
+    }
+  }
+  return { ...first, checks, warnings };
+}
+
+async function loadImatrix(path: string | undefined): Promise<BuildOptions['imatrix']> {
+  if (path === undefined) {
+    return undefined;
+  }
+  const source = await openFileSource(path);
+  try {
+    return { path, data: await readImatrix(source) };
+  } finally {
+    await source.close();
+  }
+}
+
+
+/** SHA-256, hex. */
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
