@@ -9,6 +9,9 @@ export type FileFormat =
 /** So many first bytes are enough for {@link detectFormat}. */
 export const DETECTION_BYTES = 1024;
 
+/** An object or array that opens as JSON does; a Jinja template opens with a brace too. */
+const JSON_START = /^(?:\u00ef\u00bb\u00bf)?[ \t\r\n]*(?:\{[ \t\r\n]*(?:"|\}|$)|\[[ \t\r\n]*(?:["{[\]0-9tfn-]|$))/;
+
 /**
  * What a file is, by its content: `firstBytes` are its first {@link DETECTION_BYTES} bytes (all of a shorter one),
  * `size` its length. The name decides nothing but whether an archive without telling entries is a pickle.
@@ -36,7 +39,7 @@ export function detectFormat(firstBytes: Uint8Array, size: number, fileName: str
   if (isSentencePiece(firstBytes)) {
     return 'sentencepiece';
   }
-  return /^(?:\u00ef\u00bb\u00bf)?[ \t\r\n]*[{[]/.test(ascii(firstBytes, 0, firstBytes.length)) ? 'json' : 'unknown';
+  return JSON_START.test(ascii(firstBytes, 0, firstBytes.length)) ? 'json' : 'unknown';
 }
 
 /** A possible header length, then the brace with which every header begins. */

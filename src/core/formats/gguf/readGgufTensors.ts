@@ -94,30 +94,40 @@ export function tensorSize(name: string, type: GgmlTypeName, dimensions: readonl
 
 /**
  * Checks that every tensor lies where llama.cpp expects it: in file order, each at the padded end of the one
- * before (`gguf/offset`), all within the file (`gguf/truncated`). Problems go to `report`, which may throw; after
- * it returns, the tensor keeps the offset that its entry gives, or the expected one when that is no number at all.
+ * before (`gguf/offset`), all within the file's `dataBytes` of data (`gguf/truncated`, once, naming the first that does
+ * not). Problems go to `report`, which may throw; after it returns, a tensor keeps the offset that its entry gives, or
+ * the expected one when that is no exact number.
  */
 export function placeGgufTensors(
   entries: readonly GgufTensorEntry[], alignment: number, dataBytes: number, report: (problem: StudioError) => void,
 ): GgufTensor[] {
   let expected = 0;
-  return entries.map((entry) => {
+  const tensors = entries.map((entry): GgufTensor => {
     if (entry.offset !== BigInt(expected)) {
       report(new StudioError('gguf/offset', `Tensor ${JSON.stringify(entry.name)} is said to begin at byte ${entry.offset} of the data, where it must begin at ${expected}. The file is damaged, or was written by a tool that llama.cpp does not understand: convert the model again.`, {
         detail: { name: entry.name, offset: entry.offset.toString(), expected },
       }));
     }
     const offset = toSafeNumber(entry.offset) ?? expected;
-    if (offset + entry.bytes > dataBytes) {
-      const missing = offset + entry.bytes - dataBytes;
-      report(new StudioError('gguf/truncated', `The file ends before tensor ${JSON.stringify(entry.name)} does: at least ${missing} bytes are missing. Fetch or write the file again.`, {
-        detail: { name: entry.name, missing },
-      }));
-    }
     expected = alignUp(expected + entry.bytes, alignment);
     if (!Number.isSafeInteger(expected)) {
       throw new StudioError('gguf/size', `The tensors up to ${JSON.stringify(entry.name)} are larger than any file can be. The file is damaged: fetch it again.`, { detail: { name: entry.name } });
     }
     return { ...entry, offset };
   });
+  checkDataEnd(tensors, dataBytes, report);
+  return tensors;
+}
+
+function checkDataEnd(tensors: readonly GgufTensor[], dataBytes: number, report: (problem: StudioError) => void): void {
+  const cut = tensors.filter((tensor) => tensor.offset + tensor.bytes > dataBytes);
+  const [first] = cut;
+  if (first === undefined) {
+    return;
+  }
+  const missing = cut.reduce((most, tensor) => Math.max(most, tensor.offset + tensor.bytes), 0) - dataBytes;
+  const others = cut.length === 1 ? '' : ` and ${cut.length - 1} more`;
+  report(new StudioError('gguf/truncated', `The file is cut short: ${missing} bytes are missing, from within or before tensor ${JSON.stringify(first.name)}${others}. Fetch or write the file again.`, {
+    detail: { name: first.name, tensors: cut.length, missing },
+  }));
 }
