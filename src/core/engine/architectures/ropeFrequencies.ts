@@ -24,7 +24,7 @@ export function llama3RopeFrequencies(config: ModelConfig): readonly GeneratedTe
   const values = new Float32Array(config.headDim / 2);
   for (let pair = 0; pair < values.length; pair++) {
     const exponent = Math.fround(Math.fround(2 * pair) / config.headDim);
-    const frequency = Math.fround(1 / Math.fround(config.ropeTheta ** exponent));
+    const frequency = divide(1, Math.fround(config.ropeTheta ** exponent));
     values[pair] = divisor(frequency, { factor, low, high, original });
   }
   return [{ name: 'rope_freqs.weight', shape: [values.length], values }];
@@ -38,14 +38,18 @@ interface Llama3Scaling {
 }
 
 function divisor(frequency: number, { factor, low, high, original }: Llama3Scaling): number {
-  const wavelength = Math.fround((2 * Math.PI) / frequency);
+  const wavelength = divide(2 * Math.PI, frequency);
   if (wavelength < original / high) {
     return 1;
   }
   if (wavelength > original / low) {
     return factor;
   }
-  const smooth = Math.fround(Math.fround(Math.fround(original / wavelength) - low) / (high - low));
-  const blended = Math.fround(Math.fround(Math.fround(1 - smooth) / factor) + smooth);
-  return Math.fround(1 / blended);
+  const smooth = Math.fround(Math.fround(divide(original, wavelength) - low) / (high - low));
+  return divide(1, Math.fround(Math.fround(Math.fround(1 - smooth) / factor) + smooth));
+}
+
+/** A number divided by an f32 tensor's value, as PyTorch does it: the f32 reciprocal, times the number. */
+function divide(number: number, value: number): number {
+  return Math.fround(Math.fround(1 / value) * Math.fround(number));
 }
