@@ -1,4 +1,5 @@
 import { StudioError } from '../../errors';
+import { sixteenBitName } from '../huggingface/quantisedBase';
 import type { TensorRef } from '../tensorRef';
 import type { Adapter, AdapterMethod, AdapterPart, AdapterWarning } from './adapter';
 import { checkTensors, mostCommon } from './adapterChecks';
@@ -98,13 +99,11 @@ function methodOf(settings: PeftSettings, parts: readonly AdapterPart[]): Adapte
   return parts.length > 0 && parts.every((part) => part.kind === 'replace') ? 'full' : 'lora';
 }
 
-/** Names under which 4-bit copies of bases are published. */
-const QUANTISED_NAME = /(?:bnb-?[48]bit|-[48]bit|gptq|awq|-fp8|nf4)\b/i;
-
 function warningsOf(settings: PeftSettings, used: readonly PeftModule[]): AdapterWarning[] {
   const warnings: AdapterWarning[] = [];
-  if (settings.baseName !== undefined && QUANTISED_NAME.test(settings.baseName)) {
-    warnings.push({ code: 'adapter/quantised-base', message: `The adapter was trained on a quantised copy (${settings.baseName}). Pass the 16-bit model that the copy was made from as the base.` });
+  const original = settings.baseName === undefined ? undefined : sixteenBitName(settings.baseName);
+  if (original !== undefined) {
+    warnings.push({ code: 'adapter/quantised-base', message: `The adapter was trained on a quantised copy (${settings.baseName!}). Pass the 16-bit model that it was made from (${original}) as the base.` });
   }
   if (used.length > 0 && used.every((module) => module.scale === 0)) {
     warnings.push({ code: 'adapter/no-effect', message: 'lora_alpha is 0: the low-rank part of the adapter changes nothing.' });
