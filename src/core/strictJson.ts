@@ -17,6 +17,14 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * As fast as `JSON.parse`.
  */
 export function parseStrictJson(text: string | Uint8Array, options: StrictJsonOptions = {}): Json {
+  const scanner = strictScanner(text, options);
+  const value = scanner.value();
+  scanner.end();
+  return value;
+}
+
+/** A scanner over the text, for formats that take it apart themselves; refuses what is too long or no UTF-8. */
+export function strictScanner(text: string | Uint8Array, options: StrictJsonOptions = {}): JsonScanner {
   const limit = options.maxBytes ?? LIMITS.json.tokenizerBytes;
   if (text.length > limit) {
     throw new StudioError('json/too-large', `The JSON file has ${text.length} bytes, more than the ${limit} that such a file can have. Check that it is the file that its name says.`, {
@@ -24,10 +32,7 @@ export function parseStrictJson(text: string | Uint8Array, options: StrictJsonOp
     });
   }
   const decoded = typeof text === 'string' ? text : decode(text, options.path);
-  const scanner = new JsonScanner(decoded.startsWith('\uFEFF') ? decoded.slice(1) : decoded, options);
-  const value = scanner.value();
-  scanner.end();
-  return value;
+  return new JsonScanner(decoded.startsWith('\uFEFF') ? decoded.slice(1) : decoded, options);
 }
 
 function decode(bytes: Uint8Array, path: string | undefined): string {

@@ -1,7 +1,7 @@
 import { StudioError } from '../../errors';
-import { isJsonObject, type JsonObject } from '../../json';
+import type { JsonScanner } from '../../jsonScanner';
 import { LIMITS } from '../../limits';
-import { parseStrictJson } from '../../strictJson';
+import { strictScanner } from '../../strictJson';
 import type { SafetensorsHeader } from './safetensorsTypes';
 
 /** Tensor name to the plain file name of the shard that holds it, in the order of the index. */
@@ -14,6 +14,8 @@ const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[
 const UNSAFE_CHARACTER = /[/\\:*?"<>|\p{Cc}\p{Cf}]/u;
 
 const NAME_LIMIT = 255;
+const OPEN_BRACE = 0x7b;
+const QUOTE = 0x22;
 
 /**
  * Reads `model.safetensors.index.json`: its `weight_map`, every shard a plain file name on POSIX and on Windows
@@ -21,21 +23,33 @@ const NAME_LIMIT = 255;
  * it is no index.
  */
 export function readShardIndex(text: string | Uint8Array, path?: string): ShardIndex {
-  const root = parseStrictJson(text, { path, maxBytes: LIMITS.safetensors.headerBytes });
-  const weightMap = isJsonObject(root) ? root.weight_map : undefined;
-  if (!isJsonObject(weightMap)) {
+  const scanner = strictScanner(text, { path, maxBytes: LIMITS.safetensors.headerBytes });
+  let index: ShardIndex | undefined;
+  if (scanner.peek() === OPEN_BRACE) {
+    scanner.object((key) => {
+      if (key === 'weight_map' && scanner.peek() === OPEN_BRACE) {
+        index = readWeightMap(scanner, path);
+      } else {
+        scanner.value();
+      }
+    });
+    scanner.end();
+  }
+  if (index === undefined) {
     throw new StudioError('index/mismatch', 'The shard index has no weight_map that names a file for each tensor. Fetch it again.', { path });
   }
-  return collect(weightMap, path);
+  return index;
 }
 
-function collect(weightMap: JsonObject, path: string | undefined): ShardIndex {
+/** Stops at the first name or number of shards that cannot be, however long the text goes on. */
+function readWeightMap(scanner: JsonScanner, path: string | undefined): ShardIndex {
   const index = new Map<string, string>();
   const shards = new Set<string>();
-  for (const [tensor, shard] of Object.entries(weightMap)) {
-    if (typeof shard !== 'string' || !isPlainFileName(shard)) {
-      throw new StudioError('index/unsafe-name', `The shard index puts tensor ${JSON.stringify(tensor)} into ${JSON.stringify(shard)}, which is no plain name of a file beside it. Do not use a model that does so.`, {
-        path, detail: { tensor, shard },
+  scanner.object((tensor) => {
+    const shard = scanner.peek() === QUOTE ? scanner.string() : undefined;
+    if (shard === undefined || !isPlainFileName(shard)) {
+      throw new StudioError('index/unsafe-name', `The shard index puts tensor ${JSON.stringify(tensor)} into ${shard === undefined ? 'something that is no name' : JSON.stringify(shard)}, where the plain name of a file beside it must stand. Do not use a model that does so.`, {
+        path, detail: { tensor, shard: shard ?? null },
       });
     }
     index.set(tensor, shard);
@@ -43,7 +57,7 @@ function collect(weightMap: JsonObject, path: string | undefined): ShardIndex {
     if (shards.size > LIMITS.safetensors.shards) {
       throw new StudioError('index/limit', `The shard index names more than ${LIMITS.safetensors.shards} files. No real model does: fetch it again from a source that you trust.`, { path });
     }
-  }
+  });
   return index;
 }
 
