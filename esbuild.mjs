@@ -1,0 +1,50 @@
+// Bundles everything that runs into dist/. `node esbuild.mjs [--watch] [--minify]`
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import esbuild from 'esbuild';
+import { buildKernels } from './scripts/build-kernels.mjs';
+
+const watch = process.argv.includes('--watch');
+const minify = process.argv.includes('--minify');
+
+/** Output name to entry point; `external` is what the host of that bundle provides. */
+const BUNDLES = [
+  { name: 'cli', entry: 'src/cli/cli.ts', external: [] },
+  { name: 'worker', entry: 'src/node/worker.ts', external: [] },
+  { name: 'server', entry: 'language-server/src/server/main.ts', external: [] },
+  { name: 'extension', entry: 'src/extension/extension.ts', external: ['vscode'] },
+];
+
+if (!watch) {
+  rmSync('dist', { recursive: true, force: true });
+}
+await buildKernels();
+mkdirSync('dist', { recursive: true });
+const inputs = {};
+for (const { name, entry, external } of BUNDLES.filter((bundle) => existsSync(bundle.entry))) {
+  const options = {
+    entryPoints: [entry],
+    outfile: `dist/${name}.js`,
+    bundle: true,
+    platform: 'node',
+    target: 'node22',
+    format: 'cjs',
+    external,
+    loader: { '.wasm': 'binary' },
+    minify,
+    sourcemap: minify ? false : 'linked',
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'warning',
+  };
+  if (watch) {
+    const context = await esbuild.context(options);
+    await context.watch();
+  } else {
+    const { metafile } = await esbuild.build(options);
+    inputs[name] = metafile;
+  }
+}
+if (!watch) {
+  // For the test that holds the layers apart.
+  writeFileSync('dist/meta.json', JSON.stringify(inputs));
+}
