@@ -1,55 +1,46 @@
-// Entry points. Addresses are bytes in the imported memory; rows of floats in, rows of blocks out;
-// `importance` is one row of f32 weights, or 0.
-import { widenF16, widenBf16, narrowF16, narrowBf16 } from "./halves";
+// The kernels' entry points. All addresses are bytes in the imported memory. A quantiser takes rows of f32 values,
+// where its blocks go, the number of rows, the values of a row, and the address of one row of importance weights or 0.
+import { plainQ3_K } from "./q3k";
+import { weightedQ3_K } from "./q3kWeighted";
+import { plainQ4_0, plainQ4_1, plainQ5_0, plainQ5_1 } from "./simple";
+import { weightedQ4_0, weightedQ4_1, weightedQ5_0, weightedQ5_1 } from "./simpleWeighted";
 import { firstNonFinite } from "./validate";
-import { blockQ4, blockQ5 } from "./q4k";
-import { blockQ2 } from "./q2k";
-import { plain } from "./q3k";
-import { weighted } from "./q3kWeighted";
 
-export { q6k as quantiseQ6_K } from "./q6k";
-export { iq4nl as quantiseIQ4_NL, iq4xs as quantiseIQ4_XS } from "./iq4";
-export { widenF16 as widenFromF16, widenBf16 as widenFromBF16 };
+export { addConstant, addScaled, addScaledDifference, maxAbs, rowNorms, scaleRowsToMagnitude, sumSquares } from "./arithmetic";
+export * from "./floats";
+export { quantiseIQ4_NL, quantiseIQ4_XS } from "./iq4";
 export { addLowRank } from "./lowRank";
+export { quantiseQ2_K } from "./q2k";
+export { quantiseQ4_K, quantiseQ5_K } from "./q45k";
+export { quantiseQ6_K } from "./q6k";
+export { quantiseQ8_0 } from "./simple";
 export { transpose } from "./transpose";
-export { addScaledDifference, addScaled, addConstant, sumSquares, rowNorms, scaleRowsToMagnitude, maxAbs } from "./arithmetic";
 export * from "./validate";
 export { firstNonFinite as validateF32 };
 
-export function widenFromF32(source: usize, target: usize, count: usize): void {
-  memory.copy(target, source, count << 2);
-}
-export function quantiseF32(source: usize, target: usize, rows: usize, columns: usize, importance: usize): void {
-  memory.copy(target, source, (rows * columns) << 2);
-}
-export function quantiseF16(source: usize, target: usize, rows: usize, columns: usize, importance: usize): void {
-  narrowF16(source, target, rows * columns);
-}
-export function quantiseBF16(source: usize, target: usize, rows: usize, columns: usize, importance: usize): void {
-  narrowBf16(source, target, rows * columns);
+export function quantiseQ4_0(x: usize, y: usize, rows: usize, columns: usize, importance: usize): void {
+  if (importance) weightedQ4_0(x, y, rows, columns, importance);
+  else plainQ4_0(x, y, rows * columns);
 }
 
-export function quantiseQ3_K(src: usize, dst: usize, rows: i32, perRow: i32, q: usize): void {
-  if (q) weighted(src, dst, rows, perRow >> 8, q);
-  else plain(src, dst, rows * (perRow >> 8));
+export function quantiseQ4_1(x: usize, y: usize, rows: usize, columns: usize, importance: usize): void {
+  if (importance) weightedQ4_1(x, y, rows, columns, importance);
+  else plainQ4_1(x, y, rows * columns);
 }
 
-export function quantiseQ4_K(x: usize, y: usize, rows: i32, perRow: i32, im: usize): void {
-  for (let r = 0; r < rows; r++) {
-    for (let b = 0; b < perRow; b += 256, x += 1024, y += 144) blockQ4(x, y, im ? im + (<usize>b << 2) : 0);
-  }
+export function quantiseQ5_0(x: usize, y: usize, rows: usize, columns: usize, importance: usize): void {
+  if (importance) weightedQ5_0(x, y, rows, columns, importance);
+  else plainQ5_0(x, y, rows * columns);
 }
 
-export function quantiseQ5_K(x: usize, y: usize, rows: i32, perRow: i32, im: usize): void {
-  for (let r = 0; r < rows; r++) {
-    for (let b = 0; b < perRow; b += 256, x += 1024, y += 176) blockQ5(x, y, im ? im + (<usize>b << 2) : 0);
-  }
+export function quantiseQ5_1(x: usize, y: usize, rows: usize, columns: usize, importance: usize): void {
+  if (importance) weightedQ5_1(x, y, rows, columns, importance);
+  else plainQ5_1(x, y, rows * columns);
 }
 
-export function quantiseQ2_K(x: usize, y: usize, rows: i32, perRow: i32, im: usize): void {
-  for (let r = 0; r < rows; r++) {
-    for (let b = 0; b < perRow; b += 256, x += 1024, y += 84) blockQ2(x, y, im ? im + (<usize>b << 2) : 0);
-  }
+export function quantiseQ3_K(x: usize, y: usize, rows: usize, columns: usize, importance: usize): void {
+  if (importance) weightedQ3_K(x, y, rows, columns, importance);
+  else plainQ3_K(x, y, <i32>((rows * columns) >> 8));
 }
 
 /** First byte that the kernels do not use for themselves. */
