@@ -85,7 +85,7 @@ export function asGolden(key: string, value: GgufValue, like: GoldenEntry | unde
   if (value.value.length <= 16) {
     return { key, type, value: Array.from(value.value as Iterable<unknown>) };
   }
-  return { key, type, count: value.value.length, sha256: sha256(arrayBytes(value.elements, value.value as ArrayLike<unknown>)) };
+  return { key, type, count: value.value.length, sha256: sha256(arrayBytes(value.elements, value.value)) };
 }
 
 const ELEMENT_IDS: Readonly<Record<string, number>> = { i32: 5, f32: 6, string: 8 };

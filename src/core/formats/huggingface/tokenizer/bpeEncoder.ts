@@ -15,7 +15,7 @@ export function makeBpeEncoder(tokenizer: TokenizerJson, merges = tokenizer.merg
   const normalize = makeNormalizer(tokenizer.normalizer);
   const preTokenize = makePreTokenizer(tokenizer.preTokenizer);
   const special = makePostProcessor(tokenizer.postProcessor);
-  if (normalize === undefined || preTokenize === undefined || special === undefined || tokenizer.modelType !== 'BPE') {
+  if (normalize === undefined || preTokenize === undefined || special === undefined || tokenizer.modelType !== 'BPE' || tokenizer.byteFallback) {
     return undefined;
   }
   const raw = new AddedTokenMatcher(tokenizer.addedTokens.filter((token) => !token.normalized));

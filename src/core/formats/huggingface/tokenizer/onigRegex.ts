@@ -20,7 +20,7 @@ export function translateRegex(pattern: string): RegExp | undefined {
 }
 
 /** Ways to match at one position of a text of {@link UNBOUNDED} characters that we are ready to try. */
-const MAX_COST = 4_000_000;
+const MAX_COST = 6_000_000;
 const UNBOUNDED = 400;
 const MAX_DEPTH = 50;
 
@@ -110,8 +110,9 @@ class Translator {
     if (to > 1 && (atom.repeats || atom.source === '')) {
       throw new Declined();
     }
-    const choices = to === Infinity ? UNBOUNDED : Math.max(to - from + 1, 1);
-    return { source: `${atom.source}{${from},${to === Infinity ? '' : to}}${lazy ? '?' : ''}`, cost: atom.cost * choices, repeats: to > 1 };
+    const choices = to === Infinity ? UNBOUNDED : to - from + 1;
+    const cost = to === 1 ? atom.cost + choices - 1 : atom.cost * choices;
+    return { source: `${atom.source}{${from},${to === Infinity ? '' : to}}${lazy ? '?' : ''}`, cost, repeats: atom.repeats || to > 1 };
   }
 
   private atom(ignoreCase: boolean, depth: number): Piece {
