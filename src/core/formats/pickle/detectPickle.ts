@@ -8,18 +8,19 @@ const PICKLE_NAME = /\.(?:bin|pt|pth|ckpt|pkl|pickle|mar)$/i;
 const TAR_ENTRIES = new Set(['sys_info', 'pickle', 'storages', 'tensors']);
 
 const HIGHEST_PROTOCOL = 5;
+/** How a local header, and so a zip archive, begins. */
+const LOCAL_HEADER = [0x50, 0x4b, 0x03, 0x04];
 
 /**
  * Tells by content whether a file is a Python pickle, and how it is wrapped; undefined when it is not.
  * `firstBytes` should be at least 512 bytes, or the whole file. `fileName` decides only about a zip or tar
- * whose first entry says nothing, and about the marker-less protocols 0 and 1.
+ * whose first entries say nothing, and about the marker-less protocols 0 and 1.
  * A safetensors file can begin with the same bytes as a pickle: ask for safetensors first.
  */
 export function detectPickle(firstBytes: Uint8Array, fileName: string): PickleContainer | undefined {
   const hasPickleName = PICKLE_NAME.test(fileName);
-  if (startsWith(firstBytes, [0x50, 0x4b, 0x03, 0x04])) {
-    const entry = firstZipEntry(firstBytes);
-    return entry.endsWith('.pkl') || hasPickleName ? 'zip' : undefined;
+  if (startsWith(firstBytes, LOCAL_HEADER)) {
+    return zipEntries(firstBytes).some((entry) => entry.endsWith('.pkl')) || hasPickleName ? 'zip' : undefined;
   }
   if (firstBytes[0] === 0x80 && isProtocol(firstBytes[1])) {
     return 'stream';
@@ -40,10 +41,16 @@ function looksLikeTextPickle(bytes: Uint8Array): boolean {
   return /^(?:\((?:dp|lp|i|c)|\]q|\}q|c[A-Za-z_][\w.]*\n)/.test(latin1(bytes.subarray(0, 64)));
 }
 
-/** The name in the first local header: length at 26, text at 30 (PKWARE APPNOTE 4.3.7). */
-function firstZipEntry(bytes: Uint8Array): string {
-  const length = (bytes[26] ?? 0) + 256 * (bytes[27] ?? 0);
-  return latin1(bytes.subarray(30, 30 + Math.min(length, 512)));
+/** Names in the local headers that lie within `bytes`: length at 26, text at 30 (PKWARE APPNOTE 4.3.7). */
+function zipEntries(bytes: Uint8Array): string[] {
+  const names: string[] = [];
+  for (let at = bytes.indexOf(0x50); at !== -1; at = bytes.indexOf(0x50, at + 1)) {
+    if (startsWith(bytes.subarray(at), LOCAL_HEADER)) {
+      const length = (bytes[at + 26] ?? 0) + 256 * (bytes[at + 27] ?? 0);
+      names.push(latin1(bytes.subarray(at + 30, at + 30 + Math.min(length, 512))));
+    }
+  }
+  return names;
 }
 
 function startsWith(bytes: Uint8Array, prefix: readonly number[]): boolean {
