@@ -1,0 +1,76 @@
+import { toByteString } from '../golang/byteString';
+import type { ListNode, Node, PipeNode, TemplateCallNode } from './syntax/nodes';
+
+/** Go's `strings.ToLower` of an identifier: rune by rune, without JavaScript's rules for context. */
+function lower(ident: string): string {
+  return Array.from(ident, (char) => (char === '\u0130' ? 'i' : char.toLowerCase())).join('');
+}
+
+function compareBytes(a: string, b: string): number {
+  const left = toByteString(a);
+  const right = toByteString(b);
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+function pushPipe(pending: Node[], pipe: PipeNode | undefined): void {
+  for (const command of pipe?.cmds ?? []) {
+    for (const arg of command.args) {
+      pending.push(arg);
+    }
+  }
+}
+
+export interface Identifiers {
+  /** Names of fields and variables as written (variables with their `$`). */
+  readonly names: ReadonlySet<string>;
+  /** A `{{template "x"}}` without a value: Ollama refuses a template that has one. */
+  readonly bareCall?: TemplateCallNode;
+}
+
+/**
+ * The names that Ollama's `Identifiers` finds in some lists: of fields and variables in pipelines. Like Ollama it
+ * does not look into `(…).Field`, nor at the variables that a pipeline declares.
+ */
+export function identifiers(roots: Iterable<ListNode>): Identifiers {
+  const names = new Set<string>();
+  const pending: Node[] = [...roots];
+  let bareCall: TemplateCallNode | undefined;
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    switch (node.kind) {
+      case 'list':
+        for (const child of node.nodes) {
+          pending.push(child);
+        }
+        break;
+      case 'if':
+      case 'range':
+      case 'with':
+        pending.push(node.list, ...(node.elseList === undefined ? [] : [node.elseList]));
+        pushPipe(pending, node.pipe);
+        break;
+      case 'action':
+        pushPipe(pending, node.pipe);
+        break;
+      case 'template':
+        if (node.pipe === undefined && (bareCall === undefined || node.start < bareCall.start)) {
+          bareCall = node;
+        }
+        pushPipe(pending, node.pipe);
+        break;
+      case 'pipe':
+        pushPipe(pending, node);
+        break;
+      case 'field':
+      case 'variable':
+        node.idents.forEach((ident) => names.add(ident));
+        break;
+      default:
+    }
+  }
+  return { names, ...(bareCall === undefined ? {} : { bareCall }) };
+}
+
+/** Ollama's `Vars`: the names in lower case, each once, in the order of their bytes. */
+export function variableNames(names: Iterable<string>): string[] {
+  return [...new Set(Array.from(names, lower))].sort(compareBytes);
+}

@@ -1,0 +1,9 @@
+import type { ListNode } from './nodes';
+
+/** Go's `unicode.IsSpace`. */
+const ONLY_SPACE = /^[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/;
+
+/** Go's `parse.IsEmptyTree`: nothing but space (comments are no nodes). */
+export function isEmptyList(list: ListNode): boolean {
+  return list.nodes.every((node) => node.kind === 'text' && ONLY_SPACE.test(node.text));
+}
