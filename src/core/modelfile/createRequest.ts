@@ -1,0 +1,163 @@
+import type { ModelfileCommand } from './modelfileTypes';
+import { readParameter, type ParameterValue } from './parameterValue';
+import { requiresVersion } from './semver';
+
+/** Ollama's `api.CreateRequest`, as far as a Modelfile fills it. Absent fields are not in its JSON either. */
+export interface CreateRequest {
+  from?: string;
+  /** Absolute path to `sha256:…`. */
+  files?: Map<string, string>;
+  draftFiles?: Map<string, string>;
+  adapters?: Map<string, string>;
+  template?: string;
+  license?: string[];
+  system?: string;
+  parameters?: Map<string, ParameterValue>;
+  messages?: { readonly role: string; readonly content: string }[];
+  renderer?: string;
+  parser?: string;
+  requires?: string;
+}
+
+/** The files behind a FROM, DRAFT or ADAPTER path, as Ollama's command line collects them. */
+export type LocalFiles =
+  | {
+      readonly status: 'files';
+      /** Absolute, as Ollama prints it. */
+      readonly path: string;
+      /** With every link followed. */
+      readonly canonicalPath: string;
+      readonly digests: ReadonlyMap<string, string>;
+    }
+  /** Nothing is there; `error` is what Go's `os.Stat` says. */
+  | { readonly status: 'absent'; readonly error: string }
+  | { readonly status: 'failed'; readonly error: string };
+
+/** Resolves the paths of a Modelfile. The pure core gets it from `src/node`. */
+export type LocalFileResolver = (path: string) => Promise<LocalFiles>;
+
+export type CreateRequestResult =
+  | { readonly ok: true; readonly request: CreateRequest }
+  | { readonly ok: false; readonly error: string };
+
+type Found = Extract<LocalFiles, { status: 'files' }>;
+
+/** Stops the building of a request with an error in Go's words. */
+class RequestError extends Error {}
+
+/**
+ * What `CreateRequest` of Ollama's parser makes of the commands, with its first error in its own words. Marshalling
+ * may still fail: see `marshalCreateRequest`.
+ */
+export async function toCreateRequest(commands: readonly ModelfileCommand[], resolve: LocalFileResolver): Promise<CreateRequestResult> {
+  const builder = new RequestBuilder(resolve);
+  try {
+    for (const command of commands) {
+      await builder.add(command);
+    }
+  } catch (thrown) {
+    if (thrown instanceof RequestError) {
+      return { ok: false, error: thrown.message };
+    }
+    throw thrown;
+  }
+  return { ok: true, request: builder.request };
+}
+
+class RequestBuilder {
+  readonly request: CreateRequest = {};
+  private readonly models: Found[] = [];
+  private readonly drafts: Found[] = [];
+
+  constructor(private readonly resolve: LocalFileResolver) {}
+
+  async add({ name, args }: ModelfileCommand): Promise<void> {
+    const { request } = this;
+    switch (name) {
+      case 'model':
+        return this.model(args);
+      case 'draft': {
+        const draft = await this.required(args);
+        rejectSame(draft, this.models);
+        this.drafts.push(draft);
+        request.draftFiles = new Map([...(request.draftFiles ?? []), ...draft.digests]);
+        return;
+      }
+      case 'adapter':
+        request.adapters = new Map((await this.required(args)).digests);
+        return;
+      case 'template':
+      case 'system':
+      case 'renderer':
+      case 'parser':
+        request[name] = args;
+        return;
+      case 'license':
+        (request.license ??= []).push(args);
+        return;
+      case 'requires':
+        request.requires = requires(args);
+        return;
+      case 'message': {
+        const cut = args.indexOf(': ');
+        const [role, content] = cut < 0 ? [args, ''] : [args.slice(0, cut), args.slice(cut + 2)];
+        (request.messages ??= []).push({ role, content });
+        return;
+      }
+      default:
+        this.parameter(name, args);
+    }
+  }
+
+  private async model(args: string): Promise<void> {
+    const found = await this.resolve(args);
+    if (found.status === 'absent') {
+      this.request.from = args;
+      return;
+    }
+    if (found.status === 'failed') {
+      throw new RequestError(found.error);
+    }
+    rejectSame(found, this.drafts);
+    this.models.push(found);
+    this.request.files = new Map([...(this.request.files ?? []), ...found.digests]);
+  }
+
+  private async required(args: string): Promise<Found> {
+    const found = await this.resolve(args);
+    if (found.status !== 'files') {
+      throw new RequestError(found.error);
+    }
+    return found;
+  }
+
+  private parameter(name: string, args: string): void {
+    const result = readParameter(name, args);
+    if (result.kind === 'error') {
+      throw new RequestError(result.error);
+    }
+    if (result.kind === 'value') {
+      const parameters = (this.request.parameters ??= new Map());
+      const before = parameters.get(name);
+      const { value } = result;
+      parameters.set(
+        name,
+        value.type === 'strings' && before?.type === 'strings' ? { type: 'strings', value: [...before.value, ...value.value] } : value,
+      );
+    }
+  }
+}
+
+function rejectSame(found: Found, others: readonly Found[]): void {
+  if (others.some((other) => other.canonicalPath === found.canonicalPath)) {
+    throw new RequestError(`DRAFT must not reference the same local path as FROM: ${found.path}`);
+  }
+}
+
+function requires(args: string): string {
+  const version = requiresVersion(args);
+  if (version === undefined) {
+    throw new RequestError('requires must be a valid semver (e.g. 0.14.0)');
+  }
+  return version;
+}
