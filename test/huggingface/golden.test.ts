@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { buildMetadata, toQuantisedLayout } from '../../src/core/engine/buildMetadata';
 import { asGolden, fixtureDirectory, loadFixture, outputShapes, readGolden, sha256, type Golden, type Loaded } from './fixtureModel';
 
-const MODELS = ['llama3', 'llama2-spm', 'llama2-json', 'mistral', 'qwen2', 'qwen2-narrow', 'qwen3', 'rugby-base'];
+const MODELS = ['llama3', 'llama2-spm', 'llama2-json', 'mistral', 'qwen2', 'qwen2-narrow', 'qwen3', 'rugby-base', 'gemma2', 'gemma3', 'granite', 'mixtral', 'phi3', 'qwen3moe', 'smollm3'];
 const CONVERTED: Readonly<Record<string, number>> = { f32: 0, f16: 1, q8_0: 7, bf16: 32 };
 /** File types of llama.cpp. */
 const QUANTISED: Readonly<Record<string, number>> = { Q8_0: 7, Q4_K_M: 15, Q5_K_S: 16, IQ4_XS: 30 };

@@ -1,12 +1,24 @@
 import { StudioError } from '../../errors';
 import { isJsonObject, type JsonObject } from '../../json';
 import type { Architecture } from './architecture';
+import { gemma } from './gemma';
+import { gemma2 } from './gemma2';
+import { gemma3 } from './gemma3';
+import { granite } from './granite';
 import { llama } from './llama';
+import { mistral3 } from './mistral3';
+import { mixtral } from './mixtral';
+import { phi3 } from './phi3';
 import { qwen2 } from './qwen2';
+import { qwen2moe } from './qwen2moe';
 import { qwen3 } from './qwen3';
+import { qwen3moe } from './qwen3moe';
+import { smollm3 } from './smollm3';
 
 /** Every architecture that is built in. A new one is one line here and one file beside this one. */
-export const ARCHITECTURES: readonly Architecture[] = [llama, qwen2, qwen3];
+export const ARCHITECTURES: readonly Architecture[] = [
+  llama, qwen2, qwen3, gemma, gemma2, gemma3, phi3, granite, smollm3, mixtral, mistral3, qwen2moe, qwen3moe,
+];
 
 const BY_CLASS = new Map(ARCHITECTURES.flatMap((architecture) => architecture.classes.map((name) => [name, architecture] as const)));
 

@@ -43,6 +43,11 @@ export const PERMUTED_LAYER_TENSORS: TensorRules = {
   'self_attn.k_proj': { to: 'attn_k', transform: permuteK },
 };
 
+/** These rules without the feed-forward, for families whose layers have experts instead. */
+export function withoutDenseFeedForward(rules: TensorRules): TensorRules {
+  return Object.fromEntries(Object.entries(rules).filter(([module]) => !module.startsWith('mlp.')));
+}
+
 /** Buffers that checkpoints of some ages carry and that no model needs. */
 const BUFFERS = ['.rotary_emb.inv_freq', '.rotary_emb.cos_cached', '.rotary_emb.sin_cached', '.attention.masked_bias', '.attention.bias'];
 /** Parts of multimodal checkpoints that are not the text model. */

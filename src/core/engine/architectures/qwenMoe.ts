@@ -1,0 +1,37 @@
+import { StudioError } from '../../errors';
+import { type GgufEntry, u32 } from '../../formats/gguf/ggufValue';
+import type { ModelConfig } from './architecture';
+import { checkRope, checkSilu } from './baseHyperparameters';
+import type { ExpertRules } from './expertTensors';
+
+/** Experts as all Qwen families name them. */
+export const QWEN_EXPERTS: ExpertRules = { module: 'mlp', projections: { gate_proj: 'ffn_gate_exps', up_proj: 'ffn_up_exps', down_proj: 'ffn_down_exps' } };
+
+/** Widths of the experts and of the one that every token goes through, where the config has them. */
+export function expertLengths(name: string, config: ModelConfig): GgufEntry[] {
+  return ([['expert_feed_forward_length', 'moe_intermediate_size'], ['expert_shared_feed_forward_length', 'shared_expert_intermediate_size']] as const)
+    .flatMap(([key, source]): GgufEntry[] => {
+      const value = config.raw[source];
+      if (value === undefined || value === null) {
+        return [];
+      }
+      if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 16_777_216) {
+        throw new StudioError('model/config', `config.json: \`${source}\` must be a positive whole number. Fetch the model's config.json again.`, { detail: { key: source } });
+      }
+      return [[`${name}.${key}`, u32(value)]];
+    });
+}
+
+/** llama.cpp runs these families with experts in every layer; configurations that mix in dense layers are refused. */
+export function checkQwenMoe(config: ModelConfig): void {
+  checkRope(config, ['linear', 'yarn']);
+  checkSilu(config);
+  const dense = config.raw['mlp_only_layers'];
+  const step = config.raw['decoder_sparse_step'];
+  if ((Array.isArray(dense) && dense.length > 0) || (step !== undefined && step !== null && step !== 1)) {
+    throw new StudioError('model/config', 'config.json mixes dense layers among those with experts (`mlp_only_layers`, `decoder_sparse_step`), which llama.cpp does not run for this architecture.', { detail: { dense, step } });
+  }
+  if (config.experts < 1 || config.expertsUsed < 1 || config.expertsUsed > config.experts) {
+    throw new StudioError('model/config', `config.json says that ${config.expertsUsed} of ${config.experts} experts are used for each token. Fetch the model's config.json again.`, { detail: { experts: config.experts, used: config.expertsUsed } });
+  }
+}
