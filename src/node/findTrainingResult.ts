@@ -56,18 +56,23 @@ async function bestCheckpoint(directory: string, names: FolderNames, search: Tra
   return { directory: join(directory, taken), names: results.get(taken)!, reason };
 }
 
-/** The state in the folder itself, and that of the newest checkpoint (with results or without). */
+/** The state in the folder itself, and that of the newest checkpoint that has one. */
 async function readStates(directory: string, names: FolderNames): Promise<TrainerState[]> {
-  const newest = chooseCheckpoint(names.folders.filter((name) => checkpointStep(name) !== undefined), []).newest;
-  const states: TrainerState[] = [];
-  for (const folder of [directory, ...(newest === undefined ? [] : [join(directory, newest)])]) {
-    const json = await readModelJson(folder, TRAINER_STATE, { limit: LIMITS.json.tokenizerBytes }).catch(() => undefined);
-    const state = json === undefined ? undefined : readTrainerState(json);
+  const own = await readState(directory);
+  const states = own === undefined ? [] : [own];
+  const checkpoints = names.folders.filter((name) => checkpointStep(name) !== undefined).sort((a, b) => checkpointStep(b)! - checkpointStep(a)!);
+  for (const name of checkpoints) {
+    const state = await readState(join(directory, name));
     if (state !== undefined) {
-      states.push(state);
+      return [...states, state];
     }
   }
   return states;
+}
+
+async function readState(directory: string): Promise<TrainerState | undefined> {
+  const json = await readModelJson(directory, TRAINER_STATE, { limit: LIMITS.json.tokenizerBytes }).catch(() => undefined);
+  return json === undefined ? undefined : readTrainerState(json);
 }
 
 /** ms-swift's versioned runs: the latest that holds a result. */
