@@ -69,6 +69,12 @@ function timed(work) {
   return performance.now() - start;
 }
 
+function times(count, work) {
+  for (let i = 0; i < count; i++) {
+    work();
+  }
+}
+
 /**
  * @param {string[]} [names] types to measure; all by default
  * @returns {Promise<{type: string, importance: boolean, ours: number, theirs: number, ratio: number}[] | undefined>}
@@ -111,7 +117,7 @@ export async function benchKernels(names = Object.keys(TYPES)) {
       const repeats = Math.max(1, Math.round(10 / Math.max(0.05, timed(ours))));
       const rounds = [];
       for (let r = -2; r < ROUNDS; r++) {
-        const mine = timed(() => { for (let i = 0; i < repeats; i++) ours(); }) / repeats;
+        const mine = timed(() => times(repeats, ours)) / repeats;
         const other = timed(theirs);
         if (r >= 0) {
           rounds.push({ mine, other, ratio: other / mine });
@@ -142,7 +148,7 @@ export async function benchLowRank() {
     const right = left + rows * rank * 4;
     const target = right + rank * columns * 4;
     const repeats = Math.ceil(2e8 / (2 * rows * columns * rank));
-    const run = () => { for (let i = 0; i < repeats; i++) kernels.addLowRank(target, left, right, rows, columns, rank, 1e-3); };
+    const run = () => times(repeats, () => kernels.addLowRank(target, left, right, rows, columns, rank, 1e-3));
     run();
     const best = Math.min(...Array.from({ length: 7 }, () => timed(run)));
     results.push({ rank, columns, gflops: (2 * rows * columns * rank * repeats) / best / 1e6 });

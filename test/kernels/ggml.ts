@@ -42,7 +42,7 @@ function load(library: string): Ggml {
       const { id, block, bytes } = GGML_TYPES[type];
       const target = new Uint8Array(((rows * columns) / block) * bytes);
       initialise(id);
-      const written = Number(chunk(id, values, target, 0, rows, columns, importance ?? null));
+      const written = chunk(id, values, target, 0, rows, columns, importance ?? null);
       if (written !== target.length) {
         throw new Error(`ggml_quantize_chunk wrote ${written} bytes of ${target.length}`);
       }

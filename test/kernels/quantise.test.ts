@@ -53,8 +53,7 @@ const BLOCK_TYPES = QUANTISED_TYPES.filter((type) => GGML_TYPES[type].block > 1)
 describe.each(BLOCK_TYPES)('%s blocks are those of ggml_quantize_chunk', (type) => {
   const widths = GGML_TYPES[type].block === 32 ? NARROW_WIDTHS : WIDE_WIDTHS;
 
-  test.each(['none', ...Object.keys(WEIGHTS)])('importance %s', (weights, ...rest) => {
-    const context = rest[0] as unknown as Parameters<typeof ggmlOrSkip>[0];
+  test.for(['none', ...Object.keys(WEIGHTS)])('importance %s', (weights, context) => {
     const ggml = ggmlOrSkip(context);
     const random = new Random(SEED);
     let blocks = 0;

@@ -5,8 +5,8 @@
 // and one comparison a value. Rounding is monotone, so this is exact.
 import { WIDE_STEP, layOut } from "./columns";
 import { halfOf } from "./halves";
-import { cellsOf, fifteen16, floored, indicesOf, levelsAt, quarter } from "./iq4Table";
-import { ZERO, nearestIntOf, nibbles, sumOfSquares, unpackHi32, unpackHi64, unpackLo32, unpackLo64 } from "./lanes";
+import { cellsOf, fifteen16, floored, indicesOf, levelsAt } from "./iq4Table";
+import { ZERO, nearestIntOf, nibbles, quarter, sumOfSquares, unpackHi32, unpackHi64, unpackLo32, unpackLo64 } from "./lanes";
 import { PEAKS, SCALES, SUMS, chooseOfIq4 } from "./trialChoice";
 import { COLUMNS } from "./trialSearch";
 

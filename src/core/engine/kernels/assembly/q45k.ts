@@ -3,6 +3,7 @@
 import { floatOf, halfOf } from "./halves";
 import { ZERO, nearestIntOf, nibbles, sumOfSquares } from "./lanes";
 import { MINIMUM_LEVELS, decodeLevels, keepLevels, searchAgain, toRecords, weighByImportance, weighByRms } from "./minimumBlock";
+import { unpackSixBits } from "./sixBits";
 import { MINIMA, MINIMUM_SCALES, RECORDS, WEIGHT_SUMS, searchQ4_K, searchQ5_K, searchWeighted15, searchWeighted31 } from "./minimumSearch";
 import { FITTED, fitNonNegative } from "./nonNegativeFit";
 
@@ -36,16 +37,10 @@ function sixBits(from: usize, inverse: f32, to: usize): void {
  */
 function packScales(y: usize): void {
   const hs = load<u32>(FITTED, 4), hm = load<u32>(FITTED, 20);
-  const a = load<u32>(FITTED) | ((hs >> 4 & 0x03030303) << 6);
-  const b = load<u32>(FITTED, 16) | ((hm >> 4 & 0x03030303) << 6);
-  const c = (hs & 0x0f0f0f0f) | ((hm & 0x0f0f0f0f) << 4);
-  store<u32>(y, a);
-  store<u32>(y, b, 4);
-  store<u32>(y, c, 8);
-  store<u32>(FITTED, a & 0x3f3f3f3f);
-  store<u32>(FITTED, b & 0x3f3f3f3f, 16);
-  store<u32>(FITTED, (c & 0x0f0f0f0f) | (a >> 2 & 0x30303030), 4);
-  store<u32>(FITTED, (c >> 4 & 0x0f0f0f0f) | (b >> 2 & 0x30303030), 20);
+  store<u32>(y, load<u32>(FITTED) | ((hs >> 4 & 0x03030303) << 6));
+  store<u32>(y, load<u32>(FITTED, 16) | ((hm >> 4 & 0x03030303) << 6), 4);
+  store<u32>(y, (hs & 0x0f0f0f0f) | ((hm & 0x0f0f0f0f) << 4), 8);
+  unpackSixBits(y, FITTED);
 }
 
 /** Quantises the scales and minima to FITTED; writes d and dmin. */
