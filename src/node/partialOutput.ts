@@ -28,6 +28,7 @@ export class PartialOutput {
   /** Units that an earlier run finished, verified by their checksums. */
   readonly finished: ReadonlySet<number>;
   readonly #plan: BuildPlan;
+  #syncing: Promise<void> | undefined;
 
   private constructor(plan: BuildPlan, journal: Journal, paths: readonly string[], finished: ReadonlySet<number>) {
     this.#plan = plan;
@@ -64,8 +65,23 @@ export class PartialOutput {
     return new PartialOutput(plan, journal, paths, new Set());
   }
 
+  /**
+   * Begins to force what was written to the disk while the run goes on, so that little is left for the end. One at a time;
+   * a failure shows again when the output is sealed.
+   */
+  syncBehind(): void {
+    if (this.#syncing === undefined) {
+      this.#syncing = Promise.all(this.paths.map((path) => withFile(path, 'r+', (file) => file.datasync())))
+        .catch(() => undefined)
+        .then(() => {
+          this.#syncing = undefined;
+        });
+    }
+  }
+
   /** Writes the headers and forces everything to the disk. */
   async seal(): Promise<void> {
+    await this.#syncing;
     for (const [index, output] of this.#plan.outputs.entries()) {
       const path = this.paths[index]!;
       await withFile(path, 'r+', async (file) => {
@@ -100,6 +116,7 @@ export class PartialOutput {
 
   /** Removes the unfinished output and its journal. */
   async discard(): Promise<void> {
+    await this.#syncing;
     await this.journal.close();
     await removePartial(this.#plan.output);
   }

@@ -42,6 +42,8 @@ export interface RunResult {
 const TICK = 100;
 /** Between two looks at the free space of a running build. */
 const SPACE_CHECK = 5_000;
+/** Output bytes after which what was written is sent on to the disk. */
+const SYNC_BYTES = 32 * 1024 * 1024;
 const LEAST_FREE = 64 * 1024 * 1024;
 
 /**
@@ -111,6 +113,7 @@ class ThreadedRun {
   #failure: StudioError | undefined;
   #wake: () => void = () => undefined;
   #bytesDone = 0;
+  #bytesSynced = 0;
   #tensorsDone = 0;
 
   constructor(plan: BuildPlan, units: readonly WorkUnit[], partial: PartialOutput, options: RunOptions) {
@@ -227,6 +230,7 @@ class ThreadedRun {
       }
       await this.#tick();
       await this.#partial.journal.flush();
+      this.#syncBehind();
       if (performance.now() - spaceChecked > SPACE_CHECK) {
         spaceChecked = performance.now();
         await this.#checkSpace();
@@ -235,6 +239,13 @@ class ThreadedRun {
     }
     if (this.#failure !== undefined) {
       throw this.#failure;
+    }
+  }
+
+  #syncBehind(): void {
+    if (this.#bytesDone - this.#bytesSynced > SYNC_BYTES) {
+      this.#bytesSynced = this.#bytesDone;
+      this.#partial.syncBehind();
     }
   }
 
