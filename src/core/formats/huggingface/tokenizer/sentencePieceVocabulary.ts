@@ -107,7 +107,7 @@ export function derivedVocabulary(tokenizer: TokenizerJson, rowCount: number): V
     const byte = /^<0x[\dA-Fa-f]{2}>$/.test(token);
     set(rows, id, token, byte ? 0 : 0 - (ranks.get(token) ?? tokenizer.merges.length), byte ? TOKEN_TYPE.byte : TOKEN_TYPE.normal);
   }
-  for (const { id, content, special } of tokenizer.addedTokens) {
+  for (const { id, content, special } of tokenizer.addedTokens.filter((token) => token.implied !== true || token.id < rowCount)) {
     checkTokenFits(id, content, rowCount);
     const { text, type } = addedTokenEntry(content, special);
     set(rows, id, text, ADDED_SCORE, type);

@@ -35,7 +35,8 @@ export function readTokenizerJson(json: JsonObject, tokenizerConfig?: JsonObject
   // Files from before tokenizers 0.6 do not name the type.
   const modelType = typeof model['type'] === 'string' ? model['type'] : 'merges' in model ? 'BPE' : 'unknown';
   const vocab = isJsonObject(model['vocab']) ? readVocab(model['vocab']) : new Map<string, number>();
-  const addedTokens = readAddedTokens(json['added_tokens'], tokenizerConfig, vocab);
+  const listed = readAddedTokens(json['added_tokens'], tokenizerConfig, vocab);
+  const addedTokens = [...listed, ...impliedTokens(tokenizerConfig, vocab, listed)];
   const unk = model['unk_token'];
   return {
     modelType,
@@ -108,17 +109,29 @@ function readAddedTokens(list: Json | undefined, tokenizerConfig: JsonObject | u
     throw invalidTokenizer('`added_tokens` is not a list');
   }
   const byContent = new Map<string, AddedToken>();
+  const add = (entry: Json | undefined, id: Json | undefined): void => {
+    const token = readAddedToken(entry, id);
+    // A token that the model has keeps the id that it has there, whatever the entry says.
+    byContent.set(token.content, { ...token, id: vocab.get(token.content) ?? byContent.get(token.content)?.id ?? token.id });
+  };
   for (const entry of (list ?? []) as readonly Json[]) {
-    const token = readAddedToken(entry, isJsonObject(entry) ? entry['id'] : undefined);
-    byContent.set(token.content, token);
+    add(entry, isJsonObject(entry) ? entry['id'] : undefined);
   }
   const decoder = tokenizerConfig?.['added_tokens_decoder'];
   for (const [id, entry] of isJsonObject(decoder) ? Object.entries(decoder) : []) {
-    const token = readAddedToken(entry, /^\d{1,9}$/.test(id) ? Number(id) : id);
-    const known = byContent.get(token.content)?.id ?? vocab.get(token.content);
-    byContent.set(token.content, known === undefined ? token : { ...token, id: known });
+    add(entry, /^\d{1,9}$/.test(id) ? Number(id) : id);
   }
-  return checkClashes([...byContent.values()].sort((a, b) => a.id - b.id), vocab);
+  return checkClashes([...byContent.values()].sort((a, b) => a.id - b.id));
+}
+
+const SPECIAL_KEYS = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
+
+/** Special tokens that tokenizer_config.json names and no vocabulary has: transformers appends them on loading. */
+function impliedTokens(tokenizerConfig: JsonObject | undefined, vocab: ReadonlyMap<string, number>, listed: readonly AddedToken[]): AddedToken[] {
+  const names = SPECIAL_KEYS.map((key) => tokenizerConfig?.[key]).map((entry) => (isJsonObject(entry) ? entry['content'] : entry));
+  const missing = new Set(names.filter((name) => typeof name === 'string' && name !== '' && !vocab.has(name) && !listed.some((token) => token.content === name)) as string[]);
+  let next = Math.max(-1, listed.at(-1)?.id ?? -1, vocab.size - 1) + 1;
+  return Array.from(missing, (content) => ({ id: next++, content, special: true, normalized: false, singleWord: false, lstrip: false, rstrip: false, implied: true }));
 }
 
 function readAddedToken(entry: Json | undefined, idValue: Json | undefined): AddedToken {
@@ -138,13 +151,12 @@ function readAddedToken(entry: Json | undefined, idValue: Json | undefined): Add
   };
 }
 
-function checkClashes(tokens: AddedToken[], vocab: ReadonlyMap<string, number>): AddedToken[] {
+function checkClashes(tokens: AddedToken[]): AddedToken[] {
   const byId = new Map<number, string>();
   for (const { id, content } of tokens) {
-    const own = vocab.get(content);
     const other = byId.get(id);
-    if ((own !== undefined && own !== id) || other !== undefined) {
-      throw invalidTokenizer(`the added token ${JSON.stringify(content.slice(0, 60))} has the id ${id}, which is ${other === undefined ? `not its own, ${own ?? ''}, in the vocabulary` : `also that of ${JSON.stringify(other.slice(0, 60))}`}`, { id });
+    if (other !== undefined) {
+      throw invalidTokenizer(`the added tokens ${JSON.stringify(other.slice(0, 60))} and ${JSON.stringify(content.slice(0, 60))} have the same id ${id}`, { id });
     }
     byId.set(id, content);
   }

@@ -26,6 +26,8 @@ export interface AddedToken {
   readonly singleWord: boolean;
   readonly lstrip: boolean;
   readonly rstrip: boolean;
+  /** Named as a special token by tokenizer_config.json only: it counts where the embedding has a row for it. */
+  readonly implied?: boolean | undefined;
 }
 
 /**
