@@ -144,6 +144,11 @@ function readIntegers(scanner: JsonScanner, name: string, field: string, limit: 
 
 /** Shape x dtype must be the span, in whole bytes and exact integers. */
 function checkSpan(name: string, dtype: SafetensorsDtype, shape: readonly number[], bytes: number): void {
+  // Products of integers are exact as long as they are safe ones; beyond, only bigint tells.
+  const quick = shape.reduce((product, dimension) => product * dimension, SAFETENSORS_DTYPES[dtype]);
+  if (Number.isSafeInteger(quick) && quick === bytes * 8) {
+    return;
+  }
   const bits = shape.reduce((product, dimension) => product * BigInt(dimension), BigInt(SAFETENSORS_DTYPES[dtype]));
   if (bits % 8n !== 0n) {
     throw tensorError(name, `of dtype ${dtype} and shape [${shape.join(', ')}] does not end on a whole byte`);
