@@ -1,0 +1,21 @@
+// Runs the tests against real tools, installing what can be installed; a test whose tool is missing says so and is skipped.
+//   npm run test:real [-- vitest options]
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+
+/** Steps that install tools; each says why it did not, and its tests then skip themselves. */
+const INSTALLERS = [{ tool: "Ollama's parser and templates (Go)", script: 'scripts/go/buildOracle.mjs' }];
+
+for (const { tool, script } of INSTALLERS) {
+  if (!existsSync(join(root, script))) {
+    continue;
+  }
+  const { status } = spawnSync(process.execPath, [join(root, script)], { stdio: 'inherit' });
+  console.log(status === 0 ? `installed: ${tool}` : `not run: tests of ${tool} (its installation failed, see above)`);
+}
+
+const { status } = spawnSync(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', 'test/real', '--passWithNoTests', ...process.argv.slice(2)], { stdio: 'inherit', cwd: root });
+process.exit(status ?? 1);
