@@ -1,5 +1,4 @@
 /** Control characters, and those that reorder text: what a file's own words must never send to a terminal or a log. */
-// eslint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
 /** Text from a file with its control characters made visible (`\\u001b`). */

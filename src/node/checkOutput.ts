@@ -37,8 +37,7 @@ const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
 
 function checkName(output: string): void {
   const name = basename(output);
-  const controls = [...name].some((character) => character < ' ');
-  if (name === '' || name === '.' || name === '..' || DEVICE.test(name) || /[. ]$/.test(name) || controls || /[<>:"|?*]/.test(name)) {
+  if (name === '' || name === '.' || name === '..' || DEVICE.test(name) || /[. ]$/.test(name) || /[<>:"|?*\p{Cc}]/u.test(name)) {
     throw new StudioError('output/name', `${JSON.stringify(output)} is not a name that every system can store. Choose another one with --out.`, { path: output });
   }
 }

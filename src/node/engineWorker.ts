@@ -9,6 +9,7 @@ import { workerLayout } from '../core/engine/workerLayout';
 import { workUnits } from '../core/engine/workUnits';
 import { StudioError, toStudioError } from '../core/errors';
 import { CONTROL, HASH_REQUEST, type EngineWorkerData, type WorkerMessage } from './engineMessages';
+import { openFileSource, type FileSource } from './fileSource';
 import { unitSpan, writeFully } from './partialOutput';
 import { writeError } from './systemError';
 
@@ -20,7 +21,7 @@ class EngineWorker {
   readonly #control: Int32Array;
   readonly #finished: Uint8Array;
   readonly #post: (message: WorkerMessage) => void;
-  readonly #inputs = new Map<number, Promise<FileHandle>>();
+  readonly #inputs = new Map<number, Promise<FileSource>>();
   readonly #outputs = new Map<number, Promise<FileHandle>>();
 
   constructor(data: EngineWorkerData, post: (message: WorkerMessage) => void) {
@@ -79,15 +80,15 @@ class EngineWorker {
 
   async #readAt(file: number, offset: number, target: Uint8Array): Promise<void> {
     const path = this.#data.inputs[file]!;
-    let handle = this.#inputs.get(file);
-    if (handle === undefined) {
-      handle = open(path, 'r');
-      this.#inputs.set(file, handle);
+    let source = this.#inputs.get(file);
+    if (source === undefined) {
+      source = openFileSource(path);
+      this.#inputs.set(file, source);
     }
-    const opened = await handle;
+    const opened = await source;
     let done = 0;
     while (done < target.length) {
-      const { bytesRead } = await opened.read(target, done, target.length - done, offset + done);
+      const bytesRead = await opened.read(offset + done, target.subarray(done));
       if (bytesRead === 0) {
         throw new StudioError('input/changed', `${path} became shorter while it was read. Run the command again when nothing writes to it.`, { path });
       }
@@ -137,7 +138,7 @@ class EngineWorker {
 
   async close(): Promise<void> {
     const handles = await Promise.allSettled([...this.#inputs.values(), ...this.#outputs.values()]);
-    await Promise.allSettled(handles.map((handle) => (handle.status === 'fulfilled' ? handle.value.close() : undefined)));
+    await Promise.allSettled(handles.flatMap((handle) => (handle.status === 'fulfilled' ? [handle.value.close()] : [])));
   }
 
   /** The output path that a failed write was about, for its message. */

@@ -1,6 +1,6 @@
 import { stat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Kernels, type WidenedType } from '../core/engine/kernels/kernels';
+import { Kernels } from '../core/engine/kernels/kernels';
 import { storedType, storedRowBytes } from '../core/engine/storedMatrix';
 import type { StoredType } from '../core/engine/buildPlan';
 import { StudioError, throwIfAborted, toStudioError, type ErrorJson } from '../core/errors';
@@ -109,7 +109,7 @@ async function scan(source: FileSource, spans: readonly Span[], path: string, pr
 /** Types whose values cannot be looked at (integers, exotic blocks) pass. */
 function firstInvalid(kernels: Kernels, type: StoredType, count: number): number {
   try {
-    return kernels.firstInvalidBlock(type as WidenedType, kernels.heapBase, count);
+    return kernels.firstInvalidBlock(type, kernels.heapBase, count);
   } catch {
     return -1;
   }

@@ -1,7 +1,7 @@
 import { StudioError } from '../errors';
 import { rowBytes } from '../formats/gguf/ggmlTypes';
 import type { Contribution, PlannedSlice, PlannedTensor } from './buildPlan';
-import { isQuantised, type WritableType } from './fileTypes';
+import { isQuantised } from './fileTypes';
 import { FactorStore, type LoadedFactor } from './factorStore';
 import type { Kernels } from './kernels/kernels';
 import { StagedUnit, type ReadAt } from './stagedUnit';
@@ -187,7 +187,7 @@ export class UnitRunner {
       throw nonFiniteError(tensor, `row ${unit.row + row + Math.floor(bad / tensor.columns)}`);
     }
     const importance = tensor.importance >= 0 ? this.#layout.importance : 0;
-    kernels.quantise(tensor.type as WritableType, values, target, rows, tensor.columns, importance);
+    kernels.quantise(tensor.type, values, target, rows, tensor.columns, importance);
     if (bad < 0 && (tensor.type === 'F16' || isQuantised(tensor.type))) {
       // Finite values can still overflow a half: f16 ends at 65504, and block scales are halves.
       const block = kernels.firstInvalidBlock(tensor.type, target, count);
