@@ -155,7 +155,7 @@ class Translator {
     if (!this.accept(')')) {
       throw new Declined();
     }
-    return { ...inner, source: `${kind?.[1] ?? '(?:'}${inner.source})`, repeats: inner.repeats || inner.cost > 2 * UNBOUNDED };
+    return { ...inner, source: `${kind?.[1] ?? '(?:'}${inner.source})`, repeats: inner.repeats || inner.cost > 1 };
   }
 
   private escape(inClass: boolean, ignoreCase: boolean): string {
