@@ -1,6 +1,7 @@
 import { StudioError } from './errors';
 import type { Json, JsonObject } from './json';
 import { LIMITS } from './limits';
+import { cutName, quoteName } from './quoteName';
 
 export interface JsonScannerOptions {
   /** Named in errors. */
@@ -282,7 +283,7 @@ export class JsonScanner {
     if (at >= this.text.length) {
       return this.syntax(this.text.length, `ends where ${wanted} was expected: it may be cut short`);
     }
-    return this.syntax(at, `has ${JSON.stringify(String.fromCodePoint(this.text.codePointAt(at)!))} where ${wanted} was expected`);
+    return this.syntax(at, `has ${quoteName(String.fromCodePoint(this.text.codePointAt(at)!))} where ${wanted} was expected`);
   }
 
   /** A `json/syntax` error about the place `at`. */
@@ -295,9 +296,8 @@ export class JsonScanner {
 
   private duplicate(key: string, at: number): StudioError {
     const line = this.lineOf(at);
-    const shown = JSON.stringify(key.length > 100 ? `${key.slice(0, 100)}…` : key);
-    return new StudioError('json/duplicate-key', `Line ${line} of the JSON text repeats the key ${shown}: programs would disagree on which value counts. Remove one of the two.`, {
-      path: this.options.path, line, detail: { position: at, key: key.slice(0, 100) },
+    return new StudioError('json/duplicate-key', `Line ${line} of the JSON text repeats the key ${quoteName(key)}: programs would disagree on which value counts. Remove one of the two.`, {
+      path: this.options.path, line, detail: { position: at, key: cutName(key) },
     });
   }
 

@@ -2,6 +2,7 @@ import { constants, type BigIntStats } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import type { ByteSource } from '../core/bytes';
 import { StudioError, throwIfAborted } from '../core/errors';
+import { escapeControls } from '../core/escapeControls';
 
 /** What tells one state of one file from another. */
 export interface FileIdentity {
@@ -61,13 +62,13 @@ export function readError(path: string, cause: unknown): StudioError {
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return new StudioError('input/missing', `There is no file at ${path}. Check the path; if it is a link, check that its target exists.`, { path, cause });
+      return new StudioError('input/missing', `There is no file at ${escapeControls(path)}. Check the path; if it is a link, check that its target exists.`, { path, cause });
     case 'EISDIR':
     case 'ENXIO':
     case 'ENODEV':
       return notRegular(path, cause);
     default:
-      return new StudioError('input/unreadable', `The operating system refused to read ${path}${code === undefined ? '' : ` (${code})`}. Check its permissions and the disk it is on.`, { path, detail: { code }, cause });
+      return new StudioError('input/unreadable', `The operating system refused to read ${escapeControls(path)}${code === undefined ? '' : ` (${code})`}. Check its permissions and the disk it is on.`, { path, detail: { code }, cause });
   }
 }
 
@@ -78,7 +79,7 @@ function requireRegular(path: string, stats: BigIntStats): void {
 }
 
 function notRegular(path: string, cause?: unknown): StudioError {
-  return new StudioError('input/not-regular', `${path} is a folder, a pipe or a device, where a file is needed. Give the path of a file.`, { path, cause });
+  return new StudioError('input/not-regular', `${escapeControls(path)} is a folder, a pipe or a device, where a file is needed. Give the path of a file.`, { path, cause });
 }
 
 /** Windows has no such flag. */
@@ -122,7 +123,7 @@ class OpenFile implements FileSource {
     const ofHandle = identityOf(await orTyped(this.path, () => this.handle.stat({ bigint: true })));
     const ofPath = await stat(this.path, { bigint: true }).then(identityOf, () => undefined);
     if (!isSame(ofHandle, this.identity) || ofPath === undefined || !isSame(ofPath, this.identity)) {
-      throw new StudioError('input/changed', `${this.path} changed while it was read. Nothing made from it can be trusted: try again when nothing writes to it.`, {
+      throw new StudioError('input/changed', `${escapeControls(this.path)} changed while it was read. Nothing made from it can be trusted: try again when nothing writes to it.`, {
         path: this.path, detail: { before: this.identity, after: ofPath ?? null },
       });
     }

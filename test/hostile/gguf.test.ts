@@ -97,6 +97,7 @@ const ROWS: readonly Row[] = [
   ['G11', 'a character split over two tokens', 'gguf/encoding', keys(arrayKey('a', 'string', 2n, join(text(u8(0xc3)), text(u8(0xbc)))))],
   ['G11', 'a tensor name that is not UTF-8', 'gguf/encoding', tensor({ name: u8(0x80) })],
   ['G11', 'a tensor name with NUL', 'gguf/tensor-name', tensor({ name: 'a\0b' })],
+  ['G11', 'a long key of control characters, twice', 'gguf/key', keys(u32Key('\u202e\u001b[2J'.repeat(5000), 1), u32Key('\u202e\u001b[2J'.repeat(5000), 1))],
   ['G11', 'a key with NUL', 'gguf/key', keys(u32Key('a\0b', 1))],
 ];
 

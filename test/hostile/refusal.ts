@@ -41,6 +41,9 @@ export function expectTyped(error: unknown): StudioError {
   const typed = error as StudioError;
   expect(typed.code in ERROR_CODES && !typed.code.startsWith('internal/'), `${typed.code}: ${typed.message}`).toBe(true);
   expect(typed.message.length).toBeGreaterThan(40);
+  // However long or odd the names in a file are, a message stays readable and harmless to a terminal.
+  expect(JSON.stringify(typed).length).toBeLessThan(4000);
+  expect(typed.message).not.toMatch(/[\p{Cc}\u200b-\u200f\u202a-\u202e\u2066-\u2069]/u);
   expect(JSON.parse(JSON.stringify(typed))).toMatchObject({ code: typed.code, message: typed.message });
   return typed;
 }

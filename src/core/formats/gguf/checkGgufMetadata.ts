@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { StudioError } from '../../errors';
 import { ggufArrayLength, type GgufMetadata, type GgufValue } from './ggufTypes';
+import { cutName, quoteName } from '../../quoteName';
 
 /** More layers than any model has, few enough to loop over. */
 const LAYER_LIMIT = 65_536;
@@ -116,5 +117,5 @@ function show(value: GgufValue): string {
 }
 
 function metadataError(key: string, what: string): StudioError {
-  return new StudioError('gguf/metadata', `The metadata key ${key} ${what}. Programs would misread the file: convert the model again.`, { detail: { key } });
+  return new StudioError('gguf/metadata', `The metadata key ${quoteName(key)} ${what}. Programs would misread the file: convert the model again.`, { detail: { key: cutName(key) } });
 }

@@ -4,6 +4,7 @@ import { foreignFileError } from '../foreignFile';
 import type { GgufFile, GgufTensor } from './ggufTypes';
 import { readLegacyImatrix } from './legacyImatrix';
 import { readGguf } from './readGguf';
+import { quoteName } from '../../quoteName';
 
 /** How much each column of each weight matters, as llama-imatrix measured it. */
 export interface Imatrix {
@@ -55,13 +56,13 @@ async function readGgufImatrix(source: ByteSource, signal: AbortSignal | undefin
   for (const tensor of file.tensors) {
     throwIfAborted(signal);
     if (tensor.name.endsWith(COUNTS) && !tensors.has(tensor.name.slice(0, -COUNTS.length) + SUMS)) {
-      throw imatrixError(`${tensor.name} has no ${SUMS} beside it`);
+      throw imatrixError(`${quoteName(tensor.name)} has no ${SUMS} beside it`);
     }
     if (tensor.name.endsWith(SUMS)) {
       const name = tensor.name.slice(0, -SUMS.length);
       const counts = tensors.get(name + COUNTS);
       if (counts === undefined) {
-        throw imatrixError(`${tensor.name} has no ${COUNTS} beside it`);
+        throw imatrixError(`${quoteName(tensor.name)} has no ${COUNTS} beside it`);
       }
       const sums = await readFloats(source, file, tensor);
       divideByCounts(name, sums, await readFloats(source, file, counts));
@@ -76,7 +77,7 @@ async function readGgufImatrix(source: ByteSource, signal: AbortSignal | undefin
 
 async function readFloats(source: ByteSource, file: GgufFile, tensor: GgufTensor): Promise<Float32Array> {
   if (tensor.type !== 'F32') {
-    throw imatrixError(`${tensor.name} is of type ${tensor.type}, where F32 is needed`);
+    throw imatrixError(`${quoteName(tensor.name)} is of type ${tensor.type}, where F32 is needed`);
   }
   // The reader has checked that these bytes lie within the file.
   const bytes = await readBytes(source, file.dataOffset + tensor.offset, tensor.bytes);
@@ -87,11 +88,11 @@ async function readFloats(source: ByteSource, file: GgufFile, tensor: GgufTensor
 function divideByCounts(name: string, sums: Float32Array, counts: Float32Array): void {
   const columns = sums.length / counts.length;
   if (counts.length === 0 || !Number.isInteger(columns)) {
-    throw imatrixError(`${name} has ${sums.length} sums for ${counts.length} experts`);
+    throw imatrixError(`${quoteName(name)} has ${sums.length} sums for ${counts.length} experts`);
   }
   counts.forEach((announced, expert) => {
     if (!Number.isFinite(announced)) {
-      throw imatrixError(`A count of ${name} is not finite`);
+      throw imatrixError(`A count of ${quoteName(name)} is not finite`);
     }
     const count = Math.fround(Math.round(announced));
     const values = sums.subarray(expert * columns, (expert + 1) * columns);
@@ -118,7 +119,7 @@ function readMetadata(file: GgufFile): { readonly datasets: readonly string[]; r
 function checkValues(imatrix: Imatrix): void {
   for (const [name, values] of imatrix.entries) {
     if (!values.every(Number.isFinite)) {
-      throw imatrixError(`The values of ${name} include NaN or an infinite one`);
+      throw imatrixError(`The values of ${quoteName(name)} include NaN or an infinite one`);
     }
   }
 }

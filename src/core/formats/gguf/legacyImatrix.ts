@@ -3,6 +3,7 @@ import { LIMITS } from '../../limits';
 import type { ByteSource } from '../../bytes';
 import { GgufCursor } from './ggufCursor';
 import type { Imatrix } from './imatrix';
+import { quoteName } from '../../quoteName';
 
 /** Name length, one byte of name, calls, number of values, one value. */
 const SMALLEST_ENTRY_BYTES = 17;
@@ -35,7 +36,7 @@ async function readEntry(cursor: GgufCursor, index: number): Promise<[string, Fl
   await cursor.ensure(nameBytes + 8);
   const name = text(cursor.bytes(nameBytes, what), `the name of ${what}`);
   const calls = Math.fround(cursor.i32(what));
-  const count = bounded(cursor, cursor.i32(what), 4, LIMITS.gguf.arrayElements, `the number of values of ${name}`);
+  const count = bounded(cursor, cursor.i32(what), 4, LIMITS.gguf.arrayElements, `the number of values of ${quoteName(name)}`);
   const raw = new Uint8Array(count * 4);
   await cursor.fill(raw);
   const values = new Float32Array(raw.buffer);

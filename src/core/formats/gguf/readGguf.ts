@@ -7,6 +7,7 @@ import { GgufCursor } from './ggufCursor';
 import type { GgufDescription, GgufFile, GgufMetadata } from './ggufTypes';
 import { readGgufMetadata, SMALLEST_PAIR_BYTES } from './readGgufMetadata';
 import { placeGgufTensors, readGgufTensors, SMALLEST_TENSOR_BYTES } from './readGgufTensors';
+import { quoteName } from '../../quoteName';
 
 export interface ReadGgufOptions {
   readonly signal?: AbortSignal | undefined;
@@ -92,7 +93,7 @@ async function checkMagic(cursor: GgufCursor, source: ByteSource, path: string |
   if (MAGIC.startsWith(start)) {
     throw new StudioError('gguf/truncated', `The GGUF ends at byte ${source.size}, inside its first word. Fetch or write the file again.`, { detail: { fileBytes: source.size } });
   }
-  throw new StudioError('gguf/magic', `The file begins with ${JSON.stringify(start)} where a GGUF begins with "GGUF". Check that it is the file that its name says.`);
+  throw new StudioError('gguf/magic', `The file begins with ${quoteName(start)} where a GGUF begins with "GGUF". Check that it is the file that its name says.`);
 }
 
 function readVersion(cursor: GgufCursor): 2 | 3 {

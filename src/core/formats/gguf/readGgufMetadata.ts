@@ -3,6 +3,7 @@ import { LIMITS } from '../../limits';
 import type { GgufCursor } from './ggufCursor';
 import { GGUF_VALUE_TYPES, type GgufScalarType, type GgufValue } from './ggufTypes';
 import { checkHeaderBudget, decodeGgufText, readGgufArray, type GgufArrayOptions } from './readGgufArray';
+import { cutName, quoteName } from '../../quoteName';
 
 /** Length, one byte of key, type, one byte of value. */
 export const SMALLEST_PAIR_BYTES = 14;
@@ -13,7 +14,7 @@ export async function readGgufMetadata(cursor: GgufCursor, count: number, option
   for (let index = 0; index < count; index++) {
     const key = await readKey(cursor, index);
     if (metadata.has(key)) {
-      throw keyError(`The key ${JSON.stringify(key)} stands in the GGUF twice`, { key });
+      throw keyError(`The key ${quoteName(key)} stands in the GGUF twice`, { key: cutName(key) });
     }
     metadata.set(key, await readValue(cursor, key, options));
     checkHeaderBudget(cursor, 0);
@@ -38,7 +39,7 @@ function keyError(what: string, detail: Readonly<Record<string, unknown>>): Stud
 }
 
 async function readValue(cursor: GgufCursor, key: string, options: GgufArrayOptions): Promise<GgufValue> {
-  const name = JSON.stringify(key);
+  const name = quoteName(key);
   await cursor.ensure(12);
   const type = valueType(cursor, name);
   if (type !== 'array') {

@@ -5,6 +5,7 @@ import { GGML_TYPES, ggmlTypeName, type GgmlTypeName } from './ggmlTypes';
 import type { GgufCursor } from './ggufCursor';
 import type { GgufTensor } from './ggufTypes';
 import { checkHeaderBudget, decodeGgufText } from './readGgufArray';
+import { quoteName } from '../../quoteName';
 
 /** Name length, one byte of name, number of dimensions, one dimension, type, offset. */
 export const SMALLEST_TENSOR_BYTES = 33;
@@ -26,7 +27,7 @@ export async function readGgufTensors(cursor: GgufCursor, count: number): Promis
     checkHeaderBudget(cursor, LARGEST_TENSOR_BYTES);
     const name = readName(cursor, index);
     if (names.has(name)) {
-      throw nameError(`The tensor ${JSON.stringify(name)} stands in the GGUF twice`, { name });
+      throw nameError(`The tensor ${quoteName(name)} stands in the GGUF twice`, { name });
     }
     names.add(name);
     entries.push(readEntry(cursor, name));
@@ -52,10 +53,10 @@ function nameError(what: string, detail: Readonly<Record<string, unknown>>): Stu
 }
 
 function readEntry(cursor: GgufCursor, name: string): GgufTensorEntry {
-  const what = `the entry of tensor ${JSON.stringify(name)}`;
+  const what = `the entry of tensor ${quoteName(name)}`;
   const rank = cursor.u32(what);
   if (rank > LIMITS.gguf.dimensions) {
-    throw new StudioError('gguf/dimensions', `Tensor ${JSON.stringify(name)} has ${rank} dimensions; GGUF tensors have at most ${LIMITS.gguf.dimensions}. The file is damaged: fetch it again.`, {
+    throw new StudioError('gguf/dimensions', `Tensor ${quoteName(name)} has ${rank} dimensions; GGUF tensors have at most ${LIMITS.gguf.dimensions}. The file is damaged: fetch it again.`, {
       detail: { name, dimensions: rank },
     });
   }
@@ -63,7 +64,7 @@ function readEntry(cursor: GgufCursor, name: string): GgufTensorEntry {
   const typeId = cursor.u32(what);
   const type = ggmlTypeName(typeId);
   if (type === undefined) {
-    throw new StudioError('gguf/type', `Tensor ${JSON.stringify(name)} has the unknown type ${typeId}. The file is damaged, or newer than this program.`, {
+    throw new StudioError('gguf/type', `Tensor ${quoteName(name)} has the unknown type ${typeId}. The file is damaged, or newer than this program.`, {
       detail: { name, type: typeId },
     });
   }
@@ -75,7 +76,7 @@ function readEntry(cursor: GgufCursor, name: string): GgufTensorEntry {
  * llama.cpp's int64, `gguf/size` for one or a product beyond the limits, or rows that do not divide into blocks.
  */
 export function tensorSize(name: string, type: GgmlTypeName, dimensions: readonly bigint[]): { readonly shape: readonly number[]; readonly bytes: number } {
-  const shown = `Tensor ${JSON.stringify(name)} of type ${type} and shape [${dimensions.join(', ')}]`;
+  const shown = `Tensor ${quoteName(name)} of type ${type} and shape [${dimensions.join(', ')}]`;
   const detail = { name, type, shape: dimensions.map(String) };
   if (dimensions.some((dimension) => dimension < 0n || dimension >= 2n ** 63n)) {
     throw new StudioError('gguf/dimensions', `${shown} has a dimension that no tensor can have. The file is damaged: fetch it again.`, { detail });
@@ -104,14 +105,14 @@ export function placeGgufTensors(
   let expected = 0;
   const tensors = entries.map((entry): GgufTensor => {
     if (entry.offset !== BigInt(expected)) {
-      report(new StudioError('gguf/offset', `Tensor ${JSON.stringify(entry.name)} is said to begin at byte ${entry.offset} of the data, where it must begin at ${expected}. The file is damaged, or was written by a tool that llama.cpp does not understand: convert the model again.`, {
+      report(new StudioError('gguf/offset', `Tensor ${quoteName(entry.name)} is said to begin at byte ${entry.offset} of the data, where it must begin at ${expected}. The file is damaged, or was written by a tool that llama.cpp does not understand: convert the model again.`, {
         detail: { name: entry.name, offset: entry.offset.toString(), expected },
       }));
     }
     const offset = toSafeNumber(entry.offset) ?? expected;
     expected = alignUp(expected + entry.bytes, alignment);
     if (!Number.isSafeInteger(expected)) {
-      throw new StudioError('gguf/size', `The tensors up to ${JSON.stringify(entry.name)} are larger than any file can be. The file is damaged: fetch it again.`, { detail: { name: entry.name } });
+      throw new StudioError('gguf/size', `The tensors up to ${quoteName(entry.name)} are larger than any file can be. The file is damaged: fetch it again.`, { detail: { name: entry.name } });
     }
     return { ...entry, offset };
   });
@@ -127,7 +128,7 @@ function checkDataEnd(tensors: readonly GgufTensor[], dataBytes: number, report:
   }
   const missing = cut.reduce((most, tensor) => Math.max(most, tensor.offset + tensor.bytes), 0) - dataBytes;
   const others = cut.length === 1 ? '' : ` and ${cut.length - 1} more`;
-  report(new StudioError('gguf/truncated', `The file is cut short: ${missing} bytes are missing, from within or before tensor ${JSON.stringify(first.name)}${others}. Fetch or write the file again.`, {
+  report(new StudioError('gguf/truncated', `The file is cut short: ${missing} bytes are missing, from within or before tensor ${quoteName(first.name)}${others}. Fetch or write the file again.`, {
     detail: { name: first.name, tensors: cut.length, missing },
   }));
 }

@@ -8,6 +8,7 @@ import { GGUF_VALUE_TYPES, type GgufTensor, type GgufValue } from './ggufTypes';
 import { isAlignment } from './readGguf';
 import { tensorSize } from './readGgufTensors';
 import { writeGgufValue } from './writeGgufValue';
+import { cutName, quoteName } from '../../quoteName';
 
 export interface GgufHeaderInput {
   /** In the order in which they are to stand in the file. */
@@ -67,7 +68,7 @@ function uniqueMetadata(pairs: Iterable<readonly [string, GgufValue]>): Map<stri
   for (const [key, value] of pairs) {
     const problem = textProblem(key, LIMITS.gguf.keyBytes) ?? (metadata.has(key) ? 'is given twice' : undefined);
     if (problem !== undefined) {
-      throw new StudioError('gguf/key', `The metadata key ${JSON.stringify(key)} ${problem}. Name every key once, in valid text.`, { detail: { key } });
+      throw new StudioError('gguf/key', `The metadata key ${quoteName(key)} ${problem}. Name every key once, in valid text.`, { detail: { key: cutName(key) } });
     }
     metadata.set(key, value);
   }
@@ -106,7 +107,7 @@ function placeTensors(wanted: GgufHeaderInput['tensors'], alignment: number): { 
   const tensors = wanted.map(({ name, shape, type }) => {
     const problem = textProblem(name, LIMITS.gguf.tensorNameBytes) ?? (names.has(name) ? 'is given twice' : undefined);
     if (problem !== undefined) {
-      throw new StudioError('gguf/tensor-name', `The tensor name ${JSON.stringify(name)} ${problem}. Name every tensor once, in at most ${LIMITS.gguf.tensorNameBytes} bytes.`, { detail: { name } });
+      throw new StudioError('gguf/tensor-name', `The tensor name ${quoteName(name)} ${problem}. Name every tensor once, in at most ${LIMITS.gguf.tensorNameBytes} bytes.`, { detail: { name: cutName(name) } });
     }
     names.add(name);
     const tensor: GgufTensor = { name, shape, type, offset: end, bytes: checkedBytes(name, type, shape) };
@@ -121,7 +122,7 @@ function placeTensors(wanted: GgufHeaderInput['tensors'], alignment: number): { 
 
 function checkedBytes(name: string, type: GgmlTypeName, shape: readonly number[]): number {
   if (shape.length > LIMITS.gguf.dimensions || !shape.every((dimension) => Number.isSafeInteger(dimension) && dimension >= 0)) {
-    throw new StudioError('gguf/dimensions', `Tensor ${JSON.stringify(name)} has the shape [${shape.join(', ')}]; GGUF tensors have at most ${LIMITS.gguf.dimensions} dimensions, none negative.`, { detail: { name, shape } });
+    throw new StudioError('gguf/dimensions', `Tensor ${quoteName(name)} has the shape [${shape.join(', ')}]; GGUF tensors have at most ${LIMITS.gguf.dimensions} dimensions, none negative.`, { detail: { name: cutName(name), shape } });
   }
   return tensorSize(name, type, shape.map(BigInt)).bytes;
 }

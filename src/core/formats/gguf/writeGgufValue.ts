@@ -2,6 +2,7 @@ import { StudioError } from '../../errors';
 import { LIMITS } from '../../limits';
 import type { GgufByteWriter } from './ggufByteWriter';
 import { GGUF_VALUE_TYPES, type GgufArray, type GgufElements, type GgufScalarType, type GgufValue } from './ggufTypes';
+import { cutName, quoteName } from '../../quoteName';
 
 const LONE_SURROGATE = /[\ud800-\udfff]/u;
 
@@ -32,7 +33,7 @@ function writeArray(writer: GgufByteWriter, key: string, array: GgufArray): void
     throw misfit(key, 'has an array whose contents were not read. Read it with arrays: "keep"');
   }
   if (value.length > LIMITS.gguf.arrayElements) {
-    throw new StudioError('gguf/length', `The metadata key ${key} has ${value.length} elements; the limit is ${LIMITS.gguf.arrayElements}.`, { detail: { key } });
+    throw new StudioError('gguf/length', `The metadata key ${quoteName(key)} has ${value.length} elements; the limit is ${LIMITS.gguf.arrayElements}.`, { detail: { key: cutName(key) } });
   }
   writer.u32(GGUF_VALUE_TYPES.indexOf(elements));
   writer.u64(BigInt(value.length));
@@ -83,11 +84,11 @@ function writeString(writer: GgufByteWriter, key: string, value: unknown): void 
     throw misfit(key, `has ${String(value)} where a string is needed`);
   }
   if (LONE_SURROGATE.test(value)) {
-    throw new StudioError('gguf/encoding', `The metadata key ${key} has half a character, which UTF-8 cannot express. Repair the text that it comes from.`, { detail: { key } });
+    throw new StudioError('gguf/encoding', `The metadata key ${quoteName(key)} has half a character, which UTF-8 cannot express. Repair the text that it comes from.`, { detail: { key: cutName(key) } });
   }
   const written = writer.string(value);
   if (written > LIMITS.gguf.stringBytes) {
-    throw new StudioError('gguf/length', `The metadata key ${key} has a string of ${written} bytes; the limit is ${LIMITS.gguf.stringBytes}.`, { detail: { key } });
+    throw new StudioError('gguf/length', `The metadata key ${quoteName(key)} has a string of ${written} bytes; the limit is ${LIMITS.gguf.stringBytes}.`, { detail: { key: cutName(key) } });
   }
 }
 
@@ -99,5 +100,5 @@ function fitting(key: string, type: GgufScalarType, isFit: boolean, value: unkno
 }
 
 function misfit(key: string, what: string): StudioError {
-  return new StudioError('gguf/metadata', `The metadata key ${key} ${what}.`, { detail: { key } });
+  return new StudioError('gguf/metadata', `The metadata key ${quoteName(key)} ${what}.`, { detail: { key: cutName(key) } });
 }

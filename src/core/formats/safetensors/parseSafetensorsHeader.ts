@@ -2,6 +2,7 @@ import { StudioError } from '../../errors';
 import { JsonScanner } from '../../jsonScanner';
 import { LIMITS } from '../../limits';
 import { SAFETENSORS_DTYPES, type SafetensorsDtype } from '../tensorRef';
+import { cutName, quoteName } from '../../quoteName';
 
 /** One tensor of the header; `begin` and `end` count from the start of the data. */
 export interface SafetensorsEntry {
@@ -79,7 +80,7 @@ function readMetadata(scanner: JsonScanner): Map<string, string> {
   }
   scanner.object((key) => {
     if (scanner.peek() !== QUOTE) {
-      throw headerError(`The entry ${JSON.stringify(key)} of __metadata__ is no string.`);
+      throw headerError(`The entry ${quoteName(key)} of __metadata__ is no string.`);
     }
     metadata.set(key, scanner.string());
   });
@@ -120,7 +121,7 @@ function readEntry(scanner: JsonScanner, name: string): SafetensorsEntry {
 function readDtype(scanner: JsonScanner, name: string): SafetensorsDtype {
   const dtype = scanner.peek() === QUOTE ? scanner.string() : undefined;
   if (dtype === undefined || !Object.hasOwn(SAFETENSORS_DTYPES, dtype)) {
-    throw tensorError(name, `has ${dtype === undefined ? 'a dtype that is no string' : `the unknown dtype ${JSON.stringify(dtype.slice(0, 40))}`}`);
+    throw tensorError(name, `has ${dtype === undefined ? 'a dtype that is no string' : `the unknown dtype ${quoteName(dtype)}`}`);
   }
   return dtype as SafetensorsDtype;
 }
@@ -159,8 +160,7 @@ function checkSpan(name: string, dtype: SafetensorsDtype, shape: readonly number
 }
 
 function tensorError(name: string, what: string): StudioError {
-  const shown = name.length > 200 ? `${name.slice(0, 200)}…` : name;
-  return new StudioError('safetensors/tensor', `Tensor ${JSON.stringify(shown)} ${what}. The file is damaged, or newer than this program: fetch or save it again.`, {
-    detail: { name: shown },
+  return new StudioError('safetensors/tensor', `Tensor ${quoteName(name)} ${what}. The file is damaged, or newer than this program: fetch or save it again.`, {
+    detail: { name: cutName(name) },
   });
 }

@@ -4,6 +4,7 @@ import { LIMITS } from '../../limits';
 import { foreignFileError } from '../foreignFile';
 import { parseSafetensorsHeader, type SafetensorsEntry } from './parseSafetensorsHeader';
 import type { SafetensorsDescription, SafetensorsHeader, SafetensorsTensor } from './safetensorsTypes';
+import { cutName, quoteName } from '../../quoteName';
 
 export interface ReadSafetensorsOptions {
   /** Named in errors. */
@@ -84,8 +85,8 @@ function place(
   let expected = 0;
   for (const { name, dtype, shape, begin, end } of sorted) {
     if (begin !== expected) {
-      report(new StudioError('safetensors/layout', `The data of tensor ${JSON.stringify(name)} begins at byte ${begin}, where the data before it ends at ${expected}: tensors must neither overlap nor leave holes. The file is damaged or hides something: get it from a source that you trust.`, {
-        detail: { name, begin, expected },
+      report(new StudioError('safetensors/layout', `The data of tensor ${quoteName(name)} begins at byte ${begin}, where the data before it ends at ${expected}: tensors must neither overlap nor leave holes. The file is damaged or hides something: get it from a source that you trust.`, {
+        detail: { name: cutName(name), begin, expected },
       }));
     }
     expected = Math.max(expected, end);

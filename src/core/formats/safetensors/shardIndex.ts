@@ -3,6 +3,7 @@ import type { JsonScanner } from '../../jsonScanner';
 import { LIMITS } from '../../limits';
 import { strictScanner } from '../../strictJson';
 import type { SafetensorsHeader } from './safetensorsTypes';
+import { cutName, quoteName } from '../../quoteName';
 
 /** Tensor name to the plain file name of the shard that holds it, in the order of the index. */
 export type ShardIndex = ReadonlyMap<string, string>;
@@ -48,8 +49,8 @@ function readWeightMap(scanner: JsonScanner, path: string | undefined): ShardInd
   scanner.object((tensor) => {
     const shard = scanner.peek() === QUOTE ? scanner.string() : undefined;
     if (shard === undefined || !isPlainFileName(shard)) {
-      throw new StudioError('index/unsafe-name', `The shard index puts tensor ${JSON.stringify(tensor)} into ${shard === undefined ? 'something that is no name' : JSON.stringify(shard)}, where the plain name of a file beside it must stand. Do not use a model that does so.`, {
-        path, detail: { tensor, shard: shard ?? null },
+      throw new StudioError('index/unsafe-name', `The shard index puts tensor ${quoteName(tensor)} into ${shard === undefined ? 'something that is no name' : quoteName(shard)}, where the plain name of a file beside it must stand. Do not use a model that does so.`, {
+        path, detail: { tensor: cutName(tensor), shard: shard === undefined ? null : cutName(shard) },
       });
     }
     index.set(tensor, shard);
@@ -86,21 +87,21 @@ export function checkShards(index: ShardIndex, headers: ReadonlyMap<string, Safe
     for (const tensor of header.tensors.keys()) {
       const other = found.get(tensor);
       if (other !== undefined) {
-        throw mismatch(`Tensor ${JSON.stringify(tensor)} stands in two shards, ${other} and ${shard}`, tensor, path);
+        throw mismatch(`Tensor ${quoteName(tensor)} stands in two shards, ${other} and ${shard}`, tensor, path);
       }
       if (index.get(tensor) !== shard) {
-        throw mismatch(`Tensor ${JSON.stringify(tensor)} stands in ${shard}, where the index ${index.has(tensor) ? `says ${index.get(tensor)!}` : 'does not name it'}`, tensor, path);
+        throw mismatch(`Tensor ${quoteName(tensor)} stands in ${shard}, where the index ${index.has(tensor) ? `says ${index.get(tensor)!}` : 'does not name it'}`, tensor, path);
       }
       found.set(tensor, shard);
     }
   }
   for (const [tensor, shard] of index) {
     if (!found.has(tensor)) {
-      throw mismatch(`Tensor ${JSON.stringify(tensor)} is not in ${shard}, where the index says it is`, tensor, path);
+      throw mismatch(`Tensor ${quoteName(tensor)} is not in ${shard}, where the index says it is`, tensor, path);
     }
   }
 }
 
 function mismatch(what: string, tensor: string, path: string | undefined): StudioError {
-  return new StudioError('index/mismatch', `${what}. Parts of different models may be mixed: fetch the model again.`, { path, detail: { tensor } });
+  return new StudioError('index/mismatch', `${what}. Parts of different models may be mixed: fetch the model again.`, { path, detail: { tensor: cutName(tensor) } });
 }

@@ -3,6 +3,7 @@ import { StudioError } from '../../errors';
 import { LIMITS } from '../../limits';
 import { SAFETENSORS_DTYPES, type SafetensorsDtype } from '../tensorRef';
 import type { SafetensorsTensor } from './safetensorsTypes';
+import { cutName, quoteName } from '../../quoteName';
 
 export interface SafetensorsTensorInput {
   readonly name: string;
@@ -48,7 +49,7 @@ export function encodeSafetensorsHeader(inputs: readonly SafetensorsTensorInput[
 function encodeMetadata(metadata: ReadonlyMap<string, string>): string {
   const members = [...metadata].map(([key, value]) => {
     if (LONE_SURROGATE.test(key) || LONE_SURROGATE.test(value)) {
-      throw new StudioError('safetensors/header', `The metadata entry ${JSON.stringify(key)} has half a character, which UTF-8 cannot express.`);
+      throw new StudioError('safetensors/header', `The metadata entry ${quoteName(key)} has half a character, which UTF-8 cannot express.`);
     }
     return `${JSON.stringify(key)}:${JSON.stringify(value)}`;
   });
@@ -60,13 +61,13 @@ function placeTensors(inputs: readonly SafetensorsTensorInput[]): (SafetensorsTe
   let end = 0;
   return inputs.map(({ name, dtype, shape }) => {
     if (names.has(name) || LONE_SURROGATE.test(name)) {
-      throw new StudioError('safetensors/header', `The tensor name ${JSON.stringify(name)} cannot be written: it is given twice, reserved or no valid text.`, { detail: { name } });
+      throw new StudioError('safetensors/header', `The tensor name ${quoteName(name)} cannot be written: it is given twice, reserved or no valid text.`, { detail: { name: cutName(name) } });
     }
     names.add(name);
     const begin = end;
     end += byteLength(name, dtype, shape);
     if (!Number.isSafeInteger(end)) {
-      throw new StudioError('safetensors/tensor', `The tensors up to ${JSON.stringify(name)} are larger together than any file can be.`, { detail: { name } });
+      throw new StudioError('safetensors/tensor', `The tensors up to ${quoteName(name)} are larger together than any file can be.`, { detail: { name: cutName(name) } });
     }
     return { name, dtype, shape, begin, end };
   });
@@ -76,7 +77,7 @@ function byteLength(name: string, dtype: SafetensorsDtype, shape: readonly numbe
   const isShape = shape.length <= LIMITS.safetensors.dimensions && shape.every((dimension) => Number.isSafeInteger(dimension) && dimension >= 0);
   const bits = isShape ? shape.reduce((product, dimension) => product * BigInt(dimension), BigInt(SAFETENSORS_DTYPES[dtype])) : 1n;
   if (bits % 8n !== 0n || bits / 8n > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new StudioError('safetensors/tensor', `Tensor ${JSON.stringify(name)} of dtype ${dtype} and shape [${shape.join(', ')}] cannot be written: its bytes are not whole, or too many.`, { detail: { name, shape } });
+    throw new StudioError('safetensors/tensor', `Tensor ${quoteName(name)} of dtype ${dtype} and shape [${shape.join(', ')}] cannot be written: its bytes are not whole, or too many.`, { detail: { name: cutName(name), shape } });
   }
   return Number(bits / 8n);
 }
