@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { open, readFile, unlink } from 'node:fs/promises';
+import { closeSync, lstatSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { unlink } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { StudioError } from '../core/errors';
 import { systemCode, writeError } from './systemError';
 
@@ -17,43 +18,108 @@ export interface OutputLock {
   release(): Promise<void>;
 }
 
+const ATTEMPTS = 3;
+/** Two runs that reclaim one stale lock at once: the one whose lock was taken away notices within this time. */
+const SETTLE = 100;
+/** A lock is written the moment it is created; one that is still empty after this time was left by a crash. */
+const EMPTY_AGE = 2000;
+/** A lock of ours is far smaller. */
+const MOST_BYTES = 4096;
+
 /**
  * Takes the lock file of an output, reclaiming one whose process is gone.
- * @throws StudioError output/busy while another process holds it
+ * @throws StudioError output/busy while another process holds it; output/…, disk/… where none can be made
  */
 export async function acquireLock(output: string): Promise<OutputLock> {
   const path = `${output}.lock`;
-  for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      const file = await open(path, 'wx');
-      const content: LockContent = { marker: MARKER, pid: process.pid, started: startOf(process.pid) };
-      await file.writeFile(JSON.stringify(content));
-      await file.close();
-      return { release: () => unlink(path).catch(() => undefined) };
-    } catch (thrown) {
-      if (systemCode(thrown) !== 'EEXIST') {
-        throw writeError(thrown, path);
-      }
-      await reclaim(path, output);
+  const content: LockContent = { marker: MARKER, pid: process.pid, started: startOf(process.pid) };
+  const text = JSON.stringify(content);
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (!create(path, text)) {
+      reclaim(path, output);
+      continue;
     }
+    if (attempt > 0) {
+      await sleep(SETTLE);
+      if (read(path) !== text) {
+        throw busy(output, path);
+      }
+    }
+    return { release: () => unlink(path).catch(() => undefined) };
   }
   throw busy(output, path);
 }
 
-async function reclaim(path: string, output: string): Promise<void> {
-  let content: LockContent;
+/** False when there is one. Synchronous, so that hardly a moment lies between its creation and its content. */
+function create(path: string, text: string): boolean {
+  let file: number;
   try {
-    content = JSON.parse(await readFile(path, 'utf8')) as LockContent;
+    file = openSync(path, 'wx');
   } catch (thrown) {
-    if (systemCode(thrown) === 'ENOENT') {
-      return;
+    if (systemCode(thrown) === 'EEXIST') {
+      return false;
     }
-    throw busy(output, path);
+    throw writeError(thrown, path);
   }
-  if (content.marker !== MARKER || (alive(content.pid) && startOf(content.pid) === content.started)) {
-    throw busy(output, path, content.pid);
+  try {
+    writeSync(file, text);
+  } catch (thrown) {
+    unlinkSync(path);
+    throw writeError(thrown, path);
+  } finally {
+    closeSync(file);
   }
-  await unlink(path).catch(() => undefined);
+  return true;
+}
+
+/** Removes the lock of a process that is gone; a file that is not ours, or of a living process, stays. */
+function reclaim(path: string, output: string): void {
+  const text = read(path);
+  if (text === undefined) {
+    return;
+  }
+  const content = parse(text);
+  const stale = content === undefined
+    ? text === '' && ageOf(path) > EMPTY_AGE
+    : !alive(content.pid) || startOf(content.pid) !== content.started;
+  if (!stale) {
+    throw busy(output, path, content?.pid);
+  }
+  try {
+    unlinkSync(path);
+  } catch (thrown) {
+    if (systemCode(thrown) !== 'ENOENT') {
+      throw busy(output, path, content?.pid);
+    }
+  }
+}
+
+/** The content of a lock; undefined when it is gone, something that cannot be ours as a text that does not parse. */
+function read(path: string): string | undefined {
+  try {
+    const found = lstatSync(path);
+    // Anything but a file could make the read wait for ever.
+    return found.isFile() && found.size <= MOST_BYTES ? readFileSync(path, 'utf8') : 'not a lock';
+  } catch (thrown) {
+    return systemCode(thrown) === 'ENOENT' ? undefined : 'not a lock';
+  }
+}
+
+function parse(text: string): LockContent | undefined {
+  try {
+    const content = JSON.parse(text) as Partial<LockContent> | null;
+    return content?.marker === MARKER && Number.isInteger(content.pid) ? (content as LockContent) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function ageOf(path: string): number {
+  try {
+    return Date.now() - lstatSync(path).mtimeMs;
+  } catch {
+    return 0;
+  }
 }
 
 function busy(output: string, path: string, pid?: number): StudioError {
@@ -72,11 +138,15 @@ function alive(pid: number): boolean {
   }
 }
 
-/** Linux tells when a process started, in clock ticks since boot; elsewhere the pid alone must do. */
+/**
+ * Linux tells when a process started, in clock ticks since boot; elsewhere the pid alone must do. A dead process that
+ * nobody has waited for yet still has its pid, but no start.
+ */
 function startOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? 'dead' : (fields[19] ?? '');
   } catch {
     return '';
   }

@@ -1,13 +1,13 @@
 import { crc32 } from 'node:zlib';
-import { existsSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { mkdir, open, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BuildPlan, PlannedTensor } from '../core/engine/buildPlan';
 import type { WorkUnit } from '../core/engine/workUnits';
 import { rowBytes } from '../core/formats/gguf/ggmlTypes';
-import { StudioError } from '../core/errors';
-import { Journal } from './journal';
+import { StudioError, throwIfAborted } from '../core/errors';
+import { Journal, type FinishedUnit } from './journal';
 import { systemCode, writeError } from './systemError';
 
 /** Where the output of a unit lies: an output file of the plan, and a span in it. */
@@ -26,11 +26,12 @@ export class PartialOutput {
   /** Paths of the files, by output index. */
   readonly paths: readonly string[];
   /** Units that an earlier run finished, verified by their checksums. */
-  readonly finished: ReadonlySet<number>;
+  readonly finished: ReadonlyMap<number, FinishedUnit>;
   readonly #plan: BuildPlan;
   #syncing: Promise<void> | undefined;
+  #syncFailure: unknown;
 
-  private constructor(plan: BuildPlan, journal: Journal, paths: readonly string[], finished: ReadonlySet<number>) {
+  private constructor(plan: BuildPlan, journal: Journal, paths: readonly string[], finished: ReadonlyMap<number, FinishedUnit>) {
     this.#plan = plan;
     this.journal = journal;
     this.paths = paths;
@@ -38,16 +39,20 @@ export class PartialOutput {
   }
 
   /** Resumes a fitting partial output, clears away one of ours that does not fit, and begins anew where there is none. */
-  static async begin(plan: BuildPlan, planHash: string, units: readonly WorkUnit[]): Promise<PartialOutput> {
+  static async begin(plan: BuildPlan, planHash: string, units: readonly WorkUnit[], signal?: AbortSignal): Promise<PartialOutput> {
     const partial = partialPath(plan.output);
-    const journalPath = `${partial}.journal`;
+    const journalPath = journalOf(partial);
     const paths = plan.outputs.map((output) => (output.name === '' ? partial : join(partial, output.name)));
     const earlier = await Journal.read(journalPath);
-    if (earlier === undefined && existsSync(partial)) {
-      throw new StudioError('output/exists', `${partial} is in the way and was not left by this tool. Move it away, or choose another output name.`, { path: partial });
+    if (earlier === 'foreign') {
+      throw inTheWay(journalPath);
     }
-    if (earlier?.planHash === planHash && (await sizesFit(plan, paths))) {
-      const finished = await verifiedUnits(plan, paths, units, earlier.units);
+    if ((earlier === undefined || earlier === 'unfinished') && isThere(partial)) {
+      throw inTheWay(partial);
+    }
+    if (earlier !== undefined && earlier !== 'unfinished' && earlier.planHash === planHash && (await sizesFit(plan, paths))) {
+      await wipeHeaders(plan, paths);
+      const finished = await verifiedUnits(plan, paths, units, earlier.units, signal);
       return new PartialOutput(plan, await Journal.open(journalPath, planHash, 'append'), paths, finished);
     }
     if (earlier !== undefined) {
@@ -62,17 +67,19 @@ export class PartialOutput {
       await removePartial(plan.output);
       throw writeError(thrown, partial);
     }
-    return new PartialOutput(plan, journal, paths, new Set());
+    return new PartialOutput(plan, journal, paths, new Map());
   }
 
   /**
    * Begins to force what was written to the disk while the run goes on, so that little is left for the end. One at a time;
-   * a failure shows again when the output is sealed.
+   * a failure is kept for the end: the system tells of it once only.
    */
   syncBehind(): void {
     if (this.#syncing === undefined) {
       this.#syncing = Promise.all(this.paths.map((path) => withFile(path, 'r+', (file) => file.datasync())))
-        .catch(() => undefined)
+        .catch((thrown: unknown) => {
+          this.#syncFailure ??= thrown;
+        })
         .then(() => {
           this.#syncing = undefined;
         });
@@ -82,6 +89,9 @@ export class PartialOutput {
   /** Writes the headers and forces everything to the disk. */
   async seal(): Promise<void> {
     await this.#syncing;
+    if (this.#syncFailure !== undefined) {
+      throw writeError(this.#syncFailure, this.#plan.output);
+    }
     for (const [index, output] of this.#plan.outputs.entries()) {
       const path = this.paths[index]!;
       await withFile(path, 'r+', async (file) => {
@@ -91,24 +101,14 @@ export class PartialOutput {
     }
   }
 
-  /** Gives the sealed output its final name, in the place of an older one where there is one. */
+  /** Gives the sealed output its final name, in the place of an older one where there is one and `replace` allows it. */
   async publish(replace: boolean): Promise<void> {
     const partial = partialPath(this.#plan.output);
     const { output } = this.#plan;
-    let old: string | undefined;
-    if (this.#plan.kind === 'safetensors' && existsSync(output)) {
-      if (!replace) {
-        throw existsError(output);
-      }
-      // A folder cannot be renamed over another: the old one steps aside until the new one is in place.
-      old = `${output}.replaced`;
-      await rm(old, { recursive: true, force: true });
-      await renameStubbornly(output, old);
+    if (isThere(output) && !replace) {
+      throw existsError(output);
     }
-    await renameStubbornly(partial, output);
-    if (old !== undefined) {
-      await rm(old, { recursive: true, force: true });
-    }
+    await (this.#plan.kind === 'safetensors' && isThere(output) ? replaceFolder(partial, output) : renameStubbornly(partial, output));
     await this.journal.close();
     await unlink(this.journal.path).catch(() => undefined);
     await syncFolder(dirname(output));
@@ -131,16 +131,70 @@ export function existsError(output: string): StudioError {
   return new StudioError('output/exists', `${output} exists and was not touched. Pass --force to replace it, or choose another name.`, { path: output });
 }
 
+function inTheWay(path: string): StudioError {
+  return new StudioError('output/exists', `${path} is in the way and was not left by this tool. Move it away, or choose another output name.`, { path });
+}
+
+/** Also true for a link that leads nowhere. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function journalOf(partial: string): string {
+  return `${partial}.journal`;
+}
+
+/** Where the old folder stands while the new one takes its name. */
+function replacedPath(output: string): string {
+  return `${partialPath(output)}.replaced`;
+}
+
 /** Deletes a partial output with our journal beside it; anything else is left alone. */
 export async function removePartial(output: string): Promise<boolean> {
   const partial = partialPath(output);
-  const journal = `${partial}.journal`;
-  if ((await Journal.read(journal)) === undefined) {
+  const journal = await Journal.read(journalOf(partial));
+  if (journal === undefined || journal === 'foreign') {
     return false;
   }
-  await rm(partial, { recursive: true, force: true });
-  await unlink(journal).catch(() => undefined);
+  if (journal !== 'unfinished') {
+    await rm(partial, { recursive: true, force: true });
+  }
+  await unlink(journalOf(partial)).catch(() => undefined);
   return true;
+}
+
+/**
+ * Puts right what a kill in the moment of publishing left: gives an old folder its name back if the new one did not get
+ * it, else removes it, and removes the journal of an output that is published. Only under the output's lock.
+ */
+export async function recoverPublishing(output: string): Promise<void> {
+  const journal = await Journal.read(journalOf(partialPath(output)));
+  if (journal === undefined || journal === 'foreign' || journal === 'unfinished') {
+    return;
+  }
+  const old = replacedPath(output);
+  if (isThere(old)) {
+    await (isThere(output) ? rm(old, { recursive: true, force: true }) : renameStubbornly(old, output));
+  }
+  if (isThere(output) && !isThere(partialPath(output))) {
+    await unlink(journalOf(partialPath(output)));
+  }
+}
+
+/** A folder cannot be renamed over another: the old one steps aside until the new one is in place. */
+async function replaceFolder(partial: string, output: string): Promise<void> {
+  const old = replacedPath(output);
+  if (isThere(old)) {
+    throw inTheWay(old);
+  }
+  await renameStubbornly(output, old);
+  try {
+    await renameStubbornly(partial, output);
+  } catch (thrown) {
+    await rename(old, output);
+    throw thrown;
+  }
+  await rm(old, { recursive: true, force: true });
 }
 
 async function create(plan: BuildPlan, partial: string, paths: readonly string[]): Promise<void> {
@@ -162,21 +216,33 @@ async function sizesFit(plan: BuildPlan, paths: readonly string[]): Promise<bool
   return true;
 }
 
-async function verifiedUnits(plan: BuildPlan, paths: readonly string[], units: readonly WorkUnit[], claimed: ReadonlyMap<number, number>): Promise<Set<number>> {
-  const finished = new Set<number>();
+/** A sealed output that is gone on with must look unfinished again: both formats begin with a magic or a length that is not 0. */
+async function wipeHeaders(plan: BuildPlan, paths: readonly string[]): Promise<void> {
+  for (const [index, output] of plan.outputs.entries()) {
+    await withFile(paths[index]!, 'r+', (file) => writeFully(file, new Uint8Array(Math.min(8, output.header.length)), 0));
+  }
+}
+
+async function verifiedUnits(plan: BuildPlan, paths: readonly string[], units: readonly WorkUnit[], claimed: ReadonlyMap<number, FinishedUnit>, signal: AbortSignal | undefined): Promise<Map<number, FinishedUnit>> {
+  const finished = new Map<number, FinishedUnit>();
+  let buffer = new Uint8Array(0);
   for (const [index, path] of paths.entries()) {
     await withFile(path, 'r', async (file) => {
-      for (const [unitIndex, checksum] of claimed) {
+      for (const [unitIndex, noted] of claimed) {
+        throwIfAborted(signal);
         const unit = units[unitIndex];
         const tensor = unit === undefined ? undefined : plan.tensors[unit.tensor];
         if (unit === undefined || tensor?.output !== index) {
           continue;
         }
         const span = unitSpan(tensor, unit);
-        const bytes = new Uint8Array(span.bytes);
+        if (buffer.length < span.bytes) {
+          buffer = new Uint8Array(span.bytes);
+        }
+        const bytes = buffer.subarray(0, span.bytes);
         const { bytesRead } = await file.read(bytes, 0, span.bytes, span.offset);
-        if (bytesRead === span.bytes && crc32(bytes) === checksum) {
-          finished.add(unitIndex);
+        if (bytesRead === span.bytes && crc32(bytes) === noted.checksum) {
+          finished.set(unitIndex, noted);
         }
       }
     });
@@ -228,9 +294,4 @@ async function syncFolder(path: string): Promise<void> {
     return;
   }
   await withFile(path === '' ? '.' : path, 'r', (folder) => folder.sync()).catch(() => undefined);
-}
-
-/** For messages: the last part of an output's path. */
-export function outputName(output: string): string {
-  return basename(output);
 }

@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { BuildPlan } from '../core/engine/buildPlan';
 import { workUnits, type WorkUnit } from '../core/engine/workUnits';
@@ -10,9 +8,11 @@ import { CONTROL, HASH_REQUEST, type EngineWorkerData, type WorkerMessage } from
 import { freeBytes, requireSpace } from './freeSpace';
 import { identify, sameIdentity, type InputIdentity } from './inputIdentity';
 import { acquireLock } from './outputLock';
-import { existsError, PartialOutput, unitSpan } from './partialOutput';
+import { existsError, PartialOutput, recoverPublishing, unitSpan } from './partialOutput';
 import { planHash } from './planHash';
 import { RateMeter } from './rateMeter';
+import { requireReplaceable } from './requireReplaceable';
+import { writeError } from './systemError';
 
 export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
@@ -45,6 +45,8 @@ const SPACE_CHECK = 5_000;
 /** Output bytes after which what was written is sent on to the disk. */
 const SYNC_BYTES = 32 * 1024 * 1024;
 const LEAST_FREE = 64 * 1024 * 1024;
+/** Bytes that a worker may have written without having said so: two units of a million f32 values. */
+const IN_FLIGHT = 8 * 1024 * 1024;
 
 /**
  * Carries a plan out. Nothing appears under the final name before everything is written, forced to the disk and
@@ -52,15 +54,23 @@ const LEAST_FREE = 64 * 1024 * 1024;
  */
 export async function* runPlan(plan: BuildPlan, options: RunOptions): AsyncGenerator<EngineEvent, RunResult> {
   throwIfAborted(options.signal);
-  if (existsSync(plan.output) && !options.force) {
-    throw existsError(plan.output);
-  }
   yield { event: 'phase', phase: 'checking' };
+  requireFree(plan, options);
   const lock = await acquireLock(plan.output);
   try {
+    await recoverPublishing(plan.output);
+    // Another run may have ended between the first look and the lock.
+    requireFree(plan, options);
+    await (plan.kind === 'safetensors' && options.force ? requireReplaceable(plan.output) : undefined);
     return yield* runLocked(plan, options);
   } finally {
     await lock.release();
+  }
+}
+
+function requireFree(plan: BuildPlan, options: RunOptions): void {
+  if (existsSync(plan.output) && !options.force) {
+    throw existsError(plan.output);
   }
 }
 
@@ -69,7 +79,7 @@ async function* runLocked(plan: BuildPlan, options: RunOptions): AsyncGenerator<
   const inputs = await Promise.all(plan.inputs.map((path) => identify(path)));
   const hash = planHash(plan, inputs);
   const units = workUnits(plan.tensors);
-  const partial = await PartialOutput.begin(plan, hash, units);
+  const partial = await PartialOutput.begin(plan, hash, units, options.signal);
   try {
     if (partial.finished.size > 0) {
       yield { event: 'phase', phase: 'resuming', detail: `${partial.finished.size} of ${units.length} parts were finished before` };
@@ -92,7 +102,8 @@ async function* runLocked(plan: BuildPlan, options: RunOptions): AsyncGenerator<
     return { output: plan.output, bytes, tensors: plan.tensors.length, seconds: (performance.now() - started) / 1000, hashes, nonFinite, resumedUnits: partial.finished.size, inputs, planHash: hash };
   } catch (thrown) {
     await partial.discard();
-    throw toStudioError(thrown);
+    // Our own code reads inputs through typed errors: what the system says here is about writing.
+    throw thrown instanceof Error && 'syscall' in thrown ? writeError(thrown, plan.output) : toStudioError(thrown);
   }
 }
 
@@ -125,7 +136,7 @@ class ThreadedRun {
     units.forEach((unit, index) => {
       this.#tensorUnitsLeft[unit.tensor]! += 1;
       if (partial.finished.has(index)) {
-        this.#finishUnit(index);
+        this.#finishUnit(index, partial.finished.get(index)?.nonFinite === true);
       }
     });
   }
@@ -156,7 +167,7 @@ class ThreadedRun {
   #start(): void {
     const plan = this.#plan;
     const finished = new SharedArrayBuffer(Math.max(1, this.#units.length));
-    this.#partial.finished.forEach((index) => (new Uint8Array(finished)[index] = 1));
+    [...this.#partial.finished.keys()].forEach((index) => (new Uint8Array(finished)[index] = 1));
     const data: EngineWorkerData = {
       inputs: plan.inputs,
       outputs: this.#partial.paths,
@@ -181,11 +192,8 @@ class ThreadedRun {
   #receive(message: WorkerMessage): void {
     switch (message.kind) {
       case 'unit':
-        this.#partial.journal.add(message.unit, message.checksum);
-        this.#finishUnit(message.unit);
-        if (message.nonFinite > 0) {
-          this.#nonFinite.add(this.#plan.tensors[this.#units[message.unit]!.tensor]!.name);
-        }
+        this.#partial.journal.add(message.unit, { checksum: message.checksum, nonFinite: message.nonFinite > 0 });
+        this.#finishUnit(message.unit, message.nonFinite > 0);
         return;
       case 'hash':
         this.#hashes[message.tensor] = message.sha256;
@@ -203,9 +211,13 @@ class ThreadedRun {
     this.#wake();
   }
 
-  #finishUnit(index: number): void {
+  #finishUnit(index: number, nonFinite: boolean): void {
     const unit = this.#units[index]!;
-    this.#bytesDone += unitSpan(this.#plan.tensors[unit.tensor]!, unit).bytes;
+    const tensor = this.#plan.tensors[unit.tensor]!;
+    this.#bytesDone += unitSpan(tensor, unit).bytes;
+    if (nonFinite) {
+      this.#nonFinite.add(tensor.name);
+    }
     if (--this.#tensorUnitsLeft[unit.tensor]! === 0) {
       this.#tensorsDone++;
     }
@@ -252,7 +264,9 @@ class ThreadedRun {
   /** Preallocated files are sparse: a disk that others fill is noticed here, before a write fails. */
   async #checkSpace(): Promise<void> {
     const free = await freeBytes(this.#plan.output);
-    if (free !== undefined && free < LEAST_FREE && this.#bytesDone < this.#plan.bytesWritten) {
+    // What is written but not yet reported takes space already and is still counted as left.
+    const inFlight = this.#workers.length * IN_FLIGHT;
+    if (free !== undefined && free < LEAST_FREE && free + inFlight < this.#plan.bytesWritten - this.#bytesDone) {
       this.#stop(new StudioError('disk/full', `The disk has only ${Math.floor(free / 1e6)} MB left, and ${this.#plan.output} is not finished. What was written was removed: free some space and run the command again.`, { path: this.#plan.output, detail: { free } }));
     }
   }
@@ -297,14 +311,4 @@ function shared(values: Float32Array): SharedArrayBuffer {
   const buffer = new SharedArrayBuffer(values.byteLength);
   new Float32Array(buffer).set(values);
   return buffer;
-}
-
-/** Where the bundle of the worker lies beside the running script. */
-export function siblingWorker(folder: string): string {
-  return join(folder, 'worker.js');
-}
-
-/** SHA-256 of text, hex. */
-export function sha256Text(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }
