@@ -35,7 +35,7 @@ async function readKey(cursor: GgufCursor, index: number): Promise<string> {
 }
 
 function keyError(what: string, detail: Readonly<Record<string, unknown>>): StudioError {
-  return new StudioError('gguf/key', `${what}. llama.cpp refuses such a file: convert the model again.`, { detail });
+  return new StudioError('gguf/key', `${what}. No sound converter writes such a file: convert the model again.`, { detail });
 }
 
 async function readValue(cursor: GgufCursor, key: string, options: GgufArrayOptions): Promise<GgufValue> {

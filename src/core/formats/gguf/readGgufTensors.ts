@@ -49,7 +49,7 @@ function readName(cursor: GgufCursor, index: number): string {
 }
 
 function nameError(what: string, detail: Readonly<Record<string, unknown>>): StudioError {
-  return new StudioError('gguf/tensor-name', `${what}. llama.cpp cannot load such a file: convert the model again.`, { detail });
+  return new StudioError('gguf/tensor-name', `${what}. No sound converter writes such a file: convert the model again.`, { detail });
 }
 
 function readEntry(cursor: GgufCursor, name: string): GgufTensorEntry {
