@@ -1,5 +1,5 @@
-// The quantisers against ggml's, one thread against one thread in one process, in alternating rounds; the bytes of
-// every round's data are compared. And the rate of the low-rank product, which has no peer.
+// The quantisers against ggml's, one thread against one thread in one process, in alternating rounds; the
+// bytes of every round are compared. And the rate of the low-rank product, which has no peer.
 // Usage: node bench/kernels.mjs [TYPE ...]; needs the npm package @node-llama-cpp/linux-x64 (a baseline x86-64 build).
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -20,7 +20,14 @@ const WITHOUT_IMPORTANCE = new Set(['F16', 'BF16', 'Q8_0']);
 
 const COLUMNS = 1024;
 const ROWS = 256;
-const ROUNDS = 9;
+const ROUNDS = 15;
+/**
+ * The rows are measured a slice at a time, in turn with ggml, and the fastest round of each slice counts: what other
+ * work on the machine disturbs is left out. One slice alone again and again would be known by heart to the branch
+ * predictor, which flatters code that branches on values.
+ */
+const SLICES = 16;
+const SLICE = (ROWS / SLICES) * COLUMNS;
 
 async function instantiate(bytes) {
   const { binary } = await buildKernels();
@@ -61,8 +68,6 @@ function weightsInto(target, random) {
   }
 }
 
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
-
 function timed(work) {
   const start = performance.now();
   work();
@@ -78,7 +83,7 @@ function times(count, work) {
 /**
  * @param {string[]} [names] types to measure; all by default
  * @returns {Promise<{type: string, importance: boolean, ours: number, theirs: number, ratio: number}[] | undefined>}
- *   million values a second of both, and the median of the rounds' ratios; undefined where there is no ggml to compare with
+ *   million values a second of both, and their ratio; undefined where there is no ggml to compare with
  */
 export async function benchKernels(names = Object.keys(TYPES)) {
   const ggml = await loadGgml();
@@ -106,28 +111,22 @@ export async function benchKernels(names = Object.keys(TYPES)) {
     const made = Buffer.from(memory.buffer, target, reference.length);
     ggml.init(id);
     for (const weighted of WITHOUT_IMPORTANCE.has(type) ? [false] : [false, true]) {
-      const ours = () => kernels[`quantise${type}`](source, target, ROWS, COLUMNS, weighted ? importanceAt : 0);
-      const theirs = () => ggml.chunk(id, values, reference, 0, ROWS, COLUMNS, weighted ? weights : null);
-      ours();
-      theirs();
-      if (Buffer.compare(made, reference) !== 0) {
-        throw new Error(`${type}${weighted ? ' with importance' : ''}: the blocks are not those of ggml`);
-      }
-      // Repeated, so that a round takes at least some 10 ms.
-      const repeats = Math.max(1, Math.round(10 / Math.max(0.05, timed(ours))));
-      const rounds = [];
-      for (let r = -2; r < ROUNDS; r++) {
-        const mine = timed(() => times(repeats, ours)) / repeats;
-        const other = timed(theirs);
-        if (r >= 0) {
-          rounds.push({ mine, other, ratio: other / mine });
+      const sliceBytes = reference.length / SLICES;
+      const ours = (slice) => kernels[`quantise${type}`](source + slice * SLICE * 4, target + slice * sliceBytes, ROWS / SLICES, COLUMNS, weighted ? importanceAt : 0);
+      const theirs = (slice) => ggml.chunk(id, values, reference, slice * SLICE, ROWS / SLICES, COLUMNS, weighted ? weights : null);
+      const best = { ours: new Array(SLICES).fill(Infinity), theirs: new Array(SLICES).fill(Infinity) };
+      for (let round = 0; round < ROUNDS; round++) {
+        for (let slice = 0; slice < SLICES; slice++) {
+          best.ours[slice] = Math.min(best.ours[slice], timed(() => ours(slice)));
+          best.theirs[slice] = Math.min(best.theirs[slice], timed(() => theirs(slice)));
         }
+        if (Buffer.compare(made, reference) !== 0) {
+          throw new Error(`${type}${weighted ? ' with importance' : ''}: the blocks are not those of ggml`);
+        }
+        made.fill(0);
       }
-      const rate = (milliseconds) => count / milliseconds / 1e3;
-      results.push({
-        type, importance: weighted, ours: rate(median(rounds.map((r) => r.mine))), theirs: rate(median(rounds.map((r) => r.other))),
-        ratio: median(rounds.map((r) => r.ratio)),
-      });
+      const [mine, other] = [best.ours, best.theirs].map((times) => times.reduce((sum, time) => sum + time, 0));
+      results.push({ type, importance: weighted, ours: count / mine / 1e3, theirs: count / other / 1e3, ratio: other / mine });
     }
   }
   return results;
