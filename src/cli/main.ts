@@ -16,11 +16,16 @@ const COLOURS: Palette = {
 
 const COMMON_OPTIONS = { json: { type: 'boolean' }, quiet: { type: 'boolean' }, 'no-color': { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
 
+const LEADING_FLAGS = ['--json', '--quiet', '--no-color'];
+
 const CANCELLED = 130;
 
 /** Runs one command line and resolves to its exit code: 0 done, 1 refused or failed, 2 usage, 130 cancelled. */
 export async function main(argv: readonly string[], bundleFolder: string): Promise<number> {
-  const [name, ...rest] = argv;
+  // Common flags may stand before the command as well as after it.
+  const at = argv.findIndex((argument) => !LEADING_FLAGS.includes(argument));
+  const name = argv[at];
+  const rest = argv.filter((_argument, index) => index !== at);
   if (name === undefined || ['help', '--help', '-h'].includes(name)) {
     write(process.stdout, `${overview()}\n`);
     return name === undefined ? 2 : 0;
@@ -30,7 +35,7 @@ export async function main(argv: readonly string[], bundleFolder: string): Promi
     return 0;
   }
   const command = COMMANDS.find((candidate) => candidate.name === name);
-  const json = rest.includes('--json') || name === '--json';
+  const json = rest.includes('--json');
   if (command === undefined) {
     return reportError(usageError(`There is no command ${escapeControls(name)}. Run modelfile-studio --help for the list.`), { json, colour: false });
   }

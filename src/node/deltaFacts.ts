@@ -30,7 +30,7 @@ const MEMORY_BYTES = 96 * 1024 * 1024;
  * @throws StudioError adapter/values where a factor holds NaN or infinite values
  */
 export async function deltaFacts(plan: BuildPlan, signal?: AbortSignal): Promise<DeltaFacts> {
-  const all = plan.tensors.flatMap((tensor) => tensor.slices.flatMap((slice) => slice.contributions.filter((part) => part.kind === 'lowRank').map((part) => ({ name: tensor.name, columns: tensor.columns, slice, part }))));
+  const all = plan.tensors.flatMap((tensor) => tensor.slices.flatMap((slice) => slice.contributions.filter(isPlainLora).map((part) => ({ name: tensor.name, columns: tensor.columns, slice, part }))));
   if (all.length === 0) {
     return { smallest: undefined, largest: undefined, noEffect: false };
   }
@@ -56,6 +56,11 @@ export async function deltaFacts(plan: BuildPlan, signal?: AbortSignal): Promise
     largest: known.length === 0 ? undefined : Math.max(...known),
     noEffect: ratios.length > 0 && ratios.every((ratio) => ratio === 0),
   };
+}
+
+/** DoRA scales its rows afterwards: the size of its low-rank part says nothing of the change. */
+function isPlainLora(part: Contribution): part is LowRank {
+  return part.kind === 'lowRank' && part.magnitude === undefined;
 }
 
 /** Reads factors into one kernel memory and measures them. */

@@ -8,7 +8,7 @@ import { planQuantize } from '../core/engine/planQuantize';
 import { formatBytes } from '../core/formatBytes';
 import { readImatrix } from '../core/formats/gguf/imatrix';
 import type { HuggingFaceModel } from '../core/formats/huggingface/huggingFaceModel';
-import { checkOutput } from './checkOutput';
+import { checkOutput, type ReadPaths } from './checkOutput';
 import { deltaFacts } from './deltaFacts';
 import { openFileSource } from './fileSource';
 import { freeBytes } from './freeSpace';
@@ -47,15 +47,16 @@ export interface QuantizeRequest extends Omit<BuildOptions, 'imatrix'> {
 
 /** Reads what a build needs and plans it; nothing is written. */
 export async function prepareBuild(request: BuildRequest): Promise<BuildPlan> {
-  const { base, adapters } = await loadInputs(request);
+  const { base, adapters, folders } = await loadInputs(request);
   const imatrix = await loadImatrix(request.imatrixPath);
-  return await withFacts(planBuild({ base, adapters, options: { ...request, imatrix }, sha256 }), request.signal);
+  const plan = planBuild({ base, adapters, options: { ...request, imatrix }, sha256 });
+  return await withFacts(plan, { files: imatrixFiles(request), folders }, request.signal);
 }
 
 /** Reads what a merge needs and plans it. */
 export async function prepareFuse(request: FuseRequest): Promise<{ readonly plan: BuildPlan; readonly base: HuggingFaceModel }> {
-  const { base, adapters } = await loadInputs(request);
-  const plan = await withFacts(planFuse({ base, adapters, output: request.output, dtype: request.dtype }), request.signal);
+  const { base, adapters, folders } = await loadInputs(request);
+  const plan = await withFacts(planFuse({ base, adapters, output: request.output, dtype: request.dtype }), { files: [], folders }, request.signal);
   return { plan, base };
 }
 
@@ -63,17 +64,29 @@ export async function prepareFuse(request: FuseRequest): Promise<{ readonly plan
 export async function prepareQuantize(request: QuantizeRequest): Promise<BuildPlan> {
   const parts = await readGgufParts(request.input);
   const imatrix = await loadImatrix(request.imatrixPath);
-  return await withFacts(planQuantize(parts, { ...request, imatrix }), request.signal);
+  return await withFacts(planQuantize(parts, { ...request, imatrix }), { files: imatrixFiles(request), folders: [] }, request.signal);
 }
 
-async function loadInputs(request: { readonly base: string; readonly adapters: readonly AdapterRequest[]; readonly signal?: AbortSignal | undefined }): Promise<{ readonly base: HuggingFaceModel; readonly adapters: readonly WeightedAdapter[] }> {
+interface LoadedInputs {
+  readonly base: HuggingFaceModel;
+  readonly adapters: readonly WeightedAdapter[];
+  /** The folders that they were read from. */
+  readonly folders: readonly string[];
+}
+
+function imatrixFiles(request: { readonly imatrixPath?: string | undefined }): string[] {
+  return request.imatrixPath === undefined ? [] : [request.imatrixPath];
+}
+
+async function loadInputs(request: { readonly base: string; readonly adapters: readonly AdapterRequest[]; readonly signal?: AbortSignal | undefined }): Promise<LoadedInputs> {
   const resolved = await resolveBasePath(request.base);
   const loaded = await loadHuggingFaceModel(resolved.directory);
   const adapters: WeightedAdapter[] = [];
   for (const { path, weight } of request.adapters) {
     adapters.push({ adapter: await loadAdapter(path, request.signal === undefined ? {} : { signal: request.signal }), weight });
   }
-  return { base: await withResizedTokenizer({ ...loaded, path: request.base }, adapters), adapters };
+  const folders = [resolved.directory, ...adapters.map(({ adapter }) => adapter.directory)];
+  return { base: await withResizedTokenizer({ ...loaded, path: request.base }, adapters), adapters, folders };
 }
 
 /** An adapter that brings more vocabulary rows brings the tokenizer that names them. */
@@ -88,9 +101,12 @@ async function withResizedTokenizer(base: HuggingFaceModel, adapters: readonly W
   return base;
 }
 
+/** Deltas this much larger than the weights that they change are seldom meant. */
+const SUSPICIOUS_DELTA = 1.5;
+
 /** Adds what only a look at the adapters' numbers and at the disk can tell. */
-async function withFacts(first: BuildPlan, signal: AbortSignal | undefined): Promise<BuildPlan> {
-  await checkOutput(first.output, first.inputs);
+async function withFacts(first: BuildPlan, read: ReadPaths, signal: AbortSignal | undefined): Promise<BuildPlan> {
+  await checkOutput(first.output, first.kind, { files: [...first.inputs, ...read.files], folders: read.folders });
   const facts = await deltaFacts(first, signal);
   const checks: PlanNote[] = [...first.checks];
   const warnings: PlanNote[] = [...first.warnings];
@@ -98,7 +114,7 @@ async function withFacts(first: BuildPlan, signal: AbortSignal | undefined): Pro
     warnings.push({ code: 'adapter/no-effect', message: 'the adapter changes nothing: all its deltas are zero (untrained, or the wrong checkpoint)' });
   } else if (facts.smallest !== undefined && facts.largest !== undefined) {
     checks.push({ code: 'check/delta', message: `|ΔW|/|W| ${facts.smallest.toPrecision(2)} to ${facts.largest.toPrecision(2)}` });
-    if (facts.largest > 1) {
+    if (facts.largest > SUSPICIOUS_DELTA) {
       warnings.push({ code: 'adapter/large-delta', message: `the adapter changes some weights by more than they are (|ΔW|/|W| up to ${facts.largest.toPrecision(2)}): its scale or its base may be wrong` });
     }
   }

@@ -28,7 +28,7 @@ export function describePlan(plan: BuildPlan, workers: number, palette: Palette 
     ...summary.adapters.map((adapter) => row('Adapter', shortName(adapter.path), describeAdapter(adapter, plan))),
     row('Result', shortName(plan.output), `${plan.fileType} · ${formatBytes(plan.bytesWritten)} · ${summary.bitsPerWeight.toFixed(1)} bits a weight · ${plan.tensors.length} tensors: ${describeTypes(summary.tensorTypes)}`),
     row('Route', '', `${summary.route} · reads ${formatBytes(plan.bytesRead)} · writes ${formatBytes(plan.bytesWritten)} · memory ${formatBytes(peakMemory(plan, workers))} · about ${formatSeconds(Math.max(1, estimatedSeconds(plan, workers)))}`),
-    row('Checks', '', plan.checks.filter((check) => check.code !== 'check/delta').map((check) => `${palette.good('✓')} ${escapeControls(check.message)}`).join('   ')),
+    row('Checks', '', plan.checks.filter((check) => check.code !== 'check/delta' || summary.adapters.length !== 1).map((check) => `${palette.good('✓')} ${escapeControls(check.message)}`).join('   ')),
     ...plan.warnings.map((warning, index) => row(index === 0 ? 'Warnings' : '', '', `${palette.warning('!')} ${escapeControls(warning.message)}`)),
   ];
   return lines.join('\n');
@@ -38,7 +38,7 @@ function describeAdapter(adapter: PlannedAdapter, plan: BuildPlan): string {
   const method = { lora: 'LoRA', rslora: 'rsLoRA', dora: 'DoRA', full: 'full fine-tune' }[adapter.method] ?? adapter.method;
   const rank = adapter.rank === undefined ? '' : ` rank ${adapter.rank}, scale ${Number((adapter.scale ?? 1).toPrecision(4))}`;
   const weight = adapter.weight === 1 ? '' : ` · weight ${adapter.weight}`;
-  const delta = plan.checks.find((check) => check.code === 'check/delta');
+  const delta = plan.summary.adapters.length === 1 ? plan.checks.find((check) => check.code === 'check/delta') : undefined;
   const file = adapter.weightsFile.endsWith('adapter_model.safetensors') && !adapter.weightsFile.includes('checkpoint-') ? '' : ` · ${takenFrom(adapter)}`;
   const what = adapter.method === 'full' ? 'tensors' : 'modules';
   return `${method}${rank}${weight} · ${adapter.modulesMatched} of ${adapter.modules} ${what} matched${delta === undefined ? '' : ` · ${delta.message}`}${file}`;
