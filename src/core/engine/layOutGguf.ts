@@ -37,7 +37,7 @@ export function layOutGguf(drafts: readonly TensorDraft[], metadata: readonly (r
   const candidates = sorted.map(({ name, shape, kept }) => ({ name, shape, type: kept }));
   const chosen = chooseTypes(candidates, model, { ...options, hasImatrix: options.imatrix !== undefined });
   const typed = sorted.map((draft, index) => ({ ...draft, type: chosen[index]!.type, wanted: chosen[index]!.wanted }));
-  const ordered = options.layout === 'quantised' ? typed : inOrderOf(drafts, typed);
+  const ordered = options.layout === 'quantised' ? typed.map((draft) => ({ ...draft, shape: withoutTrailingOnes(draft.shape) })) : inOrderOf(drafts, typed);
   const importance = planImportance(typed, options.imatrix);
   const keys = [...metadata, ...imatrixMetadata(options.imatrix)];
   const { header, tensors, dataBytes } = encodeGgufHeader({ metadata: keys, tensors: ordered });
@@ -63,6 +63,12 @@ export function layOutGguf(drafts: readonly TensorDraft[], metadata: readonly (r
     importance: importance.data,
     warnings: [...importance.warnings, ...patternWarnings(planned, options)],
   };
+}
+
+/** llama.cpp's writer counts no dimension after the last one that is more than 1. */
+function withoutTrailingOnes(shape: readonly number[]): readonly number[] {
+  const last = shape.findLastIndex((dimension) => dimension !== 1);
+  return shape.slice(0, Math.max(1, last + 1));
 }
 
 function inOrderOf<T extends { readonly name: string }>(order: readonly { readonly name: string }[], items: readonly T[]): T[] {
