@@ -21,6 +21,7 @@ const WITHOUT_IMPORTANCE = new Set(['F16', 'BF16', 'Q8_0']);
 const COLUMNS = 1024;
 const ROWS = 256;
 const ROUNDS = 15;
+const WARM_UP_MS = 100;
 /**
  * The rows are measured a slice at a time, in turn with ggml, and the fastest round of each slice counts: what other
  * work on the machine disturbs is left out. One slice alone again and again would be known by heart to the branch
@@ -80,6 +81,15 @@ function times(count, work) {
   }
 }
 
+/** Runs until the code must have been compiled for speed, which happens in the background. */
+function warmUp(ours) {
+  for (const end = performance.now() + WARM_UP_MS; performance.now() < end; ) {
+    for (let slice = 0; slice < SLICES; slice++) {
+      ours(slice);
+    }
+  }
+}
+
 /**
  * @param {string[]} [names] types to measure; all by default
  * @returns {Promise<{type: string, importance: boolean, ours: number, theirs: number, ratio: number}[] | undefined>}
@@ -114,6 +124,7 @@ export async function benchKernels(names = Object.keys(TYPES)) {
       const sliceBytes = reference.length / SLICES;
       const ours = (slice) => kernels[`quantise${type}`](source + slice * SLICE * 4, target + slice * sliceBytes, ROWS / SLICES, COLUMNS, weighted ? importanceAt : 0);
       const theirs = (slice) => ggml.chunk(id, values, reference, slice * SLICE, ROWS / SLICES, COLUMNS, weighted ? weights : null);
+      warmUp(ours);
       const best = { ours: new Array(SLICES).fill(Infinity), theirs: new Array(SLICES).fill(Infinity) };
       for (let round = 0; round < ROUNDS; round++) {
         for (let slice = 0; slice < SLICES; slice++) {
