@@ -63,7 +63,7 @@ export function planBuild(input: BuildInput): BuildPlan {
     output: options.output,
     inputs: files.paths,
     layout,
-    base: { path: base.path, architecture: architecture.name, label: architecture.label, dtype: mainEncoding(mapped), template: templateName(layout.metadata) },
+    base: { path: base.path, architecture: architecture.name, label: familyName(first.className), dtype: mainEncoding(mapped), template: templateName(layout.metadata) },
     adapters: input.adapters,
     checks: [],
     warnings: [...merged.notes, ...layout.warnings],
@@ -153,6 +153,11 @@ function requireAll(drafts: readonly TensorDraft[], config: ModelConfig, archite
       detail: { missing: missing.slice(0, 50) },
     });
   }
+}
+
+/** `Qwen3ForCausalLM` as people say it. */
+export function familyName(className: string): string {
+  return className.replace(/For[A-Z]\w*$/, '');
 }
 
 /** The storage form of most weights, for people. */

@@ -67,7 +67,7 @@ export function planFuse(input: FuseInput): BuildPlan {
     output: input.output,
     inputs: files.paths,
     layout: { tensors, outputs, metadata: [], importance: undefined, warnings: [] },
-    base: { path: base.path, architecture: architecture.name, label: architecture.label, dtype: fused[0]?.merged.base.encoding ?? '' },
+    base: { path: base.path, architecture: architecture.name, label: familyName(config.className), dtype: fused[0]?.merged.base.encoding ?? '' },
     adapters: input.adapters,
     checks: [],
     warnings: merged.notes,
