@@ -12,6 +12,7 @@ import { finishPlan } from './finishPlan';
 import { InputFiles } from './inputFiles';
 import { logicalTensors } from './logicalTensors';
 import { matrixShape, mergedSlice } from './mergedSlice';
+import { familyName } from './planBuild';
 import { storedType } from './storedMatrix';
 
 export type FuseType = 'F32' | 'F16' | 'BF16';
