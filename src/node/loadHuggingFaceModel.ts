@@ -26,27 +26,26 @@ const README_BYTES = 1024 * 1024;
  */
 export async function loadHuggingFaceModel(path: string, options: LoadHuggingFaceModelOptions = {}): Promise<HuggingFaceModel> {
   const { signal } = options;
-  const directory = await resolveDirectory(path);
-  const names = await readdir(directory).catch((cause: unknown) => {
+  const directoryName = basename(await resolveDirectory(path));
+  const names = await readdir(path).catch((cause: unknown) => {
     throw readError(path, cause);
   });
   const small = { signal, limit: LIMITS.json.configBytes };
-  const config = await readModelJson(directory, 'config.json', small);
+  const config = await readModelJson(path, 'config.json', small);
   if (config === undefined) {
     throw noConfig(path, names);
   }
-  const { tensors, format } = await loadWeights(directory, names, signal);
-  const directoryName = basename(directory);
+  const { tensors, format } = await loadWeights(path, names, signal);
   refuseQuantisedBase({ path, directoryName, config, tensors });
   return {
     path,
     directoryName,
     config,
-    generationConfig: await readGenerationConfig(directory, signal),
-    tokenizer: await loadTokenizerFiles(directory, options),
+    generationConfig: await readGenerationConfig(path, signal),
+    tokenizer: await loadTokenizerFiles(path, options),
     tensors,
     weightsFormat: format,
-    readme: await readModelText(directory, 'README.md', { signal, limit: README_BYTES, cut: true }),
+    readme: await readModelText(path, 'README.md', { signal, limit: README_BYTES, cut: true }),
   };
 }
 

@@ -5,8 +5,9 @@ import type { Architecture, ModelConfig } from '../../src/core/engine/architectu
 import { ARCHITECTURES, findArchitecture } from '../../src/core/engine/architectures/architectures';
 import { readModelConfig } from '../../src/core/engine/architectures/readModelConfig';
 import { normaliseTensorName } from '../../src/core/engine/architectures/textTensors';
+import { buildMetadata } from '../../src/core/engine/buildMetadata';
 import type { JsonObject } from '../../src/core/json';
-import { FIXTURES } from './fixtureModel';
+import { FIXTURES, sha256 } from './fixtureModel';
 
 function spec(name: string, changes: JsonObject = {}): JsonObject {
   const { config } = JSON.parse(readFileSync(join(FIXTURES, `specs/${name}.json`), 'utf8')) as { config: JsonObject };
@@ -102,6 +103,12 @@ describe('readModelConfig', () => {
     expect(codeOf(() => readModelConfig(json))).toBe('model/architecture');
     expect(({} as Record<string, unknown>)['num_hidden_layers']).toBeUndefined();
   });
+});
+
+it('refuses a Qwen3 reranker, whose class is that of the chat model', () => {
+  const config = readModelConfig(spec('qwen3'));
+  const model = { path: 'P', directoryName: 'Qwen3-Reranker-0.6B', config: config.raw, tokenizer: { directory: 'P' }, tensors: new Map() };
+  expect(codeOf(() => buildMetadata(model, config, findArchitecture('Qwen3ForCausalLM'), { fileType: 0, tensors: [], vocabRows: 640, sha256 }))).toBe('model/architecture');
 });
 
 describe('mapTensor', () => {

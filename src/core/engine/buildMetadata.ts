@@ -1,3 +1,4 @@
+import { StudioError } from '../errors';
 import type { GgufValue } from '../formats/gguf/ggufTypes';
 import { type GgufEntry, string, u32 } from '../formats/gguf/ggufValue';
 import { generalMetadata } from '../formats/huggingface/generalMetadata';
@@ -26,6 +27,7 @@ const QUANTIZATION_VERSION = 'general.quantization_version';
  * (`tokenizer/…`).
  */
 export function buildMetadata(model: HuggingFaceModel, config: ModelConfig, architecture: Architecture, options: BuildMetadataOptions): [string, GgufValue][] {
+  refuseReranker(model, architecture);
   const resized: ModelConfig = { ...config, vocabSize: options.vocabRows };
   const entries = new Map<string, GgufValue>();
   // A key that is set twice keeps its first place, as in the converter's own table.
@@ -43,6 +45,18 @@ export function buildMetadata(model: HuggingFaceModel, config: ModelConfig, arch
   add([[QUANTIZATION_VERSION, u32(2)]]);
   add(tokenizerMetadata(model.tokenizer, { rules: architecture.vocabulary ?? 'plain', config: model.config, rows: options.vocabRows, sha256: options.sha256 }));
   return [...entries];
+}
+
+/**
+ * A Qwen3 reranker has the class of the chat model, but the converter cuts its head down to two answers and marks it as
+ * ranking; told by the same hints as there.
+ */
+function refuseReranker(model: HuggingFaceModel, architecture: Architecture): void {
+  const hints = [model.directoryName, model.config['_name_or_path'], model.config['model_type']].filter((hint) => typeof hint === 'string');
+  const named = hints.some((hint) => /qwen3-(?:vl-)?reranker/i.test(hint)) || /# qwen3-(?:vl-)?reranker/i.test(model.readme ?? '');
+  if (architecture.name === 'qwen3' && named) {
+    throw new StudioError('model/architecture', 'This is a Qwen3 reranker, which ranks texts and does not chat; its conversion is not built in. Convert it with llama.cpp\'s own convert_hf_to_gguf.py. If it is not a reranker, rename the folder.', { path: model.path });
+  }
 }
 
 /** The same entries as llama-quantize leaves them: quantisation version and file type are taken out and stand last. */
