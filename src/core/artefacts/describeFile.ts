@@ -1,0 +1,84 @@
+import { elementCount } from '../formats/tensorRef';
+import { isJsonObject } from '../json';
+import type { Artefact, ArtefactKind } from './artefact';
+import { readBuildRecord, type BuildRecord } from './buildRecordFacts';
+import { describeGgufFile } from './describeGguf';
+import { mostValues } from './describeModel';
+import { asProblem, isoTime, type FolderFacts } from './folderFacts';
+import type { Finding } from './finding';
+import type { FileFacts } from './readFileFacts';
+
+/** Describes one file by itself; undefined for one that is nothing of interest. */
+export function describeFile(folder: FolderFacts, name: string, partOf: string | undefined): Finding | undefined {
+  const facts = folder.facts.get(name);
+  const entry = folder.files.get(name);
+  const found = facts === undefined ? undefined : byFormat(facts, name);
+  if (found === undefined || entry === undefined) {
+    return undefined;
+  }
+  // A GGUF that lies in a folder is a result of its own, not a part of what else lies there.
+  const isPart = partOf !== undefined && found.format !== 'gguf';
+  const artefact: Artefact = { path: folder.pathOf(name), ...(isPart ? { partOf } : {}), bytes: entry.bytes, modified: isoTime(entry.modified), ...found };
+  return artefact.kind === 'gguf-model' || artefact.kind === 'gguf-adapter' ? { artefact, record: recordOf(folder, name) } : { artefact };
+}
+
+function recordOf(folder: FolderFacts, name: string): BuildRecord | undefined {
+  const facts = folder.facts.get(`${name}.build.json`);
+  return facts?.format === 'json' && isJsonObject(facts.value) ? readBuildRecord(facts.value) : undefined;
+}
+
+type Described = Omit<Artefact, 'path' | 'bytes' | 'modified' | 'partOf'>;
+
+function byFormat(facts: FileFacts, name: string): Described | undefined {
+  switch (facts.format) {
+    case 'gguf':
+      return describeGgufFile(facts.description);
+    case 'safetensors':
+      return describeSafetensorsFile(facts.description);
+    case 'pickle':
+      return { kind: 'pickle', problems: [asProblem(facts.error)] };
+    case 'lfs-pointer':
+      return { kind: 'lfs-pointer', content: expectedKind(name), problems: [asProblem(facts.error)] };
+    case 'imatrix-legacy':
+      return { kind: 'imatrix', problems: [] };
+    case 'unreadable':
+      return isWeights(name) ? { kind: isCut(facts) ? 'truncated' : 'unreadable', content: expectedKind(name), problems: [asProblem(facts.error)] } : undefined;
+    case 'json':
+    case 'text':
+    case 'unknown':
+      return undefined;
+  }
+}
+
+function describeSafetensorsFile(description: Extract<FileFacts, { format: 'safetensors' }>['description']): Described {
+  const tensors = [...description.tensors.values()];
+  const cut = description.problems.some(({ code }) => code === 'safetensors/truncated');
+  return {
+    kind: cut ? 'truncated' : 'safetensors',
+    ...(cut ? { content: 'safetensors' as const } : {}),
+    format: 'safetensors',
+    tensors: tensors.length,
+    parameters: tensors.reduce((sum, tensor) => sum + elementCount(tensor.shape), 0),
+    dtype: mostValues(tensors.map((tensor) => [tensor.dtype, elementCount(tensor.shape)])),
+    problems: description.problems.map(asProblem),
+  };
+}
+
+/** A header that ends with the file, or no content at all. */
+function isCut(facts: Extract<FileFacts, { format: 'unreadable' }>): boolean {
+  const { code, detail } = facts.error;
+  const announced = Number(detail?.['length'] ?? 0);
+  const cutHeader = code === 'safetensors/header-size' && announced > Number(detail?.['fileBytes'] ?? Infinity) - 8 && announced <= 100_000_000;
+  return code === 'gguf/truncated' || code === 'safetensors/truncated' || code === 'input/empty' || cutHeader;
+}
+
+function isWeights(name: string): boolean {
+  return /\.(?:gguf|safetensors|bin|pt|pth|ckpt|pkl)$/i.test(name);
+}
+
+function expectedKind(name: string): ArtefactKind | undefined {
+  if (/\.gguf$/i.test(name)) {
+    return 'gguf-model';
+  }
+  return /\.safetensors$/i.test(name) ? 'safetensors' : /\.(?:bin|pt|pth|ckpt|pkl)$/i.test(name) ? 'pickle' : undefined;
+}

@@ -1,0 +1,150 @@
+import { readBytes, type ByteSource } from '../bytes';
+import { StudioError, toStudioError } from '../errors';
+import { detectFormat, DETECTION_BYTES } from '../formats/detectFormat';
+import { lfsPointerError, pickleError } from '../formats/foreignFile';
+import { describeGguf } from '../formats/gguf/readGguf';
+import type { GgufDescription } from '../formats/gguf/ggufTypes';
+import { describeSafetensors } from '../formats/safetensors/readSafetensors';
+import type { SafetensorsDescription } from '../formats/safetensors/safetensorsTypes';
+import type { Json } from '../json';
+import { LIMITS } from '../limits';
+import { parseStrictJson } from '../strictJson';
+
+/** What the first bytes of a file, or its header, tell. */
+export type FileFacts =
+  | { readonly format: 'safetensors'; readonly description: SafetensorsDescription }
+  | { readonly format: 'gguf'; readonly description: GgufDescription }
+  /** `text`: the first bytes as Latin-1, for traces of the tools that wrote it. */
+  | { readonly format: 'pickle'; readonly text: string; readonly error: StudioError }
+  | { readonly format: 'lfs-pointer'; readonly error: StudioError }
+  | { readonly format: 'json'; readonly value: Json }
+  | { readonly format: 'text'; readonly text: string }
+  | { readonly format: 'imatrix-legacy' }
+  | { readonly format: 'unreadable'; readonly error: StudioError }
+  | { readonly format: 'unknown' };
+
+/** How much of a file is looked at: its header, all of a JSON file, or its first bytes as text. */
+export type Reading = 'header' | 'json' | 'text' | 'pointer';
+
+/** Bytes of the first read: what detection needs, and the whole header of most adapters' smaller kin. */
+const FIRST_BYTES = 4096;
+const TEXT_BYTES = 64 * 1024;
+/** A JSON file of a training run; trainer states grow with the run. */
+const JSON_BYTES = LIMITS.json.configBytes;
+/** A pointer file is never longer. */
+export const POINTER_BYTES = 1024;
+
+const READ_WHOLE = new Set([
+  'config.json', 'adapter_config.json', 'trainer_state.json', 'tokenizer_config.json', 'model.safetensors.index.json', 'chat_template.json',
+]);
+const READ_TEXT = new Set(['README.md', 'chat_template.jinja']);
+const TOKENIZERS = new Set(['tokenizer.json', 'tokenizer.model', 'vocab.json']);
+
+/** How a scan reads the file of this name; undefined when it is not opened at all. */
+export function readingOf(name: string, bytes: number): Reading | undefined {
+  if (READ_WHOLE.has(name) || name.endsWith('.gguf.build.json')) {
+    return 'json';
+  }
+  if (READ_TEXT.has(name)) {
+    return 'text';
+  }
+  if (/\.(?:gguf|safetensors|bin|pt|pth|ckpt|pkl|pickle|dat)$/i.test(name) || /imatrix/i.test(name) || /^sha256[-:][0-9a-f]{64}$/.test(name)) {
+    return 'header';
+  }
+  return TOKENIZERS.has(name) && bytes < POINTER_BYTES ? 'pointer' : undefined;
+}
+
+/** Reads what {@link Reading} says of a file, and never throws but when cancelled: what is wrong is a fact as well. */
+export async function readFileFacts(source: ByteSource, name: string, reading: Reading, options: { readonly path: string; readonly signal?: AbortSignal | undefined; readonly headerLimit?: number | undefined }): Promise<FileFacts> {
+  try {
+    const first = await readBytes(source, 0, Math.min(FIRST_BYTES, source.size));
+    const format = detectFormat(first.subarray(0, DETECTION_BYTES), source.size, name);
+    if (format === 'lfs-pointer') {
+      return { format, error: lfsPointerError(pointerSize(first), options.path) };
+    }
+    if (reading === 'pointer') {
+      return { format: 'unknown' };
+    }
+    if (reading === 'text') {
+      return { format: 'text', text: new TextDecoder().decode(await head(source, first, TEXT_BYTES)) };
+    }
+    if (reading === 'json') {
+      return { format: 'json', value: await readJson(source, first, options.path) };
+    }
+    return await readHeader(headSource(source, first), format, name, first, options);
+  } catch (thrown) {
+    const error = toStudioError(thrown);
+    if (error.code === 'run/cancelled') {
+      throw error;
+    }
+    return { format: 'unreadable', error: error.at(options.path) };
+  }
+}
+
+async function readHeader(source: ByteSource, format: ReturnType<typeof detectFormat>, name: string, first: Uint8Array, options: { readonly path: string; readonly signal?: AbortSignal | undefined; readonly headerLimit?: number | undefined }): Promise<FileFacts> {
+  const { path, signal } = options;
+  if (format === 'pickle') {
+    return { format, text: latin1(first), error: pickleError(path) };
+  }
+  if (format === 'imatrix-legacy') {
+    return { format };
+  }
+  if (format === 'gguf' || (format !== 'safetensors' && /\.gguf$/i.test(name))) {
+    return { format: 'gguf', description: await describeGguf(source, { path, signal, arrays: 'skip' }) };
+  }
+  if (format === 'safetensors' || /\.safetensors$/i.test(name)) {
+    refuseLongHeader(first, options.headerLimit, path);
+    return { format: 'safetensors', description: await describeSafetensors(source, { path, signal }) };
+  }
+  return { format: 'unknown' };
+}
+
+/** Headers of a hundred megabytes are legal, but take seconds: a scan of many files leaves them to be inspected alone. */
+function refuseLongHeader(first: Uint8Array, limit: number | undefined, path: string): void {
+  if (limit === undefined || first.length < 8) {
+    return;
+  }
+  const length = new DataView(first.buffer, first.byteOffset).getBigUint64(0, true);
+  if (length > BigInt(limit) && length <= BigInt(LIMITS.safetensors.headerBytes)) {
+    throw new StudioError('safetensors/header-size', `The header takes ${length} bytes, too many to read while scanning. Inspect the file by itself.`, { path, detail: { length: length.toString() } });
+  }
+}
+
+async function readJson(source: ByteSource, first: Uint8Array, path: string): Promise<Json> {
+  if (source.size > JSON_BYTES) {
+    throw new StudioError('json/too-large', `The file has ${source.size} bytes, more than the ${JSON_BYTES} that such a file can have. Check that it is the file that its name says.`, { path, detail: { bytes: source.size } });
+  }
+  // Python's json module writes NaN and Infinity, and trainer states have them.
+  return parseStrictJson(await head(source, first, JSON_BYTES), { path, pythonLiterals: true });
+}
+
+async function head(source: ByteSource, first: Uint8Array, limit: number): Promise<Uint8Array> {
+  return source.size <= first.length ? first : await readBytes(source, 0, Math.min(limit, source.size));
+}
+
+/** The source with its first bytes at hand, so that they are not read twice. */
+function headSource(source: ByteSource, first: Uint8Array): ByteSource {
+  return {
+    size: source.size,
+    read(offset, target) {
+      if (offset >= first.length) {
+        return source.read(offset, target);
+      }
+      const part = first.subarray(offset, Math.min(first.length, offset + target.length));
+      target.set(part);
+      return Promise.resolve(part.length);
+    },
+  };
+}
+
+function pointerSize(bytes: Uint8Array): number {
+  return Number(/^size (\d{1,15})\r?$/m.exec(latin1(bytes))?.[1] ?? 0);
+}
+
+function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) {
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
