@@ -16,47 +16,58 @@ export class GgufByteWriter {
   }
 
   u8(value: number): void {
-    this.view.setUint8(this.grow(1), value);
+    const at = this.grow(1);
+    this.view.setUint8(at, value);
   }
 
   i8(value: number): void {
-    this.view.setInt8(this.grow(1), value);
+    const at = this.grow(1);
+    this.view.setInt8(at, value);
   }
 
   u16(value: number): void {
-    this.view.setUint16(this.grow(2), value, true);
+    const at = this.grow(2);
+    this.view.setUint16(at, value, true);
   }
 
   i16(value: number): void {
-    this.view.setInt16(this.grow(2), value, true);
+    const at = this.grow(2);
+    this.view.setInt16(at, value, true);
   }
 
   u32(value: number): void {
-    this.view.setUint32(this.grow(4), value, true);
+    const at = this.grow(4);
+    this.view.setUint32(at, value, true);
   }
 
   i32(value: number): void {
-    this.view.setInt32(this.grow(4), value, true);
+    const at = this.grow(4);
+    this.view.setInt32(at, value, true);
   }
 
   f32(value: number): void {
-    this.view.setFloat32(this.grow(4), value, true);
+    const at = this.grow(4);
+    this.view.setFloat32(at, value, true);
   }
 
   f64(value: number): void {
-    this.view.setFloat64(this.grow(8), value, true);
+    const at = this.grow(8);
+    this.view.setFloat64(at, value, true);
   }
 
   u64(value: bigint): void {
-    this.view.setBigUint64(this.grow(8), value, true);
+    const at = this.grow(8);
+    this.view.setBigUint64(at, value, true);
   }
 
   i64(value: bigint): void {
-    this.view.setBigInt64(this.grow(8), value, true);
+    const at = this.grow(8);
+    this.view.setBigInt64(at, value, true);
   }
 
   bytes(bytes: Uint8Array): void {
-    this.buffer.set(bytes, this.grow(bytes.length));
+    const at = this.grow(bytes.length);
+    this.buffer.set(bytes, at);
   }
 
   /** A string as GGUF has them: u64 bytes of UTF-8, then those. Resolves to that number of bytes. */
@@ -75,7 +86,7 @@ export class GgufByteWriter {
     return result;
   }
 
-  /** Where the next `bytes` bytes go. */
+  /** Where the next `bytes` bytes go. Call it first: it may put another buffer and view in the place of this one. */
   private grow(bytes: number): number {
     const start = this.used;
     this.used += bytes;
