@@ -1,10 +1,11 @@
-import { writeFile, rename, unlink } from 'node:fs/promises';
+import { lstat, rename, unlink, writeFile } from 'node:fs/promises';
+import { readBytes } from '../core/bytes';
 import type { BuildPlan, PlanNote } from '../core/engine/buildPlan';
 import type { EngineEvent } from '../core/progress';
 import { toStudioError } from '../core/errors';
 import { readGguf } from '../core/formats/gguf/readGguf';
 import { readSafetensorsHeader } from '../core/formats/safetensors/readSafetensors';
-import { buildRecord } from './buildRecord';
+import { buildRecord, RECORD_HEAD } from './buildRecord';
 import { openFileSource } from './fileSource';
 import { runPlan } from './runPlan';
 
@@ -39,8 +40,9 @@ export async function* buildFromPlan(plan: BuildPlan, options: BuildFromPlanOpti
     },
   });
   const result = yield* run;
-  await writeRecord(`${plan.output}.build.json`, buildRecord(plan, result));
-  const warnings = result.nonFinite.map((name) => ({ code: 'gguf/values', message: `${name} holds NaN or infinite values, as its input does: the model will misbehave` }));
+  const unwritten = await writeRecord(`${plan.output}.build.json`, buildRecord(plan, result));
+  const warnings: PlanNote[] = result.nonFinite.map((name) => ({ code: 'gguf/values', message: `${name} holds NaN or infinite values, as its input does: the model will misbehave` }));
+  warnings.push(...(unwritten === undefined ? [] : [unwritten]));
   return { ...result, warnings, peakMemoryBytes: process.resourceUsage().maxRSS * 1024 };
 }
 
@@ -57,13 +59,40 @@ async function verifyHeaders(plan: BuildPlan, paths: readonly string[]): Promise
   }
 }
 
-async function writeRecord(path: string, text: string): Promise<void> {
+/** Puts the record of a build beside its result. Resolves to a warning where somebody else's file stands there. */
+async function writeRecord(path: string, text: string): Promise<PlanNote | undefined> {
   const partial = `${path}.partial`;
+  for (const there of [path, partial]) {
+    if (!(await isOurs(there))) {
+      return { code: 'build/record', message: `${there} is in the way and was not left by this tool, so no record of the build was written` };
+    }
+  }
   try {
     await writeFile(partial, text);
     await rename(partial, path);
   } catch {
-    // The result is whole without its record; a disk that is full by now must not turn success into failure.
+    // The result is whole without its record; a disk that is full by now must not turn success into failure. An older
+    // record would tell of another build.
     await unlink(partial).catch(() => undefined);
+    await unlink(path).catch(() => undefined);
+  }
+  return undefined;
+}
+
+/** True for a record of ours, the beginning of one that a kill cut short, and where there is nothing. */
+async function isOurs(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) {
+    return true;
+  }
+  const source = await openFileSource(path).catch(() => undefined);
+  if (source === undefined) {
+    return false;
+  }
+  try {
+    const head = await readBytes(source, 0, Math.min(RECORD_HEAD.length, source.size));
+    return RECORD_HEAD.startsWith(new TextDecoder('latin1').decode(head));
+  } finally {
+    await source.close();
   }
 }

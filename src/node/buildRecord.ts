@@ -6,6 +6,9 @@ import type { RunResult } from './runPlan';
 /** The first line of every record, by which it is recognised. */
 export const BUILD_RECORD_FORMAT = 'modelfile-studio build 1';
 
+/** The bytes that every record begins with. */
+export const RECORD_HEAD = `{\n "format": "${BUILD_RECORD_FORMAT}"`;
+
 /** Where a result came from, as JSON text: inputs with their identities, choices, and a hash of every tensor. */
 export function buildRecord(plan: BuildPlan, result: RunResult): string {
   const record = {

@@ -1,9 +1,11 @@
-import { copyFile, readdir, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EMBEDDING } from '../core/engine/applyAdapters';
 import type { BuildPlan } from '../core/engine/buildPlan';
 import { shardIndexJson } from '../core/engine/planFuse';
 import type { HuggingFaceModel } from '../core/formats/huggingface/huggingFaceModel';
+import { LIMITS } from '../core/limits';
+import { readModelFile } from './readModelFile';
 
 /** What a model folder has beside weights and config.json, as far as the merged model needs it. */
 const SIDE_FILES = [
@@ -16,19 +18,25 @@ const TORCH_NAMES: Readonly<Record<string, string>> = { F32: 'float32', F16: 'fl
 
 /** Adds config, tokenizer, templates and the index to a folder of merged weights. */
 export async function finishFusedFolder(folder: string, plan: BuildPlan, base: HuggingFaceModel): Promise<void> {
-  await writeFile(join(folder, 'config.json'), `${JSON.stringify(fusedConfig(plan, base), null, 2)}\n`);
+  await write(folder, 'config.json', `${JSON.stringify(fusedConfig(plan, base), null, 2)}\n`);
   if (base.generationConfig !== undefined) {
-    await writeFile(join(folder, 'generation_config.json'), `${JSON.stringify(base.generationConfig, null, 2)}\n`);
+    await write(folder, 'generation_config.json', `${JSON.stringify(base.generationConfig, null, 2)}\n`);
   }
   const index = shardIndexJson(plan);
   if (index !== undefined) {
-    await writeFile(join(folder, 'model.safetensors.index.json'), index);
+    await write(folder, 'model.safetensors.index.json', index);
   }
   const { directory } = base.tokenizer;
   const there = new Set(await readdir(directory));
   for (const name of SIDE_FILES.filter((file) => there.has(file))) {
-    await copyFile(join(directory, name), join(folder, name));
+    const bytes = await readModelFile(directory, name, { limit: LIMITS.json.tokenizerBytes });
+    await (bytes === undefined ? undefined : write(folder, name, bytes));
   }
+}
+
+/** Forced to the disk, so that a power cut after the rename leaves a whole folder. */
+async function write(folder: string, name: string, content: string | Uint8Array): Promise<void> {
+  await writeFile(join(folder, name), content, { flush: true });
 }
 
 /** The base's configuration, true of the merged weights: not packed, its own vocabulary and its own head. */

@@ -59,7 +59,7 @@ export function applyAdapters(base: ReadonlyMap<string, LogicalTensor>, adapters
     }
     notes.push(...adapter.warnings);
   }
-  followTiedEmbedding(tensors, parts, tied, notes);
+  followTiedEmbedding(tensors, base, parts, tied, notes);
   const merged = [...tensors.values()].map((tensor): [string, MergedTensor] => [tensor.name, mergeOne(tensor, parts.get(tensor.name) ?? [])]);
   return { tensors: new Map(merged), notes };
 }
@@ -78,29 +78,32 @@ function addHead(tensors: Map<string, LogicalTensor>, adapter: Adapter, canStore
 }
 
 /** Where embedding and head are one, a change of the embedding changes the head too, as it did in training. */
-function followTiedEmbedding(tensors: ReadonlyMap<string, LogicalTensor>, parts: Map<string, AppliedPart[]>, tied: boolean, notes: PlanNote[]): void {
-  const changed = parts.get(EMBEDDING);
-  if (changed === undefined || parts.has(HEAD)) {
+function followTiedEmbedding(tensors: ReadonlyMap<string, LogicalTensor>, base: ReadonlyMap<string, LogicalTensor>, parts: Map<string, AppliedPart[]>, tied: boolean, notes: PlanNote[]): void {
+  const shared = tied || !base.has(HEAD);
+  const ofHead = parts.get(HEAD) ?? [];
+  const followed = (parts.get(EMBEDDING) ?? []).filter(({ adapter }) => !ofHead.some((applied) => applied.adapter === adapter));
+  if (!shared || followed.length === 0) {
     return;
   }
-  const storedHead = tensors.has(HEAD);
-  if (storedHead && tied) {
-    parts.set(HEAD, changed.map((applied) => ({ ...applied, part: { ...applied.part, target: HEAD } })));
+  if (tensors.has(HEAD)) {
+    parts.set(HEAD, [...ofHead, ...followed.map((applied) => ({ ...applied, part: { ...applied.part, target: HEAD } }))]);
   }
-  if (!storedHead || tied) {
-    notes.push({ code: 'adapter/tied-embedding', message: 'The adapter changes the embedding, which is the output head as well: both change, as in training.' });
-  }
+  notes.push({ code: 'adapter/tied-embedding', message: 'The adapter changes the embedding, which is the output head as well: both change, as in training.' });
 }
 
 function mergeOne(base: LogicalTensor, parts: readonly AppliedPart[]): MergedTensor {
-  let { shape } = base;
-  for (const { part, adapter } of parts) {
-    if (part.kind === 'base' || part.kind === 'replace') {
-      if (parts.length > 1 && part.source.shape.join() !== shape.join() && shape !== base.shape) {
-        throw new StudioError('adapter/shape', `${part.target} has another shape in ${adapter.path} than in the adapter before it. Adapters that resize the vocabulary differently cannot be combined.`, { path: adapter.path });
-      }
-      ({ shape } = part.source);
-    }
+  const resized = parts.filter(({ part }) => (part.kind === 'base' || part.kind === 'replace') && part.source.shape.join() !== base.shape.join());
+  const [first] = resized;
+  if (first === undefined || !('source' in first.part)) {
+    return { base, shape: base.shape, parts };
+  }
+  const { shape } = first.part.source;
+  const other = parts.find(({ adapter }) => adapter !== first.adapter);
+  if (other !== undefined) {
+    throw new StudioError('adapter/shape', `${first.adapter.path} resizes the vocabulary (${base.name} to ${shape.join(' x ')}), and ${other.adapter.path} changes it too: their rows cannot be added up. Merge one of them with fuse, and train or apply the other on the result.`, { path: first.adapter.path, detail: { tensor: base.name } });
+  }
+  if (first.part.kind === 'replace' && first.weight !== 1) {
+    throw new StudioError('adapter/shape', `${first.adapter.path} resizes the vocabulary (${base.name} to ${shape.join(' x ')}): rows that the base does not have cannot be weighted by ${first.weight}. Leave its weight at 1.`, { path: first.adapter.path, detail: { tensor: base.name, weight: first.weight } });
   }
   return { base, shape, parts };
 }

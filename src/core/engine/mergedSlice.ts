@@ -56,11 +56,15 @@ function lowRank(part: Extract<AdapterPart, { kind: 'lowRank' }>, weight: number
   if (magnitude !== undefined && part.magnitudeAxis === 'column') {
     throw new StudioError('adapter/unsupported', `${part.target} was trained with DoRA on an embedding, whose norm runs over the whole vocabulary; that is not merged yet. Merge it with PEFT (merge_and_unload) and build from the merged folder.`, { detail: { tensor: part.target } });
   }
+  const conv1d = storedInOut(part, rows, columns);
+  if (magnitude !== undefined && conv1d) {
+    throw new StudioError('adapter/unsupported', `${part.target} was trained with DoRA on a weight stored as [in, out] (fan_in_fan_out), whose norms run down its columns; that is not merged yet. Merge it with PEFT (merge_and_unload) and build from the merged folder.`, { detail: { tensor: part.target } });
+  }
   return {
     kind: 'lowRank',
     a: storedMatrix(part.a, files.number(part.a.file)),
     b: storedMatrix(part.b, files.number(part.b.file)),
-    layout: storedInOut(part, rows, columns) ? 'peftConv1d' : part.layout,
+    layout: conv1d ? 'peftConv1d' : part.layout,
     rank: part.rank,
     scale: part.scale,
     weight,
