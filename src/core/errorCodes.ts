@@ -90,6 +90,9 @@ export const ERROR_CODES = {
   'disk/io': 'The disk reported an error.',
   'engine/worker': 'A worker ended before its work did.',
   'engine/memory': 'A row is too large for the memory that a worker may have.',
+  'template/budget': 'Rendering a template took more steps, depth or output than it may.',
+  'template/values': 'The messages, tools or other values for a template are not what Ollama takes.',
+
   'build/record': 'A build record or journal cannot be read.',
 } as const;
 
