@@ -1,6 +1,6 @@
 import type { Dirent, Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { basename, join, resolve, sep } from 'node:path';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { ArtefactFiles, ListedEntry } from '../core/artefacts/artefactFiles';
 import { openFileSource, readError } from './fileSource';
 
@@ -12,6 +12,7 @@ export function nodeArtefactFiles(signal?: AbortSignal): ArtefactFiles {
     stat: async (path) => await stat(path).then((stats) => listed(basename(path), stats), () => undefined),
     join: joinAsGiven,
     baseName: (path) => basename(resolve(path)),
+    parent: dirname,
   };
 }
 

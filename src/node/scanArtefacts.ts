@@ -1,4 +1,6 @@
 import type { Artefact } from '../core/artefacts/artefact';
+import type { Inspection } from '../core/artefacts/inspection';
+import { inspectPath } from '../core/artefacts/inspectPath';
 import { scanFolders, type ScanOptions, type ScanProgress } from '../core/artefacts/scanFolders';
 import { nodeArtefactFiles } from './artefactFiles';
 
@@ -8,7 +10,27 @@ import { nodeArtefactFiles } from './artefactFiles';
  * @throws StudioError run/cancelled only
  */
 export async function* scanArtefacts(folders: readonly string[], options: ScanOptions = {}): AsyncGenerator<ScanProgress, Artefact[]> {
-  return yield* scanFolders(nodeArtefactFiles(options.signal), folders, options);
+  const files = nodeArtefactFiles(options.signal);
+  const single: Artefact[] = [];
+  const rest: string[] = [];
+  for (const path of folders) {
+    if ((await files.stat(path))?.kind === 'file') {
+      single.push(asArtefact(await inspectPath(files, path, options), path));
+    } else {
+      rest.push(path);
+    }
+  }
+  return [...single, ...(yield* scanFolders(files, rest, options))];
+}
+
+/** A file that was given in place of a folder. */
+function asArtefact(inspection: Inspection, path: string): Artefact {
+  if (inspection.kind === undefined || inspection.kind === 'folder') {
+    return { path, kind: 'unreadable', bytes: 0, problems: inspection.ok ? [] : [{ code: inspection.error.code, message: inspection.error.message }] };
+  }
+  // A listing of a scan is no place for all keys and tensors.
+  const artefact = { bytes: 0, problems: [], ...inspection, kind: inspection.kind, ok: undefined, error: undefined, metadata: undefined, tensorList: undefined, artefacts: undefined };
+  return artefact;
 }
 
 /** The same without progress. */

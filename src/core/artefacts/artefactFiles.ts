@@ -25,4 +25,6 @@ export interface ArtefactFiles {
   join(folder: string, name: string): string;
   /** Last component of a path. */
   baseName(path: string): string;
+  /** The folder that a path lies in; `.` for a bare name. */
+  parent(path: string): string;
 }

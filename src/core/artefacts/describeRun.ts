@@ -58,7 +58,7 @@ function mark(child: FolderFindings, run: FolderFacts, choice: CheckpointChoice,
 function standIn(folder: FolderFacts, fields: Partial<Artefact>, taken: Finding | undefined, choice: CheckpointChoice): Finding {
   const problems: ArtefactProblem[] = taken === undefined ? [NO_WEIGHTS] : [];
   if (choice.lostBest !== undefined) {
-    problems.push({ code: 'input/missing', message: `The best checkpoint, ${choice.lostBest}, is not there any more; the newest is taken.` });
+    problems.push({ code: 'adapter/missing', message: `The best checkpoint, ${choice.lostBest}, is not there any more; the newest is taken.` });
   }
   const artefact: Artefact = { path: folder.path, kind: 'trainer-output', ...inherited(taken?.artefact), ...sizeOf(folder), ...fields, problems };
   return { artefact, adapter: taken?.adapter, model: undefined, identity: folder.identity };

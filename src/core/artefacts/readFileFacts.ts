@@ -1,5 +1,5 @@
 import { readBytes, type ByteSource } from '../bytes';
-import { StudioError, toStudioError } from '../errors';
+import { StudioError, throwIfAborted, toStudioError } from '../errors';
 import { detectFormat, DETECTION_BYTES } from '../formats/detectFormat';
 import { lfsPointerError, pickleError } from '../formats/foreignFile';
 import { describeGguf } from '../formats/gguf/readGguf';
@@ -9,6 +9,7 @@ import type { SafetensorsDescription } from '../formats/safetensors/safetensorsT
 import type { Json } from '../json';
 import { LIMITS } from '../limits';
 import { parseStrictJson } from '../strictJson';
+import type { ArtefactFiles } from './artefactFiles';
 
 /** What the first bytes of a file, or its header, tell. */
 export type FileFacts =
@@ -54,8 +55,29 @@ export function readingOf(name: string, bytes: number): Reading | undefined {
   return TOKENIZERS.has(name) && bytes < POINTER_BYTES ? 'pointer' : undefined;
 }
 
+export interface ReadFactsOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Longest safetensors header that is read, in bytes. */
+  readonly headerLimit?: number | undefined;
+}
+
+/** Opens a file and reads its facts; that it cannot be opened is one as well. Throws only when cancelled. */
+export async function openFileFacts(files: ArtefactFiles, path: string, name: string, reading: Reading, options: ReadFactsOptions): Promise<FileFacts> {
+  throwIfAborted(options.signal);
+  try {
+    const source = await files.open(path);
+    return await readFileFacts(source, name, reading, { ...options, path }).finally(() => source.close());
+  } catch (thrown) {
+    const error = toStudioError(thrown);
+    if (error.code === 'run/cancelled') {
+      throw error;
+    }
+    return { format: 'unreadable', error: error.at(path) };
+  }
+}
+
 /** Reads what {@link Reading} says of a file, and never throws but when cancelled: what is wrong is a fact as well. */
-export async function readFileFacts(source: ByteSource, name: string, reading: Reading, options: { readonly path: string; readonly signal?: AbortSignal | undefined; readonly headerLimit?: number | undefined }): Promise<FileFacts> {
+export async function readFileFacts(source: ByteSource, name: string, reading: Reading, options: ReadFactsOptions & { readonly path: string }): Promise<FileFacts> {
   try {
     const first = await readBytes(source, 0, Math.min(FIRST_BYTES, source.size));
     const format = detectFormat(first.subarray(0, DETECTION_BYTES), source.size, name);
@@ -81,7 +103,7 @@ export async function readFileFacts(source: ByteSource, name: string, reading: R
   }
 }
 
-async function readHeader(source: ByteSource, format: ReturnType<typeof detectFormat>, name: string, first: Uint8Array, options: { readonly path: string; readonly signal?: AbortSignal | undefined; readonly headerLimit?: number | undefined }): Promise<FileFacts> {
+async function readHeader(source: ByteSource, format: ReturnType<typeof detectFormat>, name: string, first: Uint8Array, options: ReadFactsOptions & { readonly path: string }): Promise<FileFacts> {
   const { path, signal } = options;
   if (format === 'pickle') {
     return { format, text: latin1(first), error: pickleError(path) };

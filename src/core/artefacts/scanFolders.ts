@@ -1,12 +1,13 @@
 import { throwIfAborted, toStudioError, type StudioError } from '../errors';
-import type { Artefact, ArtefactOrigin } from './artefact';
+import { addOrigins } from './addOrigins';
+import type { Artefact } from './artefact';
 import type { ArtefactFiles, ListedEntry } from './artefactFiles';
-import type { BuildRecord } from './buildRecordFacts';
 import { describeFolder } from './describeFolder';
 import type { Finding, FolderFindings } from './finding';
 import { asProblem, type FolderFacts } from './folderFacts';
+import { Gate } from './gate';
 import { linkLineage } from './lineage';
-import { readFileFacts, readingOf, type FileFacts } from './readFileFacts';
+import { openFileFacts, readingOf, type FileFacts } from './readFileFacts';
 
 export interface ScanProgress {
   readonly event: 'scanning';
@@ -59,7 +60,7 @@ export async function* scanFolders(files: ArtefactFiles, folders: readonly strin
   }
   const findings = roots.flatMap((root) => judge(root));
   const linked = linkLineage(findings);
-  return await scan.addOrigins(findings, linked);
+  return await addOrigins(files, findings, linked);
 }
 
 class Scan {
@@ -106,24 +107,9 @@ class Scan {
         return undefined;
       }
       const path = this.port.join(folder, entry.name);
-      return await this.gate.pass(async () => [entry.name, await this.readFile(path, entry.name, reading)]);
+      return await this.gate.pass(async () => [entry.name, await openFileFacts(this.port, path, entry.name, reading, { ...this.options, headerLimit: this.options.headerLimit ?? HEADER_LIMIT })]);
     }));
     return new Map(read.filter((one) => one !== undefined));
-  }
-
-  private async readFile(path: string, name: string, reading: Parameters<typeof readFileFacts>[2]): Promise<FileFacts> {
-    const { signal, headerLimit = HEADER_LIMIT } = this.options;
-    throwIfAborted(signal);
-    try {
-      const source = await this.port.open(path);
-      return await readFileFacts(source, name, reading, { path, signal, headerLimit }).finally(() => source.close());
-    } catch (thrown) {
-      const error = toStudioError(thrown);
-      if (error.code === 'run/cancelled') {
-        throw error;
-      }
-      return { format: 'unreadable', error: error.at(path) };
-    }
   }
 
   /** Pipes, devices and dangling links under the names of artefacts: said to be there, never opened. */
@@ -135,30 +121,6 @@ class Scan {
         problems: [{ code: 'input/not-regular', message: `${entry.name} is a pipe, a device or a link that leads nowhere. If it is a link, check its target.` }],
       },
     }));
-  }
-
-  /** Adds what the build records tell, held against the inputs as they are now. */
-  async addOrigins(findings: readonly Finding[], artefacts: readonly Artefact[]): Promise<Artefact[]> {
-    const byIdentity = new Map(findings.flatMap(({ identity, artefact }) => (identity === undefined ? [] : [[identity, artefact.path] as const])));
-    return await Promise.all(artefacts.map(async (artefact, index) => {
-      const record = findings[index]?.record;
-      if (record === undefined) {
-        return artefact;
-      }
-      const path = byIdentity.get((await this.port.stat(record.base))?.identity ?? '');
-      return { ...artefact, base: { name: record.base, path, candidates: path === undefined ? [] : [path] }, builtFrom: await this.origin(record) };
-    }));
-  }
-
-  private async origin(record: BuildRecord): Promise<ArtefactOrigin> {
-    const changed: string[] = [];
-    for (const input of record.inputs) {
-      const now = await this.port.stat(input.path);
-      if (now?.bytes !== input.size || Math.floor(now.modified) !== input.modified) {
-        changed.push(input.path);
-      }
-    }
-    return { base: record.base, adapters: record.adapters, type: record.type, stale: changed.length > 0, changed };
   }
 }
 
@@ -190,28 +152,4 @@ function flatten(judged: Judged | undefined): Finding[] {
 
 function unreadable(path: string, error: StudioError): Finding {
   return { artefact: { path, kind: 'unreadable', bytes: 0, problems: [asProblem(error)] } };
-}
-
-/** Lets so many through at a time. */
-class Gate {
-  private readonly waiting: (() => void)[] = [];
-  constructor(private free: number) {}
-
-  async pass<T>(work: () => Promise<T>): Promise<T> {
-    if (this.free === 0) {
-      await new Promise<void>((resolve) => this.waiting.push(resolve));
-    } else {
-      this.free--;
-    }
-    try {
-      return await work();
-    } finally {
-      const next = this.waiting.shift();
-      if (next === undefined) {
-        this.free++;
-      } else {
-        next();
-      }
-    }
-  }
 }
