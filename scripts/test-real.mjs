@@ -7,7 +7,10 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '..');
 
 /** Steps that install tools; each says why it did not, and its tests then skip themselves. */
-const INSTALLERS = [{ tool: "Ollama's parser and templates (Go)", script: 'scripts/go/buildOracle.mjs' }];
+const INSTALLERS = [
+  { tool: "Ollama's parser and templates (Go)", script: 'scripts/go/buildOracle.mjs' },
+  { tool: 'vocabularies of known models', script: 'scripts/installVocabularies.mjs' },
+];
 
 for (const { tool, script } of INSTALLERS) {
   if (!existsSync(join(root, script))) {
