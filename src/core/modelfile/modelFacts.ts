@@ -1,0 +1,88 @@
+import { parseModelReference, shortModelName } from '../ollama/modelName';
+import type { Entry, LintContext } from './lintContext';
+import type { InstalledModelFacts, PathFacts, WorkspaceFacts } from './workspaceFacts';
+
+/** A FROM line with what it leads to. */
+export interface FromFacts {
+  readonly entry: Entry;
+  readonly path: PathFacts;
+}
+
+/** What a Modelfile's FROM lines together make, as far as it is known. */
+export interface BaseModel {
+  /** Every FROM with its path. */
+  readonly lines: readonly FromFacts[];
+  /** Set when the model comes from files; the line that names the model itself. */
+  readonly fileLine?: FromFacts | undefined;
+  /** Set when it comes from another model: the line with the name that counts, and what Ollama knows of it. */
+  readonly nameLine?: FromFacts | undefined;
+  readonly installed?: InstalledModelFacts | undefined;
+  /** `general.architecture` of a GGUF or an installed model; class name of a folder. */
+  readonly architecture?: string | undefined;
+  readonly contextLength?: number | undefined;
+  /** Jinja template of the model file; undefined both for none and for not known: see `isKnown`. */
+  readonly chatTemplate?: string | undefined;
+  /** Texts at which generation ends by itself. Empty when nothing is known. */
+  readonly endTokens: readonly string[];
+  readonly specialTokens: readonly string[];
+  readonly isEmbedding: boolean;
+  /** True when the model was looked at, so that what is absent is known to be absent. */
+  readonly isKnown: boolean;
+}
+
+/** Asks for everything that the FROM lines lead to. */
+export async function readBaseModel(context: LintContext, facts: WorkspaceFacts, signal: AbortSignal | undefined): Promise<BaseModel> {
+  const lines = await Promise.all(context.all('model').map(async (entry) => ({ entry, path: await facts.path(entry.command.args, signal) })));
+  const nameLine = lines.findLast(({ entry, path }) => isName(entry.command.args, path));
+  if (nameLine !== undefined) {
+    return named(lines, nameLine, await installedModel(nameLine.entry.command.args, facts, signal));
+  }
+  const fileLine = lines.find(({ path }) => path.kind === 'model-folder' || (path.kind === 'gguf' && path.gguf.role === 'model'));
+  return fromFiles(lines, fileLine);
+}
+
+/** Whether a FROM is taken for a model's name: nothing is there, or nobody looked and it reads like a name. */
+export function isName(args: string, path: PathFacts): boolean {
+  return path.kind === 'absent' || (path.kind === 'unknown' && !looksLikePath(args) && parseModelReference(args) !== undefined);
+}
+
+/** A text that people write for a path: with `./`, `~`, a drive or a file's ending. */
+export function looksLikePath(args: string): boolean {
+  return args === '' || /^(?:\.{1,2}(?:[\\/]|$)|[\\/~]|[A-Za-z]:[\\/])/.test(args) || /\.(?:gguf|safetensors|bin|pth?|ckpt|json)$/i.test(args) || args.includes('\\');
+}
+
+async function installedModel(args: string, facts: WorkspaceFacts, signal: AbortSignal | undefined): Promise<InstalledModelFacts | undefined> {
+  const reference = parseModelReference(args);
+  return reference === undefined ? undefined : facts.installedModel(shortModelName(reference.name), signal);
+}
+
+function named(lines: readonly FromFacts[], nameLine: FromFacts, installed: InstalledModelFacts | undefined): BaseModel {
+  return {
+    lines,
+    nameLine,
+    installed,
+    architecture: installed?.architecture,
+    contextLength: installed?.contextLength,
+    chatTemplate: installed?.chatTemplate,
+    endTokens: installed?.endTokens ?? [],
+    specialTokens: installed?.specialTokens ?? [],
+    isEmbedding: false,
+    isKnown: installed !== undefined,
+  };
+}
+
+function fromFiles(lines: readonly FromFacts[], fileLine: FromFacts | undefined): BaseModel {
+  const path = fileLine?.path;
+  const model = path?.kind === 'gguf' ? path.gguf : path?.kind === 'model-folder' ? path.model : undefined;
+  return {
+    lines,
+    fileLine,
+    architecture: model?.architecture,
+    contextLength: model?.contextLength,
+    chatTemplate: model?.chatTemplate,
+    endTokens: model?.endTokens ?? [],
+    specialTokens: model?.specialTokens ?? [],
+    isEmbedding: path?.kind === 'gguf' && path.gguf.isEmbedding === true,
+    isKnown: model !== undefined,
+  };
+}

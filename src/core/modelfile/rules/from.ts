@@ -1,0 +1,194 @@
+import { parseModelReference, sameModelName, shortModelName, type ModelName } from '../../ollama/modelName';
+import { didYouMean } from '../didYouMean';
+import { edit, fix, suggestion, type Fix } from '../diagnostic';
+import type { LintContext } from '../lintContext';
+import { looksLikePath, type BaseModel, type FromFacts } from '../modelFacts';
+import { CONVERTIBLE_ARCHITECTURES } from '../ollamaFeatures';
+import { readParameter } from '../parameterValue';
+import type { GgufFacts, ModelFolderFacts, WorkspaceFacts } from '../workspaceFacts';
+
+/** What the FROM lines lead to. */
+export async function fromRules(context: LintContext, base: BaseModel, facts: WorkspaceFacts, signal: AbortSignal | undefined): Promise<void> {
+  const installed = await facts.installedModels(signal);
+  for (const line of base.lines) {
+    oneLine(context, line, installed);
+  }
+  namesBesideFiles(context, base);
+  contextLength(context, base);
+}
+
+function oneLine(context: LintContext, line: FromFacts, installed: readonly string[] | undefined): void {
+  const path = line.entry.command.args;
+  const { span } = line.entry.value;
+  switch (line.path.kind) {
+    case 'absent':
+      absent(context, line, installed);
+      return;
+    case 'unknown':
+      unknown(context, line);
+      return;
+    case 'gguf':
+      gguf(context, line, line.path.gguf, installed);
+      return;
+    case 'bad-gguf': {
+      const code = line.path.truncated ? 'modelfile/gguf-truncated' : 'modelfile/gguf-invalid';
+      context.report(code, span, { path, reason: line.path.reason });
+      return;
+    }
+    case 'lfs-pointer':
+      context.report('modelfile/from-lfs-pointer', span, { path });
+      return;
+    case 'safetensors-file':
+      weightsFile(context, line);
+      return;
+    case 'pickle':
+      context.report('modelfile/from-pickle', span, { path });
+      return;
+    case 'other-file':
+      context.report('modelfile/gguf-invalid', span, { path, reason: line.path.reason ?? 'it does not begin as a GGUF does.' });
+      return;
+    case 'adapter-folder':
+      context.report('modelfile/from-no-weights', span, { path: shownPath(path) });
+      return;
+    case 'model-folder':
+      folder(context, line, line.path.model, installed);
+  }
+}
+
+const shownPath = (path: string): string => (path === '' ? '.' : path);
+
+function unknown(context: LintContext, { entry, path }: FromFacts): void {
+  if (path.kind === 'unknown' && path.remote) {
+    context.report('modelfile/file-is-remote', entry.value.span, { path: entry.command.args });
+  } else if (!looksLikePath(entry.command.args) && parseModelReference(entry.command.args) === undefined) {
+    context.report('modelfile/from-invalid-name', entry.value.span, { path: entry.command.args });
+  }
+}
+
+function absent(context: LintContext, { entry }: FromFacts, installed: readonly string[] | undefined): void {
+  const { args } = entry.command;
+  const { span } = entry.value;
+  const reference = parseModelReference(args);
+  if (looksLikePath(args)) {
+    const consequence = reference === undefined ? ', and refuses it as an invalid one' : ', and looks for it in the registry';
+    context.report('modelfile/from-missing-path', span, { path: args, consequence });
+    return;
+  }
+  if (reference === undefined) {
+    context.report('modelfile/from-invalid-name', span, { path: args });
+    return;
+  }
+  if (installed === undefined || reference.isCloud || installed.some((name) => isModel(name, reference.name))) {
+    return;
+  }
+  const meant = didYouMean(args, installed);
+  const fixes: Fix[] = meant === undefined ? [] : [fix(`Use ${meant}`, false, edit(span, meant))];
+  context.report('modelfile/from-not-installed', span, { name: shortModelName(reference.name), suggestion: suggestion(meant) }, { fixes });
+}
+
+function isModel(text: string, name: ModelName): boolean {
+  const other = parseModelReference(text);
+  return other !== undefined && sameModelName(other.name, name);
+}
+
+function weightsFile(context: LintContext, { entry }: FromFacts): void {
+  const { args } = entry.command;
+  const cut = Math.max(args.lastIndexOf('/'), args.lastIndexOf('\\'));
+  const parent = cut < 0 ? '.' : args.slice(0, Math.max(cut, 1));
+  context.report('modelfile/from-weights-file', entry.value.span, { folder: parent }, { fixes: [fix(`Name the folder ${parent}`, true, edit(entry.value.span, parent))] });
+}
+
+function gguf(context: LintContext, line: FromFacts, file: GgufFacts, installed: readonly string[] | undefined): void {
+  const path = line.entry.command.args;
+  const { span } = line.entry.value;
+  if (file.role === 'adapter') {
+    const keyword = line.entry.instruction.keywordSpan;
+    context.report('modelfile/gguf-is-adapter', span, { path }, { fixes: [fix('Write ADAPTER', false, edit(keyword, 'ADAPTER'))] });
+  }
+  if (file.split !== undefined && file.split.count > 1) {
+    split(context, line, file.split);
+  }
+  shadowed(context, line, 'file', installed);
+}
+
+/** `model-00001-of-00003.gguf`: the name says which parts there are. */
+const SPLIT_NAME = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/s;
+
+function split(context: LintContext, line: FromFacts, { number, count }: { readonly number: number; readonly count: number }): void {
+  const path = line.entry.command.args;
+  const prefix = SPLIT_NAME.exec(path)?.[1];
+  const named = new Set(context.all('model').map(({ command }) => command.args.replace(/^\.\//, '')));
+  const all = Array.from({ length: Math.min(count, 999) }, (_, i) => `${prefix ?? ''}-${pad(i + 1)}-of-${pad(count)}.gguf`);
+  const missing = prefix === undefined ? [] : all.filter((name) => !named.has(name.replace(/^\.\//, '')));
+  const isFirst = context.all('model').find(({ command }) => SPLIT_NAME.exec(command.args)?.[1] === prefix) === line.entry;
+  if (missing.length === 0 || !isFirst) {
+    return;
+  }
+  const end = context.lines.lineEnd(context.lines.position(line.entry.instruction.span.end).line);
+  const added = missing.map((name) => `\nFROM ${name}`).join('');
+  const shown = missing.slice(0, 3).join(', ') + (missing.length > 3 ? ` and ${missing.length - 3} more` : '');
+  context.report('modelfile/gguf-split', line.entry.value.span, { path, part: number + 1, count, missing: shown }, { fixes: [fix('Add the other parts', true, edit({ start: end, end }, added))] });
+}
+
+const pad = (number: number): string => String(number).padStart(5, '0');
+
+function folder(context: LintContext, line: FromFacts, model: ModelFolderFacts, installed: readonly string[] | undefined): void {
+  const path = shownPath(line.entry.command.args);
+  const span = line.entry.value.span.start < line.entry.value.span.end ? line.entry.value.span : line.entry.instruction.keywordSpan;
+  shadowed(context, line, 'folder', installed);
+  if (model.weights === 'none') {
+    context.report('modelfile/from-no-weights', span, { path });
+  } else if (model.weights === 'pytorch') {
+    context.report('modelfile/from-pickle', span, { path });
+  } else if (model.pointers.length > 0) {
+    context.report('modelfile/from-lfs-pointer', span, { path: `${path}/${model.pointers[0] ?? ''}` });
+  } else if (model.leavesFolder) {
+    context.report('modelfile/from-outside-link', span, { path });
+  }
+  if (model.weights !== 'safetensors') {
+    return;
+  }
+  if (!model.hasConfig) {
+    context.report('modelfile/from-no-config', span, { path });
+  } else if (model.architecture !== undefined && !CONVERTIBLE_ARCHITECTURES.has(model.architecture)) {
+    const route = `modelfile-studio build --base ${path} --type Q4_K_M --out model.gguf`;
+    context.report('modelfile/from-unsupported-architecture', span, { architecture: model.architecture, route });
+  }
+}
+
+/** A file or folder that happens to be called as a model. */
+function shadowed(context: LintContext, { entry }: FromFacts, kind: string, installed: readonly string[] | undefined): void {
+  const { args } = entry.command;
+  const reference = looksLikePath(args) ? undefined : parseModelReference(args);
+  if (reference !== undefined && installed?.some((name) => isModel(name, reference.name)) === true) {
+    const full = shortModelName(reference.name);
+    const fixes = full === args ? [] : [fix(`Write ${full}`, false, edit(entry.value.span, full))];
+    context.report('modelfile/from-shadowed', entry.value.span, { kind, path: args, name: args.split(':')[0] ?? args }, { fixes });
+  }
+}
+
+function namesBesideFiles(context: LintContext, { lines, nameLine }: BaseModel): void {
+  if (nameLine === undefined) {
+    return;
+  }
+  const name = nameLine.entry.command.args;
+  for (const { entry, path } of lines) {
+    if (path.kind !== 'absent' && path.kind !== 'unknown') {
+      context.report('modelfile/from-name-and-file', entry.value.span, { name });
+    } else if (entry !== nameLine.entry && path.kind === 'absent') {
+      context.report('modelfile/from-several-names', entry.value.span, { name: entry.command.args }, { tag: 'unnecessary' });
+    }
+  }
+}
+
+function contextLength(context: LintContext, { contextLength: limit }: BaseModel): void {
+  const entry = context.last('num_ctx');
+  const read = entry === undefined ? undefined : readParameter('num_ctx', entry.command.args);
+  if (entry === undefined || limit === undefined || limit <= 0 || read?.kind !== 'value' || read.value.type !== 'int') {
+    return;
+  }
+  if (read.value.value > BigInt(limit)) {
+    const fixes = [fix(`Write ${limit}`, true, edit(entry.value.span, String(limit)))];
+    context.report('modelfile/num-ctx-above-model', entry.value.span, { value: entry.command.args, limit }, { fixes });
+  }
+}

@@ -1,0 +1,186 @@
+import { didYouMean } from '../didYouMean';
+import { edit, fix, quoted, suggestion, type Fix } from '../diagnostic';
+import type { Entry, LintContext } from '../lintContext';
+import { DEPRECATED_PARAMETERS, PARAMETERS, REMOVED_PARAMETERS, type ParameterInfo } from '../parameters';
+import { readParameter, type ParameterValue } from '../parameterValue';
+
+/** Command names that are instructions, by the instruction that makes them. */
+const INSTRUCTION_COMMANDS: ReadonlyMap<string, string> = new Map([
+  ['model', 'FROM'], ['adapter', 'ADAPTER'], ['draft', 'DRAFT'], ['template', 'TEMPLATE'], ['system', 'SYSTEM'], ['license', 'LICENSE'],
+  ['renderer', 'RENDERER'], ['parser', 'PARSER'], ['requires', 'REQUIRES'], ['message', 'MESSAGE'],
+]);
+
+/** Names, types, ranges and repetitions of PARAMETER. */
+export function parameterRules(context: LintContext): void {
+  for (const entry of context.entries) {
+    const name = entry.instruction.name?.text ?? '';
+    // A name with other characters is a grammar error already.
+    if (entry.instruction.keyword === 'PARAMETER' && /^\w+$/.test(name)) {
+      parameter(context, entry, name);
+    }
+  }
+  if (context.last('draft_num_predict') !== undefined && context.last('draft') === undefined) {
+    context.report('modelfile/draft-parameter-without-draft', nameSpan(context.last('draft_num_predict')));
+  }
+}
+
+function nameSpan(entry: Entry | undefined): { start: number; end: number } {
+  return entry?.instruction.name?.span ?? { start: 0, end: 0 };
+}
+
+function parameter(context: LintContext, entry: Entry, name: string): void {
+  const span = nameSpan(entry);
+  const instruction = INSTRUCTION_COMMANDS.get(name);
+  if (instruction !== undefined) {
+    const start = entry.instruction.keywordSpan.start;
+    const fixes = [fix(`Write ${instruction}`, false, edit({ start, end: span.end }, instruction))];
+    context.report('modelfile/parameter-is-instruction', span, { word: name, instruction }, { fixes });
+    return;
+  }
+  const removeLine = fix('Remove this line', true, edit(context.linesOf(entry.instruction), ''));
+  if (DEPRECATED_PARAMETERS.has(name)) {
+    context.report('modelfile/deprecated-parameter', entry.instruction.span, { word: name }, { fixes: [removeLine], tag: 'deprecated' });
+    return;
+  }
+  const info = PARAMETERS.get(name);
+  if (info === undefined) {
+    unknown(context, entry, name, removeLine);
+    return;
+  }
+  const result = readParameter(name, entry.command.args);
+  if (result.kind === 'error') {
+    context.report('modelfile/parameter-value', valueSpan(entry), { name, expected: EXPECTED[info.type], error: result.error }, { fixes: valueFixes(entry, info) });
+    return;
+  }
+  if (result.kind === 'value') {
+    checkValue(context, entry, info, result.value);
+  }
+  repetition(context, entry, name);
+}
+
+const EXPECTED = { float: 'a number', int: 'a whole number', bool: 'true or false', strings: 'a text' } as const;
+
+function unknown(context: LintContext, entry: Entry, name: string, removeLine: Fix): void {
+  const span = nameSpan(entry);
+  const reason = REMOVED_PARAMETERS.get(name);
+  if (reason !== undefined) {
+    context.report('modelfile/removed-parameter', span, { word: name, reason }, { fixes: [removeLine], tag: 'deprecated' });
+    return;
+  }
+  const meant = didYouMean(name, PARAMETERS.keys()) ?? SYNONYMS.get(name.toLowerCase());
+  const fixes = meant === undefined ? [] : [fix(`Write ${meant}`, true, edit(span, meant))];
+  context.report('modelfile/unknown-parameter', span, { word: name, suggestion: suggestion(meant) }, { fixes });
+}
+
+/** What the same thing is called elsewhere. */
+const SYNONYMS: ReadonlyMap<string, string> = new Map([
+  ['max_tokens', 'num_predict'], ['max_new_tokens', 'num_predict'], ['n_predict', 'num_predict'], ['max_length', 'num_ctx'], ['context_length', 'num_ctx'], ['n_ctx', 'num_ctx'],
+  ['ctx_size', 'num_ctx'], ['repetition_penalty', 'repeat_penalty'], ['stop_sequence', 'stop'], ['stop_token', 'stop'], ['stopwords', 'stop'], ['temp', 'temperature'],
+  ['n_gpu_layers', 'num_gpu'], ['gpu_layers', 'num_gpu'], ['threads', 'num_thread'], ['n_threads', 'num_thread'], ['batch_size', 'num_batch'], ['n_batch', 'num_batch'],
+]);
+
+function valueSpan(entry: Entry): { start: number; end: number } {
+  const { span } = entry.value;
+  return span.start < span.end ? span : nameSpan(entry);
+}
+
+/** A comment behind the number, a decimal comma, a fraction where none is taken, a word for a truth value. */
+function valueFixes(entry: Entry, info: ParameterInfo): Fix[] {
+  const { args } = entry.command;
+  const commented = /^(\S+)\s+(#.*)$/s.exec(args);
+  if (commented !== null && readParameter(info.name, commented[1] ?? '').kind === 'value') {
+    const start = entry.instruction.span.start;
+    const above = `${commented[2] ?? ''}\n`;
+    return [fix('Move the comment above', true, edit({ start, end: start }, above), edit(entry.value.span, commented[1] ?? ''))];
+  }
+  const replacement = replacementFor(args, info);
+  return replacement === undefined ? [] : [fix(`Write ${replacement}`, true, edit(valueSpan(entry), replacement))];
+}
+
+function replacementFor(args: string, { name, type }: ParameterInfo): string | undefined {
+  const candidates = [
+    args.replace(/^'(.*)'$/s, '$1'),
+    type === 'float' ? args.replace(',', '.') : '',
+    type === 'int' && /^-?\d+\.0*$/.test(args) ? args.replace(/\.0*$/, '') : '',
+    type === 'int' ? args.replace(/[_,](?=\d{3})/g, '') : '',
+    type === 'int' ? args.replace(/^(\d{1,4})k$/i, (_, digits: string) => String(Number(digits) * 1024)) : '',
+    type === 'bool' ? (({ yes: 'true', on: 'true', no: 'false', off: 'false' })[args.toLowerCase()] ?? args.toLowerCase()) : '',
+  ];
+  return candidates.find((text) => text !== '' && text !== args && readParameter(name, text).kind === 'value');
+}
+
+function checkValue(context: LintContext, entry: Entry, info: ParameterInfo, value: ParameterValue): void {
+  if (value.type === 'strings') {
+    return;
+  }
+  const number = typeof value.value === 'boolean' ? 0 : Number(value.value);
+  if (value.type === 'float' && !Number.isFinite(number)) {
+    notFinite(context, entry, info, number);
+    return;
+  }
+  if (value.type === 'bool' || info.special?.[String(number)] !== undefined) {
+    return;
+  }
+  if ((info.minimum !== undefined && number < info.minimum) || (info.maximum !== undefined && number > info.maximum)) {
+    context.report('modelfile/parameter-range', valueSpan(entry), { name: info.name, value: entry.command.args, range: rangeText(info) });
+  }
+}
+
+/** JSON has neither NaN nor infinity: where such a value is the one that counts, Ollama cannot send its request. */
+function notFinite(context: LintContext, entry: Entry, info: ParameterInfo, number: number): void {
+  if (context.last(info.name) !== entry) {
+    return;
+  }
+  const spelt = Number.isNaN(number) ? 'NaN' : number > 0 ? '+Inf' : '-Inf';
+  context.report('modelfile/parameter-value', valueSpan(entry), { name: info.name, expected: 'a finite number', error: `json: unsupported value: ${spelt}` });
+}
+
+function rangeText({ minimum, maximum, special }: ParameterInfo): string {
+  const range = maximum === undefined ? `${minimum ?? 0} and above` : `${minimum ?? 0} to ${maximum}`;
+  const more = Object.entries(special ?? {}).map(([value, meaning]) => `${value} (${meaning})`);
+  return more.length === 0 ? range : `${range}; ${more.join(', ')}`;
+}
+
+function repetition(context: LintContext, entry: Entry, name: string): void {
+  const remove = fix('Remove this line', true, edit(context.linesOf(entry.instruction), ''));
+  if (name === 'stop') {
+    const first = context.all(name).find((other) => other.command.args === entry.command.args);
+    if (first !== undefined && first !== entry) {
+      context.report('modelfile/duplicate-stop', entry.instruction.span, { line: first.line }, { fixes: [remove], tag: 'unnecessary' });
+    }
+    return;
+  }
+  const last = context.last(name);
+  if (last !== undefined && last !== entry) {
+    context.report('modelfile/duplicate-parameter', entry.instruction.span, { name, line: last.line }, { fixes: [remove], tag: 'unnecessary' });
+  }
+}
+
+/** Stop texts that no output can contain. */
+export function stopRules(context: LintContext): void {
+  for (const entry of context.all('stop')) {
+    const { args } = entry.command;
+    const reason = neverMatches(args, entry);
+    if (reason !== undefined) {
+      context.report('modelfile/stop-never-matches', valueSpan(entry), { reason: reason.text }, { fixes: reason.fixes });
+    }
+  }
+}
+
+function neverMatches(args: string, entry: Entry): { text: string; fixes: Fix[] } | undefined {
+  const { span, dropped } = entry.value;
+  if (args === '') {
+    return { text: 'it is empty.', fixes: [] };
+  }
+  const single = /^'(.+)'$/s.exec(args);
+  if (single !== null) {
+    return { text: `the single quotes are part of it (${quoted(args)}).`, fixes: [fix('Use double quotes', true, edit(span, `"${single[1] ?? ''}"`))] };
+  }
+  const escape = /\\(?:n|t|r|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2})/.exec(args);
+  if (escape !== null) {
+    const newline = args.replaceAll('\\n', '\n').replaceAll('\\t', '\t');
+    const fixes = /^[^\\]*$/.test(newline) ? [fix('Write the character itself', true, edit(span, `"""${newline}"""`))] : [];
+    return { text: `${escape[0]} is not interpreted; it means a backslash and a letter.`, fixes };
+  }
+  return dropped.length === 0 ? undefined : { text: 'it holds characters that Ollama drops.', fixes: [] };
+}

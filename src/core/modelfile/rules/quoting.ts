@@ -1,0 +1,84 @@
+import { edit, fix, quoted } from '../diagnostic';
+import type { Entry, LintContext } from '../lintContext';
+import { INSTRUCTION_NAMES } from '../modelfileTypes';
+
+const PATH_KEYWORDS: ReadonlySet<string | undefined> = new Set(['FROM', 'ADAPTER', 'DRAFT', 'RENDERER', 'PARSER', 'REQUIRES']);
+const INSTRUCTION_IN_VALUE = new RegExp(`[\\r\\n](${INSTRUCTION_NAMES.join('|')})[ \\t]`);
+
+/** Values that are not what they look like: quotes, comments, and characters that disappear. */
+export function quotingRules(context: LintContext): void {
+  for (const entry of context.entries) {
+    const isStop = entry.command.name === 'stop';
+    if (!quotesDropped(context, entry) && !isStop) {
+      singleQuotes(context, entry);
+    }
+    swallowed(context, entry);
+    commentInValue(context, entry);
+    if (!isStop) {
+      droppedCharacters(context, entry);
+    }
+  }
+}
+
+/** `"a" and "b"` loses its first and last quote. */
+function quotesDropped(context: LintContext, { value }: Entry): boolean {
+  if (value.quote !== '"') {
+    return false;
+  }
+  const inner = value.text.indexOf('"');
+  // A quote that closes a word is taken for the end of the first one; one that opens a word stands inside by intention.
+  if (inner <= 0 || !/\S/.test(value.text[inner - 1] ?? '') || !/^[\s.,;:!?)]/.test(value.text.slice(inner + 1))) {
+    return false;
+  }
+  const { start, end } = value.span;
+  const fixes = [fix('Put """ around the value', false, edit({ start, end: start }, '"""'), edit({ start: end, end }, '"""'))];
+  context.report('modelfile/quotes-dropped', value.span, { value: quoted(value.text) }, { fixes });
+  return true;
+}
+
+function singleQuotes(context: LintContext, entry: Entry): void {
+  const { value } = entry;
+  if (value.quote === '' && /^'[^']*'$/s.test(value.text)) {
+    const isSure = PATH_KEYWORDS.has(entry.instruction.keyword);
+    const inner = value.text.slice(1, -1);
+    const fixes = inner.includes('"') ? [] : [fix('Use double quotes', isSure, edit(value.span, `"${inner}"`))];
+    context.report('modelfile/single-quotes', value.span, { value: quoted(value.text) }, { fixes });
+  }
+}
+
+function swallowed(context: LintContext, { value }: Entry): void {
+  const match = value.quote === '"' ? INSTRUCTION_IN_VALUE.exec(value.text) : null;
+  if (match !== null) {
+    const { start, end } = value.span;
+    const line = context.lines.position(end).line + 1;
+    context.report('modelfile/swallowed-instruction', { start, end: start + 1 }, { line, instruction: match[1] });
+  }
+}
+
+function commentInValue(context: LintContext, { value, instruction }: Entry): void {
+  const { keyword } = instruction;
+  const match = PATH_KEYWORDS.has(keyword) && value.quote === '' ? /^(\S.*?)\s+(#(?:\s.*)?)$/s.exec(value.text) : null;
+  if (match !== null) {
+    const start = instruction.span.start;
+    const fixes = [fix('Move the comment above', true, edit({ start, end: start }, `${match[2] ?? ''}\n`), edit(value.span, match[1] ?? ''))];
+    context.report('modelfile/comment-in-value', value.span, { value: quoted(value.text) }, { fixes });
+  }
+}
+
+function droppedCharacters(context: LintContext, { value }: Entry): void {
+  const { dropped } = value;
+  const first = dropped[0];
+  if (first === undefined) {
+    return;
+  }
+  const names = new Set<string>();
+  for (let i = 0; i < dropped.length && names.size < 5; i += 2) {
+    for (const char of context.text.slice(dropped[i], Math.min(dropped[i + 1] ?? 0, (dropped[i] ?? 0) + 8))) {
+      names.add(`U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`);
+    }
+  }
+  const spaces = /^[\u00a0\u2000-\u200a\u202f\u3000]*$/.test(context.text.slice(first, dropped[1]));
+  const edits = spaces && dropped.length === 2 ? [edit({ start: first, end: dropped[1] ?? first }, ' ')] : [];
+  const fixes = edits.length > 0 ? [fix('Use an ordinary space', true, ...edits)] : [];
+  context.report('modelfile/dropped-characters', { start: first, end: dropped[1] ?? first }, { characters: [...names].join(', ') }, { fixes });
+}

@@ -1,0 +1,120 @@
+import { parseTemplate } from '../../template/parseTemplate';
+import { didYouMean } from '../didYouMean';
+import { edit, fix, suggestion } from '../diagnostic';
+import type { LintContext } from '../lintContext';
+import { inDocument, type TemplateAnalysis } from '../templateAnalysis';
+import { fieldsOf, typeTitle, type FieldUse } from '../templateScope';
+
+/** TEMPLATE, as far as the text alone tells. */
+export function templateRules(context: LintContext, analysis: TemplateAnalysis | undefined): void {
+  overridden(context);
+  if (analysis === undefined) {
+    return;
+  }
+  if (!analysis.verdict.ok) {
+    syntax(context, analysis, analysis.verdict);
+    return;
+  }
+  const renderer = context.last('renderer')?.command.args ?? '';
+  if (renderer !== '') {
+    dead(context, analysis, `RENDERER ${renderer} writes the prompts.`);
+    return;
+  }
+  behaviour(context, analysis);
+  for (const use of analysis.scopes.fields) {
+    unknownField(context, analysis, use);
+  }
+  suspicious(context, analysis);
+}
+
+export function dead(context: LintContext, { entry }: TemplateAnalysis, reason: string): void {
+  context.report('modelfile/template-dead', entry.instruction.keywordSpan, { reason }, { tag: 'unnecessary' });
+}
+
+function overridden(context: LintContext): void {
+  const last = context.last('template');
+  for (const entry of context.all('template')) {
+    if (entry === last || last === undefined) {
+      continue;
+    }
+    context.report('modelfile/template-overridden', entry.instruction.keywordSpan, { line: last.line }, { tag: 'unnecessary' });
+    const parsed = parseTemplate(entry.command.args);
+    if (!parsed.ok) {
+      const span = inDocument(entry, { start: parsed.offset, end: parsed.offset + 1 });
+      context.report('modelfile/template-syntax-unused', span, { error: parsed.error });
+    }
+  }
+  if (last?.command.args === '') {
+    const fixes = [fix('Remove this line', true, edit(context.linesOf(last.instruction), ''))];
+    context.report('modelfile/template-empty', last.instruction.span, {}, { fixes, tag: 'unnecessary' });
+  }
+}
+
+function syntax(context: LintContext, { entry, tolerant }: TemplateAnalysis, verdict: { readonly error: string; readonly offset: number }): void {
+  const [first, ...others] = tolerant.problems;
+  const span = first ?? { start: verdict.offset, end: verdict.offset + 1 };
+  context.report('modelfile/template-syntax', visible(inDocument(entry, span)), { error: verdict.error });
+  for (const problem of others) {
+    context.report('modelfile/template-syntax', visible(inDocument(entry, problem)), { error: problem.error });
+  }
+}
+
+/** At least one character wide, so that it can be seen. */
+function visible(span: { readonly start: number; readonly end: number }): { start: number; end: number } {
+  return { start: span.start, end: Math.max(span.end, span.start + 1) };
+}
+
+function behaviour(context: LintContext, { entry, probe }: TemplateAnalysis): void {
+  if (probe === undefined) {
+    return;
+  }
+  const { keywordSpan } = entry.instruction;
+  const panic = [probe.question, probe.chat, probe.tools].find((run) => run?.ok === false && run.fault === 'panic');
+  if (panic?.ok === false) {
+    context.report('modelfile/template-panics', keywordSpan, { reason: `(${panic.error})` });
+    return;
+  }
+  const failed = [probe.question, probe.chat, probe.tools].find((run) => run?.ok === false && run.fault === 'error');
+  if (failed?.ok === false) {
+    const span = failed.start === undefined ? keywordSpan : visible(inDocument(entry, { start: failed.start, end: failed.end ?? failed.start }));
+    context.report('modelfile/template-fails', span, { error: failed.error });
+  }
+  if (!probe.chat.ok) {
+    return;
+  }
+  if (!probe.printsSystem) {
+    const isLost = context.all('system').some(({ command }) => command.args !== '');
+    context.report('modelfile/template-ignores-system', keywordSpan, { consequence: isLost ? ': the SYSTEM of this file has no effect' : '' });
+  }
+  if (probe.afterAnswer?.trim() === '') {
+    context.report('modelfile/template-no-turn-end', keywordSpan);
+  }
+}
+
+function unknownField(context: LintContext, { entry }: TemplateAnalysis, use: FieldUse): void {
+  if (!use.isUnknown) {
+    return;
+  }
+  const meant = didYouMean(use.name, fieldsOf(use.owner)?.keys() ?? []);
+  const span = inDocument(entry, use.span);
+  const fixes = meant === undefined ? [] : [fix(`Write .${meant}`, false, edit(span, meant))];
+  const consequence = use.owner === 'root' ? 'It is always empty, and prints <no value>.' : 'A chat that comes to it fails.';
+  const values = { field: `.${use.name}`, type: typeTitle(use.owner), suggestion: suggestion(meant && `.${meant}`), consequence };
+  context.report('modelfile/template-unknown-field', span, values, { fixes });
+}
+
+const SUSPICIONS: readonly (readonly [RegExp, string])[] = [
+  [/https?:\/\/[^\s"'<>{}]{4,}/i, 'The template writes a web address into every prompt.'],
+  [/[A-Za-z0-9+/]{160,}={0,2}/, 'The template holds a long run of letters that could be encoded text.'],
+  [/\{\{-?\s*(?:else )?if\s+[^}]*\b(?:eq|ne)\s+(?:\.Content|\.Prompt|\$\w*\.Content|\$\.Prompt)\s+"[^"]+"/, 'The template behaves differently for one exact message of the user.'],
+];
+
+function suspicious(context: LintContext, { entry }: TemplateAnalysis): void {
+  for (const [pattern, reason] of SUSPICIONS) {
+    const match = pattern.exec(entry.command.args);
+    if (match !== null) {
+      const span = inDocument(entry, { start: match.index, end: match.index + match[0].length });
+      context.report('modelfile/template-suspicious', span, { reason });
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import { edit, fix, type Fix } from '../diagnostic';
+import type { Entry, LintContext } from '../lintContext';
+import { looksLikePath, type BaseModel } from '../modelFacts';
+import { AUTOMATIC_RENDERERS, RENDERERS } from '../ollamaFeatures';
+import type { TemplateAnalysis } from '../templateAnalysis';
+import { prefersJinja } from '../templateChoice';
+import { looksLikeToken, stopTextOf } from '../templateProbe';
+import { dead } from './template';
+
+/** TEMPLATE, RENDERER, PARSER and stop texts against the model of this file. */
+export function templateModelRules(context: LintContext, analysis: TemplateAnalysis | undefined, base: BaseModel): void {
+  const renderer = rendererOf(context, base);
+  const parser = context.last('parser')?.command.args || (base.installed?.parser ?? '');
+  if (analysis?.verdict.ok === true && renderer.source !== 'file') {
+    deadByModel(context, analysis, base, renderer, parser);
+  }
+  if (renderer.name === '') {
+    if (analysis === undefined) {
+      missing(context, base, parser);
+    } else {
+      missingStop(context, analysis, base);
+    }
+  }
+  unknownStops(context, analysis, base);
+}
+
+interface ChosenRenderer {
+  readonly name: string;
+  readonly source: 'file' | 'base' | 'architecture' | 'none';
+}
+
+function rendererOf(context: LintContext, base: BaseModel): ChosenRenderer {
+  const own = context.last('renderer')?.command.args ?? '';
+  if (own !== '') {
+    return { name: own, source: 'file' };
+  }
+  const inherited = base.installed?.renderer ?? '';
+  if (inherited !== '') {
+    return { name: inherited, source: 'base' };
+  }
+  // Chosen when RENDERER or PARSER is missing.
+  const automatic = AUTOMATIC_RENDERERS.get(base.architecture ?? '') ?? '';
+  return { name: automatic, source: automatic === '' ? 'none' : 'architecture' };
+}
+
+function deadByModel(context: LintContext, analysis: TemplateAnalysis, base: BaseModel, renderer: ChosenRenderer, parser: string): void {
+  if (renderer.source === 'base') {
+    dead(context, analysis, `${base.nameLine?.entry.command.args ?? 'The base'} brings RENDERER ${renderer.name}, which this model inherits.`);
+    return;
+  }
+  if (renderer.source === 'architecture') {
+    const how = context.last('parser') === undefined ? '' : ', also beside a PARSER';
+    dead(context, analysis, `Ollama renders ${base.architecture ?? ''} models by itself (${renderer.name})${how}.`);
+    return;
+  }
+  const jinja = base.chatTemplate;
+  if (parser === '' && jinja !== undefined && analysis.verdict.ok && prefersJinja(jinja, analysis.verdict.template)) {
+    dead(context, analysis, 'the template inside the model file can do more (tools, thinking), and Ollama prefers it. OLLAMA_GO_TEMPLATE=1 forces TEMPLATE.');
+  }
+}
+
+function missing(context: LintContext, base: BaseModel, parser: string): void {
+  const inheritsTemplate = (base.installed?.template ?? '') !== '';
+  const mayInherit = base.nameLine !== undefined && base.installed === undefined && !looksLikePath(base.nameLine.entry.command.args);
+  if (inheritsTemplate || mayInherit) {
+    return;
+  }
+  const entry = context.last('parser');
+  if (entry !== undefined && entry.command.args !== '') {
+    const suggestion = RENDERERS.has(parser) ? parser : 'of the same model';
+    const end = entry.instruction.span.end;
+    const fixes = RENDERERS.has(parser) ? [fix(`Add RENDERER ${parser}`, true, edit({ start: end, end }, `\nRENDERER ${parser}`))] : [];
+    context.report('modelfile/parser-without-renderer', entry.instruction.span, { suggestion }, { fixes });
+    return;
+  }
+  const line = base.fileLine;
+  if (line === undefined || !base.isKnown || base.chatTemplate !== undefined || base.isEmbedding || base.architecture === 'bert') {
+    return;
+  }
+  const consequence = '/api/chat uses ChatML, whatever the model was trained on, and /api/generate the bare prompt.';
+  context.report('modelfile/template-missing', line.entry.value.span, { path: line.entry.command.args, consequence });
+}
+
+function missingStop(context: LintContext, analysis: TemplateAnalysis, base: BaseModel): void {
+  const after = analysis.probe?.afterAnswer;
+  const token = after === undefined ? undefined : stopTextOf(after);
+  const isInheriting = base.nameLine !== undefined && !looksLikePath(base.nameLine.entry.command.args);
+  if (after === undefined || token === undefined || (isInheriting && base.installed === undefined)) {
+    return;
+  }
+  const own = context.all('stop').map(({ command }) => command.args);
+  const stops = own.length > 0 ? own : (base.installed?.stops ?? []);
+  if ([...stops, ...base.endTokens].some((text) => text !== '' && after.includes(text))) {
+    return;
+  }
+  const ends = base.endTokens.map((text) => `“${text}”`).join(', ');
+  const reason = ends === '' ? 'no stop text of this file matches it' : `the model itself ends at ${ends}, and no stop text matches`;
+  context.report('modelfile/template-no-stop', analysis.entry.instruction.keywordSpan, { token, reason }, { fixes: addStop(analysis.entry, token) });
+}
+
+function addStop(entry: Entry, token: string): Fix[] {
+  if (token.includes('"')) {
+    return [];
+  }
+  const end = entry.instruction.span.end;
+  return [fix(`Add PARAMETER stop "${token}"`, looksLikeToken(token), edit({ start: end, end }, `\nPARAMETER stop "${token}"`))];
+}
+
+/** Stop texts that look like tokens of another model. */
+function unknownStops(context: LintContext, analysis: TemplateAnalysis | undefined, base: BaseModel): void {
+  if (base.specialTokens.length === 0) {
+    return;
+  }
+  const known = new Set([...base.specialTokens, ...base.endTokens]);
+  const templates = [analysis?.entry.command.args, base.chatTemplate, base.installed?.template];
+  for (const entry of context.all('stop')) {
+    const text = entry.command.args;
+    if (looksLikeToken(text) && !known.has(text) && !templates.some((template) => template?.includes(text) === true)) {
+      const tokens = base.endTokens.map((token) => `“${token}”`).join(', ') || 'tokens of its own';
+      context.report('modelfile/stop-unknown-token', entry.value.span, { word: text, tokens });
+    }
+  }
+}

@@ -1,0 +1,126 @@
+/** What a GGUF header tells, as far as a Modelfile is concerned. */
+export interface GgufFacts {
+  readonly architecture: string;
+  /** `general.type`: a model, an adapter, or a projector (`clip` architectures too). */
+  readonly role: 'model' | 'adapter' | 'projector' | 'other';
+  readonly bytes: number;
+  /** Name of the file type, `Q4_K_M`. */
+  readonly quantisation?: string | undefined;
+  readonly parameters?: number | undefined;
+  readonly contextLength?: number | undefined;
+  readonly name?: string | undefined;
+  /** The Jinja template of the file. */
+  readonly chatTemplate?: string | undefined;
+  /** Texts of the tokens at which generation ends by itself (eos, eot, eom). */
+  readonly endTokens: readonly string[];
+  /** Texts of control and user-defined tokens, at most a few thousand. */
+  readonly specialTokens: readonly string[];
+  readonly split?: { readonly number: number; readonly count: number } | undefined;
+  /** Of an adapter: alpha, and the rank of its first factor. */
+  readonly adapterAlpha?: number | undefined;
+  readonly adapterRank?: number | undefined;
+  /** `pooling_type` is set: an embedding model, which has no chat. */
+  readonly isEmbedding?: boolean | undefined;
+}
+
+/** What an adapter folder (PEFT or mlx-lm) tells. */
+export interface AdapterFolderFacts {
+  readonly format: 'peft' | 'mlx';
+  readonly method: 'lora' | 'rslora' | 'dora' | 'full';
+  readonly rank?: number | undefined;
+  readonly alpha?: number | undefined;
+  /** The factor that training applied. */
+  readonly scale?: number | undefined;
+  /** Last names of the modules it changes, `q_proj`. */
+  readonly targets: readonly string[];
+  readonly baseName?: string | undefined;
+  /** Name of its weights file within the folder. */
+  readonly weightsFile: string;
+}
+
+/** What a Hugging Face model folder tells. */
+export interface ModelFolderFacts {
+  readonly weights: 'safetensors' | 'gguf' | 'pytorch' | 'none';
+  /** First of `architectures` in config.json; undefined without config.json or without that field. */
+  readonly architecture?: string | undefined;
+  readonly hasConfig: boolean;
+  readonly contextLength?: number | undefined;
+  readonly bytes: number;
+  readonly chatTemplate?: string | undefined;
+  readonly endTokens: readonly string[];
+  readonly specialTokens: readonly string[];
+  /** Some of its files lie behind links that leave it. */
+  readonly leavesFolder: boolean;
+  /** Weights that are Git LFS pointers. */
+  readonly pointers: readonly string[];
+}
+
+/** What a path of a Modelfile leads to. */
+export type PathFacts =
+  | { readonly kind: 'absent' }
+  /** Not looked at: a network or device path, an untrusted workspace, a virtual file. */
+  | { readonly kind: 'unknown'; readonly remote: boolean }
+  | { readonly kind: 'gguf'; readonly gguf: GgufFacts }
+  | { readonly kind: 'bad-gguf'; readonly truncated: boolean; readonly reason: string }
+  | { readonly kind: 'lfs-pointer' }
+  | { readonly kind: 'safetensors-file' }
+  | { readonly kind: 'pickle' }
+  | { readonly kind: 'other-file'; readonly reason?: string | undefined }
+  | { readonly kind: 'adapter-folder'; readonly adapter: AdapterFolderFacts }
+  | { readonly kind: 'model-folder'; readonly model: ModelFolderFacts };
+
+/** A model of the configured Ollama, by `/api/tags` and `/api/show`. */
+export interface InstalledModelFacts {
+  /** As listed: `llama3.2:latest`. */
+  readonly name: string;
+  readonly architecture?: string | undefined;
+  readonly bytes?: number | undefined;
+  readonly quantisation?: string | undefined;
+  readonly parameterSize?: string | undefined;
+  readonly contextLength?: number | undefined;
+  readonly renderer?: string | undefined;
+  readonly parser?: string | undefined;
+  readonly template?: string | undefined;
+  readonly stops: readonly string[];
+  /** Jinja template of the model file. */
+  readonly chatTemplate?: string | undefined;
+  readonly endTokens: readonly string[];
+  readonly specialTokens: readonly string[];
+}
+
+/** A name in the workspace for completion: relative to the Modelfile, folders end with a slash. */
+export interface PathSuggestion {
+  readonly path: string;
+  readonly kind: 'gguf' | 'adapter' | 'model-folder' | 'folder';
+  readonly detail?: string | undefined;
+}
+
+/**
+ * What the language server asks of the world around a Modelfile. Implementations answer from caches where they can,
+ * never open network or device paths, look at nothing in an untrusted workspace, and give `undefined` for what they
+ * do not know. They do not throw but for an aborted signal.
+ */
+export interface WorkspaceFacts {
+  /** What FROM, ADAPTER or DRAFT `path` leads to, relative to the Modelfile. */
+  path(path: string, signal?: AbortSignal): Promise<PathFacts>;
+  /** Why the adapter at one path does not fit the base at another, in sentences; empty where it fits or nobody knows. */
+  adapterMisfits(adapter: string, base: string, signal?: AbortSignal): Promise<readonly string[]>;
+  /** Paths that begin as `prefix` does, for completion. */
+  suggestPaths(prefix: string, signal?: AbortSignal): Promise<readonly PathSuggestion[]>;
+  /** Names of installed models; undefined when no Ollama answers. */
+  installedModels(signal?: AbortSignal): Promise<readonly string[] | undefined>;
+  /** One installed model; undefined when it is not there or no Ollama answers. */
+  installedModel(name: string, signal?: AbortSignal): Promise<InstalledModelFacts | undefined>;
+  /** Version of the Ollama that is installed or configured, `0.32.15`. */
+  ollamaVersion(signal?: AbortSignal): Promise<string | undefined>;
+}
+
+/** Nothing is known: what the rules say of a text alone. */
+export const NO_FACTS: WorkspaceFacts = {
+  path: () => Promise.resolve({ kind: 'unknown', remote: false }),
+  adapterMisfits: () => Promise.resolve([]),
+  suggestPaths: () => Promise.resolve([]),
+  installedModels: () => Promise.resolve(undefined),
+  installedModel: () => Promise.resolve(undefined),
+  ollamaVersion: () => Promise.resolve(undefined),
+};
