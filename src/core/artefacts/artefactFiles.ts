@@ -19,7 +19,8 @@ export interface OpenedFile extends ByteSource {
 /** What a scan needs of the file system. All errors are StudioErrors. */
 export interface ArtefactFiles {
   list(folder: string): Promise<readonly ListedEntry[]>;
-  open(path: string): Promise<OpenedFile>;
+  /** `listed` is what {@link list} said of it just now; a file that it calls regular need not be asked about again. */
+  open(path: string, listed?: ListedEntry): Promise<OpenedFile>;
   /** Size and time of one file; undefined when it is not there. */
   stat(path: string): Promise<ListedEntry | undefined>;
   join(folder: string, name: string): string;

@@ -1,7 +1,8 @@
-import { readBytes, type ByteSource } from '../bytes';
+import { readBytes, readFully, type ByteSource } from '../bytes';
 import { StudioError, throwIfAborted, toStudioError } from '../errors';
 import { detectFormat, DETECTION_BYTES } from '../formats/detectFormat';
 import { lfsPointerError, pickleError } from '../formats/foreignFile';
+import { parseLfsPointer } from '../formats/lfsPointer';
 import { describeGguf } from '../formats/gguf/readGguf';
 import type { GgufDescription } from '../formats/gguf/ggufTypes';
 import { describeSafetensors } from '../formats/safetensors/readSafetensors';
@@ -9,7 +10,7 @@ import type { SafetensorsDescription } from '../formats/safetensors/safetensorsT
 import type { Json } from '../json';
 import { LIMITS } from '../limits';
 import { parseStrictJson } from '../strictJson';
-import type { ArtefactFiles } from './artefactFiles';
+import type { ArtefactFiles, ListedEntry } from './artefactFiles';
 
 /** What the first bytes of a file, or its header, tell. */
 export type FileFacts =
@@ -28,7 +29,7 @@ export type FileFacts =
 export type Reading = 'header' | 'json' | 'text' | 'pointer';
 
 /** Bytes of the first read: what detection needs, and the whole header of most adapters' smaller kin. */
-const FIRST_BYTES = 4096;
+export const FIRST_BYTES = 4096;
 const TEXT_BYTES = 64 * 1024;
 /** A JSON file of a training run; trainer states grow with the run. */
 const JSON_BYTES = LIMITS.json.configBytes;
@@ -59,13 +60,15 @@ export interface ReadFactsOptions {
   readonly signal?: AbortSignal | undefined;
   /** Longest safetensors header that is read, in bytes. */
   readonly headerLimit?: number | undefined;
+  /** {@link FIRST_BYTES} of scratch memory, so that a scan of many files does not allocate them for each. */
+  readonly buffer?: Uint8Array | undefined;
 }
 
 /** Opens a file and reads its facts; that it cannot be opened is one as well. Throws only when cancelled. */
-export async function openFileFacts(files: ArtefactFiles, path: string, name: string, reading: Reading, options: ReadFactsOptions): Promise<FileFacts> {
+export async function openFileFacts(files: ArtefactFiles, path: string, name: string, reading: Reading, options: ReadFactsOptions & { readonly listed?: ListedEntry | undefined }): Promise<FileFacts> {
   throwIfAborted(options.signal);
   try {
-    const source = await files.open(path);
+    const source = await files.open(path, options.listed);
     return await readFileFacts(source, name, reading, { ...options, path }).finally(() => source.close());
   } catch (thrown) {
     const error = toStudioError(thrown);
@@ -79,10 +82,11 @@ export async function openFileFacts(files: ArtefactFiles, path: string, name: st
 /** Reads what {@link Reading} says of a file, and never throws but when cancelled: what is wrong is a fact as well. */
 export async function readFileFacts(source: ByteSource, name: string, reading: Reading, options: ReadFactsOptions & { readonly path: string }): Promise<FileFacts> {
   try {
-    const first = await readBytes(source, 0, Math.min(FIRST_BYTES, source.size));
-    const format = detectFormat(first.subarray(0, DETECTION_BYTES), source.size, name);
-    if (format === 'lfs-pointer') {
-      return { format, error: lfsPointerError(pointerSize(first), options.path) };
+    const first = options.buffer === undefined ? new Uint8Array(Math.min(FIRST_BYTES, source.size)) : options.buffer.subarray(0, Math.min(FIRST_BYTES, source.size));
+    await readFully(source, 0, first);
+    const pointer = parseLfsPointer(first, source.size);
+    if (pointer !== undefined) {
+      return { format: 'lfs-pointer', error: lfsPointerError(pointer.size, options.path) };
     }
     if (reading === 'pointer') {
       return { format: 'unknown' };
@@ -93,7 +97,7 @@ export async function readFileFacts(source: ByteSource, name: string, reading: R
     if (reading === 'json') {
       return { format: 'json', value: await readJson(source, first, options.path) };
     }
-    return await readHeader(headSource(source, first), format, name, first, options);
+    return await readHeader(headSource(source, first), name, first, options);
   } catch (thrown) {
     const error = toStudioError(thrown);
     if (error.code === 'run/cancelled') {
@@ -103,10 +107,12 @@ export async function readFileFacts(source: ByteSource, name: string, reading: R
   }
 }
 
-async function readHeader(source: ByteSource, format: ReturnType<typeof detectFormat>, name: string, first: Uint8Array, options: ReadFactsOptions & { readonly path: string }): Promise<FileFacts> {
+async function readHeader(source: ByteSource, name: string, first: Uint8Array, options: ReadFactsOptions & { readonly path: string }): Promise<FileFacts> {
   const { path, signal } = options;
+  const format = detectFormat(first.subarray(0, DETECTION_BYTES), source.size, name);
   if (format === 'pickle') {
-    return { format, text: latin1(first), error: pickleError(path) };
+    // Only training arguments name the tool that wrote them.
+    return { format, text: name === 'training_args.bin' ? new TextDecoder('latin1').decode(first) : '', error: pickleError(path) };
   }
   if (format === 'imatrix-legacy') {
     return { format };
@@ -157,16 +163,4 @@ function headSource(source: ByteSource, first: Uint8Array): ByteSource {
       return Promise.resolve(part.length);
     },
   };
-}
-
-function pointerSize(bytes: Uint8Array): number {
-  return Number(/^size (\d{1,15})\r?$/m.exec(latin1(bytes))?.[1] ?? 0);
-}
-
-function latin1(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) {
-    text += String.fromCharCode(byte);
-  }
-  return text;
 }

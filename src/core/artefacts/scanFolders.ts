@@ -7,7 +7,7 @@ import type { Finding, FolderFindings } from './finding';
 import { asProblem, type FolderFacts } from './folderFacts';
 import { Gate } from './gate';
 import { linkLineage } from './lineage';
-import { openFileFacts, readingOf, type FileFacts } from './readFileFacts';
+import { FIRST_BYTES, openFileFacts, readingOf, type FileFacts, type Reading } from './readFileFacts';
 
 export interface ScanProgress {
   readonly event: 'scanning';
@@ -68,6 +68,7 @@ class Scan {
   files = 0;
   private readonly seen = new Set<string>();
   private readonly gate = new Gate(OPEN_FILES);
+  private readonly buffers: Uint8Array[] = [];
 
   constructor(private readonly port: ArtefactFiles, private readonly options: ScanOptions) {}
 
@@ -107,9 +108,17 @@ class Scan {
         return undefined;
       }
       const path = this.port.join(folder, entry.name);
-      return await this.gate.pass(async () => [entry.name, await openFileFacts(this.port, path, entry.name, reading, { ...this.options, headerLimit: this.options.headerLimit ?? HEADER_LIMIT })]);
+      return await this.gate.pass(async () => [entry.name, await this.readFile(path, entry, reading)]);
     }));
     return new Map(read.filter((one) => one !== undefined));
+  }
+
+  private async readFile(path: string, listed: ListedEntry, reading: Reading): Promise<FileFacts> {
+    const buffer = this.buffers.pop() ?? new Uint8Array(FIRST_BYTES);
+    const { signal, headerLimit = HEADER_LIMIT } = this.options;
+    const facts = await openFileFacts(this.port, path, listed.name, reading, { signal, headerLimit, listed, buffer });
+    this.buffers.push(buffer);
+    return facts;
   }
 
   /** Pipes, devices and dangling links under the names of artefacts: said to be there, never opened. */
