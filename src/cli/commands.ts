@@ -2,9 +2,11 @@ import type { Command } from './command';
 import { build } from './commands/build';
 import { convert } from './commands/convert';
 import { fuse } from './commands/fuse';
+import { inspect } from './commands/inspect';
 import { plan } from './commands/plan';
 import { quantize } from './commands/quantize';
+import { scan } from './commands/scan';
 import { verify } from './commands/verify';
 
 /** Every command, in the order in which the help lists them. */
-export const COMMANDS: readonly Command[] = [plan, build, convert, fuse, quantize, verify];
+export const COMMANDS: readonly Command[] = [scan, inspect, plan, build, convert, fuse, quantize, verify];
