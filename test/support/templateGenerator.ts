@@ -4,13 +4,34 @@ const ROOT_FIELDS = [
   '.System', '.Prompt', '.Response', '.Suffix', '.Messages', '.Tools', '.Think', '.ThinkLevel', '.IsThinkSet', '.Foo', '.messages', '.System.X', '.Foo.Bar',
   '.Messages.X', '.Tools.String', '$.System', '$.Messages', '$.Tools', '$.Response', '.Ünï',
 ];
-const ITEM_FIELDS = [
-  '.Role', '.Content', '.Thinking', '.Images', '.ToolCalls', '.ToolName', '.ToolCallID', '.Function', '.Function.Name', '.Function.Arguments', '.Function.Index',
-  '.ID', '.Type', '.Items', '.Function.Description', '.Function.Parameters', '.Function.Parameters.Properties', '.Function.Parameters.Required',
-  '.Function.Parameters.Type', '.Function.Parameters.Defs', '.Function.Parameters.Items', '.Description', '.Enum', '.AnyOf', '.Required', '.Properties',
-  '.ToTypeScriptType', '.String', '.Properties.Len', '.Properties.ToMap', '.Properties.All', '.Properties.Get "a"', '.Properties.MarshalJSON', '.Type.String',
-  '.Type.MarshalJSON', '.city', '.unit', '.a.b', '.Properties.Set "a" .', '.Properties.om', '.Properties.Len 1', '.role',
-];
+/** What the dot can be, and the fields that it has then. */
+const FIELDS = {
+  root: ROOT_FIELDS.slice(0, 9),
+  message: ['.Role', '.Content', '.Thinking', '.Images', '.ToolCalls', '.ToolName', '.ToolCallID'],
+  call: ['.ID', '.Function', '.Function.Name', '.Function.Arguments', '.Function.Index', '.Function.Arguments.city', '.Function.Arguments.a.b'],
+  tool: [
+    '.Type', '.Items', '.Function', '.Function.Name', '.Function.Description', '.Function.Parameters', '.Function.Parameters.Properties', '.Function.Parameters.Required',
+    '.Function.Parameters.Type', '.Function.Parameters.Defs', '.Function.Parameters.Items', '.String', '.Function.Parameters.Properties.city', '.Function.Parameters.Properties.String',
+  ],
+  property: [
+    '.AnyOf', '.Type', '.Items', '.Description', '.Enum', '.Properties', '.Required', '.ToTypeScriptType', '.Properties.Len', '.Properties.ToMap', '.Properties.All', '.Properties.MarshalJSON',
+    '.Type.String', '.Type.MarshalJSON',
+  ],
+  other: [
+    '.city', '.unit', '.a.b', '.Properties.Set "a" .', '.Properties.Get "a"', '.Properties.om', '.Properties.Len 1', '.role', '.X', '.String', '.Content', '.Function.Name', '.Type',
+  ],
+} as const;
+type Dot = keyof typeof FIELDS;
+const EVERY_FIELD = Object.values(FIELDS).flat();
+/** What to range over where the dot is of a kind, and what the dot is inside. */
+const LOOPS: Readonly<Record<Dot, readonly (readonly [string, Dot])[]>> = {
+  root: [['.Messages', 'message'], ['.Messages', 'message'], ['$.Messages', 'message'], ['.Tools', 'tool'], ['(slice .Messages 1)', 'message'], ['.', 'other']],
+  message: [['.ToolCalls', 'call'], ['.ToolCalls', 'call'], ['.Images', 'other'], ['$.Tools', 'tool']],
+  call: [['.Function.Arguments', 'other'], ['$.Messages', 'message']],
+  tool: [['.Function.Parameters.Properties', 'property'], ['.Function.Parameters.Required', 'other'], ['.Function.Parameters.Items', 'other']],
+  property: [['.Enum', 'other'], ['.AnyOf', 'property'], ['.Type', 'other'], ['.Properties.All', 'property'], ['.Properties.ToMap', 'property'], ['.Items', 'other'], ['.Required', 'other']],
+  other: [['.', 'other'], ['3', 'other'], ['$.Messages', 'message'], ['$.Tools', 'tool'], ['$', 'other'], ['(index $.Tools 0).Function.Parameters.Properties', 'property'], ['(index $.Messages 0).ToolCalls', 'call']],
+};
 const VARIABLES = ['$', '$x', '$i', '$m', '$t', '$unknown'];
 const FUNCTIONS = [
   'and', 'or', 'not', 'len', 'index', 'slice', 'call', 'html', 'js', 'urlquery', 'print', 'printf', 'println', 'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'json',
@@ -30,7 +51,7 @@ const STRINGS = [
   '"a b+c/d?e=f"', '"\\a\\b\\f\\v"', '"\\101"', '"\u00ad\u200b"', '"\\x7f"', '"😀"', '"\\ufeff"', '"</script>"', '"zzz"', '"10"', '"日"',
 ];
 const BROKEN_STRINGS = ['"\\q"', '"\\400"', '"\\ud800"', '"\\x4"', '"unclosed', '`unclosed', "'x", '"new\nline"'];
-const VERBS = 'vvvvTtbcdoOqxXUeEfFgGspw%zy é!';
+const VERBS = Array.from('vvvvTtbcdoOqxXUeEfFgGspw%zy é!');
 const TEXTS = ['text ', '\n', '  ', '<|im_start|>', 'é日本 ', '}', '{', '\t\r\n', '<|im_end|>\n', '% ', '$', '"', '`', '. ', '}} ', 'x'];
 const NAMES = ['"a"', '"b"', '"é"', '`a`', '""', '"no such"', '"%d"'];
 
@@ -42,14 +63,17 @@ export class TemplateGenerator {
     private readonly faults = 0.01,
   ) {}
 
+  private dot: Dot = 'root';
+
   template(): string {
     const { random } = this;
+    const prologue = random.chance(0.95) ? `{{ $x := ${random.pick(['0', '"s"', '.Messages', '(len .Tools)'])} }}` : '';
     const definitions = random.chance(0.15) ? random.times(1, 2, () => this.definition()).join('') : '';
-    return definitions + this.list(random.below(3) + 1, true) + (random.chance(0.05) ? this.definition() : '');
+    return prologue + definitions + this.list(random.below(3) + 1, 'root') + (random.chance(0.05) ? this.definition() : '');
   }
 
   private definition(): string {
-    return `${this.open()}define ${this.random.pick(NAMES)}${this.close()}${this.list(1, false)}${this.open()}end${this.close()}`;
+    return `${this.open()}define ${this.random.pick(NAMES)}${this.close()}${this.list(1, 'other')}${this.open()}end${this.close()}`;
   }
 
   private open(): string {
@@ -60,11 +84,15 @@ export class TemplateGenerator {
     return this.random.pick([' }}', ' }}', '}}', ' -}}', '\n-}}', '\n}}']);
   }
 
-  private list(depth: number, item: boolean): string {
-    return this.random.times(0, 4, () => this.statement(depth, item)).join('');
+  private list(depth: number, dot: Dot): string {
+    const around = this.dot;
+    this.dot = dot;
+    const text = this.random.times(0, 4, () => this.statement(depth, dot)).join('');
+    this.dot = around;
+    return text;
   }
 
-  private statement(depth: number, item: boolean): string {
+  private statement(depth: number, dot: Dot): string {
     const { random } = this;
     if (random.chance(this.faults)) {
       return this.fault();
@@ -79,46 +107,46 @@ export class TemplateGenerator {
     if (kind === 9) {
       return random.chance(0.3) ? `{{/* ${random.pick(TEXTS).replace('}}', '')}*/}}` : `${this.open()}$x ${random.pick([':=', '='])} ${this.pipeline(1)}${this.close()}`;
     }
-    return this.block(kind, depth - 1, item);
+    return this.block(kind, depth - 1, dot);
   }
 
-  private block(kind: number, depth: number, item: boolean): string {
+  private block(kind: number, depth: number, dot: Dot): string {
     const { random } = this;
     const end = `${this.open()}end${this.close()}`;
     if (kind < 13) {
-      return this.branch('if', depth, item) + end;
+      return this.branch('if', depth, dot) + end;
     }
     if (kind < 15) {
-      return this.branch('with', depth, item) + end;
+      return this.branch('with', depth, dot) + end;
     }
     if (kind < 18) {
       const leave = random.chance(0.2) ? `{{ if ${this.pipeline(1)} }}{{ ${random.pick(['break', 'continue'])} }}{{ end }}` : '';
-      const otherwise = random.chance(0.25) ? `{{ else }}${this.list(0, item)}` : '';
-      return `${this.open()}range ${this.rangeHead()}${this.close()}${leave}${this.list(depth, true)}${otherwise}${end}`;
+      const [head, inside] = this.rangeHead(dot);
+      const otherwise = random.chance(0.25) ? `{{ else }}${this.list(0, dot)}` : '';
+      return `${this.open()}range ${head}${this.close()}${leave}${this.list(depth, inside)}${otherwise}${end}`;
     }
     if (kind === 18) {
-      return `{{ block ${random.pick(NAMES)} ${this.pipeline(1)} }}${this.list(depth, item)}${end}`;
+      return `{{ block ${random.pick(NAMES)} ${this.pipeline(1)} }}${this.list(depth, dot)}${end}`;
     }
-    return `{{ template ${random.pick(NAMES)} ${random.chance(0.97) ? this.pipeline(1) : ''} }}`;
+    // Nothing that grows: a template may call itself, and Go follows it a hundred thousand times.
+    const value = random.pick(['.', '.', '$', '.Messages', '$.Messages', '.Tools', '(index $.Messages 0)', '(index $.Tools 0)', '3', '"x"', '$.System', '.Content', '']);
+    return `{{ template ${random.pick(NAMES)} ${value === '' && random.chance(0.9) ? '.' : value} }}`;
   }
 
-  private branch(word: 'if' | 'with', depth: number, item: boolean): string {
+  private branch(word: 'if' | 'with', depth: number, dot: Dot): string {
     const { random } = this;
     const declare = random.chance(0.15) ? '$x := ' : '';
-    let text = `${this.open()}${word} ${declare}${this.pipeline(2)}${this.close()}${this.list(depth, item)}`;
+    let text = `${this.open()}${word} ${declare}${this.pipeline(2)}${this.close()}${this.list(depth, dot)}`;
     while (random.chance(0.2)) {
-      text += `${this.open()}else ${word} ${this.pipeline(1)}${this.close()}${this.list(depth, item)}`;
+      text += `${this.open()}else ${word} ${this.pipeline(1)}${this.close()}${this.list(depth, dot)}`;
     }
-    return random.chance(0.3) ? `${text}${this.open()}else${this.close()}${this.list(depth, item)}` : text;
+    return random.chance(0.3) ? `${text}${this.open()}else${this.close()}${this.list(depth, dot)}` : text;
   }
 
-  private rangeHead(): string {
+  private rangeHead(dot: Dot): readonly [string, Dot] {
     const { random } = this;
-    const source = random.pick([
-      '.Messages', '.Messages', '.Messages', '.Tools', '$.Tools', '$.Messages', '.ToolCalls', '.Function.Arguments', '.Function.Parameters.Properties', '.Properties.All', '.Properties.ToMap',
-      '.Images', '.AnyOf', '.Enum', '.Required', '.Items', '3', '0', '.', this.pipeline(1), '.Foo', '.System', '(slice .Messages 1)', '(index $.Messages 0).ToolCalls', '(index $.Tools 0).Function.Parameters.Properties',
-    ]);
-    return random.pick(['', '', '$m := ', '$i, $m := ', '$i, $m := ', '$x = ', '$x, $x = ']) + source;
+    const [source, inside] = random.chance(0.8) ? random.pick(LOOPS[dot]) : [random.pick(['3', '0', '.Foo', '.System', this.pipeline(1), '.ToolCalls']), 'other' as const];
+    return [random.pick(['', '', '$m := ', '$i, $m := ', '$i, $m := ', '$x = ', '$x, $x = ']) + source, inside];
   }
 
   pipeline(depth: number): string {
@@ -152,9 +180,9 @@ export class TemplateGenerator {
     }
     const directive = (): string => {
       const flags = random.times(0, 2, () => random.pick(['-', '+', '#', ' ', '0'])).join('');
-      const width = random.pick(['', '', '', '5', '12', '*', '1', '[1]*', '[2]', '2000000', '[x]', '[', '[5]']);
+      const width = random.pick(['', '', '', '5', '12', '*', '1', '[1]*', '[2]', '2000', '20000000', '[x]', '[', '[5]']);
       const precision = random.pick(['', '', '', '.2', '.0', '.', '.10', '.*', '.[1]*', '.20', '.-1']);
-      return `%${random.chance(0.5) ? flags : ''}${random.chance(0.3) ? width : ''}${random.chance(0.3) ? precision : ''}${random.chance(0.05) ? '[1]' : ''}${random.pick([...VERBS])}`;
+      return `%${random.chance(0.5) ? flags : ''}${random.chance(0.3) ? width : ''}${random.chance(0.3) ? precision : ''}${random.chance(0.05) ? '[1]' : ''}${random.pick(VERBS)}`;
     };
     return `"${random.times(1, 2, directive).join(random.pick(['', ' ', 'x']))}"`;
   }
@@ -169,15 +197,15 @@ export class TemplateGenerator {
       case 0:
       case 1:
       case 2:
-        return random.pick(ROOT_FIELDS);
+        return random.chance(0.15) ? random.pick(ROOT_FIELDS) : random.pick(FIELDS.root).replace('.', this.dot === 'root' ? '.' : '$.');
       case 3:
       case 4:
       case 5:
-        return random.pick(ITEM_FIELDS);
+        return random.chance(0.9) ? random.pick(FIELDS[this.dot]) : random.pick(EVERY_FIELD);
       case 6:
         return '.';
       case 7:
-        return random.pick(VARIABLES.slice(0, random.chance(0.3) ? 5 : 1)) + random.pick(['', '', ...ROOT_FIELDS.slice(0, 6), '.Content']);
+        return random.pick(VARIABLES.slice(0, random.chance(0.03) ? 5 : 2)) + random.pick(['', '', ...ROOT_FIELDS.slice(0, 6), '.Content']);
       case 8:
       case 9:
         return random.pick(INTEGERS);
@@ -196,8 +224,54 @@ export class TemplateGenerator {
       case 17:
         return random.pick(['true', 'false', '.Think', '.Response', '.Messages', '.Tools']);
       default:
-        return `(${this.pipeline(depth - 1)})${random.chance(0.2) ? random.pick(ITEM_FIELDS) : ''}`;
+        return `(${this.pipeline(depth - 1)})${random.chance(0.2) ? random.pick(EVERY_FIELD) : ''}`;
     }
+  }
+
+  /** A number in any spelling, most of them right. */
+  private numeral(): string {
+    const { random } = this;
+    const digits = (set: string, most: number): string => random.times(1, most, () => set.charAt(random.below(set.length))).join('') + (random.chance(0.05) ? '_1' : '');
+    const sign = random.pick(['', '', '', '-', '+']);
+    switch (random.below(6)) {
+      case 0:
+        return sign + digits('0123456789', 20);
+      case 1:
+        return `${sign}0x${digits('0123456789abcdefABCDEF', 17)}`;
+      case 2:
+        return `${sign}0${random.pick(['b', 'o', ''])}${digits('01', 12)}`;
+      case 3:
+        return `${sign}0x${digits('0123456789abcdef', 16)}.${digits('0123456789abcdef', 8)}p${random.pick(['', '-', '+'])}${random.below(1100)}`;
+      case 4:
+        return `${sign}${digits('0123456789', 4)}.${digits('0123456789', 18)}${random.chance(0.5) ? `e${random.pick(['', '-', '+'])}${random.below(330)}` : ''}${random.chance(0.1) ? 'i' : ''}`;
+      default:
+        return `${sign}${digits('0123456789', 3)}e${random.below(30)}${random.pick(['+', '-'])}${digits('0123456789', 4)}.${digits('05', 2)}i`;
+    }
+  }
+
+  /** One action on constants of the right kinds, so that it mostly succeeds. */
+  expression(): string {
+    const { random } = this;
+    const number = (): string => (random.chance(0.5) ? this.numeral() : random.pick([...INTEGERS, ...FLOATS]));
+    const string = (): string => random.pick(STRINGS);
+    const any = (): string => random.pick([number, number, string, string, () => random.pick(COMPLEX), () => random.pick(['true', 'false', 'nil', '.Messages', '.Tools', '.', '(index .Messages 0)', '(index .Tools 0)'])])();
+    const both = (make: () => string): string => `${make()} ${make()}`;
+    const small = (): string => random.below(5).toString();
+    const texts: readonly (() => string)[] = [
+      () => `printf ${this.format()} ${random.times(1, 2, any).join(' ')}`,
+      () => `printf ${this.format()} ${random.times(1, 2, any).join(' ')}`,
+      () => `printf ${this.format()} ${number()}`,
+      () => `${random.pick(['print', 'println', 'html', 'js', 'urlquery'])} ${random.times(1, 3, any).join(' ')}`,
+      () => `${random.pick(['eq', 'ne', 'lt', 'le', 'gt', 'ge'])} ${both(random.pick([() => random.pick(INTEGERS), () => random.pick(FLOATS), string, any]))}`,
+      () => `eq ${random.times(1, 4, string).join(' ')}`,
+      () => `slice ${string()} ${random.times(0, 2, small).join(' ')}`,
+      () => `${random.pick(['index', 'slice'])} ${string()} ${small()}`,
+      () => `${random.pick(['and', 'or'])} ${random.times(1, 3, any).join(' ')}`,
+      () => `json ${any()}`,
+      number,
+      string,
+    ];
+    return `{{ ${random.pick(texts)()}${random.chance(0.2) ? ` | printf ${this.format()}` : ''} }}`;
   }
 
   private fault(): string {
