@@ -1,4 +1,3 @@
-import { SOME_ADDRESS } from '../../src/core/template/format/printer';
 import { executeTemplate } from '../../src/core/template/executeTemplate';
 import { decodeConversation } from '../../src/core/template/ollama/decodeConversation';
 import { parseOrderedJson } from '../../src/core/template/ollama/orderedJson';
@@ -6,8 +5,8 @@ import { parseTemplate } from '../../src/core/template/parseTemplate';
 
 /** What one execution gave, in the oracle's form. */
 export type Rendered =
-  | { readonly ok: true; readonly text: string; readonly base64?: string }
-  | { readonly ok: false; readonly error?: string; readonly panic?: string; readonly budget?: true };
+  | { readonly ok: true; readonly text: string; readonly base64?: string; readonly address?: true }
+  | { readonly ok: false; readonly error?: string; readonly panic?: string; readonly budget?: true; readonly address?: true };
 
 export type TemplateAnswer =
   | { readonly ok: true; readonly vars: readonly string[]; readonly rendered: readonly Rendered[] }
@@ -16,12 +15,13 @@ export type TemplateAnswer =
 function render(template: Extract<ReturnType<typeof parseTemplate>, { ok: true }>['template'], values: unknown, now: Date | undefined): Rendered {
   const decoded = decodeConversation(parseOrderedJson(JSON.stringify(values)));
   const result = executeTemplate(template, decoded, now === undefined ? {} : { now });
+  const address = result.repeatable ? {} : ({ address: true } as const);
   if (!result.ok) {
-    return { ok: false, ...(result.fault === 'budget' ? { budget: true } : result.fault === 'panic' ? { panic: result.error } : { error: result.error }) };
+    return { ok: false, ...address, ...(result.fault === 'budget' ? { budget: true } : result.fault === 'panic' ? { panic: result.error } : { error: result.error }) };
   }
   const bytes = Buffer.from(result.bytes, 'latin1');
   const valid = bytes.equals(Buffer.from(bytes.toString('utf8'), 'utf8'));
-  return { ok: true, text: result.text, ...(valid ? {} : { base64: bytes.toString('base64') }) };
+  return { ok: true, text: result.text, ...address, ...(valid ? {} : { base64: bytes.toString('base64') }) };
 }
 
 /** Our answer to a question for the oracle, `{op: "template", text, values}`. */
@@ -32,18 +32,11 @@ export function answerTemplate(text: string, values: readonly unknown[], now?: D
     : { ok: false, error: parsed.error };
 }
 
-/** Whether a text shows the address of something, in any base: such differ from run to run. */
-export function showsAddress(text: string): boolean {
-  const plain = text.toLowerCase();
-  const dumped = Buffer.from(SOME_ADDRESS.toString(16)).toString('hex');
-  return [2, 8, 10, 16].some((base) => plain.includes(SOME_ADDRESS.toString(base))) || plain.replace(/ (?:0x)?|0x/g, '').includes(dumped);
-}
-
 /** What can be compared of two renderings: undefined where one of them tells nothing. */
 export function comparable(ours: Rendered, theirs: Rendered & { readonly timeout?: true }): readonly [Rendered, Rendered] | undefined {
   const outOfBudget = !ours.ok && ours.budget === true;
   const limited = theirs.timeout === true || (!theirs.ok && theirs.error === 'oracle: output limit');
-  if (outOfBudget || limited || showsAddress(JSON.stringify(ours))) {
+  if (outOfBudget || limited || ours.address === true) {
     return undefined;
   }
   return [ours, theirs];

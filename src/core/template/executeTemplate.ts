@@ -23,9 +23,12 @@ export type TemplateExecution =
       readonly text: string;
       /** The bytes themselves, which need not be UTF-8; `text` has U+FFFD where they are not. */
       readonly bytes: ByteString;
+      /** False if the address of something was printed, which Go makes another at every run: ours is made up. */
+      readonly repeatable: boolean;
     }
   | {
       readonly ok: false;
+      readonly repeatable: boolean;
       readonly fault: ExecutionFault;
       readonly error: string;
       /** Of an error: 1-based line of the template. */
@@ -56,7 +59,7 @@ const GO_ONLY: ReadonlySet<string> = new Set(GO_FUNCTIONS);
 
 /** One call of Ollama's `Execute`. */
 class Execution {
-  private readonly meter: BudgetMeter;
+  readonly meter: BudgetMeter;
   private readonly now: Date;
   private readonly root: ListNode;
   private readonly full: WalkOptions;
@@ -157,20 +160,32 @@ function describe(failure: ExecutionFailure, source: string): string {
  * `.Response`. Errors are Go's own; never throws, and ends within its budget.
  */
 export function executeTemplate(template: ParsedTemplate, values: TemplateValues, options: ExecutionOptions = {}): TemplateExecution {
+  const execution = new Execution(template, values, options);
   try {
-    const bytes = new Execution(template, values, options).run();
-    return { ok: true, text: fromByteString(bytes), bytes };
+    const bytes = execution.run();
+    return { ok: true, text: fromByteString(bytes), bytes, repeatable: !execution.meter.addressShown };
   } catch (thrown) {
-    if (thrown instanceof ExecutionFailure) {
-      const { pos, start, end } = thrown.place;
-      return { ok: false, fault: 'error', error: describe(thrown, template.text), line: lineAt(template.text, pos), start, end };
-    }
-    if (thrown instanceof CutPanic) {
-      return { ok: false, fault: 'panic', error: thrown.message };
-    }
-    if (thrown instanceof BudgetFailure) {
-      return { ok: false, fault: 'budget', error: `template/budget: rendering takes ${thrown.message}. Make the template or the messages smaller.` };
-    }
-    throw thrown;
+    return { ok: false, repeatable: !execution.meter.addressShown, ...fault(thrown, template.text) };
   }
+}
+
+type Fault = Omit<Extract<TemplateExecution, { ok: false }>, 'ok' | 'repeatable'>;
+
+function fault(thrown: unknown, source: string): Fault {
+  if (thrown instanceof ExecutionFailure) {
+    const { pos, start, end } = thrown.place;
+    return { fault: 'error', error: describe(thrown, source), line: lineAt(source, pos), start, end };
+  }
+  if (thrown instanceof CutPanic) {
+    return { fault: 'panic', error: thrown.message };
+  }
+  const budget = (what: string): Fault => ({ fault: 'budget', error: `template/budget: rendering takes ${what}. Make the template or the messages smaller.` });
+  if (thrown instanceof BudgetFailure) {
+    return budget(thrown.message);
+  }
+  if (thrown instanceof RangeError) {
+    // The call stack or a string reached the engine's own limit before ours.
+    return budget(`too much (${thrown.message})`);
+  }
+  throw thrown;
 }

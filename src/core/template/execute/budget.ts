@@ -12,13 +12,15 @@ export interface RenderBudget {
 }
 
 /** Enough for every template that is one, and over in about a second otherwise. */
-export const DEFAULT_BUDGET: RenderBudget = { steps: 4_000_000, depth: 400, bytes: 32 * 1024 * 1024 };
+export const DEFAULT_BUDGET: RenderBudget = { steps: 4_000_000, depth: 1_000, bytes: 32 * 1024 * 1024 };
 
 /** Counts what one rendering takes; throws {@link BudgetFailure} when it is too much. */
 export class BudgetMeter implements ByteMeter {
   private steps = 0;
   private bytes = 0;
   private depth = 0;
+  /** Whether the text has an address in it, or depends on one. */
+  addressShown = false;
 
   constructor(private readonly budget: RenderBudget) {}
 
@@ -34,6 +36,10 @@ export class BudgetMeter implements ByteMeter {
     if (this.bytes > this.budget.bytes) {
       throw new BudgetFailure(`more than ${this.budget.bytes} bytes of output`);
     }
+  }
+
+  showAddress(): void {
+    this.addressShown = true;
   }
 
   enter(): void {

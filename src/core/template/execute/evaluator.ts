@@ -4,8 +4,8 @@ import { findFunction, REFLECT_VALUE, type CallContext, type TemplateFunction } 
 import { isTrue } from '../functions/truth';
 import { ANY, canBeNil, pointerTo, STRING, type GoType } from '../reflect/goType';
 import { boolValue, elemType, indirect, stringValue, Value, withoutInterface, zeroData } from '../reflect/value';
-import type {
-  ChainNode, CommandNode, FieldNode, IdentifierNode, Operand, PipeNode, VariableNode,
+import {
+  withoutParentheses, type ChainNode, type CommandNode, type FieldNode, type IdentifierNode, type Operand, type PipeNode, type VariableNode,
 } from '../syntax/nodes';
 import { expressionText } from '../syntax/nodeText';
 import { idealNumber, isAssignable, passed, reflectedText } from './arguments';
@@ -357,18 +357,5 @@ export class Evaluator {
         }
         return this.constant(node);
     }
-  }
-}
-
-/** The pipeline within parentheses around nothing else, however many. */
-function withoutParentheses(pipe: PipeNode): PipeNode {
-  let inner = pipe;
-  for (;;) {
-    const [command] = inner.cmds;
-    const only = command?.args[0];
-    if (only?.kind !== 'pipe' || inner.cmds.length > 1 || inner.decl.length > 0 || command?.args.length !== 1) {
-      return inner;
-    }
-    inner = only;
   }
 }

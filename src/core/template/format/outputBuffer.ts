@@ -3,6 +3,8 @@ import type { ByteString } from '../../golang/byteString';
 /** Told of every byte that is written anywhere; throws when there are too many. */
 export interface ByteMeter {
   charge: (bytes: number) => void;
+  /** Told when an address is printed: it differs from run to run. */
+  showAddress: () => void;
 }
 
 /** Collects bytes in pieces. */

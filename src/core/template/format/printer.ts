@@ -6,7 +6,7 @@ import { OutputBuffer, type ByteMeter } from './outputBuffer';
 
 const NIL = '<nil>';
 /** Addresses differ from run to run, in Go 1.26 from its first digit on; ours never do. */
-export const SOME_ADDRESS = 0x3b11b5001000n;
+const SOME_ADDRESS = 0x3b11b5001000n;
 /** Values nested deeper than this are not printed: no JSON that we read is. */
 const MAX_DEPTH = 2_000;
 
@@ -335,6 +335,9 @@ export class Printer {
       return;
     }
     const address = value.isNil ? 0n : SOME_ADDRESS;
+    if (!value.isNil) {
+      this.out.meter.showAddress();
+    }
     if (verb === 'p') {
       this.format.hex0x(address, !this.format.sharp);
     } else if (verb === 'v') {

@@ -1,5 +1,7 @@
 import { BudgetFailure } from '../execute/failures';
-import type { ActionNode, BranchNode, CommandNode, ListNode, Operand, PipeNode, Statement } from '../syntax/nodes';
+import {
+  withoutParentheses, type ActionNode, type BranchNode, type CommandNode, type ListNode, type Operand, type PipeNode, type Statement,
+} from '../syntax/nodes';
 
 /** Ollama's server panics: the template has an `else` behind its `.Response`. */
 export class CutPanic extends Error {
@@ -99,10 +101,11 @@ class Cutter {
     }
   }
 
-  private pipe(pipe: PipeNode, depth: number): PipeNode | undefined {
+  private pipe(outer: PipeNode, depth: number): PipeNode | undefined {
     if (depth > MAX_DEPTH) {
       throw new BudgetFailure(`expressions nested more than ${MAX_DEPTH} deep`);
     }
+    const pipe = withoutParentheses(outer);
     const cmds: CommandNode[] = [];
     for (const command of pipe.cmds) {
       const args = command.args.map((arg) => this.operand(arg, depth)).filter((arg) => arg !== undefined);

@@ -8,7 +8,7 @@ import { sprint } from '../format/print';
 import { typeScriptType } from './typeScriptType';
 
 /** Methods print what they were given: their output is counted where it is written. */
-const UNCOUNTED = { charge: (): void => undefined };
+const UNCOUNTED = { charge: (): void => undefined, showAddress: (): void => undefined };
 
 function method(params: readonly GoType[], results: readonly string[], call: Method['call']): Method {
   return { params, results, call };

@@ -149,3 +149,16 @@ export interface Definition extends Span {
   readonly header: Span;
   readonly root: ListNode;
 }
+
+/** The pipeline within parentheses around nothing else, however many. */
+export function withoutParentheses(pipe: PipeNode): PipeNode {
+  let inner = pipe;
+  for (;;) {
+    const [command] = inner.cmds;
+    const only = command?.args[0];
+    if (only?.kind !== 'pipe' || inner.cmds.length > 1 || inner.decl.length > 0 || command?.args.length !== 1) {
+      return inner;
+    }
+    inner = only;
+  }
+}
