@@ -81,6 +81,10 @@ export const ERROR_CODES = {
   'imatrix/invalid': 'An importance matrix cannot be read.',
   'imatrix/mismatch': 'An importance matrix is of another model.',
 
+  'modelfile/syntax': 'A Modelfile that Ollama would not read.',
+  'modelfile/encoding': 'A Modelfile has bytes that are no text, and rewriting it would lose them.',
+  'modelfile/too-large': 'A Modelfile is larger than any is.',
+
   'output/exists': 'The output exists and was not touched.',
   'output/is-input': 'The output is one of the inputs.',
   'output/busy': 'Another run writes this output.',

@@ -19,6 +19,10 @@ export interface TemplateProbe {
   readonly printsSystem: boolean;
   /** What stands between an answer and the next question; undefined where the rendering does not show it. */
   readonly afterAnswer?: string | undefined;
+  /** The answer runs into the next question: nothing, or only what begins a turn, stands between. */
+  readonly runsOn: boolean;
+  /** The marker that ends a question, `<|im_end|>`; undefined where the format has none. */
+  readonly userEnd?: string | undefined;
 }
 
 /** Small, for it runs at every keystroke. */
@@ -49,7 +53,19 @@ export function probeTemplate(template: ParsedTemplate): TemplateProbe {
   const answer = text.indexOf(ANSWER);
   const second = text.indexOf(SECOND, answer);
   const afterAnswer = answer >= 0 && second > answer ? text.slice(answer + ANSWER.length, second) : undefined;
-  return { question, chat, tools, printsSystem: text.includes(SYSTEM), afterAnswer };
+  const between = text.slice(text.indexOf(FIRST) + FIRST.length, Math.max(answer, 0));
+  const userEnd = MARKER.exec(between)?.[0];
+  return { question, chat, tools, printsSystem: text.includes(SYSTEM), afterAnswer, userEnd, runsOn: afterAnswer !== undefined && runsOn(afterAnswer, question, userEnd) };
+}
+
+/** What ends the user's turns must end the assistant's too, where the format has markers at all. */
+function runsOn(afterAnswer: string, question: TemplateExecution, userEnd: string | undefined): boolean {
+  if (afterAnswer.trim() === '') {
+    return true;
+  }
+  const beforeQuestion = question.ok ? question.text.slice(0, question.text.indexOf(FIRST)) : '';
+  const next = MARKER.exec(afterAnswer)?.[0];
+  return userEnd !== undefined && next !== undefined && next !== userEnd && beforeQuestion.endsWith(afterAnswer.trimStart());
 }
 
 function toolConversation(): ChatMessage[] {

@@ -43,7 +43,7 @@ function unknownInstruction(context: LintContext, { span, word, blockEnd, lines 
   if (meant !== undefined && lines === 1) {
     const [, letters, rest] = /^([A-Za-z]+)[:=]?(.*)$/s.exec(word) ?? [];
     // A word of prose may look like an instruction; one in capitals hardly does.
-    const isSure = letters !== undefined && letters === letters.toUpperCase() && rest === '';
+    const isSure = letters !== undefined && letters === letters.toUpperCase() && (rest === '' || letters === meant);
     fixes.push(fix(`Write ${meant}`, isSure, edit(span, rest === undefined || rest === '' ? meant : `${meant} ${rest}`)));
   } else if (meant === undefined) {
     fixes.push(...wrapPrevious(context, span, blockEnd));

@@ -86,7 +86,7 @@ function behaviour(context: LintContext, { entry, probe }: TemplateAnalysis): vo
     const isLost = context.all('system').some(({ command }) => command.args !== '');
     context.report('modelfile/template-ignores-system', keywordSpan, { consequence: isLost ? ': the SYSTEM of this file has no effect' : '' });
   }
-  if (probe.afterAnswer?.trim() === '') {
+  if (probe.runsOn) {
     context.report('modelfile/template-no-turn-end', keywordSpan);
   }
 }

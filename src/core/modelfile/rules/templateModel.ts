@@ -81,8 +81,13 @@ function missing(context: LintContext, base: BaseModel, parser: string): void {
   context.report('modelfile/template-missing', line.entry.value.span, { path: line.entry.command.args, consequence });
 }
 
+/** End tokens that no model has but as its own. */
+const USUAL_END_TOKENS: ReadonlySet<string> = new Set(['</s>', '<eos>', '<|endoftext|>', '<|end_of_text|>']);
+
 function missingStop(context: LintContext, analysis: TemplateAnalysis, base: BaseModel): void {
-  const after = analysis.probe?.afterAnswer;
+  const { probe } = analysis;
+  // Where nothing ends the assistant's turn, what ends the user's is the best guess.
+  const after = probe?.runsOn === true ? probe.userEnd : probe?.afterAnswer;
   const token = after === undefined ? undefined : stopTextOf(after);
   const isInheriting = base.nameLine !== undefined && !looksLikePath(base.nameLine.entry.command.args);
   if (after === undefined || token === undefined || (isInheriting && base.installed === undefined)) {
@@ -90,7 +95,8 @@ function missingStop(context: LintContext, analysis: TemplateAnalysis, base: Bas
   }
   const own = context.all('stop').map(({ command }) => command.args);
   const stops = own.length > 0 ? own : (base.installed?.stops ?? []);
-  if ([...stops, ...base.endTokens].some((text) => text !== '' && after.includes(text))) {
+  const isNative = base.endTokens.length === 0 && USUAL_END_TOKENS.has(token);
+  if (isNative || [...stops, ...base.endTokens].some((text) => text !== '' && after.includes(text))) {
     return;
   }
   const ends = base.endTokens.map((text) => `“${text}”`).join(', ');

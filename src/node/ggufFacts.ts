@@ -1,0 +1,87 @@
+import { fileTypeName } from '../core/engine/fileTypes';
+import type { GgufDescription, GgufMetadata } from '../core/formats/gguf/ggufTypes';
+import { elementCount } from '../core/formats/tensorRef';
+import type { GgufFacts } from '../core/modelfile/workspaceFacts';
+
+/** More special tokens than any model has that people write stop texts for. */
+const MAX_SPECIAL = 4000;
+/** Kinds of tokens in `tokenizer.ggml.token_type`. */
+const CONTROL = 3;
+const USER_DEFINED = 4;
+const END_KEYS = ['eos', 'eot', 'eom'].map((name) => `tokenizer.ggml.${name}_token_id`);
+/** Texts at which llama.cpp ends generation wherever they are tokens. */
+const ALWAYS_END: ReadonlySet<string> = new Set([
+  '<|eot_id|>', '<|im_end|>', '<|end|>', '<|return|>', '<|call|>', '<end_of_turn>', '<|endoftext|>', '<|eom_id|>', '<EOT>', '_<EOT>', '< EOT >', '[EOT]', '[EOS]', '<|end_of_text|>', '<|turn|>', '<turn|>',
+]);
+
+/** What a Modelfile wants to know of a GGUF, from its header with all arrays. */
+export function ggufFacts(file: GgufDescription): GgufFacts {
+  const { metadata } = file;
+  const architecture = text(metadata, 'general.architecture') ?? '';
+  const fileType = number(metadata, 'general.file_type');
+  const count = number(metadata, 'split.count');
+  const tokens = tokensOf(metadata);
+  return {
+    architecture,
+    role: roleOf(text(metadata, 'general.type'), architecture),
+    bytes: file.fileBytes,
+    quantisation: fileType === undefined ? undefined : fileTypeName(fileType),
+    parameters: file.tensors.reduce((sum, tensor) => sum + elementCount(tensor.shape), 0),
+    contextLength: number(metadata, `${architecture}.context_length`),
+    name: text(metadata, 'general.name'),
+    chatTemplate: text(metadata, 'tokenizer.chat_template') || undefined,
+    endTokens: endTokens(metadata, tokens),
+    specialTokens: specialTokens(metadata, tokens),
+    split: count === undefined ? undefined : { number: number(metadata, 'split.no') ?? 0, count },
+    adapterAlpha: number(metadata, 'adapter.lora.alpha'),
+    adapterRank: file.tensors.find((tensor) => tensor.name.endsWith('.lora_a'))?.shape[1],
+    isEmbedding: metadata.has(`${architecture}.pooling_type`),
+  };
+}
+
+function roleOf(type: string | undefined, architecture: string): GgufFacts['role'] {
+  if (type === 'adapter') {
+    return 'adapter';
+  }
+  if (type === 'mmproj' || architecture === 'clip') {
+    return 'projector';
+  }
+  return type === undefined || type === 'model' ? 'model' : 'other';
+}
+
+function text(metadata: GgufMetadata, key: string): string | undefined {
+  const value = metadata.get(key);
+  return value?.type === 'string' ? value.value : undefined;
+}
+
+function number(metadata: GgufMetadata, key: string): number | undefined {
+  const value = metadata.get(key);
+  return typeof value?.value === 'number' || typeof value?.value === 'bigint' ? Number(value.value) : undefined;
+}
+
+function tokensOf(metadata: GgufMetadata): readonly string[] {
+  const value = metadata.get('tokenizer.ggml.tokens');
+  return value?.type === 'array' && value.elements === 'string' ? (value.value as readonly string[]) : [];
+}
+
+function specialTokens(metadata: GgufMetadata, tokens: readonly string[]): string[] {
+  const types = metadata.get('tokenizer.ggml.token_type');
+  if (types?.type !== 'array') {
+    return [];
+  }
+  const found: string[] = [];
+  for (let id = 0; id < tokens.length && found.length < MAX_SPECIAL; id += 1) {
+    const kind = Number(types.value[id]);
+    if (kind === CONTROL || kind === USER_DEFINED) {
+      found.push(tokens[id] ?? '');
+    }
+  }
+  return found;
+}
+
+function endTokens(metadata: GgufMetadata, tokens: readonly string[]): string[] {
+  const ids = END_KEYS.flatMap((key) => number(metadata, key) ?? []);
+  const byId = ids.flatMap((id) => tokens[id] ?? []);
+  const byText = specialTokens(metadata, tokens).filter((token) => ALWAYS_END.has(token));
+  return [...new Set([...byId, ...byText])];
+}
