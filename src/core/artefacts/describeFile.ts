@@ -1,5 +1,6 @@
 import { elementCount } from '../formats/tensorRef';
 import { isJsonObject } from '../json';
+import { LIMITS } from '../limits';
 import type { Artefact, ArtefactKind } from './artefact';
 import { readBuildRecord, type BuildRecord } from './buildRecordFacts';
 import { describeGgufFile } from './describeGguf';
@@ -64,12 +65,27 @@ function describeSafetensorsFile(description: Extract<FileFacts, { format: 'safe
   };
 }
 
-/** A header that ends with the file, or no content at all. */
-function isCut(facts: Extract<FileFacts, { format: 'unreadable' }>): boolean {
-  const { code, detail } = facts.error;
-  const announced = Number(detail?.['length'] ?? 0);
-  const cutHeader = code === 'safetensors/header-size' && announced > Number(detail?.['fileBytes'] ?? Infinity) - 8 && announced <= 100_000_000;
-  return code === 'gguf/truncated' || code === 'safetensors/truncated' || code === 'input/empty' || cutHeader;
+/** A header that goes on past the end of the file, or no content at all. What announces absurd lengths is damaged instead. */
+function isCut({ error: { code, detail } }: Extract<FileFacts, { format: 'unreadable' }>): boolean {
+  switch (code) {
+    case 'gguf/truncated':
+    case 'safetensors/truncated':
+    case 'input/empty':
+      return true;
+    case 'safetensors/header-size':
+      return isBetween(detail?.['length'], Number(detail?.['fileBytes']) - 8, LIMITS.safetensors.headerBytes);
+    case 'gguf/length':
+      return detail?.['remaining'] !== undefined && isBetween(detail['length'] ?? detail['elements'], Number(detail['remaining']) / 8, LIMITS.gguf.stringBytes);
+    case 'gguf/count':
+      return isBetween(detail?.['count'], 0, LIMITS.gguf.keys);
+    default:
+      return false;
+  }
+}
+
+/** Announced sizes stand in the detail as decimal text; undefined where the file ends before one. */
+function isBetween(announced: unknown, least: number, most: number): boolean {
+  return announced === undefined || (Number(announced) >= least && Number(announced) <= most);
 }
 
 function isWeights(name: string): boolean {

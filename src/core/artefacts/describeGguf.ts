@@ -15,7 +15,7 @@ export function describeGgufFile(file: GgufDescription): GgufFacts {
   const architecture = text('general.architecture');
   const number = (key: string): number | undefined => numberValue(file.metadata, `${architecture ?? ''}.${key}`);
   const kind = kindOf(file);
-  const cut = file.problems.some((problem) => problem.code === 'gguf/truncated' || problem.code === 'gguf/offset');
+  const cut = file.problems.some((problem) => problem.code === 'gguf/truncated');
   const common: GgufFacts = {
     kind: cut ? 'truncated' : kind,
     ...(cut ? { content: kind } : {}),
