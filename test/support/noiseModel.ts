@@ -89,7 +89,7 @@ function writeConfig(folder: string, { hidden, feedForward, layers }: NoiseModel
 /** A BPE tokenizer of `tokens` tokens of real lengths: merges chained at random from the bytes up. */
 function grownTokenizer(original: string, tokens: number): string {
   const json = JSON.parse(original) as { model: { vocab: Record<string, number>; merges: [string, string][] }; added_tokens: { id: number }[] };
-  const bytes = Object.keys(json.model.vocab).filter((token) => [...token].length === 1);
+  const bytes = Object.keys(json.model.vocab).filter((token) => token.length === 1);
   const ordinary = tokens - json.added_tokens.length;
   const list = [...bytes];
   const seen = new Set(list);

@@ -11,7 +11,7 @@ export interface StartedCli {
   peakMemory(): number;
 }
 
-export function startCli(args: readonly string[], options: { readonly cwd?: string } = {}): StartedCli {
+export function startCli(args: readonly string[], options: { readonly cwd?: string; readonly uid?: number } = {}): StartedCli {
   const child = spawn(process.execPath, [CLI, ...args, '--json'], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';

@@ -150,11 +150,15 @@ function matrixBytes(matrix: StoredMatrix): number {
   return matrix.rows * storedRowBytes(matrix.type, matrix.columns);
 }
 
-/** Peak memory that a run takes: the process, a thread's own needs, and the workers' buffers. */
+/** Peak memory that a run takes: the process, the vocabulary while it is planned, a thread's own needs, and the workers' buffers. */
 export function peakMemory(plan: BuildPlan, workers: number): number {
   const process = 90e6;
   const thread = 12e6;
-  return process + workers * (thread + workerLayout(plan.tensors).memoryBytes) + (plan.importance?.byteLength ?? 0);
+  // Measured: text, tables and merges of tokenizer.json while they are read.
+  const token = 1250;
+  const tokens = plan.metadata.find(([key]) => key === 'tokenizer.ggml.tokens')?.[1];
+  const vocabulary = tokens?.type === 'array' ? tokens.value.length * token : 0;
+  return process + vocabulary + workers * (thread + workerLayout(plan.tensors).memoryBytes) + (plan.importance?.byteLength ?? 0);
 }
 
 /** Measured on one core of a 2023 server, in values a second: enough to tell seconds from minutes. */
