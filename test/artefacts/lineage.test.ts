@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { collectArtefacts } from '../../src/node/scanArtefacts';
+import { buildGguf, textKey } from '../hostile/ggufBuilder';
 import { makeModel } from '../support/models';
 import { below, byPath, model, modelShapes, peft, safetensorsBytes, scanTree, temporaryFolder, trainerFiles, writeTree } from './folders';
 
@@ -66,5 +67,12 @@ describe('which base an adapter belongs to', () => {
     const [a, b] = [writeTree(temporaryFolder(), below('m', model())), writeTree(temporaryFolder(), below('l', peft()))];
     const artefacts = await collectArtefacts([a, b]);
     expect(artefacts.find(({ kind }) => kind === 'peft-adapter')?.base?.path).toBe(join(a, 'm'));
+  });
+
+  test('GGUF adapters belong to GGUFs of their architecture and shapes', async () => {
+    const gguf = (architecture: string, width: bigint): Uint8Array => buildGguf({ keys: [textKey('general.architecture', architecture)], tensors: [{ name: 'blk.0.attn_q.weight', dimensions: [width, 64n] }] });
+    const adapter = buildGguf({ keys: [textKey('general.type', 'adapter'), textKey('general.architecture', 'qwen3')], tensors: [{ name: 'blk.0.attn_q.weight.lora_a', dimensions: [32n, 8n] }, { name: 'blk.0.attn_q.weight.lora_b', dimensions: [8n, 64n] }] });
+    const found = await scanTree({ 'right.gguf': gguf('qwen3', 32n), 'wide.gguf': gguf('qwen3', 48n), 'other.gguf': gguf('llama', 32n), 'lora.gguf': adapter });
+    expect(found.get('lora.gguf')?.base?.candidates.map((path) => path.split('/').at(-1))).toEqual(['right.gguf']);
   });
 });

@@ -20,7 +20,11 @@ export function describeFile(folder: FolderFacts, name: string, partOf: string |
   // A GGUF that lies in a folder is a result of its own, not a part of what else lies there.
   const isPart = partOf !== undefined && found.format !== 'gguf';
   const artefact: Artefact = { path: folder.pathOf(name), ...(isPart ? { partOf } : {}), bytes: entry.bytes, modified: isoTime(entry.modified), ...found };
-  return artefact.kind === 'gguf-model' || artefact.kind === 'gguf-adapter' ? { artefact, record: recordOf(folder, name) } : { artefact };
+  if (facts?.format !== 'gguf' || (artefact.kind !== 'gguf-model' && artefact.kind !== 'gguf-adapter')) {
+    return { artefact };
+  }
+  const ggufShapes = new Map(facts.description.tensors.map((tensor) => [tensor.name, tensor.shape]));
+  return { artefact, record: recordOf(folder, name), ggufShapes };
 }
 
 function recordOf(folder: FolderFacts, name: string): BuildRecord | undefined {

@@ -11,6 +11,8 @@ export interface Finding {
   readonly adapter?: Adapter | undefined;
   readonly model?: ModelShapes | undefined;
   readonly record?: BuildRecord | undefined;
+  /** Tensor shapes of a GGUF model or adapter, by name, fastest dimension first. */
+  readonly ggufShapes?: ReadonlyMap<string, readonly number[]> | undefined;
   /** Of its folder. */
   readonly identity?: string | undefined;
 }

@@ -40,7 +40,7 @@ class Tree {
   }
 
   lines(): Line[] {
-    const models = [...this.rest].filter(({ kind }) => kind === 'model' || kind === 'mlx-model');
+    const models = [...this.rest].filter((one) => one.kind === 'model' || one.kind === 'mlx-model' || (one.kind === 'gguf-model' && one.base?.path === undefined));
     const grouped = models.flatMap((model) => [...this.branch(model, 0), ...this.take((one) => one.base?.path === model.path && one !== model).flatMap((one) => this.branch(one, 1))]);
     const baseless = this.take((one) => one.base !== undefined && one.base.path === undefined && isAdapter(one));
     const names = [...new Set(baseless.map((one) => one.base?.name ?? ''))];
