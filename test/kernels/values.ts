@@ -41,7 +41,10 @@ const asBf16 = (value: number): number => {
   return f[0]!;
 };
 const scaled = (factor: number): Kind => (_i, _row, r) => r.normal() * factor;
+const zero = (r: Random): number => (r.uniform() < 0.5 ? 0 : -0);
 const IQ4_LEVELS = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113, -115.5, -4.5, 7, 19, 101, 61];
+
+const IQ4_MIDPOINTS = Array.from({ length: 15 }, (_, i) => (IQ4_LEVELS[i]! + IQ4_LEVELS[i + 1]!) / 2);
 
 /** Values as models have them. */
 export const NOISE: Readonly<Record<string, Kind>> = {
@@ -60,6 +63,9 @@ export const UGLY: Readonly<Record<string, Kind>> = {
   someMinusZeros: (i) => (i % 3 ? -0 : 0),
   halfMinusZerosRestPositive: (i, row, r) => (i % 4 === row % 4 ? -0 : i % 4 === 1 ? 0 : Math.abs(r.normal())),
   halfMinusZerosRestNegative: (i, row, r) => (i % 4 === row % 4 ? -0 : i % 4 === 1 ? 0 : -Math.abs(r.normal())),
+  zerosOfRandomSign: (_i, _row, r) => zero(r),
+  zerosAmongPositive: (_i, _row, r) => (r.uniform() < 0.2 ? zero(r) : Math.abs(r.normal())),
+  zerosAmongNegative: (_i, _row, r) => (r.uniform() < 0.2 ? zero(r) : -Math.abs(r.normal())),
   ones: () => 1,
   constant: () => -0.37,
   constantsOfBothSigns: (i) => (i & 256 ? 0.37 : -0.37),
@@ -93,6 +99,8 @@ export const UGLY: Readonly<Record<string, Kind>> = {
   integers: (_i, _row, r) => Math.round(r.normal() * 20),
   halves: (_i, _row, r) => Math.round(r.normal() * 8) + 0.5,
   halvesTo127: (i, _row, r) => (i % 32 === 0 ? 127 : Math.floor(r.uniform() * 253) - 126.5),
+  // The float below 0.5 must not become 1: 127 makes the scale of Q8_0 1.
+  belowHalves: (i, _row, r) => (i % 32 === 0 ? 127 : (r.integer(3) - 1) * 0.49999997),
   ramp: (i) => (i % 256) - 128,
   ramp16: (i) => (i % 16) - 8,
   ramp32: (i) => (i % 32) / 2,
@@ -103,6 +111,9 @@ export const UGLY: Readonly<Record<string, Kind>> = {
   grid8: (i, _row, r) => (i % 32 === 0 ? -8 : r.integer(32) / 2 - 8),
   q3Grid: (_i, _row, r) => Math.round(r.uniform() * 7 - 4) * 0.1,
   iq4Grid: (_i, _row, r) => IQ4_LEVELS[r.integer(IQ4_LEVELS.length)]! / 8,
+  // All on the grid of one trial scale but the largest, so that the search ends at or beyond its last try.
+  iq4Edges: (i, row, r) => (i % 32 === 0 ? -(117 + ((row + Math.floor(i / 32)) % 20)) : IQ4_LEVELS[1 + r.integer(15)]!) * 0.01,
+  iq4Midpoints: (i, row, r) => (i % 32 === 0 ? -(117 + ((row + Math.floor(i / 32)) % 20)) : IQ4_MIDPOINTS[r.integer(15)]! * (0.98 + 0.04 * r.uniform())) * 0.01,
   cubes: (_i, _row, r) => r.normal() ** 3,
   fifthPowers: (_i, _row, r) => r.normal() ** 5,
   manyMagnitudes: (_i, _row, r) => Math.exp(r.normal() * 8) * (r.uniform() < 0.5 ? -1 : 1),
@@ -118,6 +129,15 @@ export const UGLY: Readonly<Record<string, Kind>> = {
   constantButOne: (i, _row, r) => (i % 32 < 31 ? -5 - 1e-3 * r.uniform() : 0),
   negativeButOne: (i, _row, r) => (i % 32 < 31 ? -5 - r.uniform() : 1e-7),
   negativeButOneOf16: (i, _row, r) => (i % 16 < 15 ? -5 - 1e-3 * r.uniform() : 1e-6),
+};
+
+/** Values that the engine refuses, and that the searches of the reference survive all the same. */
+export const NOT_FINITE: Readonly<Record<string, Kind>> = {
+  nan: (i, _row, r) => (i % 211 === 5 ? NaN : r.normal()),
+  allNan: () => NaN,
+  firstNan: (i, _row, r) => (i % 32 === 0 ? NaN : r.normal()),
+  infinite: (i, _row, r) => (i % 97 === 5 ? Infinity : r.normal()),
+  minusInfinite: (i, _row, r) => (i % 300 === 5 ? -Infinity : r.normal()),
 };
 
 /** Importance weights: as measured, and as they break sums. */
