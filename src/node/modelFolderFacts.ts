@@ -50,7 +50,7 @@ async function modelFacts(directory: string, names: readonly string[], signal: A
   const tokenizer = await json(directory, 'tokenizer_config.json', small);
   const jinja = await readModelText(directory, 'chat_template.jinja', { signal, limit: LIMITS.chatTemplateBytes, cut: true }).catch(() => undefined);
   const architectures = config?.['architectures'];
-  const tokens = specialTokens(tokenizer);
+  const tokens = specialTokens(tokenizer) ?? (await addedTokens(directory, signal));
   return {
     weights: found?.weights ?? 'none',
     architecture: Array.isArray(architectures) && typeof architectures[0] === 'string' ? architectures[0] : undefined,
@@ -80,9 +80,33 @@ function tokenText(value: Json | undefined): string[] {
   return typeof text === 'string' && text !== '' ? [text] : [];
 }
 
-function specialTokens(tokenizer: JsonObject | undefined): string[] {
+function specialTokens(tokenizer: JsonObject | undefined): string[] | undefined {
   const added = tokenizer?.['added_tokens_decoder'];
-  return isJsonObject(added) ? Object.values(added).flatMap(tokenText) : [];
+  return isJsonObject(added) ? Object.values(added).flatMap(tokenText) : undefined;
+}
+
+const TOKENIZER = 'tokenizer.json';
+/** Read once for each state of the file: it can have tens of megabytes. */
+const tokenizers = new Map<string, { readonly state: string; readonly tokens: Promise<string[]> }>();
+
+/** Newer tokenizers list their added tokens in tokenizer.json only. */
+async function addedTokens(directory: string, signal: AbortSignal | undefined): Promise<string[]> {
+  const stats = await stat(join(directory, TOKENIZER)).catch(() => undefined);
+  if (stats === undefined) {
+    return [];
+  }
+  const state = `${stats.size} ${stats.mtimeMs}`;
+  const known = tokenizers.get(directory);
+  if (known?.state === state) {
+    return known.tokens;
+  }
+  const tokens = json(directory, TOKENIZER, { signal, limit: LIMITS.json.tokenizerBytes }).then((tokenizer) => {
+    const added = tokenizer?.['added_tokens'];
+    return Array.isArray(added) ? (added as readonly Json[]).flatMap(tokenText) : [];
+  });
+  tokenizers.clear();
+  tokenizers.set(directory, { state, tokens });
+  return tokens;
 }
 
 async function totalBytes(directory: string, files: readonly string[]): Promise<number> {

@@ -1,6 +1,6 @@
 import { parseModelReference, shortModelName } from '../ollama/modelName';
 import type { Entry, LintContext } from './lintContext';
-import type { InstalledModelFacts, PathFacts, WorkspaceFacts } from './workspaceFacts';
+import type { InstalledModelFacts, ModelFolderFacts, PathFacts, WorkspaceFacts } from './workspaceFacts';
 
 /** A FROM line with what it leads to. */
 export interface FromFacts {
@@ -37,8 +37,13 @@ export async function readBaseModel(context: LintContext, facts: WorkspaceFacts,
   if (nameLine !== undefined) {
     return named(lines, nameLine, await installedModel(nameLine.entry.command.args, facts, signal));
   }
-  const fileLine = lines.find(({ path }) => path.kind === 'model-folder' || (path.kind === 'gguf' && path.gguf.role === 'model'));
+  const fileLine = lines.find(({ path }) => (path.kind === 'model-folder' && isWhole(path.model)) || (path.kind === 'gguf' && path.gguf.role === 'model'));
   return fromFiles(lines, fileLine);
+}
+
+/** A folder that Ollama would come to convert; what is wrong with any other is said of the folder itself. */
+function isWhole({ weights, hasConfig, leavesFolder, pointers }: ModelFolderFacts): boolean {
+  return weights === 'gguf' || (weights === 'safetensors' && hasConfig && !leavesFolder && pointers.length === 0);
 }
 
 /** Whether a FROM is taken for a model's name: nothing is there, or nobody looked and it reads like a name. */

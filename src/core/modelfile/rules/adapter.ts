@@ -57,6 +57,9 @@ async function adapter(
       return;
     case 'gguf':
       ggufAdapter(context, entry, path.gguf, base);
+      if (path.gguf.role !== 'adapter') {
+        return;
+      }
       break;
     case 'adapter-folder':
       folderAdapter(context, entry, path.adapter, base);

@@ -1,0 +1,218 @@
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { string, u32, strings, f32 } from '../../src/core/formats/gguf/ggufValue';
+import type { GgufValue } from '../../src/core/formats/gguf/ggufTypes';
+import { encodeGgufHeader } from '../../src/core/formats/gguf/writeGguf';
+import { lintModelfile } from '../../src/core/modelfile/lintModelfile';
+import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
+import { OllamaFacts } from '../../src/node/ollamaFacts';
+import { isUntouchable, NodeWorkspaceFacts } from '../../src/node/workspaceFacts';
+
+const fixtures = new URL('../fixtures/rugby/', import.meta.url).pathname;
+const LLAMA_CONFIG = JSON.stringify({ architectures: ['LlamaForCausalLM'], hidden_size: 64, max_position_embeddings: 2048 });
+
+/** A GGUF with these keys, one small tensor, and its data. */
+function gguf(metadata: readonly (readonly [string, GgufValue])[], tensor = { name: 'token_embd.weight', shape: [32, 4] }): Uint8Array {
+  const { header, dataBytes } = encodeGgufHeader({ metadata, tensors: [{ ...tensor, type: 'F32' }] });
+  return Uint8Array.from([...header, ...new Uint8Array(dataBytes)]);
+}
+
+const MODEL: readonly (readonly [string, GgufValue])[] = [
+  ['general.architecture', string('llama')],
+  ['general.type', string('model')],
+  ['llama.context_length', u32(8192)],
+  ['llama.embedding_length', u32(64)],
+  ['general.file_type', u32(15)],
+  ['tokenizer.ggml.tokens', strings(['a', '<|im_start|>', '<|im_end|>', '</s>'])],
+  ['tokenizer.ggml.token_type', { type: 'array', elements: 'i32', value: [1, 3, 3, 3] }],
+  ['tokenizer.ggml.eos_token_id', u32(2)],
+];
+const ADAPTER: readonly (readonly [string, GgufValue])[] = [
+  ['general.architecture', string('qwen3')],
+  ['general.type', string('adapter')],
+  ['adapter.type', string('lora')],
+  ['adapter.lora.alpha', f32(16)],
+];
+const CHATML = 'TEMPLATE """{{ .System }}<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n{{ .Response }}<|im_end|>\n"""';
+
+let folder = '';
+
+function build(): void {
+  const put = (path: string, content: string | Uint8Array): void => writeFileSync(join(folder, path), content);
+  for (const name of ['base', 'lora', 'rslora', 'dora', 'mlx-lora', 'mlx-full']) {
+    cpSync(join(fixtures, name), join(folder, name), { recursive: true });
+  }
+  for (const name of ['llama', 'linked', 'pickles', 'empty', 'noconfig', 'pointer', 'alias']) {
+    mkdirSync(join(folder, name));
+  }
+  const weights = join(folder, 'base/model.safetensors');
+  cpSync(weights, join(folder, 'llama/model.safetensors'));
+  cpSync(weights, join(folder, 'noconfig/model.safetensors'));
+  put('llama/config.json', LLAMA_CONFIG);
+  put('linked/config.json', LLAMA_CONFIG);
+  symlinkSync(weights, join(folder, 'linked/model.safetensors'));
+  put('pickles/pytorch_model.bin', Uint8Array.of(0x50, 0x4b, 3, 4));
+  put('pickles/config.json', LLAMA_CONFIG);
+  put('pointer/model.safetensors', 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n');
+  put('pointer/config.json', LLAMA_CONFIG);
+  put('model.gguf', gguf(MODEL));
+  put('jinja.gguf', gguf([...MODEL, ['tokenizer.chat_template', string('{% for m in messages %}{{ tools }}{{ m.tool_calls }}{% if message.role == "tool" %}{% endif %}{% endfor %}')]]));
+  put('gemma4.gguf', gguf([['general.architecture', string('gemma4')], ['general.type', string('model')]]));
+  put('cut.gguf', gguf(MODEL).subarray(0, -64));
+  put('text.gguf', 'hello');
+  put('lfs.gguf', 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n');
+  put('adapter.gguf', gguf(ADAPTER, { name: 'blk.0.attn_q.weight.lora_a', shape: [64, 8] }));
+  put('part-00001-of-00003.gguf', gguf([...MODEL, ['split.no', { type: 'u16', value: 0 }], ['split.count', { type: 'u16', value: 3 }]]));
+  put('tuned', gguf(MODEL));
+}
+
+async function found(text: string, options: { readonly ollama?: OllamaFacts; readonly ollamaVersion?: string; readonly isTrusted?: boolean } = {}): Promise<string[]> {
+  const facts = new NodeWorkspaceFacts({ directory: folder, isTrusted: options.isTrusted ?? true, ollama: options.ollama, ollamaVersion: options.ollamaVersion });
+  const parsed = parseModelfile(text);
+  return (await lintModelfile(parsed, { facts })).map(({ code, span }) => `${code.replace('modelfile/', '')}: ${parsed.text.slice(span.start, span.end)}`);
+}
+
+beforeAll(() => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'modelfile-files-')));
+  build();
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('FROM', () => {
+  it.each([
+    ['FROM ./nothing.gguf', ['from-missing-path: ./nothing.gguf']],
+    ['FROM my model', ['from-invalid-name: my model']],
+    ['FROM ./base/model.safetensors', ['from-weights-file: ./base/model.safetensors']],
+    ['FROM ./base', ['from-unsupported-architecture: ./base']],
+    ['FROM ./llama', ['template-missing: ./llama']],
+    ['FROM ./linked', ['from-outside-link: ./linked']],
+    ['FROM pickles', ['from-pickle: pickles']],
+    ['FROM empty', ['from-no-weights: empty']],
+    ['FROM lora', ['from-no-weights: lora']],
+    ['FROM noconfig', ['from-no-config: noconfig']],
+    ['FROM pointer', ['from-lfs-pointer: pointer']],
+    ['FROM lfs.gguf', ['from-lfs-pointer: lfs.gguf']],
+    ['FROM cut.gguf', ['gguf-truncated: cut.gguf']],
+    ['FROM text.gguf', ['gguf-invalid: text.gguf']],
+    ['FROM adapter.gguf', ['gguf-is-adapter: adapter.gguf']],
+    [`FROM part-00001-of-00003.gguf\n${CHATML}`, ['gguf-split: part-00001-of-00003.gguf']],
+    ['FROM model.gguf', ['template-missing: model.gguf']],
+    ['FROM jinja.gguf', []],
+    ['FROM llama3.2\nFROM jinja.gguf', ['from-name-and-file: jinja.gguf']],
+    ['FROM llama3.2\nFROM qwen3', ['from-several-names: llama3.2']],
+    ['FROM jinja.gguf\nPARAMETER num_ctx 16384', ['num-ctx-above-model: 16384']],
+    ['FROM \\\\server\\share\\x.gguf', ['file-is-remote: \\\\server\\share\\x.gguf']],
+  ])('case %#', async (text, codes) => {
+    expect(await found(text)).toEqual(codes);
+  });
+
+  it('is not looked at in an untrusted workspace', async () => {
+    expect(await found('FROM ./nothing.gguf\nADAPTER ./nothing', { isTrusted: false })).toEqual([]);
+  });
+});
+
+describe('paths that are never touched', () => {
+  it.each(['\\\\host\\share', '//host/share', '\\\\?\\C:\\x', '\\\\.\\pipe\\x', 'http://x/y', 'file:///x', '/dev/zero', '/proc/self/mem', 'CON', 'models/NUL', 'lpt1.txt'])('%s', (path) => {
+    expect(isUntouchable(path)).toBe(true);
+  });
+  it.each(['a', './a', '/a/b', 'C:\\a', '~/x', 'console', 'hf.co/a/b:Q4', 'llama3:8b'])('but %s is', (path) => {
+    expect(isUntouchable(path)).toBe(false);
+  });
+});
+
+describe('ADAPTER and DRAFT', () => {
+  it.each([
+    ['ADAPTER ./none', ['adapter-missing: ./none']],
+    ['ADAPTER ./lora', ['adapter-directory: ./lora', 'adapter-attention-scrambled: ./lora', 'adapter-base-mismatch: ./lora']],
+    ['ADAPTER adapter.gguf', ['adapter-base-mismatch: adapter.gguf', 'adapter-base-mismatch: adapter.gguf']],
+    ['ADAPTER model.gguf', ['adapter-not-adapter: model.gguf']],
+    ['ADAPTER base/model.safetensors', ['adapter-not-adapter: base/model.safetensors']],
+    ['DRAFT ./none', ['adapter-missing: ./none']],
+    ['DRAFT ./jinja.gguf', ['draft-same-as-from: ./jinja.gguf']],
+  ])('on a llama base, case %#', async (line, codes) => {
+    expect(await found(`FROM jinja.gguf\n${line}\n`)).toEqual(codes);
+  });
+
+  it.each([
+    ['rslora', 'adapter-scale-lost'],
+    ['mlx-lora', 'adapter-scale-lost'],
+    ['dora', 'adapter-dora'],
+    ['mlx-full', 'adapter-full'],
+    ['lora', 'adapter-architecture'],
+  ])('%s on the base it was trained on gives %s', async (name, code) => {
+    const codes = await found(`FROM ./base\nADAPTER ./${name}\n`);
+    expect(codes).toContain(`${code}: ./${name}`);
+    expect(codes.some((text) => text.startsWith('adapter-base-mismatch'))).toBe(false);
+  });
+});
+
+describe('TEMPLATE and stop texts against the model', () => {
+  it.each([
+    [`FROM model.gguf\n${CHATML}`, []],
+    ['FROM model.gguf\nTEMPLATE """{{ .System }}{{ .Prompt }}|{{ .Response }}<|eot_id|>"""', ['template-no-stop: TEMPLATE']],
+    ['FROM model.gguf\nTEMPLATE """{{ .System }}{{ .Prompt }}|{{ .Response }}<|eot_id|>"""\nPARAMETER stop <|eot_id|>', []],
+    [`FROM model.gguf\n${CHATML}\nPARAMETER stop <|eot_id|>`, ['stop-unknown-token: <|eot_id|>']],
+    [`FROM jinja.gguf\n${CHATML}`, ['template-dead: TEMPLATE']],
+    [`FROM gemma4.gguf\n${CHATML}`, ['template-dead: TEMPLATE']],
+    ['FROM model.gguf\nPARSER qwen3-coder', ['parser-without-renderer: PARSER qwen3-coder']],
+  ])('case %#', async (text, codes) => {
+    expect(await found(text)).toEqual(codes);
+  });
+});
+
+describe('an installed Ollama', () => {
+  let server: Server;
+  let ollama: OllamaFacts;
+  const asked: string[] = [];
+
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      asked.push(request.url ?? '');
+      const answers: Record<string, unknown> = {
+        '/api/version': { version: '0.13.0' },
+        '/api/tags': { models: [{ name: 'tuned:latest' }, { name: 'llama3.2:latest' }] },
+        '/api/show': {
+          modelfile: 'FROM /blob\nPARAMETER stop <|eot_id|>\n',
+          template: '{{ .Prompt }}',
+          renderer: 'qwen3-coder',
+          details: { quantization_level: 'Q4_K_M' },
+          model_info: { 'general.architecture': 'llama', 'llama.context_length': 4096 },
+        },
+      };
+      response.end(JSON.stringify(answers[request.url ?? ''] ?? {}));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    ollama = new OllamaFacts(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  });
+  afterAll(() => server.close());
+
+  it.each([
+    ['FROM llama3.1', ['from-not-installed: llama3.1']],
+    ['FROM llama3.2', []],
+    ['FROM tuned', ['from-shadowed: tuned', 'template-missing: tuned']],
+    ['FROM llama3.2\nPARAMETER num_ctx 8192', ['num-ctx-above-model: 8192']],
+    [`FROM llama3.2\n${CHATML}`, ['template-dead: TEMPLATE']],
+    ['FROM llama3.2\nRENDERER olmo3-think\nPARSER olmo3\nREQUIRES 0.14.0', ['too-new: olmo3-think', 'too-new: olmo3', 'too-new: REQUIRES', 'requires-above-installed: 0.14.0']],
+  ])('case %#', async (text, codes) => {
+    expect(await found(text, { ollama })).toEqual(codes);
+  });
+
+  it('is not asked in an untrusted workspace', async () => {
+    asked.length = 0;
+    const silent = new OllamaFacts(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    await found('FROM llama3.1', { ollama: silent, isTrusted: false });
+    expect(asked).toEqual([]);
+  });
+
+  it('that does not answer makes no difference', async () => {
+    expect(await found('FROM llama3.1', { ollama: new OllamaFacts('http://127.0.0.1:9') })).toEqual([]);
+  });
+
+  it('gives way to a configured version', async () => {
+    expect(await found('FROM llama3.2\nDRAFT model.gguf', { ollamaVersion: '0.20.0' })).toEqual(['too-new: DRAFT']);
+  });
+});
