@@ -1,3 +1,4 @@
+import { chatTemplateName } from '../artefacts/chatTemplateName';
 import { StudioError } from '../errors';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
 import type { JsonObject } from '../json';
@@ -171,16 +172,7 @@ function mainEncoding(mapped: readonly MappedTensor[]): string {
 
 function templateName(metadata: readonly (readonly [string, { readonly value: unknown }])[]): string | undefined {
   const template = metadata.find(([key]) => key === 'tokenizer.chat_template')?.[1].value;
-  return typeof template === 'string' ? nameOfTemplate(template) : undefined;
-}
-
-/** The chat format that a template's own markers give away. */
-function nameOfTemplate(template: string): string {
-  const marks: readonly (readonly [string, string])[] = [
-    ['<|im_start|>', 'ChatML'], ['<|start_header_id|>', 'Llama 3'], ['<start_of_turn>', 'Gemma'], ['<<SYS>>', 'Llama 2'],
-    ['[INST]', 'Mistral'], ['<|start_of_role|>', 'Granite'], ['<|user|>', 'Phi or Zephyr'],
-  ];
-  return marks.find(([mark]) => template.includes(mark))?.[1] ?? 'own';
+  return typeof template === 'string' ? chatTemplateName(template) : undefined;
 }
 
 function compareText(a: string, b: string): number {
