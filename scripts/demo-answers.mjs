@@ -10,7 +10,7 @@ export async function startLlama() {
     return await getLlama({ build: 'never', gpu: false, maxThreads: 2, skipDownload: true, progressLogs: false, logLevel: LlamaLogLevel.error });
   } catch (error) {
     throw new DemoError(
-      `The result is built, but real llama.cpp cannot be started to ask it: node-llama-cpp has no prebuilt binary for ${process.platform}-${process.arch}, or npm left it out (optional dependencies). ${String(error?.message ?? error)}`,
+      `The result was built, but real llama.cpp cannot be started to ask it (${String(error?.message ?? error)}): there is no prebuilt binary of node-llama-cpp for ${process.platform}-${process.arch} in node_modules. If npm left optional packages out, run npm ci --include=optional; --keep keeps the files all the same.`,
     );
   }
 }

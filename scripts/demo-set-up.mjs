@@ -24,7 +24,7 @@ export function findNode(root) {
 export function setUp(root, say) {
   const missing = missingPackages(root);
   if (missing.length > 0) {
-    say(`Set-up: installing ${missing.length} packages with npm ci (once; a minute or two)…`);
+    say(`Set-up: npm ci, ${missing.length} of the packages that it needs are missing (once; a minute or two)…`);
     installPackages(root);
   }
   const node = findNode(root);
