@@ -224,7 +224,7 @@ export class TemplateGenerator {
       case 17:
         return random.pick(['true', 'false', '.Think', '.Response', '.Messages', '.Tools']);
       default:
-        return `(${this.pipeline(depth - 1)})${random.chance(0.2) ? random.pick(EVERY_FIELD) : ''}`;
+        return `(${random.chance(0.05) ? '$x := ' : ''}${this.pipeline(depth - 1)})${random.chance(0.2) ? random.pick(EVERY_FIELD) : ''}`;
     }
   }
 

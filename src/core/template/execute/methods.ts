@@ -35,6 +35,6 @@ function methodOfNil(pointer: Value, name: string): Callable | undefined {
     ? undefined
     : bound(method, () => {
         const short = target.name.slice(target.name.lastIndexOf('.') + 1);
-        throw new CallFailure(`value method ${target.name}.${name} called using nil *${short} pointer`);
+        throw new CallFailure(`value method github.com/ollama/ollama/${target.name}.${name} called using nil *${short} pointer`);
       });
 }

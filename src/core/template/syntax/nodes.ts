@@ -150,13 +150,13 @@ export interface Definition extends Span {
   readonly root: ListNode;
 }
 
-/** The pipeline within parentheses around nothing else, however many. */
+/** The pipeline within parentheses around nothing else, however many; those around a declaration stay, for its value is printed. */
 export function withoutParentheses(pipe: PipeNode): PipeNode {
   let inner = pipe;
   for (;;) {
     const [command] = inner.cmds;
     const only = command?.args[0];
-    if (only?.kind !== 'pipe' || inner.cmds.length > 1 || inner.decl.length > 0 || command?.args.length !== 1) {
+    if (only?.kind !== 'pipe' || only.decl.length > 0 || inner.cmds.length > 1 || inner.decl.length > 0 || command?.args.length !== 1) {
       return inner;
     }
     inner = only;
