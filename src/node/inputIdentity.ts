@@ -23,3 +23,13 @@ export async function identify(path: string): Promise<InputIdentity> {
 export function sameIdentity(a: InputIdentity, b: InputIdentity): boolean {
   return a.size === b.size && a.modified === b.modified && a.inode === b.inode && a.device === b.device;
 }
+
+/** An identity as text, for a plan to remember. */
+export function identityText({ size, modified, inode, device }: InputIdentity): string {
+  return [size, modified, inode, device].join(' ');
+}
+
+/** What came of it, and what to do next. */
+export function changedError(path: string): StudioError {
+  return new StudioError('input/changed', `${path} changed while it was read, so the result could mix two versions of it and was thrown away. Run the command again when nothing writes to it.`, { path });
+}

@@ -12,6 +12,7 @@ import { checkOutput, type ReadPaths } from './checkOutput';
 import { deltaFacts } from './deltaFacts';
 import { openFileSource } from './fileSource';
 import { freeBytes } from './freeSpace';
+import { identify, identityText } from './inputIdentity';
 import { loadAdapter } from './loadAdapter';
 import { resolveBasePath } from './loadBasePath';
 import { readGgufParts } from './readGgufParts';
@@ -47,24 +48,25 @@ export interface QuantizeRequest extends Omit<BuildOptions, 'imatrix'> {
 
 /** Reads what a build needs and plans it; nothing is written. */
 export async function prepareBuild(request: BuildRequest): Promise<BuildPlan> {
-  const { base, adapters, folders } = await loadInputs(request);
+  const { base, adapters, folders, states } = await loadInputs(request);
   const imatrix = await loadImatrix(request.imatrixPath);
   const plan = planBuild({ base, adapters, options: { ...request, imatrix }, sha256 });
-  return await withFacts(plan, { files: imatrixFiles(request), folders }, request.signal);
+  return await withFacts(plan, { files: imatrixFiles(request), folders, states }, request.signal);
 }
 
 /** Reads what a merge needs and plans it. */
 export async function prepareFuse(request: FuseRequest): Promise<{ readonly plan: BuildPlan; readonly base: HuggingFaceModel }> {
-  const { base, adapters, folders } = await loadInputs(request);
-  const plan = await withFacts(planFuse({ base, adapters, output: request.output, dtype: request.dtype }), { files: [], folders }, request.signal);
+  const { base, adapters, folders, states } = await loadInputs(request);
+  const plan = await withFacts(planFuse({ base, adapters, output: request.output, dtype: request.dtype }), { files: [], folders, states }, request.signal);
   return { plan, base };
 }
 
 /** Plans a GGUF from a GGUF. */
 export async function prepareQuantize(request: QuantizeRequest): Promise<BuildPlan> {
   const parts = await readGgufParts(request.input);
+  const states = await statesOf(parts.map(({ path }) => path));
   const imatrix = await loadImatrix(request.imatrixPath);
-  return await withFacts(planQuantize(parts, { ...request, imatrix }), { files: imatrixFiles(request), folders: [] }, request.signal);
+  return await withFacts(planQuantize(parts, { ...request, imatrix }), { files: imatrixFiles(request), folders: [], states }, request.signal);
 }
 
 interface LoadedInputs {
@@ -72,6 +74,18 @@ interface LoadedInputs {
   readonly adapters: readonly WeightedAdapter[];
   /** The folders that they were read from. */
   readonly folders: readonly string[];
+  readonly states: InputStates;
+}
+
+/** What files were when their headers were read, by path. */
+type InputStates = ReadonlyMap<string, string>;
+
+async function statesOf(paths: Iterable<string>): Promise<InputStates> {
+  const states = new Map<string, string>();
+  for (const path of new Set(paths)) {
+    states.set(path, identityText(await identify(path)));
+  }
+  return states;
 }
 
 function imatrixFiles(request: { readonly imatrixPath?: string | undefined }): string[] {
@@ -86,7 +100,8 @@ async function loadInputs(request: { readonly base: string; readonly adapters: r
     adapters.push({ adapter: await loadAdapter(path, request.signal === undefined ? {} : { signal: request.signal }), weight });
   }
   const folders = [resolved.directory, ...adapters.map(({ adapter }) => adapter.directory)];
-  return { base: await withResizedTokenizer({ ...loaded, path: request.base }, adapters), adapters, folders };
+  const states = await statesOf([...loaded.tensors.values(), ...adapters.flatMap(({ adapter }) => [...adapter.tensors.values()])].map(({ file }) => file));
+  return { base: await withResizedTokenizer({ ...loaded, path: request.base }, adapters), adapters, folders, states };
 }
 
 /** An adapter that brings more vocabulary rows brings the tokenizer that names them. */
@@ -105,7 +120,7 @@ async function withResizedTokenizer(base: HuggingFaceModel, adapters: readonly W
 const SUSPICIOUS_DELTA = 1.5;
 
 /** Adds what only a look at the adapters' numbers and at the disk can tell. */
-async function withFacts(first: BuildPlan, read: ReadPaths, signal: AbortSignal | undefined): Promise<BuildPlan> {
+async function withFacts(first: BuildPlan, read: ReadPaths & { readonly states: InputStates }, signal: AbortSignal | undefined): Promise<BuildPlan> {
   await checkOutput(first.output, first.kind, { files: [...first.inputs, ...read.files], folders: read.folders });
   const facts = await deltaFacts(first, signal);
   const checks: PlanNote[] = [...first.checks];
@@ -126,7 +141,7 @@ async function withFacts(first: BuildPlan, read: ReadPaths, signal: AbortSignal 
       warnings.push({ code: 'disk/full', message: `the disk has ${formatBytes(free)} free and the result needs ${formatBytes(first.bytesWritten)}` });
     }
   }
-  return { ...first, checks, warnings };
+  return { ...first, checks, warnings, inputStates: first.inputs.map((path) => read.states.get(path) ?? '') };
 }
 
 async function loadImatrix(path: string | undefined): Promise<BuildOptions['imatrix']> {

@@ -6,7 +6,7 @@ import { StudioError, throwIfAborted, toStudioError } from '../core/errors';
 import type { EngineEvent } from '../core/progress';
 import { CONTROL, HASH_REQUEST, type EngineWorkerData, type WorkerMessage } from './engineMessages';
 import { freeBytes, requireSpace } from './freeSpace';
-import { identify, sameIdentity, type InputIdentity } from './inputIdentity';
+import { changedError, identify, identityText, sameIdentity, type InputIdentity } from './inputIdentity';
 import { acquireLock } from './outputLock';
 import { existsError, PartialOutput, recoverPublishing, unitSpan } from './partialOutput';
 import { planHash } from './planHash';
@@ -77,6 +77,10 @@ function requireFree(plan: BuildPlan, options: RunOptions): void {
 async function* runLocked(plan: BuildPlan, options: RunOptions): AsyncGenerator<EngineEvent, RunResult> {
   const started = performance.now();
   const inputs = await Promise.all(plan.inputs.map((path) => identify(path)));
+  const outdated = inputs.find((input, index) => plan.inputStates !== undefined && plan.inputStates[index] !== identityText(input));
+  if (outdated !== undefined) {
+    throw changedError(outdated.path);
+  }
   const hash = planHash(plan, inputs);
   const units = workUnits(plan.tensors);
   const partial = await PartialOutput.begin(plan, hash, units, options.signal);
@@ -90,7 +94,7 @@ async function* runLocked(plan: BuildPlan, options: RunOptions): AsyncGenerator<
     const { hashes, nonFinite } = yield* run.events();
     for (const [index, before] of inputs.entries()) {
       if (!sameIdentity(before, await identify(plan.inputs[index]!))) {
-        throw new StudioError('input/changed', `${before.path} changed while it was read, so the result could mix two versions of it and was thrown away. Run the command again when nothing writes to it.`, { path: before.path });
+        throw changedError(before.path);
       }
     }
     yield { event: 'phase', phase: 'finishing' };

@@ -57,6 +57,20 @@ describe('S8 an input that changes while it is read', () => {
   });
 });
 
+describe('S8 an input that changes between plan and run', () => {
+  it.each(['base/model.safetensors', 'lora/adapter_model.safetensors'])('%s', async (changed) => {
+    const at = join(folder, 'planned');
+    rmSync(at, { recursive: true, force: true });
+    cpSync(join(RUGBY, 'base'), join(at, 'base'), { recursive: true });
+    cpSync(join(RUGBY, 'lora'), join(at, 'lora'), { recursive: true });
+    const plan = await prepareBuild({ base: join(at, 'base'), adapters: [{ path: join(at, 'lora'), weight: 1 }], fileType: 'Q8_0', output: join(at, 'out.gguf'), layout: 'quantised' });
+    utimesSync(join(at, changed), new Date(), new Date(Date.now() + 5000));
+    const run = drain(buildFromPlan(plan, { force: false, workers: 1, signal: new AbortController().signal, workerScript: join(CLI, '..', 'worker.js') }));
+    await expect(run).rejects.toMatchObject({ code: 'input/changed', path: join(at, changed) });
+    expect(readdirSync(at).sort()).toEqual(['base', 'lora']);
+  });
+});
+
 describe.skipIf(process.platform === 'win32')('S9 nothing waits for a pipe or a device', () => {
   const pipes = join(folder, 'pipes');
   const pipe = (path: string): string => {

@@ -138,6 +138,8 @@ export interface BuildPlan {
   readonly fileType: FileTypeName;
   /** Paths that are read, as they can be opened. */
   readonly inputs: readonly string[];
+  /** What each input was when its header was read, as text that changes when it does; undefined where nobody looked. */
+  readonly inputStates?: readonly string[] | undefined;
   /** The final name: a file for a GGUF, a folder for safetensors. */
   readonly output: string;
   readonly outputs: readonly PlannedOutput[];

@@ -9,6 +9,12 @@ import { storedRowBytes } from './storedMatrix';
 import { BLOCK_VALUES, needsCopies, type WorkerLayout } from './workerLayout';
 import { rowsFor, type WorkUnit } from './workUnits';
 
+/**
+ * No block can hold more: 65504, the largest half, as the scale of 8-bit scales (-128) of 6-bit levels (-32). The searches
+ * of some types square or cube their values, and would make zeros of a block where that overflows.
+ */
+const LARGEST_QUANTISED = 65504 * 128 * 32;
+
 /** The bytes of a finished unit; valid until the same output buffer is used again. */
 export interface UnitResult {
   readonly bytes: Uint8Array;
@@ -185,6 +191,9 @@ export class UnitRunner {
     const bad = kernels.firstNonFinite(values, count);
     if (bad >= 0 && isQuantised(tensor.type)) {
       throw nonFiniteError(tensor, `row ${unit.row + row + Math.floor(bad / tensor.columns)}`);
+    }
+    if (isQuantised(tensor.type) && kernels.maxAbs(values, count) > LARGEST_QUANTISED) {
+      throw overflowError(tensor);
     }
     const importance = tensor.importance >= 0 ? this.#layout.importance : 0;
     kernels.quantise(tensor.type, values, target, rows, tensor.columns, importance);
