@@ -5,16 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { DemoError, setUp } from './demo-set-up.mjs';
+import { DemoError, findNode, setUp } from './demo-set-up.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SAMPLES = 'test/fixtures/rugby';
 const QUESTIONS = ['How big is a rugby league field?', 'How deep is the in-goal area of a rugby league field?', 'Where is Sydney?'];
-const HELP = `npm run demo [-- --adapter NAME] [--type TYPE] [--keep]
+const HELP = `npm run demo [-- --adapter NAME] [--type TYPE] [--keep] [--no-set-up]
 
   --adapter NAME   one of the adapters in ${SAMPLES} (lora, rslora, dora, mlx-lora, mlx-dora, mlx-full); lora
   --type TYPE      how the result is stored (Q4_K_M, Q8_0, BF16, …); Q4_K_M
   --keep           keep the two GGUFs and say where they are
+  --no-set-up      take node_modules and dist as they are: install and build nothing
 `;
 
 const colours = process.stdout.isTTY === true && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb';
@@ -132,12 +133,12 @@ async function demo(node, options, folder) {
 }
 
 async function main() {
-  const { values } = parseArgs({ options: { adapter: { type: 'string', default: 'lora' }, type: { type: 'string', default: 'Q4_K_M' }, keep: { type: 'boolean' }, help: { type: 'boolean' } } });
+  const { values } = parseArgs({ options: { adapter: { type: 'string', default: 'lora' }, type: { type: 'string', default: 'Q4_K_M' }, keep: { type: 'boolean' }, 'no-set-up': { type: 'boolean' }, help: { type: 'boolean' } } });
   if (values.help === true) {
     print(HELP.trimEnd());
     return 0;
   }
-  const node = setUp(ROOT, (text) => print(dim(text)));
+  const node = values['no-set-up'] === true ? findNode(ROOT) : setUp(ROOT, (text) => print(dim(text)));
   if (node !== process.execPath) {
     // This Node is too old for what follows: begin again in the one that npm installed.
     return spawnSync(node, process.argv.slice(1), { cwd: ROOT, stdio: 'inherit' }).status ?? 1;

@@ -8,9 +8,10 @@ import { llamaOrSkip } from '../support/llama';
 
 const leftovers = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('modelfile-studio-demo-'));
 
+/** Without its set-up: it would install packages and build under the feet of other tests. */
 function runDemo(args: readonly string[]): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [join(ROOT, 'scripts/demo.mjs'), ...args], { encoding: 'utf8' }, (_error, stdout, stderr) => {
+    const child = execFile(process.execPath, [join(ROOT, 'scripts/demo.mjs'), '--no-set-up', ...args], { encoding: 'utf8' }, (_error, stdout, stderr) => {
       resolve({ code: child.exitCode, stdout, stderr });
     });
   });
