@@ -1,0 +1,68 @@
+import { CodeActionKind, type CodeAction, type Diagnostic, type Range, type TextEdit } from 'vscode-languageserver-types';
+import { sureEdits } from '../../../src/core/modelfile/applyFixes';
+import type { Diagnostic as Finding, TextEdit as CoreEdit } from '../../../src/core/modelfile/diagnostic';
+import { lintModelfile } from '../../../src/core/modelfile/lintModelfile';
+import type { WorkspaceFacts } from '../../../src/core/modelfile/workspaceFacts';
+import { DIAGNOSTIC_SOURCE, type Severities } from './diagnostics';
+import type { ModelfileDocument } from './modelfileDocument';
+
+export const FIX_ALL_KIND = `${CodeActionKind.SourceFixAll}.modelfile`;
+
+export interface CodeActionRequest {
+  readonly range: Range;
+  /** What the editor shows there. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** Kinds that are wanted; all when undefined. */
+  readonly only?: readonly string[] | undefined;
+}
+
+/** Fixes for what is found in a range, all sure fixes of the file, and a comment that silences. */
+export async function computeCodeActions(
+  document: ModelfileDocument,
+  request: CodeActionRequest,
+  facts: WorkspaceFacts,
+  severities?: Severities,
+  signal?: AbortSignal,
+): Promise<CodeAction[]> {
+  const findings = await lintModelfile(document.parsed, { facts, severities, signal });
+  const actions: CodeAction[] = [];
+  if (isWanted(request, CodeActionKind.QuickFix)) {
+    const start = document.offset(request.range.start);
+    const end = document.offset(request.range.end);
+    for (const finding of findings.filter(({ span }) => span.start <= end && start <= span.end)) {
+      actions.push(...quickFixes(document, finding, request));
+    }
+  }
+  if (isWanted(request, FIX_ALL_KIND)) {
+    const edits = sureEdits(findings);
+    if (edits.length > 0) {
+      actions.push({ title: 'Apply all sure fixes', kind: FIX_ALL_KIND, edit: workspaceEdit(document, edits) });
+    }
+  }
+  return actions;
+}
+
+function isWanted({ only }: CodeActionRequest, kind: string): boolean {
+  return only === undefined || only.some((wanted) => kind === wanted || kind.startsWith(`${wanted}.`));
+}
+
+function quickFixes(document: ModelfileDocument, finding: Finding, request: CodeActionRequest): CodeAction[] {
+  const range = document.range(finding.span);
+  const shown = request.diagnostics.filter(({ code, source, range: at }) => source === DIAGNOSTIC_SOURCE && code === finding.code && at.start.line === range.start.line);
+  const common = { kind: CodeActionKind.QuickFix, diagnostics: shown };
+  return [
+    ...finding.fixes.map((fix) => ({ ...common, title: fix.title, isPreferred: fix.isSure, edit: workspaceEdit(document, fix.edits) })),
+    { ...common, title: `Ignore ${finding.code} here`, edit: workspaceEdit(document, [ignoreComment(document, finding)]) },
+  ];
+}
+
+/** A comment above the instruction that the finding belongs to; within a value no comment can stand. */
+function ignoreComment(document: ModelfileDocument, { code, span }: Finding): CoreEdit {
+  const owner = document.parsed.instructions.find((instruction) => instruction.span.start <= span.start && span.start <= instruction.span.end);
+  const at = document.lines.lineStart(document.lines.position(owner?.span.start ?? span.start).line);
+  return { span: { start: at, end: at }, newText: `# modelfile-studio: ignore ${code}\n` };
+}
+
+function workspaceEdit(document: ModelfileDocument, edits: readonly CoreEdit[]): { changes: Record<string, TextEdit[]> } {
+  return { changes: { [document.uri]: edits.map(({ span, newText }) => ({ range: document.range(span), newText })) } };
+}

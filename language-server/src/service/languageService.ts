@@ -1,0 +1,11 @@
+export { computeCodeActions, FIX_ALL_KIND, type CodeActionRequest } from './codeActions';
+export { computeCompletions } from './completion';
+export { computeDiagnostics, computeTextDiagnostics, DIAGNOSTIC_SOURCE, type Severities } from './diagnostics';
+export { computeDocumentLinks, type PathLink } from './documentLinks';
+export { computeDocumentSymbols } from './documentSymbols';
+export { computeFoldingRanges } from './foldingRanges';
+export { computeFormatting } from './formatting';
+export { computeHover } from './hover';
+export { ModelfileDocument } from './modelfileDocument';
+export { computeSemanticTokens, TOKEN_TYPES } from './semanticTokens';
+export { computeSignatureHelp } from './signatureHelp';
