@@ -107,7 +107,8 @@ function grownTokenizer(original: string, tokens: number): string {
   json.model.vocab = Object.fromEntries(list.map((token, id) => [token, id]));
   json.model.merges = merges;
   json.added_tokens.forEach((token, index) => (token.id = ordinary + index));
-  return JSON.stringify(json);
+  // As the library writes it, which makes the text twice as long.
+  return JSON.stringify(json, null, 2);
 }
 
 function intoShards(tensors: readonly SafetensorsTensorInput[], limit: number): SafetensorsTensorInput[][] {

@@ -155,7 +155,7 @@ export function peakMemory(plan: BuildPlan, workers: number): number {
   const process = 90e6;
   const thread = 12e6;
   // Measured: text, tables and merges of tokenizer.json while they are read.
-  const token = 1250;
+  const token = 800;
   const tokens = plan.metadata.find(([key]) => key === 'tokenizer.ggml.tokens')?.[1];
   const vocabulary = tokens?.type === 'array' ? tokens.value.length * token : 0;
   return process + vocabulary + workers * (thread + workerLayout(plan.tensors).memoryBytes) + (plan.importance?.byteLength ?? 0);
