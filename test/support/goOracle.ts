@@ -22,6 +22,13 @@ export class GoOracle {
   private constructor(private readonly child: ChildProcessWithoutNullStreams) {
     createInterface({ input: child.stdout }).on('line', (line) => this.waiting.shift()?.(line));
     child.stderr.resume();
+    // Nobody waits for a process that went away.
+    child.stdin.on('error', () => undefined);
+    child.on('exit', (code, signal) => {
+      for (const answer of this.waiting.splice(0)) {
+        answer(JSON.stringify({ ok: false, failure: `the oracle ended: ${String(code ?? signal)}` }));
+      }
+    });
   }
 
   /** Builds the program if need be (Go 1.26 and a module proxy) and starts it. */

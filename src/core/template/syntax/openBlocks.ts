@@ -21,6 +21,8 @@ export interface OpenDefinition {
   readonly tree: TreeState;
   readonly list: OpenList;
   readonly name: ByteString;
+  /** Whether the opening action, the name too, could not be read. */
+  readonly unreadable?: true;
   readonly nameSpan: Span;
   readonly header: Span;
   /** What a block leaves in the list around it. */
@@ -83,7 +85,7 @@ export function unreadableBlock(kind: Opener, tree: TreeState, ownTree: TreeStat
   const place = { pos: end, start: end };
   const list = { ...place, nodes: [] };
   if (kind === 'define' || kind === 'block') {
-    return { scope: 'definition', kind, tree: ownTree, list, name: '', nameSpan: { start: end, end }, header };
+    return { scope: 'definition', kind, tree: ownTree, list, name: '', unreadable: true, nameSpan: { start: end, end }, header };
   }
   if (kind === 'range') {
     tree.rangeDepth++;

@@ -349,7 +349,9 @@ export class TemplateParser {
       this.top.tree.actionStart = undefined;
       this.nodes.push(open.call);
     }
-    this.guarded(() => this.add(definition.name, definition.root, open.tree));
+    if (open.unreadable !== true) {
+      this.guarded(() => this.add(definition.name, definition.root, open.tree));
+    }
   }
 
   /** Go keeps the first definition of a name that is not empty, and refuses a second one. */
@@ -386,7 +388,7 @@ export class TemplateParser {
     if (at.type === TokenType.RightDelim) {
       return this.lexer.offset;
     }
-    const from = Math.max(at.end, this.delim.start + 2);
+    const from = Math.max(at.start, this.delim.start + 2);
     const close = this.text.indexOf('}}', from);
     const open = this.text.indexOf('{{', from);
     if (open >= 0 && (close < 0 || open < close)) {
