@@ -6,7 +6,7 @@ const EOF = -1;
 const NEWLINE = 0x0a;
 const DASH = 0x2d;
 const BACKSLASH = 0x5c;
-const RIGHT_DELIM = '}}';
+const RIGHT_BRACE = 0x7d;
 /** The trim marker is a dash with one space on its inner side. */
 const TRIM_MARKER_LENGTH = 2;
 
@@ -99,7 +99,11 @@ export class Lexer {
   }
 
   private isRightTrim(at: number): boolean {
-    return isSpace(this.code(at)) && this.code(at + 1) === DASH && this.text.startsWith(RIGHT_DELIM, at + TRIM_MARKER_LENGTH);
+    return this.code(at + 1) === DASH && isSpace(this.code(at)) && this.isRightDelim(at + TRIM_MARKER_LENGTH);
+  }
+
+  private isRightDelim(at: number): boolean {
+    return this.code(at) === RIGHT_BRACE && this.code(at + 1) === RIGHT_BRACE;
   }
 
   private skipSpaces(at: number): number {
@@ -157,7 +161,7 @@ export class Lexer {
     }
     const end = close + 2;
     const trimmed = this.isRightTrim(end);
-    if (!trimmed && !this.text.startsWith(RIGHT_DELIM, end)) {
+    if (!trimmed && !this.isRightDelim(end)) {
       return this.error('comment ends before closing delimiter', end);
     }
     this.comments?.push({ start: this.position, end });
@@ -175,7 +179,7 @@ export class Lexer {
 
   private inAction(): Token {
     const at = this.position;
-    if (this.isRightTrim(at) || this.text.startsWith(RIGHT_DELIM, at)) {
+    if (this.isRightDelim(at) || this.isRightTrim(at)) {
       return this.parenDepth === 0 ? this.rightDelim() : this.error('unclosed left paren', at);
     }
     const code = this.code(at);
@@ -198,27 +202,27 @@ export class Lexer {
   }
 
   private punctuation(at: number, code: number): Token | undefined {
-    switch (this.text[at]) {
-      case '=':
-        return this.emit(TokenType.Assign, at + 1);
-      case ':':
-        return this.text[at + 1] === '=' ? this.emit(TokenType.Declare, at + 2) : this.error('expected :=', at + 1);
-      case '|':
-        return this.emit(TokenType.Pipe, at + 1);
-      case '"':
-        return this.quoted('"', TokenType.String, 'unterminated quoted string');
-      case "'":
-        return this.quoted("'", TokenType.CharConstant, 'unterminated character constant');
-      case '`':
-        return this.rawString();
-      case '$':
-        return this.fieldOrVariable(TokenType.Variable);
-      case '.':
+    switch (code) {
+      case 0x2e: // .
         return at + 1 < this.text.length && !isDecimal(this.code(at + 1)) ? this.fieldOrVariable(TokenType.Field) : this.number();
-      case '(':
+      case 0x24: // $
+        return this.fieldOrVariable(TokenType.Variable);
+      case 0x22: // "
+        return this.quoted('"', TokenType.String, 'unterminated quoted string');
+      case 0x27: // '
+        return this.quoted("'", TokenType.CharConstant, 'unterminated character constant');
+      case 0x60: // `
+        return this.rawString();
+      case 0x3d: // =
+        return this.emit(TokenType.Assign, at + 1);
+      case 0x3a: // :
+        return this.code(at + 1) === 0x3d ? this.emit(TokenType.Declare, at + 2) : this.error('expected :=', at + 1);
+      case 0x7c: // |
+        return this.emit(TokenType.Pipe, at + 1);
+      case 0x28: // (
         this.parenDepth++;
         return this.emit(TokenType.LeftParen, at + 1);
-      case ')':
+      case 0x29: // )
         this.parenDepth--;
         return this.parenDepth < 0 ? this.error('unexpected right paren', at + 1) : this.emit(TokenType.RightParen, at + 1);
       default:
@@ -244,6 +248,14 @@ export class Lexer {
   private skipAlphaNumeric(at: number): number {
     let end = at;
     for (;;) {
+      const code = this.code(end);
+      if (code < 0x80 && code !== EOF) {
+        if (!isAlphaNumeric(code)) {
+          return end;
+        }
+        end++;
+        continue;
+      }
       const rune = this.rune(end);
       if (rune === EOF || !isAlphaNumeric(rune)) {
         return end;
@@ -254,8 +266,22 @@ export class Lexer {
 
   /** Whether what follows may follow a name: it separates `.X.Y`, and forbids `$x+2`. */
   private isTerminator(at: number): boolean {
-    const code = this.code(at);
-    return code === EOF || isSpace(code) || '.,|:)('.includes(this.text[at] ?? '') || this.text.startsWith(RIGHT_DELIM, at);
+    switch (this.code(at)) {
+      case EOF:
+      case 0x20:
+      case 0x09:
+      case 0x0d:
+      case NEWLINE:
+      case 0x2e: // .
+      case 0x2c: // ,
+      case 0x7c: // |
+      case 0x3a: // :
+      case 0x29: // )
+      case 0x28: // (
+        return true;
+      default:
+        return this.isRightDelim(at);
+    }
   }
 
   private badCharacter(at: number): Token {
