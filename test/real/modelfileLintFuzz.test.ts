@@ -57,6 +57,10 @@ describe('lint of TEMPLATE, differentially against Ollama', () => {
         continue;
       }
       const theirs = (await oracle.ask({ op: 'template', text: template, values: [...CONVERSATIONS, WITH_TOOLS], seconds: 5 })) as unknown as TemplateAnswer;
+      if ('timeout' in theirs) {
+        // A template that calls itself for ever says nothing of either side.
+        continue;
+      }
       // Tools are tried only where the template names them.
       const runs = theirs.rendered?.slice(0, theirs.vars?.includes('tools') === true ? 3 : 2);
       const panics = runs?.some((run) => run.panic !== undefined) === true;
