@@ -133,7 +133,6 @@ describe('lint', () => {
   it('shows no control characters of the file', async () => {
     const path = write('Modelfile', 'FROM x\nPARAMETER stop "\\n\u001b[2J"\nMESSAGE \u202euser hi\n');
     const { text } = await lintCommand({ paths: [path], json: false, signal });
-    // eslint-disable-next-line no-control-regex -- they are what must not be there
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
   });
 
