@@ -39,21 +39,21 @@ const FUNCTIONS = [
 ];
 const INTEGERS = [
   '0', '1', '2', '3', '-1', '+7', '10', '255', '0x1F', '0b101', '0o17', '017', '1_000', '9223372036854775807', '9223372036854775808', '-9223372036854775808',
-  '18446744073709551615', '18446744073709551616', "'a'", "'\\n'", "'é'", "'\\u00e9'", "'\\x41'", "'\\''", "'日'", "'\\U0001F600'", '-0', '+0xe', '0xe', '65', '97', '128512', '56320', '1114112',
+  '18446744073709551615', "'a'", "'\\n'", "'é'", "'\\u00e9'", "'\\x41'", "'\\''", "'日'", "'\\U0001F600'", '-0', '+0xe', '0xe', '65', '97', '128512', '56320', '1114112',
 ];
 const FLOATS = [
   '1.5', '0.1', '-2.75', '1e3', '1e-7', '123456789.125', '1e21', '1e20', '.5', '5.', '0x1p-2', '0x1.8p3', '1e308', '5e-324', '2.5', '0.5', '-0.0', '1E5', '1_0.5', '100000000.0', '3.14159265358979', '1.0e+00',
 ];
-const COMPLEX = ['1i', '2.5i', '0i', '1+2i', '1.5-2e3i', '-1-1i', '1e3i', '3+0i', '0x1p4+1i', '1p4+2i'];
-const BROKEN_NUMBERS = ['1e400', '0x', '08', '1__0', '0b2', '1e', '.', '1.2.3', '0x1.5', '1+2', '1i+2i', '1x', '9999999999999999999999', '1+i', '1_', '0_1', '0x_1', "''", "'ab'", "'\\q'", "'\\\"'"];
+const COMPLEX = ['1i', '2.5i', '0i', '1+2i', '1.5-2e3i', '-1-1i', '1e3i', '3+0i', '0x1p4+1i'];
+const BROKEN_NUMBERS = ['18446744073709551616', '1p4+2i', '1e400', '0x', '08', '1__0', '0b2', '1e', '.', '1.2.3', '0x1.5', '1+2', '1i+2i', '1x', '9999999999999999999999', '1+i', '1_', '0_1', '0x_1', "''", "'ab'", "'\\q'", "'\\\"'"];
 const STRINGS = [
   '""', '"a"', '"hello world"', '"é日本"', '"\\n\\t"', '"<b>&\'\\""', '`raw \\n`', '``', '"%"', '"\\xff\\xfe"', '"\\u2028"', '"\\U0001F600"', '"\\x00"', '`a\r\nb`', '"user"', '"assistant"', '"tool"', '"city"',
   '"a b+c/d?e=f"', '"\\a\\b\\f\\v"', '"\\101"', '"\u00ad\u200b"', '"\\x7f"', '"😀"', '"\\ufeff"', '"</script>"', '"zzz"', '"10"', '"日"',
 ];
 const BROKEN_STRINGS = ['"\\q"', '"\\400"', '"\\ud800"', '"\\x4"', '"unclosed', '`unclosed', "'x", '"new\nline"'];
 const VERBS = Array.from('vvvvTtbcdoOqxXUeEfFgGspw%zy é!');
-const TEXTS = ['text ', '\n', '  ', '<|im_start|>', 'é日本 ', '}', '{', '\t\r\n', '<|im_end|>\n', '% ', '$', '"', '`', '. ', '}} ', 'x'];
-const NAMES = ['"a"', '"b"', '"é"', '`a`', '""', '"no such"', '"%d"'];
+const TEXTS = ['text ', '\n', '  ', '<|im_start|>', 'é日本 ', '}', '{ ', '\t\r\n', '<|im_end|>\n', '% ', '$', '"', '`', '. ', '}} ', 'x'];
+const NAMES = ['"a"', '"b"', '"c"', '"é"', '"f"', '`g`', '"no such"', '"%d"', '"h"', '""'];
 
 /** Templates of Go's grammar, mostly right; every construct, every function, values of every kind. */
 export class TemplateGenerator {
@@ -153,7 +153,7 @@ export class TemplateGenerator {
     const { random } = this;
     const commands = [this.command(depth)];
     while (random.chance(0.2)) {
-      commands.push(random.chance(0.9) ? this.call(depth - 1, true) : this.operand(depth - 1));
+      commands.push(random.chance(0.98) ? this.call(depth - 1, true) : this.operand(depth - 1));
     }
     return commands.join(random.pick([' | ', '|', ' |\n']));
   }
@@ -168,9 +168,37 @@ export class TemplateGenerator {
     if (name === 'printf') {
       return `printf ${this.format()} ${random.times(piped ? 0 : 1, 2, () => this.operand(depth - 1)).join(' ')}`;
     }
+    const fitting = random.chance(0.7) ? this.fitting(name, piped) : undefined;
+    if (fitting !== undefined) {
+      return `${name} ${fitting}`;
+    }
     const usual = ['not', 'len', 'json', 'toTypeScriptType'].includes(name) ? 1 : 2;
     const count = random.chance(0.9) ? usual - (piped ? 1 : 0) : random.below(4);
     return [name, ...Array.from({ length: count }, () => this.operand(depth - 1))].join(' ');
+  }
+
+  /** Arguments that the function takes. */
+  private fitting(name: string, piped: boolean): string | undefined {
+    const { random } = this;
+    const collection = (): string => random.pick(['$.Messages', '$.Tools', '$', random.pick(STRINGS), '(index $.Messages 0).Content', '(slice $.Messages 1)', '(index $.Tools 0).Function.Parameters.Required', '(print .)']);
+    switch (name) {
+      case 'len':
+        return piped ? '' : collection();
+      case 'index':
+      case 'slice':
+        return piped ? random.pick(['$.Messages', '$.Tools', '"abcé"']) : `${random.pick(['$.Messages', '"日本 abc"', '(print .)', '$.Messages'])} ${random.below(3)}`;
+      case 'eq':
+      case 'ne':
+      case 'lt':
+      case 'le':
+      case 'gt':
+      case 'ge': {
+        const kind = random.pick([() => random.pick(INTEGERS.slice(0, 8)), () => random.pick(STRINGS), () => random.pick(FLOATS), () => '(len (print .))', () => '.Role']);
+        return piped ? kind() : `${kind()} ${kind()}`;
+      }
+      default:
+        return undefined;
+    }
   }
 
   private format(): string {
