@@ -1,5 +1,6 @@
 // Bundles everything that runs into dist/. `node esbuild.mjs [--watch] [--minify]`
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import esbuild from 'esbuild';
 import { buildKernels } from './scripts/build-kernels.mjs';
 
@@ -14,8 +15,11 @@ const BUNDLES = [
   { name: 'extension', entry: 'src/extension/extension.ts', external: ['vscode'] },
 ];
 
-if (!watch) {
-  rmSync('dist', { recursive: true, force: true });
+// What an older build left is no part of this one; the bundles themselves are written over, so that a running one stays whole.
+for (const name of !watch && existsSync('dist') ? readdirSync('dist') : []) {
+  if (!BUNDLES.some((bundle) => name.startsWith(`${bundle.name}.js`)) && name !== 'meta.json') {
+    rmSync(join('dist', name), { recursive: true, force: true });
+  }
 }
 await buildKernels();
 mkdirSync('dist', { recursive: true });

@@ -1,4 +1,5 @@
 import type { Palette } from '../core/engine/describePlan';
+import type { EngineEvent } from '../core/progress';
 
 /** What every command is given. */
 export interface CommandContext {
@@ -10,6 +11,8 @@ export interface CommandContext {
   readonly say: (text: string) => void;
   /** One line on a terminal that is written over and over; undefined where there is none. */
   readonly status: ((line: string) => void) | undefined;
+  /** Hands on every event of a long run; a bar on a terminal, messages to the process that forked this one. */
+  readonly onEvent: (event: EngineEvent) => void;
   /** Columns of the terminal. */
   readonly columns: number;
   /** Folder of the running bundle, where its worker lies. */

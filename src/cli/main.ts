@@ -6,6 +6,7 @@ import { escapeControls } from '../core/escapeControls';
 import type { Command, CommandContext, CommandResult, OptionValues } from './command';
 import { COMMANDS } from './commands';
 import { usageError } from './options';
+import { progressLine } from './progressLine';
 
 const COLOURS: Palette = {
   strong: (text) => `\u001b[1m${text}\u001b[22m`,
@@ -47,6 +48,9 @@ async function runCommand(command: Command, rest: readonly string[], bundleFolde
   const cancel = (): void => abort.abort();
   process.on('SIGINT', cancel);
   process.on('SIGTERM', cancel);
+  // Forked by an editor: cancelled by message, because signals kill without clean-up on Windows; and an editor that is gone waits for nothing.
+  process.on('message', cancel);
+  process.on('disconnect', cancel);
   let colour = false;
   try {
     const { values, positionals } = parse(command, rest);
@@ -65,6 +69,11 @@ async function runCommand(command: Command, rest: readonly string[], bundleFolde
   } finally {
     process.off('SIGINT', cancel);
     process.off('SIGTERM', cancel);
+    process.off('message', cancel);
+    process.off('disconnect', cancel);
+    if (process.connected) {
+      process.disconnect();
+    }
   }
 }
 
@@ -85,7 +94,7 @@ function wantsColour(values: OptionValues): boolean {
 function contextOf(values: OptionValues, signal: AbortSignal, bundleFolder: string, colour: boolean): CommandContext {
   const json = values['json'] === true;
   const quiet = values['quiet'] === true;
-  const terminal = process.stderr.isTTY && !quiet;
+  const status = statusLine(quiet);
   return {
     json,
     quiet,
@@ -98,12 +107,24 @@ function contextOf(values: OptionValues, signal: AbortSignal, bundleFolder: stri
         write(process.stdout, `${text}\n`);
       }
     },
-    status: terminal
-      ? (line) => {
-          write(process.stderr, `\r\u001b[K${line}`);
-        }
-      : undefined,
+    status,
+    onEvent: (event) => {
+      process.send?.({ kind: 'event', event });
+      const line = status === undefined ? undefined : progressLine(event, process.stderr.columns);
+      if (line !== undefined) {
+        status?.(line);
+      }
+    },
   };
+}
+
+/** The one line of a terminal that is written over; undefined where nobody sees it. */
+function statusLine(quiet: boolean): ((line: string) => void) | undefined {
+  return process.stderr.isTTY && !quiet
+    ? (line) => {
+        write(process.stderr, `\r\u001b[K${line}`);
+      }
+    : undefined;
 }
 
 function report(result: CommandResult, context: CommandContext): void {

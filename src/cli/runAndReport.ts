@@ -5,7 +5,6 @@ import { formatBytes, formatSeconds } from '../core/formatBytes';
 import type { EngineEvent } from '../core/progress';
 import { buildFromPlan, type BuildReport } from '../node/buildFromPlan';
 import type { CommandContext, CommandResult } from './command';
-import { progressLine } from './progressLine';
 
 export interface RunChoices {
   readonly force: boolean;
@@ -43,9 +42,6 @@ async function follow(run: AsyncGenerator<EngineEvent, BuildReport>, context: Co
       context.status?.('');
       return step.value;
     }
-    const line = context.status === undefined ? undefined : progressLine(step.value, context.columns);
-    if (line !== undefined) {
-      context.status?.(line);
-    }
+    context.onEvent(step.value);
   }
 }
