@@ -18,5 +18,5 @@ await build({
   define: { 'import.meta.url': JSON.stringify(pathToFileURL(join(root, 'test/support/goOracle.ts')).href) },
 });
 const { recordModelfiles } = await import(pathToFileURL(bundle).href);
-await recordModelfiles(join(root, 'test/modelfile/recorded.jsonl'));
+await recordModelfiles(join(root, 'test/conformance/modelfiles.jsonl'));
 rmSync(folder, { recursive: true });

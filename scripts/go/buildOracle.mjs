@@ -1,4 +1,4 @@
-// Builds the Go programs that tests compare with, outside the tree: $MODELFILE_STUDIO_CACHE or ~/.cache/modelfile-studio.
+// Builds the Go program of test/conformance/oracle, which tests compare with, outside the tree: $MODELFILE_STUDIO_CACHE or ~/.cache/modelfile-studio.
 // `node scripts/go/buildOracle.mjs` prints the path of the oracle's binary; it is rebuilt when its source changes.
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
@@ -7,7 +7,8 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const here = dirname(fileURLToPath(import.meta.url));
+/** The Go program. */
+const source = fileURLToPath(new URL('../../test/conformance/oracle', import.meta.url));
 
 /** The folder for what tests build or install: never inside the tree. */
 export function cacheDirectory() {
@@ -18,7 +19,7 @@ export function cacheDirectory() {
 export function oraclePath() {
   const hash = createHash('sha256');
   for (const name of ['main.go', 'go.mod', 'go.sum']) {
-    hash.update(readFileSync(join(here, 'oracle', name)));
+    hash.update(readFileSync(join(source, name)));
   }
   const suffix = process.platform === 'win32' ? '.exe' : '';
   return join(cacheDirectory(), `oracle-${hash.digest('hex').slice(0, 12)}${suffix}`);
@@ -29,7 +30,7 @@ export function buildOracle() {
   const path = oraclePath();
   if (!existsSync(path)) {
     mkdirSync(dirname(path), { recursive: true });
-    execFileSync('go', ['build', '-o', path, '.'], { cwd: join(here, 'oracle'), stdio: ['ignore', 'inherit', 'inherit'] });
+    execFileSync('go', ['build', '-o', path, '.'], { cwd: source, stdio: ['ignore', 'inherit', 'inherit'] });
   }
   return path;
 }

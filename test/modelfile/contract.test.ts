@@ -5,7 +5,7 @@ import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
 import { parseTemplate } from '../../src/core/template/parseTemplate';
 import { oracleAnswer } from '../support/compareModelfile';
 
-const recorded = readFileSync(new URL('./recorded.jsonl', import.meta.url), 'utf8')
+const recorded = readFileSync(new URL('../conformance/modelfiles.jsonl', import.meta.url), 'utf8')
   .trimEnd()
   .split('\n')
   .map((line) => JSON.parse(line) as { readonly source: string; readonly answer: string });

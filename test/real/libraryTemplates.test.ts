@@ -9,7 +9,7 @@ import { oracleForTests, type GoOracle } from '../support/goOracle';
 import { Random } from '../support/random';
 import { CONVERSATIONS } from '../template/conversations';
 
-const ORACLE_FOLDER = fileURLToPath(new URL('../../scripts/go/oracle', import.meta.url));
+const ORACLE_FOLDER = fileURLToPath(new URL('../conformance/oracle', import.meta.url));
 
 /** The templates that come with Ollama's source, from Go's module cache: they are not ours to copy. */
 function libraryTemplates(): { name: string; text: string }[] {

@@ -12,7 +12,7 @@ interface Recorded {
   readonly answer: string;
 }
 
-const recorded = readFileSync(new URL('./recorded.jsonl', import.meta.url), 'utf8')
+const recorded = readFileSync(new URL('./modelfiles.jsonl', import.meta.url), 'utf8')
   .trimEnd()
   .split('\n')
   .map((line) => JSON.parse(line) as Recorded);

@@ -1,4 +1,4 @@
-// Records what Ollama 0.32.15 makes of the templates of test/template/corpus.ts: `node scripts/recordTemplateVerdicts.mjs`.
+// Records what Ollama 0.32.15 makes of the templates of test/template/corpus.ts: `node scripts/record-templates.mjs`.
 // Every question is put to two processes of the Go oracle; what they answer differently (addresses) is left out.
 import { spawn } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -76,6 +76,6 @@ const lines = [
   `"cases": [\n${record.cases.map((entry) => JSON.stringify(entry)).join(',\n')}\n]`,
   '}',
 ];
-const target = join(root, 'test/template/verdicts.json');
+const target = join(root, 'test/conformance/templates.json');
 writeFileSync(target, `${lines.join('\n')}\n`);
 process.stdout.write(`${cases.length} of ${corpus.length} templates recorded in ${target}\n`);

@@ -11,8 +11,8 @@ interface Records {
   readonly cases: readonly { readonly group: string; readonly text: string; readonly values: readonly number[]; readonly answer: TemplateAnswer }[];
 }
 
-/** Written by scripts/recordTemplateVerdicts.mjs from Ollama's own package. */
-const records = JSON.parse(readFileSync(new URL('verdicts.json', import.meta.url), 'utf8')) as Records;
+/** Written by scripts/record-templates.mjs from Ollama's own package. */
+const records = JSON.parse(readFileSync(new URL('templates.json', import.meta.url), 'utf8')) as Records;
 const [year, month, day] = records.recordedOn;
 const now = new Date(year, month - 1, day, 12);
 const groups = [...new Set(records.cases.map(({ group }) => group))];
