@@ -1,5 +1,5 @@
 import { StudioError } from '../../errors';
-import type { GgufFile } from './ggufTypes';
+import { ggufArrayLength, type GgufFile } from './ggufTypes';
 
 /**
  * Metadata against tensors, for files that say they are models: what a runtime would refuse or get wrong.
@@ -22,8 +22,9 @@ export function checkModelGguf(file: GgufFile): StudioError[] {
   const tokens = file.metadata.get('tokenizer.ggml.tokens');
   const embedding = file.tensors.find((tensor) => tensor.name === 'token_embd.weight');
   const rows = embedding?.shape[1];
-  if (tokens?.type === 'array' && rows !== undefined && tokens.value.length !== rows) {
-    problems.push(new StudioError('tokenizer/vocabulary', `The vocabulary has ${tokens.value.length} tokens and the embedding ${rows} rows: llama.cpp refuses to load such a file. Convert the model again with its own tokenizer.`, { detail: { tokens: tokens.value.length, rows } }));
+  const vocabulary = tokens?.type === 'array' ? ggufArrayLength(tokens) : undefined;
+  if (vocabulary !== undefined && rows !== undefined && vocabulary !== rows) {
+    problems.push(new StudioError('tokenizer/vocabulary', `The vocabulary has ${vocabulary} tokens and the embedding ${rows} rows: llama.cpp refuses to load such a file. Convert the model again with its own tokenizer.`, { detail: { tokens: vocabulary, rows } }));
   }
   const blocks = file.metadata.get(`${architecture}.block_count`);
   const layers = new Set(file.tensors.map((tensor) => /^blk\.(\d+)\./.exec(tensor.name)?.[1]).filter((layer) => layer !== undefined));

@@ -12,17 +12,18 @@ export const SMALLEST_PAIR_BYTES = 14;
 export async function readGgufMetadata(cursor: GgufCursor, count: number, options: GgufArrayOptions): Promise<Map<string, GgufValue>> {
   const metadata = new Map<string, GgufValue>();
   for (let index = 0; index < count; index++) {
-    const key = await readKey(cursor, index);
+    const key = await readGgufKey(cursor, index);
     if (metadata.has(key)) {
       throw keyError(`The key ${quoteName(key)} stands in the GGUF twice`, { key: cutName(key) });
     }
-    metadata.set(key, await readValue(cursor, key, options));
+    metadata.set(key, await readGgufValue(cursor, key, options));
     checkHeaderBudget(cursor, 0);
   }
   return metadata;
 }
 
-async function readKey(cursor: GgufCursor, index: number): Promise<string> {
+/** The key at the cursor, the `index`-th of the file; `gguf/key` or `gguf/length` when it is none. */
+export async function readGgufKey(cursor: GgufCursor, index: number): Promise<string> {
   const what = `key ${index}`;
   const bytes = await readStringBytes(cursor, what, LIMITS.gguf.keyBytes);
   if (bytes.length === 0) {
@@ -38,7 +39,8 @@ function keyError(what: string, detail: Readonly<Record<string, unknown>>): Stud
   return new StudioError('gguf/key', `${what}. No sound converter writes such a file: convert the model again.`, { detail });
 }
 
-async function readValue(cursor: GgufCursor, key: string, options: GgufArrayOptions): Promise<GgufValue> {
+/** The typed value that follows `key`. */
+export async function readGgufValue(cursor: GgufCursor, key: string, options: GgufArrayOptions): Promise<GgufValue> {
   const name = quoteName(key);
   await cursor.ensure(12);
   const type = valueType(cursor, name);
