@@ -72,6 +72,7 @@ export const ERROR_CODES = {
   'adapter/mutated-base': 'The adapter was trained on a changed copy of its base.',
   'adapter/empty': 'An adapter without any weights.',
   'adapter/values': 'An adapter holds NaN or infinite values.',
+  'adapter/no-gguf-form': 'A kind of adapter that a GGUF adapter cannot hold; it can be fused.',
 
   'quantize/type': 'An unknown or unsuitable quantisation type.',
   'quantize/shape': 'Rows that do not divide into the blocks of a type.',

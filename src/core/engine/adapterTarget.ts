@@ -1,0 +1,98 @@
+import { StudioError } from '../errors';
+import type { BaseTensorShape } from '../formats/adapters/matchBase';
+import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
+import { EMBEDDING, HEAD } from './applyAdapters';
+import type { Architecture, ModelConfig } from './architectures/architecture';
+import { ARCHITECTURES, findArchitecture } from './architectures/architectures';
+import { readModelConfig } from './architectures/readModelConfig';
+import { logicalTensors } from './logicalTensors';
+
+/** What has to be known of a base to write an adapter for it: its architecture and the shapes of its weights. */
+export interface AdapterTarget {
+  /** As the user gave it: a folder, a GGUF, or the name of an installed model. */
+  readonly path: string;
+  readonly architecture: Architecture;
+  readonly config: ModelConfig;
+  /** Weights by their canonical Hugging Face names, [rows, columns]; of a GGUF only those that were asked for. */
+  readonly shapes: (names: Iterable<string>) => ReadonlyMap<string, BaseTensorShape>;
+  /** True where the model has no head of its own (`output.weight`): the embedding is the head. */
+  readonly tied: boolean;
+}
+
+/**
+ * The target that a Hugging Face folder is.
+ * @throws StudioError model/…
+ */
+export function targetOfModel(base: HuggingFaceModel): AdapterTarget {
+  const config = readModelConfig(base.config);
+  const architecture = findArchitecture(config.className);
+  const tensors = logicalTensors(base);
+  return {
+    path: base.path, architecture, config,
+    shapes: () => tensors,
+    // The converter writes a head wherever the files have one, whatever the configuration says.
+    tied: architecture.noOutputTensor === true || !tensors.has(HEAD),
+  };
+}
+
+/** What a GGUF, or Ollama's `show` of an installed model, tells of it. */
+export interface GgufFacts {
+  /** As the user names it. */
+  readonly path: string;
+  /** A metadata value by its key, where it is a text or a number. */
+  readonly value: (key: string) => string | number | undefined;
+  /** Tensors by name with their shape, fastest dimension first. */
+  readonly tensors: ReadonlyMap<string, readonly number[]>;
+}
+
+/**
+ * The target that a GGUF is, without the folder that it was made from: the permutation and the names follow from its
+ * architecture, the shapes from its tensors.
+ * @throws StudioError model/architecture, model/config
+ */
+export function targetOfGguf(facts: GgufFacts): AdapterTarget {
+  const name = facts.value('general.architecture');
+  const count = (key: string): number | undefined => {
+    const value = facts.value(`${String(name)}.${key}`);
+    return typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : undefined;
+  };
+  const experts = count('expert_count') ?? 0;
+  const architecture = ARCHITECTURES.filter((candidate) => candidate.name === name).find((candidate, _index, all) => all.length === 1 || candidate.classes.includes('MixtralForCausalLM') === experts > 0);
+  if (architecture === undefined) {
+    throw new StudioError('model/architecture', `${facts.path} is of the architecture ${String(name ?? '(none named)')}, for which no adapter can be written here. Give the Hugging Face folder of the base (--base DIR) to see what can be done, or fuse the adapter where it was trained.`, { path: facts.path, detail: { architecture: name } });
+  }
+  const layers = count('block_count');
+  const heads = count('attention.head_count');
+  if (layers === undefined || heads === undefined || facts.tensors.size === 0) {
+    throw new StudioError('model/config', `${facts.path} does not say ${facts.tensors.size === 0 ? 'which tensors it has' : 'how many layers and heads it has'}, which an adapter for it needs. Give the Hugging Face folder of the base instead (--base DIR).`, { path: facts.path });
+  }
+  const config = configOf(facts, architecture, { layers, heads, kvHeads: count('attention.head_count_kv') ?? heads, experts });
+  return {
+    path: facts.path, architecture, config,
+    shapes: (names) => shapesOf(names, facts, architecture, config),
+    tied: !facts.tensors.has('output.weight'),
+  };
+}
+
+function configOf(facts: GgufFacts, architecture: Architecture, counts: Pick<ModelConfig, 'layers' | 'heads' | 'kvHeads' | 'experts'>): ModelConfig {
+  const embedding = facts.tensors.get('token_embd.weight') ?? [0, 0];
+  return {
+    className: architecture.classes[0]!, raw: {}, ...counts,
+    hiddenSize: embedding[0] ?? 0, vocabSize: embedding[1] ?? 0, feedForward: 0, headDim: 0, hasHeadDim: false,
+    contextLength: 0, rmsNormEps: 0, ropeTheta: 0, tiedEmbeddings: !facts.tensors.has('output.weight'), expertsUsed: 0,
+  };
+}
+
+/** Shapes under Hugging Face names, for the names that lead to a tensor of the GGUF; the embedding and all layers' ends too, for messages. */
+function shapesOf(names: Iterable<string>, facts: GgufFacts, architecture: Architecture, config: ModelConfig): Map<string, BaseTensorShape> {
+  const shapes = new Map<string, BaseTensorShape>();
+  const lastLayer = `model.layers.${config.layers - 1}.mlp.down_proj.weight`;
+  for (const name of [...names, EMBEDDING, lastLayer]) {
+    const mapping = architecture.mapTensor(name, config);
+    const ne = mapping === undefined || mapping === 'drop' ? undefined : facts.tensors.get(mapping.name);
+    if (mapping !== undefined && mapping !== 'drop' && ne !== undefined) {
+      shapes.set(name, { shape: [...(mapping.stack === undefined ? ne : ne.slice(0, 2))].reverse() });
+    }
+  }
+  return shapes;
+}
