@@ -19,7 +19,7 @@ const layers = [
 ];
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'test/fixtures/', 'test/golden/', 'src/core/engine/kernels/assembly/', 'src/core/engine/kernels/build/', '.cache/', 'media/'] },
+  { ignores: ['dist/', 'node_modules/', 'test/fixtures/', 'test/golden/', 'test/support/probe/', 'src/core/engine/kernels/assembly/', 'src/core/engine/kernels/build/', '.cache/', 'media/'] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['*.mjs', 'scripts/*.mjs', 'bench/*.mjs'] }, tsconfigRootDir: import.meta.dirname } },

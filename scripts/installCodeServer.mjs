@@ -12,7 +12,9 @@ const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrom
 
 const home = () => join(cacheDirectory(), `code-server-${VERSION}`);
 const answers = (path) => spawnSync(path, ['--version'], { stdio: 'ignore' }).status === 0;
-const first = (paths) => paths.find((path) => path !== undefined && path !== '' && answers(path));
+/** A name as the file that PATH leads to; a path as it is. */
+const onPath = (name) => (name?.includes('/') ? name : process.env.PATH.split(delimiter).map((folder) => join(folder, name ?? '')).find((path) => name && existsSync(path)));
+const first = (names) => names.map(onPath).find((path) => path !== undefined && answers(path));
 
 /** A code-server that runs; undefined where there is none. */
 export function findCodeServer() {
