@@ -11,6 +11,8 @@ const minify = process.argv.includes('--minify');
 const BUNDLES = [
   { name: 'cli', entry: 'src/cli/cli.ts', external: [] },
   { name: 'worker', entry: 'src/node/worker.ts', external: [] },
+  // Runs models' Jinja templates, apart from everything else.
+  { name: 'jinja', entry: 'src/node/jinjaWorker.ts', external: [] },
   { name: 'server', entry: 'language-server/src/server/main.ts', external: [] },
   { name: 'extension', entry: 'src/extension/extension.ts', external: ['vscode'] },
 ];

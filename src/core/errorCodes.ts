@@ -96,6 +96,7 @@ export const ERROR_CODES = {
   'engine/worker': 'A worker ended before its work did.',
   'engine/memory': 'A row is too large for the memory that a worker may have.',
   'template/budget': 'Rendering a template took more steps, depth or output than it may.',
+  'template/jinja': 'The Jinja template of a model cannot be worked with.',
   'template/missing': 'A Modelfile has no TEMPLATE of its own.',
   'template/values': 'The messages, tools or other values for a template are not what Ollama takes.',
 
