@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { executeTemplate } from '../../src/core/template/executeTemplate';
 import { decodeConversation } from '../../src/core/template/ollama/decodeConversation';
 import { parseOrderedJson } from '../../src/core/template/ollama/orderedJson';
@@ -32,12 +33,25 @@ export function answerTemplate(text: string, values: readonly unknown[], now?: D
     : { ok: false, error: parsed.error };
 }
 
-/** What can be compared of two renderings: undefined where one of them tells nothing. */
+/** Where Go's heap is at this run. */
+const ADDRESS = /0[xX][0-9a-fA-F]{9,12}/g;
+
+function withoutAddresses(rendered: Rendered): Rendered {
+  const { ok, base64, ...rest } = rendered as Rendered & { readonly base64?: string; readonly address?: true };
+  const texts = Object.entries(rest).flatMap(([key, value]) => (typeof value === 'string' ? [[key, value.replace(ADDRESS, 'ADDRESS')] as const] : []));
+  return { ok, ...Object.fromEntries(texts), ...(base64 === undefined ? {} : { base64: 'not compared' }) } as Rendered;
+}
+
+/** What can be compared of two renderings: undefined where one of them tells nothing, or where they hang on addresses. */
 export function comparable(ours: Rendered, theirs: Rendered & { readonly timeout?: true }): readonly [Rendered, Rendered] | undefined {
   const outOfBudget = !ours.ok && ours.budget === true;
   const limited = theirs.timeout === true || (!theirs.ok && theirs.error === 'oracle: output limit');
-  if (outOfBudget || limited || ours.address === true) {
+  if (outOfBudget || limited) {
     return undefined;
   }
-  return [ours, theirs];
+  if (ours.address !== true) {
+    return [ours, theirs];
+  }
+  const pair = [withoutAddresses(ours), withoutAddresses(theirs)] as const;
+  return isDeepStrictEqual(pair[0], pair[1]) ? pair : undefined;
 }

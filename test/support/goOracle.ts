@@ -34,7 +34,12 @@ export class GoOracle {
   /** Builds the program if need be (Go 1.26 and a module proxy) and starts it. */
   static async start(): Promise<GoOracle> {
     const { buildOracle } = (await import(builder)) as { buildOracle: () => string };
-    return new GoOracle(spawn(buildOracle(), { stdio: 'pipe' }));
+    return GoOracle.at(buildOracle());
+  }
+
+  /** Starts a program that was built before. */
+  static at(path: string): GoOracle {
+    return new GoOracle(spawn(path, { stdio: 'pipe' }));
   }
 
   /** The answer as the text that Go wrote, so that numbers keep their spelling. */
