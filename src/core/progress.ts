@@ -17,4 +17,7 @@ export type EngineEvent =
     }
   | { readonly event: 'warning'; readonly code: string; readonly message: string };
 
-export type EnginePhase = 'planning' | 'checking' | 'resuming' | 'running' | 'verifying' | 'finishing';
+export type EnginePhase = 'planning' | 'checking' | 'resuming' | 'running' | 'verifying' | 'finishing' | OllamaPhase;
+
+/** What happens between here and an Ollama server. */
+export type OllamaPhase = 'hashing' | 'uploading' | 'creating' | 'downloading' | 'answering';
