@@ -1,6 +1,7 @@
 import type { Command } from './command';
 import { build } from './commands/build';
 import { convert } from './commands/convert';
+import { convertAdapter } from './commands/convertAdapter';
 import { fuse } from './commands/fuse';
 import { inspect } from './commands/inspect';
 import { MODELFILE_COMMANDS } from './commands/modelfileCommands';
@@ -10,4 +11,4 @@ import { scan } from './commands/scan';
 import { verify } from './commands/verify';
 
 /** Every command, in the order in which the help lists them. */
-export const COMMANDS: readonly Command[] = [scan, inspect, plan, build, convert, fuse, quantize, verify, ...MODELFILE_COMMANDS];
+export const COMMANDS: readonly Command[] = [scan, inspect, plan, build, convert, convertAdapter, fuse, quantize, verify, ...MODELFILE_COMMANDS];

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { describePlan } from '../core/engine/describePlan';
 import type { BuildPlan } from '../core/engine/buildPlan';
 import { formatBytes, formatSeconds } from '../core/formatBytes';
-import type { EngineEvent } from '../core/progress';
-import { buildFromPlan, type BuildReport } from '../node/buildFromPlan';
+import { buildFromPlan } from '../node/buildFromPlan';
 import type { CommandContext, CommandResult } from './command';
+import { follow } from './follow';
 
 export interface RunChoices {
   readonly force: boolean;
@@ -33,15 +33,4 @@ export async function runAndReport(plan: BuildPlan, choices: RunChoices, context
   const late = report.warnings.map((warning) => `\n${context.palette.warning('!')} ${warning.message}`).join('');
   const text = `${context.palette.good('Done')}      ${report.output} · ${formatBytes(report.bytes)} · ${report.tensors} tensors · ${report.seconds < 10 ? `${report.seconds.toFixed(1)} s` : formatSeconds(report.seconds)} · peak memory ${formatBytes(report.peakMemoryBytes)}${late}`;
   return { exitCode: 0, json, text };
-}
-
-async function follow(run: AsyncGenerator<EngineEvent, BuildReport>, context: CommandContext): Promise<BuildReport> {
-  for (;;) {
-    const step = await run.next();
-    if (step.done === true) {
-      context.status?.('');
-      return step.value;
-    }
-    context.onEvent(step.value);
-  }
 }

@@ -10,6 +10,9 @@ import { StudioError, throwIfAborted } from '../core/errors';
 import { Journal, type FinishedUnit } from './journal';
 import { systemCode, writeError } from './systemError';
 
+/** What of a plan its unfinished output needs. */
+export type PartialPlan = Pick<BuildPlan, 'kind' | 'output' | 'outputs'> & { readonly tensors: readonly PlannedTensor[] };
+
 /** Where the output of a unit lies: an output file of the plan, and a span in it. */
 export function unitSpan(tensor: PlannedTensor, unit: WorkUnit): { readonly offset: number; readonly bytes: number } {
   const row = rowBytes(tensor.type, tensor.columns)!;
@@ -27,11 +30,11 @@ export class PartialOutput {
   readonly paths: readonly string[];
   /** Units that an earlier run finished, verified by their checksums. */
   readonly finished: ReadonlyMap<number, FinishedUnit>;
-  readonly #plan: BuildPlan;
+  readonly #plan: PartialPlan;
   #syncing: Promise<void> | undefined;
   #syncFailure: unknown;
 
-  private constructor(plan: BuildPlan, journal: Journal, paths: readonly string[], finished: ReadonlyMap<number, FinishedUnit>) {
+  private constructor(plan: PartialPlan, journal: Journal, paths: readonly string[], finished: ReadonlyMap<number, FinishedUnit>) {
     this.#plan = plan;
     this.journal = journal;
     this.paths = paths;
@@ -39,7 +42,7 @@ export class PartialOutput {
   }
 
   /** Resumes a fitting partial output, clears away one of ours that does not fit, and begins anew where there is none. */
-  static async begin(plan: BuildPlan, planHash: string, units: readonly WorkUnit[], signal?: AbortSignal): Promise<PartialOutput> {
+  static async begin(plan: PartialPlan, planHash: string, units: readonly WorkUnit[], signal?: AbortSignal): Promise<PartialOutput> {
     const partial = partialPath(plan.output);
     const journalPath = journalOf(partial);
     const paths = plan.outputs.map((output) => (output.name === '' ? partial : join(partial, output.name)));
@@ -197,7 +200,7 @@ async function replaceFolder(partial: string, output: string): Promise<void> {
   await rm(old, { recursive: true, force: true });
 }
 
-async function create(plan: BuildPlan, partial: string, paths: readonly string[]): Promise<void> {
+async function create(plan: PartialPlan, partial: string, paths: readonly string[]): Promise<void> {
   if (plan.kind === 'safetensors') {
     await mkdir(partial);
   }
@@ -206,7 +209,7 @@ async function create(plan: BuildPlan, partial: string, paths: readonly string[]
   }
 }
 
-async function sizesFit(plan: BuildPlan, paths: readonly string[]): Promise<boolean> {
+async function sizesFit(plan: PartialPlan, paths: readonly string[]): Promise<boolean> {
   for (const [index, output] of plan.outputs.entries()) {
     const found = await stat(paths[index]!).catch(() => undefined);
     if (found?.isFile() !== true || found.size !== output.bytes) {
@@ -217,13 +220,13 @@ async function sizesFit(plan: BuildPlan, paths: readonly string[]): Promise<bool
 }
 
 /** A sealed output that is gone on with must look unfinished again: both formats begin with a magic or a length that is not 0. */
-async function wipeHeaders(plan: BuildPlan, paths: readonly string[]): Promise<void> {
+async function wipeHeaders(plan: PartialPlan, paths: readonly string[]): Promise<void> {
   for (const [index, output] of plan.outputs.entries()) {
     await withFile(paths[index]!, 'r+', (file) => writeFully(file, new Uint8Array(Math.min(8, output.header.length)), 0));
   }
 }
 
-async function verifiedUnits(plan: BuildPlan, paths: readonly string[], units: readonly WorkUnit[], claimed: ReadonlyMap<number, FinishedUnit>, signal: AbortSignal | undefined): Promise<Map<number, FinishedUnit>> {
+async function verifiedUnits(plan: PartialPlan, paths: readonly string[], units: readonly WorkUnit[], claimed: ReadonlyMap<number, FinishedUnit>, signal: AbortSignal | undefined): Promise<Map<number, FinishedUnit>> {
   const finished = new Map<number, FinishedUnit>();
   let buffer = new Uint8Array(0);
   for (const [index, path] of paths.entries()) {

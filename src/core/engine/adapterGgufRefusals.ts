@@ -44,6 +44,8 @@ function unfit(part: AdapterPart, adapter: Adapter, target: Pick<AdapterTarget, 
       return { reason: 'trained-tokens', why: `it holds ${part.rows.length} newly trained tokens (trainable_token_indices), which are no low-rank change` };
     case 'add':
       return { reason: 'lora-bias', why: 'it was trained with lora_bias, and llama.cpp applies no biases of an adapter' };
+    case 'experts':
+      return { reason: 'experts', why: `it changes all experts at once (${part.target}, from target_parameters), in a form that GGUF adapters do not have` };
   }
 }
 

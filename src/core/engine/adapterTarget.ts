@@ -1,11 +1,14 @@
 import { StudioError } from '../errors';
 import type { BaseTensorShape } from '../formats/adapters/matchBase';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
+import type { TensorRef } from '../formats/tensorRef';
 import { EMBEDDING, HEAD } from './applyAdapters';
 import type { Architecture, ModelConfig } from './architectures/architecture';
 import { ARCHITECTURES, findArchitecture } from './architectures/architectures';
 import { readModelConfig } from './architectures/readModelConfig';
+import { normaliseTensorName } from './architectures/textTensors';
 import { logicalTensors } from './logicalTensors';
+import { storedType } from './storedMatrix';
 
 /** What has to be known of a base to write an adapter for it: its architecture and the shapes of its weights. */
 export interface AdapterTarget {
@@ -15,6 +18,8 @@ export interface AdapterTarget {
   readonly config: ModelConfig;
   /** Weights by their canonical Hugging Face names, [rows, columns]; of a GGUF only those that were asked for. */
   readonly shapes: (names: Iterable<string>) => ReadonlyMap<string, BaseTensorShape>;
+  /** Where a weight is stored as plain numbers, for a look at its values; undefined where it is packed or nobody can tell. */
+  readonly stored: (name: string) => TensorRef | undefined;
   /** True where the model has no head of its own (`output.weight`): the embedding is the head. */
   readonly tied: boolean;
 }
@@ -30,9 +35,19 @@ export function targetOfModel(base: HuggingFaceModel): AdapterTarget {
   return {
     path: base.path, architecture, config,
     shapes: () => tensors,
+    stored: (name) => storedWeight(base, name),
     // The converter writes a head wherever the files have one, whatever the configuration says.
     tied: architecture.noOutputTensor === true || !tensors.has(HEAD),
   };
+}
+
+function storedWeight(base: HuggingFaceModel, name: string): TensorRef | undefined {
+  for (const tensor of base.tensors.values()) {
+    if (normaliseTensorName(tensor.name) === name) {
+      return storedType(tensor.dtype) === undefined ? undefined : tensor;
+    }
+  }
+  return undefined;
 }
 
 /** What a GGUF, or Ollama's `show` of an installed model, tells of it. */
@@ -70,6 +85,7 @@ export function targetOfGguf(facts: GgufFacts): AdapterTarget {
   return {
     path: facts.path, architecture, config,
     shapes: (names) => shapesOf(names, facts, architecture, config),
+    stored: () => undefined,
     tied: !facts.tensors.has('output.weight'),
   };
 }

@@ -203,7 +203,8 @@ interface StoredFactor {
   readonly side: 'left' | 'right';
 }
 
-const STORED: Readonly<Record<FactorLayout, { readonly left: readonly ['a' | 'b', boolean]; readonly right: readonly ['a' | 'b', boolean] }>> = {
+/** What can come this far: other layouts are refused before. */
+const STORED: Readonly<Partial<Record<FactorLayout, { readonly left: readonly ['a' | 'b', boolean]; readonly right: readonly ['a' | 'b', boolean] }>>> = {
   peftLinear: { left: ['b', false], right: ['a', true] },
   peftEmbedding: { left: ['a', true], right: ['b', false] },
   peftConv1d: { left: ['a', true], right: ['b', false] },
@@ -212,7 +213,11 @@ const STORED: Readonly<Record<FactorLayout, { readonly left: readonly ['a' | 'b'
 };
 
 function factorsOf(part: LowRankPart): { readonly left: StoredFactor; readonly right: StoredFactor } {
-  const { left, right } = STORED[part.layout];
+  const stored = STORED[part.layout];
+  if (stored === undefined) {
+    throw new StudioError('internal/unexpected', `${part.target}: factors of the layout ${part.layout} have no form of their own.`);
+  }
+  const { left, right } = stored;
   return { left: { source: part[left[0]], rankFirst: left[1], side: 'left' }, right: { source: part[right[0]], rankFirst: right[1], side: 'right' } };
 }
 

@@ -1,0 +1,40 @@
+import { stat } from 'node:fs/promises';
+import { targetOfGguf, targetOfModel, type AdapterTarget } from '../core/engine/adapterTarget';
+import { readGguf } from '../core/formats/gguf/readGguf';
+import type { GgufFile } from '../core/formats/gguf/ggufTypes';
+import { openFileSource } from './fileSource';
+import { resolveBasePath } from './loadBasePath';
+import { loadHuggingFaceModel } from './loadHuggingFaceModel';
+
+export interface LoadedTarget {
+  readonly target: AdapterTarget;
+  /** The folder or file that was read; an output must not be one of these. */
+  readonly folders: readonly string[];
+  readonly files: readonly string[];
+}
+
+/**
+ * The base of an adapter from a path: a Hugging Face folder, or the GGUF that was made from it.
+ * @throws StudioError input/…, model/…, gguf/…
+ */
+export async function loadAdapterTarget(path: string): Promise<LoadedTarget> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile() === true && /\.gguf$/i.test(path)) {
+    const source = await openFileSource(path);
+    const gguf = await readGguf(source, { path, arrays: 'skip' }).finally(() => source.close());
+    return { target: targetOfGguf({ path, ...ggufFacts(gguf) }), folders: [], files: [path] };
+  }
+  const { directory } = await resolveBasePath(path);
+  const model = await loadHuggingFaceModel(directory);
+  return { target: targetOfModel({ ...model, path }), folders: [directory], files: [] };
+}
+
+function ggufFacts(gguf: GgufFile): Pick<Parameters<typeof targetOfGguf>[0], 'value' | 'tensors'> {
+  return {
+    value: (key) => {
+      const value = gguf.metadata.get(key)?.value;
+      return typeof value === 'string' || typeof value === 'number' ? value : undefined;
+    },
+    tensors: new Map(gguf.tensors.map(({ name, shape }) => [name, shape])),
+  };
+}
