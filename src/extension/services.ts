@@ -1,0 +1,37 @@
+import * as vscode from 'vscode';
+import type { Artefact } from '../core/artefacts/artefact';
+import { ArtefactStore } from './artefacts/artefactStore';
+import { scannedFolders } from './artefacts/scannedFolders';
+import { CommandLine } from './commandLine';
+import { Configuration } from './configuration';
+import { JobRunner } from './jobs/jobRunner';
+import { TRUST, type Trust } from './trust';
+
+/** What every part of the extension is given. Everything is made at activation and does nothing until it is asked. */
+export interface Services {
+  readonly context: vscode.ExtensionContext;
+  readonly log: vscode.LogOutputChannel;
+  readonly configuration: Configuration;
+  readonly trust: Trust;
+  readonly cli: CommandLine;
+  readonly jobs: JobRunner;
+  readonly artefacts: ArtefactStore;
+}
+
+const JOBS_KEY = 'jobs';
+
+export function createServices(context: vscode.ExtensionContext): Services {
+  const log = vscode.window.createOutputChannel('Modelfile Studio', { log: true });
+  const configuration = new Configuration(log);
+  const cli = new CommandLine(context.extensionPath, () => configuration.environment(), (line) => log.debug(line));
+  const jobs = new JobRunner((spec, options) => cli.run(spec.args, { ...options, cwd: spec.cwd }), {
+    read: () => context.workspaceState.get(JOBS_KEY),
+    write: (value) => void context.workspaceState.update(JOBS_KEY, value),
+  });
+  const artefacts = new ArtefactStore(
+    async (folders, signal) => ((await cli.json(['scan', ...folders], { signal })) as { readonly artefacts: readonly Artefact[] }).artefacts,
+    async () => (TRUST.isTrusted ? await scannedFolders(configuration) : []),
+  );
+  context.subscriptions.push(log, { dispose: () => artefacts.dispose() });
+  return { context, log, configuration, trust: TRUST, cli, jobs, artefacts };
+}
