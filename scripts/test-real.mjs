@@ -10,6 +10,8 @@ const root = join(import.meta.dirname, '..');
 const INSTALLERS = [
   { tool: "Ollama's parser and templates (Go)", script: 'scripts/go/buildOracle.mjs' },
   { tool: 'vocabularies of known models', script: 'scripts/installVocabularies.mjs' },
+  { tool: 'Ollama', script: 'scripts/installOllama.mjs' },
+  { tool: "llama.cpp's llama-server and llama-quantize for Ollama", script: 'scripts/installLlama.mjs' },
   { tool: 'VS Code (code-server and Chromium)', script: 'scripts/installCodeServer.mjs' },
 ];
 
