@@ -101,6 +101,7 @@ export const ERROR_CODES = {
   'template/values': 'The messages, tools or other values for a template are not what Ollama takes.',
 
   'ollama/address': 'The address of the Ollama server cannot be used.',
+  'ollama/disabled': 'The settings switch Ollama off.',
   'ollama/not-installed': 'No Ollama was found on this machine.',
   'ollama/not-running': 'Ollama is installed, but nothing answers at its address.',
   'ollama/unreachable': 'A remote Ollama server cannot be reached.',
