@@ -36,7 +36,7 @@ describe('the real adapters', () => {
     const adapter = await loadAdapter(join(RUGBY, name));
     expect(adapter).toMatchObject({ format, method, rank, alpha, scale, refusals: [] });
     expect(adapter.parts).toHaveLength(parts);
-    const used = adapter.parts.flatMap((part) => (part.kind === 'lowRank' ? [part.a, part.b, part.magnitude] : [part.source])).filter((tensor) => tensor !== undefined);
+    const used = adapter.parts.flatMap((part) => (part.kind === 'lowRank' ? [part.a, part.b, part.magnitude] : part.kind === 'experts' ? [part.a, part.b] : [part.source])).filter((tensor) => tensor !== undefined);
     expect(used.map((tensor) => tensor.name).sort()).toEqual([...adapter.tensors.keys()].sort());
     for (const base of ['base', 'base-mlx4']) {
       const match = matchAdapterToBase(adapter, logicalTensors(await loadHuggingFaceModel(join(RUGBY, base))));

@@ -27,7 +27,7 @@ function scaleOf(adapter: Adapter): number {
 
 /** Names in the file that some part reads. */
 function consumed(adapter: Adapter): string[] {
-  return adapter.parts.flatMap((part) => (part.kind === 'lowRank' ? [part.a.name, part.b.name, ...(part.magnitude === undefined ? [] : [part.magnitude.name])] : [part.source.name])).sort();
+  return adapter.parts.flatMap((part) => (part.kind === 'lowRank' ? [part.a.name, part.b.name, ...(part.magnitude === undefined ? [] : [part.magnitude.name])] : part.kind === 'experts' ? [part.a.name, part.b.name] : [part.source.name])).sort();
 }
 
 describe('scale', () => {
@@ -162,8 +162,8 @@ describe('what does not fit is refused and named', () => {
     ['no tensors', 'adapter/empty', {}, {}, /no tensors/],
     ['only copies of the base', 'adapter/empty', {}, { 'base_model.model.lm_head.original_module.weight': [100, 32] }, /nothing but copies/],
     ['two adapters in one file', 'adapter/unsupported', {}, { ...ONE_PAIR, [`${Q_PROJ}.lora_A.other.weight`]: [8, 32], [`${Q_PROJ}.lora_B.other.weight`]: [64, 8] }, /several adapters/],
-    ['fused experts', 'adapter/unsupported', { target_parameters: ['mlp.experts.gate_up_proj'] }, { 'base_model.model.model.layers.0.mlp.experts.lora_A.weight': [32, 32], 'base_model.model.model.layers.0.mlp.experts.lora_B.weight': [64, 32] }, /expert/],
-    ['fused experts, the inner wrapper', 'adapter/unsupported', {}, { 'base_model.model.model.layers.0.mlp.experts.base_layer.lora_A.weight': [32, 32], 'base_model.model.model.layers.0.mlp.experts.base_layer.lora_B.weight': [64, 32] }, /fused expert/],
+    ['factors of fused experts without a partner', 'adapter/pair', {}, { 'base_model.model.model.layers.0.mlp.experts.lora_A.weight': [32, 32] }, /lora_B of the same experts/],
+    ['factors of fused experts that do not divide by the rank', 'adapter/shape', {}, { 'base_model.model.model.layers.0.mlp.experts.base_layer.lora_A.weight': [33, 32], 'base_model.model.model.layers.0.mlp.experts.base_layer.lora_B.weight': [64, 33] }, /on all experts/],
     ['integer factors', 'model/dtype', {}, { [`${Q_PROJ}.lora_A.weight`]: ['I8', [8, 32]], [`${Q_PROJ}.lora_B.weight`]: ['I8', [64, 8]] }, /I8/],
   ])('%s', (_what, code, config, shapes, message) => {
     const { refusals } = read(config, shapes);
@@ -187,7 +187,6 @@ describe('variants that base + scale * B A does not describe', () => {
     [{ arrow_config: { top_k: 3 } }, 'adapter/unsupported', /Arrow/],
     [{ megatron_config: { tensor_model_parallel_size: 2 } }, 'adapter/unsupported', /Megatron/],
     [{ some_new_lora: true }, 'adapter/unsupported', /"some_new_lora".*not known/],
-    [{ target_parameters: ['mlp.experts.down_proj'] }, 'adapter/unsupported', /target_parameters/],
     [{ init_lora_weights: 'pissa' }, 'adapter/mutated-base', /PiSSA.*path_initial_model_for_weight_conversion/],
     [{ init_lora_weights: 'pissa_niter_16' }, 'adapter/mutated-base', /PiSSA/],
     [{ init_lora_weights: 'olora' }, 'adapter/mutated-base', /OLoRA/],

@@ -135,12 +135,12 @@ describe('mapTensor', () => {
     expect(mapTensor(name, config)).toBeUndefined();
   });
 
-  it('maps experts, one by one and as mlx stacks them', () => {
+  it('maps experts, under the names of Qwen and of Mixtral', () => {
     const moe = readModelConfig(spec('qwen3moe'));
     const qwen = findArchitecture('Qwen3MoeForCausalLM');
     const map = (name: string, of: ModelConfig): ReturnType<Architecture['mapTensor']> => qwen.mapTensor(name, of);
     expect(map('model.layers.1.mlp.experts.3.down_proj.weight', moe)).toEqual({ name: 'blk.1.ffn_down_exps.weight', transform: { kind: 'none' }, stack: { expert: 3, experts: 4 } });
-    expect(map('model.layers.1.mlp.switch_mlp.gate_proj.weight', moe)).toEqual({ name: 'blk.1.ffn_gate_exps.weight', transform: { kind: 'none' } });
+    expect(map('model.layers.1.block_sparse_moe.experts.3.w2.weight', moe)).toEqual(map('model.layers.1.mlp.experts.3.down_proj.weight', moe));
     expect(map('model.layers.1.mlp.experts.4.down_proj.weight', moe)).toBeUndefined();
   });
 

@@ -58,14 +58,22 @@ export interface TensorToWrite {
   readonly dtype?: 'F32' | 'BF16';
 }
 
+/** A tensor of any dtype, as its bytes. */
+export interface RawTensor {
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  readonly bytes: Uint8Array;
+}
+
 /** Writes a safetensors file; bf16 values are cut, so give values that bf16 has. */
-export function writeTensors(path: string, tensors: Readonly<Record<string, TensorToWrite>>, metadata: Record<string, string> = { format: 'pt' }): void {
+export function writeTensors(path: string, tensors: Readonly<Record<string, TensorToWrite | RawTensor>>, metadata: Record<string, string> = { format: 'pt' }): void {
   const header: Record<string, unknown> = { __metadata__: metadata };
   const parts: Buffer[] = [];
   let at = 0;
-  for (const [name, { shape, values, dtype = 'F32' }] of Object.entries(tensors)) {
-    const floats = Float32Array.from(values);
-    const bytes = dtype === 'F32' ? Buffer.from(floats.buffer) : Buffer.from(Uint16Array.from(new Uint32Array(floats.buffer), (bits) => bits >>> 16).buffer);
+  for (const [name, tensor] of Object.entries(tensors)) {
+    const { shape, dtype = 'F32' } = tensor;
+    const floats = Float32Array.from('values' in tensor ? tensor.values : []);
+    const bytes = 'bytes' in tensor ? Buffer.from(tensor.bytes) : dtype === 'F32' ? Buffer.from(floats.buffer) : Buffer.from(Uint16Array.from(new Uint32Array(floats.buffer), (bits) => bits >>> 16).buffer);
     header[name] = { dtype, shape, data_offsets: [at, at + bytes.length] };
     at += bytes.length;
     parts.push(bytes);

@@ -48,11 +48,11 @@ export function applyAdapters(base: ReadonlyMap<string, LogicalTensor>, adapters
       throw refusal;
     }
     addHead(tensors, adapter, canStoreHead, notes);
-    const [problem] = matchAdapterToBase(adapter, tensors).problems;
-    if (problem !== undefined) {
-      throw problem;
+    const { matched, problems } = matchAdapterToBase(adapter, tensors);
+    if (problems[0] !== undefined) {
+      throw problems[0];
     }
-    for (const part of adapter.parts) {
+    for (const part of matched) {
       const list = parts.get(part.target) ?? [];
       list.push({ part, adapter, weight });
       parts.set(part.target, list);

@@ -1,4 +1,4 @@
-import type { FactorLayout } from '../formats/adapters/adapter';
+import type { ExpertColumns, FactorLayout } from '../formats/adapters/adapter';
 import type { GgmlTypeName } from '../formats/gguf/ggmlTypes';
 import type { GgufValue } from '../formats/gguf/ggufTypes';
 import type { TensorTransform } from './architectures/architecture';
@@ -17,6 +17,14 @@ export interface StoredMatrix {
   readonly columns: number;
 }
 
+/**
+ * Levels of scaled weights: a byte each, or a nibble (low one first). `OFFSET4` and `OFFSET8` are integers with half their
+ * range added.
+ */
+export type LevelEncoding = 'F8_E4M3' | 'F8_E5M2' | 'I8' | 'E2M1' | 'OFFSET4' | 'OFFSET8';
+
+export type ScaleType = 'F32' | 'F16' | 'BF16' | 'F8_E8M0' | 'F8_E4M3';
+
 /** Where the rows of a base tensor come from. */
 export type RowSource =
   | { readonly kind: 'stored'; readonly matrix: StoredMatrix }
@@ -31,6 +39,16 @@ export type RowSource =
     }
   /** mlx mxfp4: E2M1 nibbles, low first, one E8M0 scale for 32 values. */
   | { readonly kind: 'mxfp4'; readonly words: StoredBytes; readonly scales: StoredBytes }
+  /** 8-bit floats or integers, packed levels: value = level * scale, a scale for `rowBlock` rows by `columnBlock` columns. */
+  | {
+      readonly kind: 'scaled';
+      readonly levels: StoredBytes;
+      readonly encoding: LevelEncoding;
+      readonly scales: StoredBytes;
+      readonly scaleType: ScaleType;
+      readonly rowBlock: number;
+      readonly columnBlock: number;
+    }
   /** Computed from the configuration. */
   | { readonly kind: 'generated'; readonly values: readonly number[] };
 
@@ -52,6 +70,8 @@ export type Contribution =
       readonly rank: number;
       readonly scale: number;
       readonly weight: number;
+      /** Set with the layouts of fused experts. */
+      readonly columns?: ExpertColumns | undefined;
       /** DoRA: one magnitude a row. */
       readonly magnitude?: StoredMatrix | undefined;
     }

@@ -1,8 +1,9 @@
+import type { ExpertColumns } from '../formats/adapters/adapter';
 import type { PlannedSlice, StoredMatrix } from './buildPlan';
 import type { Kernels } from './kernels/kernels';
 import type { ReadAt, StagedUnit } from './stagedUnit';
 import { storedRowBytes } from './storedMatrix';
-import { aligned, FACTOR_CHUNK_BYTES, leftMatrix, rightMatrix, type WorkerLayout } from './workerLayout';
+import { aligned, FACTOR_CHUNK_BYTES, type FactorMatrix, leftMatrix, rightMatrix, type WorkerLayout } from './workerLayout';
 
 /** A left factor, f32 [rows of the unit, rank], and the magnitudes of the same rows (0: none). */
 export interface LoadedFactor {
@@ -35,8 +36,7 @@ export class FactorStore {
     for (const part of slice.contributions) {
       rights.push(at);
       if (part.kind === 'lowRank') {
-        const { matrix, transposed } = rightMatrix(part);
-        await this.#loadMatrix(matrix, at, transposed);
+        await this.#loadMatrix(rightMatrix(part), at);
         at += aligned(part.rank * columns * 4);
       }
     }
@@ -44,7 +44,7 @@ export class FactorStore {
   }
 
   /** Reads a matrix in chunks of whole rows, widens it, and writes it (transposed) at `target`. */
-  async #loadMatrix(matrix: StoredMatrix, target: number, transposed: boolean): Promise<void> {
+  async #loadMatrix({ matrix, transposed, columns }: FactorMatrix, target: number): Promise<void> {
     const { factorChunk, factorWide } = this.#layout;
     const { buffer } = this.#kernels.memory;
     const total = matrix.rows * matrix.columns;
@@ -58,7 +58,12 @@ export class FactorStore {
         continue;
       }
       this.#kernels.widen(matrix.type, factorChunk, factorWide, count);
-      scatterTransposed(new Float32Array(buffer, factorWide, count), new Float32Array(buffer, target, total), first, matrix);
+      const chunk = new Float32Array(buffer, factorWide, count);
+      if (columns === undefined) {
+        scatterTransposed(chunk, new Float32Array(buffer, target, total), first, matrix);
+      } else {
+        scatterExpert(chunk, new Float32Array(buffer, target, total / columns.experts), first, matrix, columns);
+      }
     }
   }
 
@@ -74,8 +79,7 @@ export class FactorStore {
       const magnitude = address + aligned(rows * part.rank * 4);
       at = magnitude + aligned(rows * 4);
       const raw = staged.contribution(index);
-      const { matrix, transposed } = leftMatrix(part);
-      this.#widenLeft(matrix, raw.address, address, rows, part.rank, transposed);
+      this.#widenLeft(leftMatrix(part), raw.address, address, rows, part.rank);
       if (part.magnitude !== undefined) {
         this.#kernels.widen(part.magnitude.type, raw.magnitude, magnitude, rows);
       }
@@ -83,7 +87,11 @@ export class FactorStore {
     });
   }
 
-  #widenLeft(matrix: StoredMatrix, raw: number, target: number, rows: number, rank: number, transposed: boolean): void {
+  #widenLeft({ matrix, transposed, columns }: FactorMatrix, raw: number, target: number, rows: number, rank: number): void {
+    if (columns !== undefined) {
+      this.#gatherExpert(matrix, raw, target, rows, columns);
+      return;
+    }
     if (!transposed) {
       this.#kernels.widen(matrix.type, raw, target, rows * rank);
       return;
@@ -104,6 +112,40 @@ export class FactorStore {
       }
     }
   }
+
+  /** Widens the staged rows of a matrix of all experts, and keeps the columns of one. */
+  #gatherExpert(matrix: StoredMatrix, raw: number, target: number, rows: number, { expert, experts }: ExpertColumns): void {
+    const { factorWide } = this.#layout;
+    const { buffer } = this.#kernels.memory;
+    const total = rows * matrix.columns;
+    const left = new Float32Array(buffer, target, total / experts);
+    const step = FACTOR_CHUNK_BYTES;
+    for (let first = 0; first < total; first += step) {
+      const count = Math.min(step, total - first);
+      this.#kernels.widen(matrix.type, raw + storedRowBytes(matrix.type, first), factorWide, count);
+      const wide = new Float32Array(buffer, factorWide, count);
+      for (let at = firstOf(first, expert, experts); at < first + count; at += experts) {
+        left[(at - expert) / experts] = wide[at - first]!;
+      }
+    }
+  }
+}
+
+/** As {@link scatterTransposed}, of every `experts`-th column from the expert's own on. */
+function scatterExpert(chunk: Float32Array, target: Float32Array, first: number, matrix: StoredMatrix, { expert, experts }: ExpertColumns): void {
+  const rank = matrix.columns / experts;
+  const start = firstOf(first, expert, experts);
+  for (let at = start; at < first + chunk.length; at += experts) {
+    // Rows are whole multiples of `experts` long, so that the expert's elements are evenly spaced through all of them.
+    const element = (at - expert) / experts;
+    const row = Math.floor(element / rank);
+    target[(element - row * rank) * matrix.rows + row] = chunk[at - first]!;
+  }
+}
+
+/** The first position at or after `from` that belongs to an expert. */
+function firstOf(from: number, expert: number, experts: number): number {
+  return from + ((((expert - from) % experts) + experts) % experts);
 }
 
 /** Elements [first, first + chunk.length) of a row-major matrix, written to its transpose. */

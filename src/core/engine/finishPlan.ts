@@ -134,6 +134,8 @@ function sourceBytes(source: RowSource): number {
       return source.words.rows * source.words.rowBytes + matrixBytes(source.scales) + matrixBytes(source.biases);
     case 'mxfp4':
       return source.words.rows * source.words.rowBytes + source.scales.rows * source.scales.rowBytes;
+    case 'scaled':
+      return source.levels.rows * source.levels.rowBytes + source.scales.rows * source.scales.rowBytes;
     case 'generated':
       return 0;
   }

@@ -47,7 +47,8 @@ function contribution({ part, weight }: AppliedPart, files: InputFiles, rows: nu
     case 'add':
       return { kind: 'add', matrix: storedMatrix(part.source, files.number(part.source.file), asColumn), scale: part.scale * weight };
     case 'base':
-      throw new StudioError('internal/unexpected', `${part.target}: a base tensor is no contribution.`);
+    case 'experts':
+      throw new StudioError('internal/unexpected', `${part.target}: a part of kind ${part.kind} is no contribution.`);
   }
 }
 
@@ -68,6 +69,7 @@ function lowRank(part: Extract<AdapterPart, { kind: 'lowRank' }>, weight: number
     rank: part.rank,
     scale: part.scale,
     weight,
+    ...(part.columns === undefined ? {} : { columns: part.columns }),
     magnitude: magnitude === undefined ? undefined : storedMatrix(magnitude, files.number(magnitude.file), true),
   };
 }

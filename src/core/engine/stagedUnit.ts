@@ -2,7 +2,8 @@ import { StudioError } from '../errors';
 import type { Contribution, PlannedSlice, PlannedTensor, RowSource, StoredBytes, StoredMatrix } from './buildPlan';
 import type { Kernels } from './kernels/kernels';
 import { storedRowBytes } from './storedMatrix';
-import { aligned, leftMatrix } from './workerLayout';
+import { widenScaled } from './widenScaled';
+import { aligned, leftMatrix, scaleRows } from './workerLayout';
 import type { WorkUnit } from './workUnits';
 
 /** Fills `target` from an input of the plan, whole or not at all (throws). */
@@ -45,6 +46,8 @@ export class StagedUnit {
       at = { source: stage.bytes(source.words), scales: stage.rows(source.scales), biases: stage.rows(source.biases) };
     } else if (source.kind === 'mxfp4') {
       at = { source: stage.bytes(source.words), scales: stage.bytes(source.scales), biases: 0 };
+    } else if (source.kind === 'scaled') {
+      at = { source: stage.bytes(source.levels), scales: stage.scaleRows(source), biases: 0 };
     } else {
       at.source = stage.generated(source, tensor.columns);
     }
@@ -73,6 +76,21 @@ export class StagedUnit {
       case 'mxfp4':
         kernels.widenMxfp4(this.source + row * source.words.rowBytes, this.#scales + row * source.scales.rowBytes, target, rows, columns);
         return;
+      case 'scaled': {
+        const skipped = (this.unit.row % source.rowBlock) + row;
+        widenScaled(kernels.memory.buffer, {
+          encoding: source.encoding,
+          scaleType: source.scaleType,
+          levels: this.source + row * source.levels.rowBytes,
+          levelRowBytes: source.levels.rowBytes,
+          scales: this.#scales,
+          scaleRowBytes: source.scales.rowBytes,
+          rowBlock: source.rowBlock,
+          columnBlock: source.columnBlock,
+          skippedRows: skipped,
+        }, target, rows, columns);
+        return;
+      }
       case 'generated':
         kernels.widen('F32', this.source + row * columns * 4, target, rows * columns);
     }
@@ -137,6 +155,14 @@ class Stage {
   bytes(stored: StoredBytes): number {
     const address = this.#take(this.#unit.rows * stored.rowBytes);
     this.#read(stored.file, stored.offset + this.#unit.row * stored.rowBytes, address, this.#unit.rows * stored.rowBytes);
+    return address;
+  }
+
+  scaleRows(source: Extract<RowSource, { kind: 'scaled' }>): number {
+    const { first, count } = scaleRows(source, this.#unit);
+    const bytes = count * source.scales.rowBytes;
+    const address = this.#take(bytes);
+    this.#read(source.scales.file, source.scales.offset + first * source.scales.rowBytes, address, bytes);
     return address;
   }
 

@@ -1,6 +1,7 @@
 import { StudioError } from '../errors';
+import type { ExpertColumns } from '../formats/adapters/adapter';
 import { rowBytes } from '../formats/gguf/ggmlTypes';
-import type { Contribution, PlannedSlice, PlannedTensor, StoredMatrix } from './buildPlan';
+import type { Contribution, PlannedSlice, PlannedTensor, RowSource, StoredMatrix } from './buildPlan';
 import { storedRowBytes } from './storedMatrix';
 import { rowsFor, workUnits, type WorkUnit } from './workUnits';
 
@@ -39,8 +40,19 @@ export interface WorkerLayout {
   readonly importance: number;
 }
 
+/** A factor as it lies in its file. */
+export interface FactorMatrix {
+  readonly matrix: StoredMatrix;
+  /** True where its rank dimension comes first. */
+  readonly transposed: boolean;
+  /** Set where the matrix holds the factors of all experts: those of one are every `experts`-th column. */
+  readonly columns?: ExpertColumns | undefined;
+}
+
+type LowRank = Extract<Contribution, { kind: 'lowRank' }>;
+
 /** Rows of a factor or matrix in a contribution that follow the rows of the base. */
-export function leftMatrix(part: Extract<Contribution, { kind: 'lowRank' }>): { readonly matrix: StoredMatrix; readonly transposed: boolean } {
+export function leftMatrix(part: LowRank): FactorMatrix {
   switch (part.layout) {
     case 'peftLinear':
       return { matrix: part.b, transposed: false };
@@ -51,13 +63,19 @@ export function leftMatrix(part: Extract<Contribution, { kind: 'lowRank' }>): { 
       return { matrix: part.b, transposed: true };
     case 'mlxEmbedding':
       return { matrix: part.a, transposed: false };
+    case 'expertLinear':
+      return { matrix: part.b, transposed: false, columns: part.columns };
+    case 'expertTransposed':
+      // A gate or up projection begins in the middle of A's rows; the rows keep their length.
+      return { matrix: { ...part.a, offset: part.a.offset + storedRowBytes(part.a.type, part.columns?.firstRow ?? 0) }, transposed: true };
   }
 }
 
 /** The factor whose columns follow the columns of the base. */
-export function rightMatrix(part: Extract<Contribution, { kind: 'lowRank' }>): { readonly matrix: StoredMatrix; readonly transposed: boolean } {
+export function rightMatrix(part: LowRank): FactorMatrix {
   switch (part.layout) {
     case 'peftLinear':
+    case 'expertLinear':
       return { matrix: part.a, transposed: false };
     case 'peftEmbedding':
     case 'peftConv1d':
@@ -66,7 +84,14 @@ export function rightMatrix(part: Extract<Contribution, { kind: 'lowRank' }>): {
       return { matrix: part.a, transposed: true };
     case 'mlxEmbedding':
       return { matrix: part.b, transposed: false };
+    case 'expertTransposed':
+      return { matrix: part.b, transposed: true, columns: part.columns };
   }
+}
+
+/** Values that a row of the left factor takes in its file. */
+function leftRowValues(part: LowRank): number {
+  return part.layout === 'expertLinear' ? part.b.columns : part.rank;
 }
 
 /** Every buffer begins at a multiple of this. */
@@ -136,18 +161,26 @@ function unitStagingBytes(slice: PlannedSlice, unit: WorkUnit, columns: number):
     bytes += aligned(unit.rows * storedRowBytes(source.biases.type, source.biases.columns));
   } else if (source.kind === 'mxfp4') {
     bytes += aligned(unit.rows * source.words.rowBytes) + aligned(unit.rows * source.scales.rowBytes);
+  } else if (source.kind === 'scaled') {
+    bytes += aligned(unit.rows * source.levels.rowBytes) + aligned(scaleRows(source, unit).count * source.scales.rowBytes);
   } else {
     bytes += aligned(unit.rows * columns * 4);
   }
   for (const part of slice.contributions) {
     if (part.kind === 'lowRank') {
-      bytes += aligned(unit.rows * storedRowBytes(leftMatrix(part).matrix.type, part.rank));
+      bytes += aligned(unit.rows * storedRowBytes(leftMatrix(part).matrix.type, leftRowValues(part)));
       bytes += part.magnitude === undefined ? 0 : aligned(unit.rows * storedRowBytes(part.magnitude.type, 1));
     } else {
       bytes += aligned(unit.rows * storedRowBytes(part.matrix.type, columns));
     }
   }
   return bytes;
+}
+
+/** The rows of scales that the rows of a unit need. */
+export function scaleRows(source: Extract<RowSource, { kind: 'scaled' }>, unit: WorkUnit): { readonly first: number; readonly count: number } {
+  const first = Math.floor(unit.row / source.rowBlock);
+  return { first, count: Math.floor((unit.row + unit.rows - 1) / source.rowBlock) - first + 1 };
 }
 
 function place(need: Readonly<Record<'staging' | 'output' | 'right' | 'left' | 'values' | 'copies' | 'permuted' | 'factor' | 'importance', number>>): WorkerLayout {

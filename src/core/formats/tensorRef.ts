@@ -24,3 +24,9 @@ export interface TensorRef {
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, dimension) => product * dimension, 1);
 }
+
+/** Part `index` of a tensor's slowest dimension, without that dimension. */
+export function outerSlice(ref: TensorRef, index: number): TensorRef {
+  const bytes = ref.bytes / (ref.shape[0] ?? 1);
+  return { ...ref, shape: ref.shape.slice(1), offset: ref.offset + index * bytes, bytes };
+}

@@ -2,11 +2,10 @@ import { StudioError } from '../../errors';
 import { u32 } from '../../formats/gguf/ggufValue';
 import type { Architecture } from './architecture';
 import { baseHyperparameters, checkRope, checkSilu } from './baseHyperparameters';
-import { type ExpertRules, mapExpertTensor, requiredStacks } from './expertTensors';
+import { mapExpertTensor, requiredStacks } from './expertTensors';
 import { mapTextTensor, PERMUTED_LAYER_TENSORS, requiredWeights, type TensorRules, withoutDenseFeedForward } from './textTensors';
 
-const EXPERTS: ExpertRules = { module: 'block_sparse_moe', projections: { w1: 'ffn_gate_exps', w3: 'ffn_up_exps', w2: 'ffn_down_exps' } };
-const MIXTRAL_LAYER_TENSORS: TensorRules = { ...withoutDenseFeedForward(PERMUTED_LAYER_TENSORS), 'block_sparse_moe.gate': 'ffn_gate_inp' };
+const MIXTRAL_LAYER_TENSORS: TensorRules = { ...withoutDenseFeedForward(PERMUTED_LAYER_TENSORS), 'mlp.gate': 'ffn_gate_inp' };
 
 /** Mixtral: the llama graph with experts. */
 export const mixtral: Architecture = {
@@ -19,7 +18,7 @@ export const mixtral: Architecture = {
   vocabulary: 'llama',
   hyperparameters: (config) => baseHyperparameters('llama', config),
   lateParameters: (config) => [['llama.vocab_size', u32(config.vocabSize)], ['llama.rope.dimension_count', u32(config.headDim)]],
-  mapTensor: (name, config) => mapExpertTensor(name, config, EXPERTS) ?? mapTextTensor(name, config, MIXTRAL_LAYER_TENSORS),
+  mapTensor: (name, config) => mapExpertTensor(name, config) ?? mapTextTensor(name, config, MIXTRAL_LAYER_TENSORS),
   requiredTensors: (config) => [...requiredWeights(config, MIXTRAL_LAYER_TENSORS), ...requiredStacks(config)],
   check(config) {
     checkRope(config, ['linear', 'yarn']);

@@ -1,7 +1,7 @@
 import type { Architecture, ModelConfig } from './architecture';
 import { baseHyperparameters } from './baseHyperparameters';
 import { mapExpertTensor, requiredStacks } from './expertTensors';
-import { checkQwenMoe, expertLengths, QWEN_EXPERTS } from './qwenMoe';
+import { checkQwenMoe, expertLengths } from './qwenMoe';
 import { LAYER_TENSORS, mapTextTensor, requiredWeights, type TensorRules, withoutDenseFeedForward } from './textTensors';
 
 const QWEN2MOE_LAYER_TENSORS: TensorRules = {
@@ -23,7 +23,7 @@ export const qwen2moe: Architecture = {
   },
   hyperparameters: (config) => baseHyperparameters('qwen2moe', config),
   lateParameters: (config) => expertLengths('qwen2moe', config),
-  mapTensor: (name, config) => mapExpertTensor(name, config, QWEN_EXPERTS) ?? mapTextTensor(name, config, QWEN2MOE_LAYER_TENSORS),
+  mapTensor: (name, config) => mapExpertTensor(name, config) ?? mapTextTensor(name, config, QWEN2MOE_LAYER_TENSORS),
   requiredTensors: (config) => [...requiredWeights(config, QWEN2MOE_LAYER_TENSORS), ...requiredStacks(config), ...biases(config)],
   check: checkQwenMoe,
 };

@@ -1,7 +1,7 @@
 import type { Architecture } from './architecture';
 import { baseHyperparameters } from './baseHyperparameters';
 import { mapExpertTensor, requiredStacks } from './expertTensors';
-import { checkQwenMoe, expertLengths, QWEN_EXPERTS } from './qwenMoe';
+import { checkQwenMoe, expertLengths } from './qwenMoe';
 import { LAYER_TENSORS, mapTextTensor, requiredWeights, type TensorRules, withoutDenseFeedForward } from './textTensors';
 
 const QWEN3MOE_LAYER_TENSORS: TensorRules = {
@@ -21,7 +21,7 @@ export const qwen3moe: Architecture = {
   },
   hyperparameters: (config) => baseHyperparameters('qwen3moe', config),
   lateParameters: (config) => expertLengths('qwen3moe', config),
-  mapTensor: (name, config) => mapExpertTensor(name, config, QWEN_EXPERTS) ?? mapTextTensor(name, config, QWEN3MOE_LAYER_TENSORS),
+  mapTensor: (name, config) => mapExpertTensor(name, config) ?? mapTextTensor(name, config, QWEN3MOE_LAYER_TENSORS),
   requiredTensors: (config) => [...requiredWeights(config, QWEN3MOE_LAYER_TENSORS), ...requiredStacks(config)],
   check: checkQwenMoe,
 };

@@ -2,10 +2,6 @@ import { StudioError } from '../../errors';
 import { type GgufEntry, u32 } from '../../formats/gguf/ggufValue';
 import type { ModelConfig } from './architecture';
 import { checkRope, checkSilu } from './baseHyperparameters';
-import type { ExpertRules } from './expertTensors';
-
-/** Experts as all Qwen families name them. */
-export const QWEN_EXPERTS: ExpertRules = { module: 'mlp', projections: { gate_proj: 'ffn_gate_exps', up_proj: 'ffn_up_exps', down_proj: 'ffn_down_exps' } };
 
 /** Widths of the experts and of the one that every token goes through, where the config has them. */
 export function expertLengths(name: string, config: ModelConfig): GgufEntry[] {

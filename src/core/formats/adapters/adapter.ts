@@ -10,8 +10,21 @@ import type { TensorRef } from '../tensorRef';
  * - `mlxLinear`: lora_a [in, rank] = R transposed, lora_b [rank, out] = L transposed.
  * - `mlxEmbedding`: lora_a [vocab, rank] = L, lora_b [rank, dim] = R.
  * - `peftConv1d`: as peftLinear, but the base is stored [in, out]: L = A transposed, R = B transposed.
+ * - `expertLinear`: one expert of fused parameters, A [rank, in] = R, B [out, rank * experts] with L = its columns
+ *   expert, expert + experts, expert + 2 * experts, …
+ * - `expertTransposed`: the same for parameters that PEFT took for [in, out]: A [rank, out] = L transposed,
+ *   B [in, rank * experts] with R = those columns, transposed.
  */
-export type FactorLayout = 'peftLinear' | 'peftEmbedding' | 'mlxLinear' | 'mlxEmbedding' | 'peftConv1d';
+export type FactorLayout = 'peftLinear' | 'peftEmbedding' | 'mlxLinear' | 'mlxEmbedding' | 'peftConv1d' | 'expertLinear' | 'expertTransposed';
+
+/** Which columns of an interleaved factor belong to an expert, and for `expertTransposed` which of A's columns are its rows. */
+export interface ExpertColumns {
+  readonly expert: number;
+  readonly experts: number;
+  /** First row of the weight within the fused parameter, and how many (a gate is the first half of gate_up). */
+  readonly firstRow: number;
+  readonly rows: number;
+}
 
 /** One contribution of an adapter to one tensor of the base. Tensor names are the base's own, normalised. */
 export type AdapterPart =
@@ -28,6 +41,24 @@ export type AdapterPart =
       /** DoRA magnitude, one a row of the base (PEFT embeddings: one a column). */
       readonly magnitude?: TensorRef | undefined;
       readonly magnitudeAxis?: 'row' | 'column' | undefined;
+      /** Set with the layouts of fused experts. */
+      readonly columns?: ExpertColumns | undefined;
+    }
+  | {
+      /**
+       * Low-rank factors on the fused parameters of all experts of a layer (PEFT's `target_parameters`). Which parameter they
+       * change only the shapes of a base tell: `resolveExperts` turns them into one lowRank part an expert.
+       */
+      readonly kind: 'experts';
+      /** `model.layers.0.mlp.experts`. */
+      readonly target: string;
+      /** [experts * rank, columns] and [rows, rank * experts]. */
+      readonly a: TensorRef;
+      readonly b: TensorRef;
+      readonly rank: number;
+      readonly scale: number;
+      /** True for the wrapper next to the parameters: where both are trained, that of `gate_up_proj`. */
+      readonly inner: boolean;
     }
   | {
       /** The adapter's tensor takes the place of the base's (modules_to_save, trained biases, full fine-tune). */

@@ -1,6 +1,7 @@
 import { StudioError } from '../../errors';
 import type { Adapter, AdapterPart } from './adapter';
 import { hiddenSizes, layersOf, nearestNames } from './baseDifferences';
+import { resolveExperts } from './resolveExperts';
 
 /** The shape of a base tensor, slowest dimension first; of a quantised one, what it has dequantised. */
 export interface BaseTensorShape {
@@ -27,7 +28,8 @@ interface Misfit {
  * Holds every part of an adapter against a base, whose tensors come by the names that the engine uses (canonical ones).
  * Only vocabulary rows may differ, and only where the adapter brings the whole embedding or head.
  */
-export function matchAdapterToBase(adapter: Adapter, base: ReadonlyMap<string, BaseTensorShape>): BaseMatch {
+export function matchAdapterToBase(given: Adapter, base: ReadonlyMap<string, BaseTensorShape>): BaseMatch {
+  const { adapter, problems } = resolveExperts(given, base);
   const brought = new Map<string, readonly number[]>();
   for (const part of adapter.parts) {
     if (part.kind === 'base' || part.kind === 'replace') {
@@ -53,7 +55,7 @@ export function matchAdapterToBase(adapter: Adapter, base: ReadonlyMap<string, B
       misfits.push({ part, wanted, found: shape });
     }
   }
-  return { matched, problems: [...shapeProblems(adapter, misfits, base), ...nameProblems(adapter, homeless, base)] };
+  return { matched, problems: [...problems, ...shapeProblems(adapter, misfits, base), ...nameProblems(adapter, homeless, base)] };
 }
 
 /** Undefined when the part fits a base tensor of this shape, else the shape that it was trained for. */
@@ -64,6 +66,9 @@ function wantedShape(part: AdapterPart, found: readonly number[], fanInFanOut: b
     const fits = found.length === 2 && columns === part.source.shape[1] && highest < (rows ?? 0);
     return fits ? undefined : [Math.max(highest + 1, rows ?? 0), part.source.shape[1] ?? 0];
   }
+  if (part.kind === 'experts') {
+    return undefined;
+  }
   if (part.kind !== 'lowRank') {
     return sameShape(part.source.shape, found) ? undefined : part.source.shape;
   }
@@ -72,7 +77,7 @@ function wantedShape(part: AdapterPart, found: readonly number[], fanInFanOut: b
   return sameShape(wanted, found) || transposed ? undefined : wanted;
 }
 
-function lowRankShape({ layout, a, b }: Extract<AdapterPart, { kind: 'lowRank' }>): readonly [number, number] {
+function lowRankShape({ layout, a, b, columns }: Extract<AdapterPart, { kind: 'lowRank' }>): readonly [number, number] {
   switch (layout) {
     case 'peftLinear':
     case 'peftConv1d':
@@ -83,6 +88,10 @@ function lowRankShape({ layout, a, b }: Extract<AdapterPart, { kind: 'lowRank' }
       return [b.shape[1] ?? 0, a.shape[0] ?? 0];
     case 'mlxEmbedding':
       return [a.shape[0] ?? 0, b.shape[1] ?? 0];
+    case 'expertLinear':
+      return [b.shape[0] ?? 0, a.shape[1] ?? 0];
+    case 'expertTransposed':
+      return [columns?.rows ?? 0, b.shape[0] ?? 0];
   }
 }
 

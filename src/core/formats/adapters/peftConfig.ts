@@ -90,9 +90,6 @@ class ConfigReader {
       const reason = Object.hasOwn(VARIANTS, key) ? VARIANTS[key]! : `adapter_config.json sets ${JSON.stringify(key)}, which may change what the adapter adds and is not known here. Remove the key if it only concerned training, or merge with PEFT and pass the merged folder as the base`;
       this.refuse('adapter/unsupported', `${this.path} cannot be merged: ${reason}.`, key);
     }
-    if (isTruthy(this.config['target_parameters'])) {
-      this.refuse('adapter/unsupported', `${this.path} trains fused expert parameters (target_parameters), which are not merged yet. Merge it with PEFT (merge_and_unload, save_pretrained) and pass the merged folder as the base.`, 'target_parameters');
-    }
   }
 
   checkInitialisation(): void {

@@ -62,7 +62,24 @@ export function parsePeftTensorName(name: string): PeftTensorName | undefined {
   return undefined;
 }
 
-/** True for LoRA on fused expert parameters (`target_parameters`): its factors hang on `experts` itself. */
-export function isExpertParameter(name: string): boolean {
-  return /\.experts\.(?:base_layer\.)*lora_[AB]\b/.test(name) || /\.base_layer\.(?:base_layer\.)*lora_[AB]\b/.test(name);
+/** A factor on the fused parameters of experts (`target_parameters`), which hangs on `experts` itself. */
+export interface ExpertFactorName {
+  /** Module path as PEFT saw it. */
+  readonly path: string;
+  /** The experts in canonical form: `model.layers.0.mlp.experts`. */
+  readonly target: string;
+  readonly factor: 'A' | 'B';
+  /** True for the wrapper next to the parameters, where two are nested. */
+  readonly inner: boolean;
+}
+
+/** The name of a factor on fused experts taken apart; undefined for any other. */
+export function parseExpertFactorName(name: string): ExpertFactorName | undefined {
+  const inner = name.replace(/^(?:base_model\.model\.|base_model\.)/, '');
+  const found = /^(.+\.experts)\.(base_layer\.)?lora_([AB])(?:\.[^.]+)?\.weight$/.exec(inner);
+  if (found === null) {
+    return undefined;
+  }
+  const [, path, nested, factor] = found;
+  return { path: path!, target: canonicalTensorName(`${path!}.weight`).replace(/\.weight$/, ''), factor: factor === 'A' ? 'A' : 'B', inner: nested !== undefined };
 }

@@ -4,6 +4,8 @@ import type { TensorRef } from '../tensorRef';
 import type { Adapter, AdapterMethod, AdapterPart, AdapterWarning } from './adapter';
 import { checkTensors, duplicateTargets, shapeText } from './adapterChecks';
 import type { AdapterInput } from './adapterInput';
+import { expertOfStack } from '../../engine/architectures/expertTensors';
+import { outerSlice } from '../tensorRef';
 import { canonicalTensorName, moduleLeaf } from './tensorNames';
 
 /** Tensors of one module with low-rank factors. */
@@ -100,8 +102,12 @@ class MlxReader {
       this.refuse('adapter/pair', `${there!.name} is there, but ${a === undefined ? 'lora_a' : 'lora_b'} of the same module is not. The file is incomplete: copy or fetch the adapter again.`, there);
       return;
     }
+    if (expertOfStack(`${name}.weight`, 0) !== undefined) {
+      this.readExperts(name, a, b, m);
+      return;
+    }
     if (a.shape.length !== 2 || b.shape.length !== 2) {
-      this.refuse('adapter/unsupported', `${a.name} has shape ${shapeText(a)}: LoRA on stacked experts is not merged yet. Fuse it with mlx_lm.fuse and pass the fused folder as the base.`, a);
+      this.refuse('adapter/unsupported', `${a.name} has shape ${shapeText(a)}, which is none that mlx-lm gives to a layer known here. Fuse it with mlx_lm.fuse and pass the fused folder as the base.`, a);
       return;
     }
     const target = canonicalTensorName(`${name}.weight`);
@@ -114,12 +120,40 @@ class MlxReader {
     });
   }
 
+  /** All experts of a layer at once: lora_a [experts, rank, in], lora_b [experts, out, rank]. */
+  private readExperts(name: string, a: TensorRef, b: TensorRef, m: TensorRef | undefined): void {
+    const [experts = 0, rank = 0] = a.shape;
+    if (m !== undefined || a.shape.length !== 3 || b.shape.length !== 3 || b.shape[0] !== experts || b.shape[2] !== rank || experts === 0) {
+      this.refuse('adapter/shape', `${a.name} has shape ${shapeText(a)} and ${b.name} ${shapeText(b)}, where mlx-lm has [experts, rank, in] and [experts, out, rank]. The file is damaged or of another version: fuse it with mlx_lm.fuse and pass the fused folder as the base.`, a);
+      return;
+    }
+    this.rank ??= rank;
+    if (this.configuredRank !== undefined && this.configuredRank !== rank) {
+      this.refuseRank(a, rank);
+    }
+    for (let expert = 0; expert < experts; expert++) {
+      this.parts.push({
+        kind: 'lowRank',
+        target: canonicalTensorName(expertOfStack(`${name}.weight`, expert)!),
+        a: outerSlice(a, expert),
+        b: outerSlice(b, expert),
+        layout: 'peftLinear',
+        rank,
+        scale: this.scale ?? 0,
+      });
+    }
+  }
+
   private checkRank(a: TensorRef, b: TensorRef): void {
     if (a.shape[1] !== b.shape[0]) {
       this.refuse('adapter/shape', `${a.name} has shape ${shapeText(a)} and ${b.name} ${shapeText(b)}: their ranks differ. The file is damaged: copy or fetch the adapter again.`, a);
     } else if (this.configuredRank !== undefined && this.configuredRank !== a.shape[1]) {
-      this.refuse('adapter/shape', `${a.name} has rank ${a.shape[1]!}, but adapter_config.json says ${JSON.stringify(this.configuredRank)}, so its scale is that of another run too. Pass a checkpoint of the run that wrote adapter_config.json, or restore the configuration that was saved with this one.`, a);
+      this.refuseRank(a, a.shape[1]!);
     }
+  }
+
+  private refuseRank(a: TensorRef, rank: number): void {
+    this.refuse('adapter/shape', `${a.name} has rank ${rank}, but adapter_config.json says ${JSON.stringify(this.configuredRank)}, so its scale is that of another run too. Pass a checkpoint of the run that wrote adapter_config.json, or restore the configuration that was saved with this one.`, a);
   }
 
   private magnitude(a: TensorRef, b: TensorRef, m: TensorRef | undefined, embedding: boolean): { magnitude?: TensorRef; magnitudeAxis?: 'row' } {

@@ -6,7 +6,8 @@ import { checkTensors, mostCommon } from './adapterChecks';
 import type { AdapterInput } from './adapterInput';
 import { readPeftConfig, type PeftModule, type PeftSettings } from './peftConfig';
 import { PeftModuleParts, type PeftModuleTensors } from './peftModuleParts';
-import { isExpertParameter, parsePeftTensorName, type PeftTensorName } from './peftTensorName';
+import { parseExpertFactorName, parsePeftTensorName, type PeftTensorName } from './peftTensorName';
+import { readExpertFactors } from './readExpertFactors';
 import { moduleLeaf } from './tensorNames';
 
 /**
@@ -28,6 +29,10 @@ export function readPeftAdapter(input: AdapterInput): Adapter {
       used.push(module.lowRank);
     }
   }
+  const experts = readExpertFactors(input, settings);
+  parts.push(...experts.parts);
+  problems.push(...experts.problems);
+  used.push(...experts.modules);
   if (problems.length === 0 && parts.length === 0) {
     problems.push(new StudioError('adapter/empty', `${input.weightsFile} holds nothing but copies of base weights. Pass the adapter that was trained.`, { path: input.path }));
   }
@@ -54,19 +59,16 @@ export function readPeftAdapter(input: AdapterInput): Adapter {
 function groupByModule(input: AdapterInput, problems: StudioError[]): Map<string, PeftModuleTensors> {
   const modules = new Map<string, PeftModuleTensors>();
   const unknown: string[] = [];
-  const experts: string[] = [];
   for (const tensor of input.tensors.values()) {
     const name = parsePeftTensorName(tensor.name);
-    if (isExpertParameter(tensor.name)) {
-      experts.push(tensor.name);
-    } else if (name === undefined) {
+    if (parseExpertFactorName(tensor.name) !== undefined) {
+      continue;
+    }
+    if (name === undefined) {
       unknown.push(tensor.name);
     } else if (name.role !== 'ignored') {
       place(modules, name, tensor, input, problems);
     }
-  }
-  if (experts.length > 0) {
-    problems.push(new StudioError('adapter/unsupported', `${experts[0]!} is a factor of fused expert parameters (target_parameters), which are not merged yet (${experts.length} tensors). Merge the adapter with PEFT (merge_and_unload, save_pretrained) and pass the merged folder as the base.`, { path: input.path, detail: { tensors: experts.slice(0, 20) } }));
   }
   if (unknown.length > 0) {
     problems.push(new StudioError('adapter/unmatched', `${unknown[0]!} is nothing that a LoRA of PEFT has (${unknown.length} of ${input.tensors.size} tensors are not understood). Merge the adapter with the tool that trained it and pass the merged folder as the base.`, { path: input.path, detail: { tensors: unknown.slice(0, 20) } }));

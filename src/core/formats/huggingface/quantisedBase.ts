@@ -38,18 +38,12 @@ export function refuseQuantisedBase(facts: QuantisedBaseFacts): void {
 
 /** The method that tensor names and dtypes give away. */
 function packedMethod(tensors: ReadonlyMap<string, TensorRef>): string | undefined {
-  for (const [name, { dtype }] of tensors) {
+  for (const name of tensors.keys()) {
     if (name.includes('.weight.quant_state.') || name.endsWith('.weight.absmax') || name.endsWith('.weight_format') || name.endsWith('.SCB')) {
       return 'bitsandbytes';
     }
     if (name.endsWith('.qweight')) {
       return 'GPTQ or AWQ';
-    }
-    if (name.endsWith('.weight_packed')) {
-      return 'compressed-tensors';
-    }
-    if (dtype.startsWith('F8_') && name.endsWith('.weight')) {
-      return 'FP8 (8-bit floats are not read yet)';
     }
   }
   return undefined;
@@ -63,5 +57,6 @@ function configuredMethod(config: JsonObject): string | undefined {
   const nested = config['text_config'];
   const quantisation = config['quantization_config'] ?? (isJsonObject(nested) ? nested['quantization_config'] : undefined);
   const method = isJsonObject(quantisation) ? quantisation['quant_method'] : undefined;
-  return typeof method === 'string' ? method.slice(0, 40) : undefined;
+  // Levels with a scale beside them are undone exactly, or refused where their weights are read.
+  return typeof method === 'string' && !['fp8', 'compressed-tensors'].includes(method) ? method.slice(0, 40) : undefined;
 }

@@ -1,0 +1,57 @@
+import { StudioError } from '../../errors';
+import type { TensorRef } from '../tensorRef';
+import type { AdapterPart } from './adapter';
+import { shapeText } from './adapterChecks';
+import type { AdapterInput } from './adapterInput';
+import type { PeftModule, PeftSettings } from './peftConfig';
+import { type ExpertFactorName, parseExpertFactorName } from './peftTensorName';
+
+/** The parts on fused experts of a PEFT adapter. */
+export interface ExpertFactors {
+  readonly parts: readonly AdapterPart[];
+  readonly problems: readonly StudioError[];
+  readonly modules: readonly PeftModule[];
+}
+
+interface Pair {
+  readonly name: ExpertFactorName;
+  a?: TensorRef;
+  b?: TensorRef;
+}
+
+/** Reads the factors that PEFT's `target_parameters` trains: A [experts * rank, columns], B [rows, rank * experts]. */
+export function readExpertFactors(input: AdapterInput, settings: PeftSettings): ExpertFactors {
+  const pairs = new Map<string, Pair>();
+  for (const tensor of input.tensors.values()) {
+    const name = parseExpertFactorName(tensor.name);
+    if (name !== undefined) {
+      const key = `${name.path} ${String(name.inner)}`;
+      const pair: Pair = pairs.get(key) ?? { name };
+      pair[name.factor === 'A' ? 'a' : 'b'] = tensor;
+      pairs.set(key, pair);
+    }
+  }
+  const parts: AdapterPart[] = [];
+  const problems: StudioError[] = [];
+  const modules: PeftModule[] = [];
+  for (const { name, a, b } of pairs.values()) {
+    const module = settings.module(name.path);
+    const problem = checkPair(input.path, a, b, module.rank);
+    if (problem !== undefined) {
+      problems.push(problem);
+      continue;
+    }
+    modules.push(module);
+    parts.push({ kind: 'experts', target: name.target, a: a!, b: b!, rank: module.rank, scale: module.scale, inner: name.inner });
+  }
+  return { parts, problems, modules };
+}
+
+function checkPair(path: string, a: TensorRef | undefined, b: TensorRef | undefined, rank: number): StudioError | undefined {
+  const there = a ?? b;
+  if (a === undefined || b === undefined) {
+    return new StudioError('adapter/pair', `${there?.name ?? ''} is there, but ${a === undefined ? 'lora_A' : 'lora_B'} of the same experts is not. The file is incomplete: save or fetch the adapter again.`, { path, detail: { tensor: there?.name } });
+  }
+  const fits = a.shape.length === 2 && b.shape.length === 2 && a.shape[0] === b.shape[1] && a.shape[0]! > 0 && a.shape[0]! % rank === 0;
+  return fits ? undefined : new StudioError('adapter/shape', `${a.name} has shape ${shapeText(a)} and ${b.name} ${shapeText(b)}, where factors of rank ${rank} on all experts are needed. The configuration is not of these weights: restore the adapter_config.json that was saved with them.`, { path, detail: { tensor: a.name, a: a.shape, b: b.shape, rank } });
+}
