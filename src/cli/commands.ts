@@ -7,8 +7,9 @@ import { inspect } from './commands/inspect';
 import { MODELFILE_COMMANDS } from './commands/modelfileCommands';
 import { plan } from './commands/plan';
 import { quantize } from './commands/quantize';
+import { routes } from './commands/routes';
 import { scan } from './commands/scan';
 import { verify } from './commands/verify';
 
 /** Every command, in the order in which the help lists them. */
-export const COMMANDS: readonly Command[] = [scan, inspect, plan, build, convert, convertAdapter, fuse, quantize, verify, ...MODELFILE_COMMANDS];
+export const COMMANDS: readonly Command[] = [scan, inspect, routes, plan, build, convert, convertAdapter, fuse, quantize, verify, ...MODELFILE_COMMANDS];

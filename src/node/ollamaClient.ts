@@ -2,10 +2,10 @@ import { Ollama } from 'ollama';
 import { z } from 'zod';
 import { StudioError, throwIfAborted } from '../core/errors';
 import type { OllamaAddress } from '../core/ollama/ollamaAddress';
-import type { AnswerEvent, ChatRequest, GenerateRequest, InstalledModel, ModelAnswer, ModelDescription, RunningModel } from '../core/ollama/ollamaModels';
-import { answerOf, installedModels, modelDescription, runningModels } from '../core/ollama/readAnswers';
+import type { AnswerEvent, ChatRequest, GenerateRequest, InstalledModel, ModelAnswer, ModelDescription, ModelTensors, RunningModel } from '../core/ollama/ollamaModels';
+import { answerOf, installedModels, modelDescription, modelTensors, runningModels } from '../core/ollama/readAnswers';
 import { StatusProgress } from '../core/ollama/statusProgress';
-import { chatSchema, generateSchema, listSchema, readRecord, runningSchema, showSchema, statusSchema, versionSchema } from '../core/ollama/wire';
+import { chatSchema, generateSchema, listSchema, readRecord, runningSchema, showSchema, statusSchema, tensorsSchema, versionSchema } from '../core/ollama/wire';
 import type { EngineEvent, OllamaPhase } from '../core/progress';
 import { uploadBlob, hasBlob, type UploadOptions } from './blobUpload';
 import { failure, exchange, readJson, readRecords, type Exchange } from './ollamaTransport';
@@ -69,6 +69,16 @@ export class OllamaClient {
   async show(name: string, options: Cancellable = {}): Promise<ModelDescription> {
     const answer = await this.ask('show', options, (ollama) => ollama.show({ model: name }));
     return modelDescription(readRecord(showSchema, answer, 'show'));
+  }
+
+  /**
+   * Names and shapes of a model's tensors.
+   * @throws StudioError ollama/model-missing
+   */
+  async tensors(name: string, options: Cancellable = {}): Promise<ModelTensors> {
+    const request = { model: name, verbose: true };
+    const answer = await this.ask('show', options, (ollama) => ollama.show(request));
+    return modelTensors(readRecord(tensorsSchema, answer, 'show'));
   }
 
   /** The models in the server's memory. */

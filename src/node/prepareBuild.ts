@@ -105,7 +105,7 @@ async function loadInputs(request: { readonly base: string; readonly adapters: r
 }
 
 /** An adapter that brings more vocabulary rows brings the tokenizer that names them. */
-async function withResizedTokenizer(base: HuggingFaceModel, adapters: readonly WeightedAdapter[]): Promise<HuggingFaceModel> {
+export async function withResizedTokenizer(base: HuggingFaceModel, adapters: readonly WeightedAdapter[]): Promise<HuggingFaceModel> {
   const rows = base.tensors.get(EMBEDDING)?.shape[0];
   for (const { adapter } of adapters) {
     const resized = adapter.parts.some((part) => (part.kind === 'base' || part.kind === 'replace') && part.target === EMBEDDING && part.source.shape[0] !== rows);

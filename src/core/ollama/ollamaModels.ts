@@ -48,6 +48,15 @@ export interface ModelDescription {
   readonly info: Readonly<Record<string, unknown>>;
 }
 
+/** The tensors of a model, without their data. */
+export interface ModelTensors {
+  /** Metadata of its GGUF, long arrays included. */
+  readonly info: Readonly<Record<string, unknown>>;
+  readonly quantisation: string | undefined;
+  /** Name to shape, fastest dimension first. */
+  readonly tensors: ReadonlyMap<string, readonly number[]>;
+}
+
 /** Where a server stands; `minimum` is the oldest version that can be worked with. */
 export type OllamaState =
   | { readonly state: 'not-installed' }

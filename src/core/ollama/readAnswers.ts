@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { InstalledModel, ModelAnswer, ModelDescription, RunningModel } from './ollamaModels';
-import type { listSchema, runningSchema, showSchema } from './wire';
+import type { InstalledModel, ModelAnswer, ModelDescription, ModelTensors, RunningModel } from './ollamaModels';
+import type { listSchema, runningSchema, showSchema, tensorsSchema } from './wire';
 
 /** The models of a `list`. */
 export function installedModels({ models }: z.infer<typeof listSchema>): InstalledModel[] {
@@ -47,6 +47,11 @@ export function modelDescription(answer: z.infer<typeof showSchema>): ModelDescr
     messages: (answer.messages ?? []).map(({ role, content }) => ({ role, content: content ?? '' })),
     info: answer.model_info ?? {},
   };
+}
+
+/** The tensors of a verbose `show`. */
+export function modelTensors({ model_info, details, tensors }: z.infer<typeof tensorsSchema>): ModelTensors {
+  return { info: model_info ?? {}, quantisation: filled(details?.quantization_level), tensors: new Map((tensors ?? []).map(({ name, shape }) => [name, shape])) };
 }
 
 function filled(text: string | undefined): string | undefined {

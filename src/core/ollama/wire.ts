@@ -47,6 +47,13 @@ export const showSchema = z.looseObject({
   modified_at: text.optional(),
 });
 
+/** A `show` with `verbose`: shapes have the fastest dimension first, as a GGUF has them. */
+export const tensorsSchema = z.looseObject({
+  model_info: z.record(text, z.unknown()).nullish(),
+  details: details.optional(),
+  tensors: z.array(z.looseObject({ name: text, type: text, shape: z.array(count).max(8) })).nullish(),
+});
+
 /** A line of `create`, `pull` and `push`. */
 export const statusSchema = z.looseObject({ status: text, digest: text.optional(), total: count.optional(), completed: count.optional() });
 
