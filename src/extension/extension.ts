@@ -9,8 +9,7 @@ import { registerJobsView } from './views/jobsView';
 /** Every part of the extension, each registered by one function that returns at once and works only when it is used. */
 const PARTS: readonly ((services: Services) => void)[] = [
   registerCommands,
-  registerArtefactsView,
-  registerJobsView,
+  (services) => registerJobsView(services, registerArtefactsView(services)),
   registerTaskProvider,
   ({ context }) => registerViewer(context),
 ];

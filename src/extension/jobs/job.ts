@@ -14,6 +14,8 @@ export const JOB_SPEC = z.object({
   output: z.optional(z.string()),
   /** Name of the model that it makes in Ollama. */
   model: z.optional(z.string()),
+  /** Absolute path of the artefact that the model is made from. */
+  from: z.optional(z.string()),
 });
 
 export type JobSpec = Readonly<z.infer<typeof JOB_SPEC>>;

@@ -1,0 +1,66 @@
+import * as vscode from 'vscode';
+import { escapeControls } from '../../core/escapeControls';
+import type { Services } from '../services';
+import type { Job } from './job';
+import { duration } from './jobText';
+
+/** A job that took longer, in seconds, says that it is done; the user may be elsewhere by then. */
+const LONG = 30;
+
+/** Says how a job ended, with the next step: a failure always, a success where somebody waited for it or a model can be tried. */
+export function announceEnd(services: Services): void {
+  const { jobs, context } = services;
+  const announced = new Set(jobs.jobs.map(({ id }) => id));
+  const stop = jobs.onChange((job) => {
+    if (job === undefined || announced.has(job.id) || (job.state !== 'done' && job.state !== 'failed')) {
+      return;
+    }
+    announced.add(job.id);
+    void (job.state === 'failed' ? sayFailure(job) : sayDone(services, job));
+  });
+  context.subscriptions.push({ dispose: stop });
+}
+
+async function sayFailure(job: Job): Promise<void> {
+  const log = vscode.l10n.t('Show Log');
+  const retry = vscode.l10n.t('Retry');
+  const { code, message } = job.error ?? { code: 'internal/unexpected', message: '' };
+  const chosen = await vscode.window.showErrorMessage(`${job.spec.title}: ${escapeControls(message)} (${code})`, log, retry);
+  if (chosen !== undefined) {
+    await vscode.commands.executeCommand(chosen === log ? 'modelfileStudio.showJobLog' : 'modelfileStudio.retryJob', { id: job.id });
+  }
+}
+
+async function sayDone(services: Services, job: Job): Promise<void> {
+  const { spec } = job;
+  const steps = nextSteps(job);
+  if (steps.length === 0 || ((duration(job) ?? 0) < LONG && spec.model === undefined && spec.output === undefined)) {
+    return;
+  }
+  const chosen = await vscode.window.showInformationMessage(vscode.l10n.t('{0}: done', spec.title), ...steps.map(({ title }) => title));
+  await steps.find(({ title }) => title === chosen)?.run(services);
+}
+
+interface NextStep {
+  readonly title: string;
+  run(services: Services): Thenable<unknown>;
+}
+
+function nextSteps({ spec }: Job): readonly NextStep[] {
+  const { model, output } = spec;
+  if (model !== undefined) {
+    return [{ title: vscode.l10n.t('Try'), run: () => vscode.commands.executeCommand('modelfileStudio.try', model) }];
+  }
+  if (output === undefined) {
+    return [];
+  }
+  const reveal = { title: vscode.l10n.t('Reveal'), run: () => vscode.commands.executeCommand('modelfileStudio.reveal', { path: output }) };
+  const isGguf = output.toLowerCase().endsWith('.gguf');
+  return [
+    isGguf
+      ? { title: vscode.l10n.t('New Modelfile'), run: () => vscode.commands.executeCommand('modelfileStudio.newModelfileFromArtefact', { path: output }) }
+      : { title: vscode.l10n.t('Convert to GGUF…'), run: () => vscode.commands.executeCommand('modelfileStudio.convert', { base: output }) },
+    ...(isGguf ? [{ title: vscode.l10n.t('Open'), run: () => vscode.commands.executeCommand('modelfileStudio.openInViewer', { path: output }) }] : []),
+    reveal,
+  ];
+}
