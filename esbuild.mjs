@@ -13,6 +13,10 @@ const BUNDLES = [
   { name: 'worker', entry: 'src/node/worker.ts', external: [] },
   // Runs models' Jinja templates, apart from everything else.
   { name: 'jinja', entry: 'src/node/jinjaWorker.ts', external: [] },
+  // Reads the files that the viewer shows.
+  { name: 'viewerWorker', entry: 'src/node/viewer/viewerWorker.ts', external: [] },
+  // The script of the viewer's page.
+  { name: 'viewer', entry: 'src/extension/editors/webview/main.ts', external: [], platform: 'browser' },
   { name: 'server', entry: 'language-server/src/server/main.ts', external: [] },
   { name: 'extension', entry: 'src/extension/extension.ts', external: ['vscode'] },
 ];
@@ -26,14 +30,14 @@ for (const name of !watch && existsSync('dist') ? readdirSync('dist') : []) {
 await buildKernels();
 mkdirSync('dist', { recursive: true });
 const inputs = {};
-for (const { name, entry, external } of BUNDLES.filter((bundle) => existsSync(bundle.entry))) {
+for (const { name, entry, external, platform = 'node' } of BUNDLES.filter((bundle) => existsSync(bundle.entry))) {
   const options = {
     entryPoints: [entry],
     outfile: `dist/${name}.js`,
     bundle: true,
-    platform: 'node',
-    target: 'node22',
-    format: 'cjs',
+    platform,
+    target: platform === 'node' ? 'node22' : 'chrome132',
+    format: platform === 'node' ? 'cjs' : 'iife',
     external,
     loader: { '.wasm': 'binary' },
     minify,

@@ -131,6 +131,9 @@ export const ERROR_CODES = {
 
   'modelfile/findings': 'A Modelfile has errors, so no model was made of it.',
 
+  'viewer/deadline': 'A file took the viewer too long to read.',
+  'viewer/memory': 'A file took more memory than the viewer may have.',
+
   'build/record': 'A build record or journal cannot be read.',
 } as const;
 
