@@ -32,7 +32,7 @@ function ordered(value: JinjaValue): OrderedJson {
   if (Array.isArray(value)) {
     return (value as readonly JinjaValue[]).map(ordered);
   }
-  return typeof value === 'object' && value !== null ? new Map(Object.entries(value as JinjaObject).map(([key, member]) => [key, ordered(member)])) : (value as OrderedJson);
+  return typeof value === 'object' && value !== null ? new Map(Object.entries(value as JinjaObject).map(([key, member]) => [key, ordered(member)])) : (value);
 }
 
 /** The same for the Jinja template, as `apply_chat_template` of transformers calls it. */

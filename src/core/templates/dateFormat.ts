@@ -27,7 +27,9 @@ export function formatDate(date: Date, format: string): string {
 /** A date format as Go template text, with the names of the definitions that it calls. Undefined where Ollama's functions do not give it. */
 export function goDate(format: string): { readonly text: string; readonly definitions: readonly string[] } | undefined {
   const definitions = new Set<string>();
-  let isPossible = true;
+  if (/%(?!-?d|[YmbB%])/.test(format)) {
+    return undefined;
+  }
   const text = format.replace(/%(-?[A-Za-z%])/g, (_whole, directive: string) => {
     switch (directive) {
       case 'Y': return '{{ slice currentDate 0 4 }}';
@@ -38,11 +40,10 @@ export function goDate(format: string): { readonly text: string; readonly defini
       case 'B':
         definitions.add(directive === 'b' ? SHORT_MONTH : LONG_MONTH);
         return `{{ template "${directive === 'b' ? 'shortMonth' : 'month'}" }}`;
-      case '%': return '%';
-      default: isPossible = false; return '';
+      default: return '%';
     }
   });
-  return isPossible ? { text, definitions: [...definitions] } : undefined;
+  return { text, definitions: [...definitions] };
 }
 
 function monthDefinition(name: string, months: readonly string[]): string {

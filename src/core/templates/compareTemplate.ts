@@ -1,0 +1,106 @@
+import { executeTemplate } from '../template/executeTemplate';
+import { parseTemplate } from '../template/parseTemplate';
+import type { ChatFormat, Conversation, JinjaAnswer, JinjaRenderer } from './chatFormat';
+import { applies, CHECK_CONVERSATIONS } from './checkConversations';
+import { comparableText, jinjaRequest, templateValues } from './conversationValues';
+
+/** A conversation that a TEMPLATE renders otherwise than the model's Jinja template. */
+export interface TemplateDifference {
+  readonly conversation: string;
+  /**
+   * `trim`: but for white space at the ends of messages, which the Jinja takes off and no template of Ollama can; `json`: but for
+   * spaces or the order of keys in JSON; `text`: anything else; `error`: the TEMPLATE fails.
+   */
+  readonly kind: 'trim' | 'json' | 'text' | 'error';
+  /** Where they part, in characters of the prompt. */
+  readonly at: number;
+  /** A few characters of both from there on; of an error, its text. */
+  readonly expected: string;
+  readonly found: string;
+}
+
+export interface TemplateComparison {
+  /** Names of the conversations that count for this model and that its Jinja template renders. */
+  readonly compared: readonly string[];
+  readonly differences: readonly TemplateDifference[];
+  /** Conversations that the Jinja template refuses, with its words: about them it says nothing. */
+  readonly refused: readonly { readonly conversation: string; readonly error: string }[];
+}
+
+/** What the Jinja template makes of every conversation that is about something it knows; rendered once, compared with many candidates. */
+export interface Expectations {
+  readonly now: number;
+  readonly cases: readonly { readonly conversation: Conversation; readonly answer: JinjaAnswer }[];
+}
+
+export interface ExpectationOptions {
+  /** Milliseconds: the moment for templates that write a date. */
+  readonly now: number;
+  readonly tools: boolean;
+  readonly thinking: boolean;
+}
+
+/** Renders the check conversations by the model's own template. */
+export async function renderExpectations(format: ChatFormat & { readonly jinja: string }, render: JinjaRenderer, options: ExpectationOptions, signal?: AbortSignal): Promise<Expectations> {
+  const chosen = CHECK_CONVERSATIONS.filter((conversation) => applies(conversation, options));
+  const cases: { conversation: Conversation; answer: JinjaAnswer }[] = [];
+  for (const withTools of [false, true]) {
+    const own = chosen.filter(({ tools }) => (tools !== undefined) === withTools);
+    const answers = own.length === 0 ? [] : await render(withTools ? (format.toolJinja ?? format.jinja) : format.jinja, own.map((conversation) => jinjaRequest(format, conversation, options.now)), signal);
+    own.forEach((conversation, index) => {
+      const answer = answers[index] ?? { ok: false, error: 'not rendered' };
+      cases.push({ conversation, answer: answer.ok ? { ok: true, text: comparableText(answer.text, format, conversation) } : answer });
+    });
+  }
+  return { now: options.now, cases };
+}
+
+/** Compares what our evaluator, which is Ollama's, makes of a Go template with what the Jinja template made. */
+export function compareTemplate(text: string, expectations: Expectations, format: ChatFormat): TemplateComparison {
+  const parsed = parseTemplate(text);
+  const compared: string[] = [];
+  const differences: TemplateDifference[] = [];
+  const refused: { conversation: string; error: string }[] = [];
+  for (const { conversation, answer } of expectations.cases) {
+    if (!answer.ok) {
+      refused.push({ conversation: conversation.name, error: answer.error });
+      continue;
+    }
+    compared.push(conversation.name);
+    const run = parsed.ok ? executeTemplate(parsed.template, templateValues(conversation), { now: new Date(expectations.now), budget: BUDGET }) : parsed;
+    const found = run.ok ? comparableEnd(run.text, format, conversation) : run.error;
+    if (!run.ok || found !== answer.text) {
+      differences.push(difference(conversation, answer.text, found, run.ok));
+    }
+  }
+  return { compared, differences, refused };
+}
+
+const BUDGET = { steps: 200_000, depth: 300, bytes: 1024 * 1024 };
+const SHOWN = 60;
+
+/** Ollama's prompt is sent as it is; only a doubled BOS would be seen there, so nothing is taken off but the tail of a prefill's white space. */
+function comparableEnd(text: string, _format: ChatFormat, conversation: Conversation): string {
+  return conversation.messages.at(-1)?.role === 'assistant' ? text.trimEnd() : text;
+}
+
+function difference({ name, messages }: Conversation, expected: string, found: string, rendered: boolean): TemplateDifference {
+  let at = 0;
+  while (at < expected.length && expected[at] === found[at]) {
+    at += 1;
+  }
+  const shown = (text: string): string => text.slice(Math.max(at - 10, 0), at + SHOWN);
+  if (!rendered) {
+    return { conversation: name, kind: 'error', at: 0, expected: expected.slice(0, SHOWN), found };
+  }
+  const untrimmed = messages.reduce((text, { content }) => text.replaceAll(content, content.trim()), found);
+  const trimmed = messages.reduce((text, { content }) => text.replaceAll(content, content.trim()), expected);
+  const kind = untrimmed === trimmed && messages.some(({ content }) => content !== content.trim()) ? 'trim' : sameButJson(expected, found) ? 'json' : 'text';
+  return { conversation: name, kind, at, expected: shown(expected), found: shown(found) };
+}
+
+/** Whether texts are the same once white space and the order of keys in their JSON are left out of account. */
+function sameButJson(a: string, b: string): boolean {
+  const characters = (text: string): string => Array.from(text.replace(/\\u003c/g, '<').replace(/\\u003e/g, '>').replace(/\\u0026/g, '&').replace(/[\s,]/g, '')).sort().join('');
+  return a.includes('{') && a.replace(/[{[][\s\S]*[\]}]/, '') === b.replace(/[{[][\s\S]*[\]}]/, '') && characters(a) === characters(b);
+}

@@ -1,0 +1,207 @@
+import type { ChatFormat, JinjaRenderer } from '../chatFormat';
+import { goDate } from '../dateFormat';
+import { GoText } from './goText';
+import { SPACED_JSON, toolDefinition } from './jsonText';
+import { HOLE } from './marks';
+import { choose, type Piece, type Question, type Sample } from './pieceTable';
+import { probeJinja } from './probeJinja';
+import { readShape, type ChatShape, type ToolTurnShape } from './readShape';
+
+/** A Go template written from what a Jinja template was seen to do. */
+export interface GeneratedTemplate {
+  readonly text: string;
+  /** What it was not told how to write, in sentences. */
+  readonly gaps: readonly string[];
+}
+
+const THINK_ON: Question = { name: 'thinkOn', condition: '$.Think' };
+const THINK_OFF: Question = { name: 'thinkOff', condition: 'and $.IsThinkSet (not $.Think)' };
+const SYSTEM: Question = { name: 'system', condition: '$.System' };
+const TOOLS: Question = { name: 'tools', condition: '$.Tools' };
+const AFTER_RESULT: Question = { name: 'afterResult', condition: 'eq $previous "tool"' };
+
+const USER_QUESTIONS: readonly Question[] = [
+  { name: 'first', condition: '$first' }, TOOLS, SYSTEM, { name: 'lastUser', condition: 'eq $i $lastUser' }, { name: 'last', condition: '$last' }, THINK_OFF, THINK_ON,
+];
+const ASSISTANT_QUESTIONS: readonly Question[] = [
+  { name: 'thinking', condition: '.Thinking' }, { name: 'current', condition: 'gt $i $lastUser' }, { name: 'last', condition: '$last' },
+  { name: 'callsOnly', condition: 'and .ToolCalls (not .Content)' }, AFTER_RESULT,
+];
+const RESULT_BEFORE: readonly Question[] = [{ name: 'previousIsResult', condition: 'eq $previous "tool"' }];
+const RESULT_AFTER: readonly Question[] = [{ name: 'nextIsResult', condition: 'and (not $last) (eq (index (slice $.Messages $i) 1).Role "tool")' }];
+
+/**
+ * Writes a Go template that does what a model's Jinja template was seen to do with a few dozen conversations of marker words. It is a
+ * proposal: whoever takes it compares both on real conversations. Undefined with the reason in `gaps` where the Jinja cannot be taken apart.
+ */
+export async function generateTemplate(format: ChatFormat & { readonly jinja: string }, render: JinjaRenderer, signal?: AbortSignal): Promise<{ readonly template?: GeneratedTemplate; readonly gaps: readonly string[] }> {
+  const answers = await probeJinja(format, render, signal);
+  const shape = readShape(answers);
+  if ('failure' in shape) {
+    return { gaps: [shape.failure] };
+  }
+  const gaps = [
+    ...(answers.text({ shape: 'question', system: true }) === undefined ? ['The Jinja template takes no system message; the TEMPLATE puts it before the first question.'] : []),
+    ...(answers.knowsTools && shape.toolList === undefined ? ['The Jinja template describes tools in words of its own, which are not taken over: the model gets no tools.'] : []),
+    ...(shape.toolList !== undefined && shape.toolTurn === undefined ? ['How the Jinja template writes calls of tools and their results could not be seen.'] : []),
+  ];
+  const writer = new TemplateWriter(shape, /<think>/.test(format.jinja));
+  const text = writer.write();
+  return text === undefined ? { gaps: ['The Jinja template chooses by more than a Go template is told.'] } : { template: { text, gaps }, gaps };
+}
+
+class TemplateWriter {
+  private readonly go: GoText;
+
+  constructor(
+    private readonly shape: ChatShape,
+    private readonly thinks: boolean,
+  ) {
+    this.go = new GoText(new Map([
+      [HOLE.system, '{{ $.System }}'],
+      [HOLE.tools, this.toolList()],
+      [HOLE.thinking, '{{ .Thinking }}'],
+      [HOLE.callId, '{{ .ID }}'],
+      [HOLE.toolName, '{{ .ToolName }}'],
+      [HOLE.resultId, '{{ .ToolCallID }}'],
+    ]));
+  }
+
+  private toolList(): string {
+    const { toolList } = this.shape;
+    const separator = toolList === undefined ? '' : toolList.separator;
+    return `{{ range $i, $tool := $.Tools }}{{ if $i }}${separator}{{ end }}{{ template "tool" $tool }}{{ end }}`;
+  }
+
+  /** Undefined where what was seen contradicts itself, or a date is in a form that Ollama's functions do not give. */
+  write(): string | undefined {
+    const { go, shape } = this;
+    const user = this.userPieces();
+    const assistant = choose(shape.assistantBefore, ASSISTANT_QUESTIONS);
+    const generation = choose(shape.generation, [AFTER_RESULT, THINK_OFF, THINK_ON]);
+    if (user === undefined || assistant === undefined || generation === undefined || !datesArePossible([user.top, user.turn])) {
+      return undefined;
+    }
+    if (shape.toolList !== undefined) {
+      go.define(SPACED_JSON);
+      go.define(toolDefinition(shape.toolList.layout, shape.toolList.whole));
+    }
+    const all = JSON.stringify([user, assistant, generation, shape.toolTurn === undefined ? '' : RESULT_BEFORE]);
+    go.pieces(user.top);
+    this.variables(all);
+    go.control('range $i, $_ := .Messages');
+    go.control('$last := eq (len (slice $.Messages $i)) 1');
+    go.control('if eq .Role "user"').pieces(user.turn).output('.Content').literal(shape.userAfter);
+    if (all.includes('$first')) {
+      go.control('$first = false');
+    }
+    go.control('else if eq .Role "assistant"');
+    this.assistant(assistant);
+    if (shape.toolTurn !== undefined) {
+      go.control('else if eq .Role "tool"');
+      this.result(shape.toolTurn);
+    }
+    go.control('end');
+    go.control('if and $last (ne .Role "assistant")').pieces(this.generationPieces(generation)).control('end');
+    if (this.usesPrevious(all)) {
+      go.control('$previous = .Role');
+    }
+    go.control('end');
+    return go.toString();
+  }
+
+  /** `$previous` is still the turn before here, while the generation follows the last one. */
+  private generationPieces(generation: readonly Piece[]): readonly Piece[] {
+    return JSON.parse(JSON.stringify(generation).replaceAll('eq $previous \\"tool\\"', 'eq .Role \\"tool\\"')) as readonly Piece[];
+  }
+
+  private usesPrevious(all: string): boolean {
+    return all.includes('$previous');
+  }
+
+  private variables(all: string): void {
+    if (all.includes('$first')) {
+      this.go.control('$first := true');
+    }
+    if (this.usesPrevious(all)) {
+      this.go.control('$previous := ""');
+    }
+    if (all.includes('$lastUser')) {
+      this.go.control('$lastUser := -1').control('range $i, $_ := .Messages').control('if eq .Role "user"').control('$lastUser = $i').control('end').control('end');
+    }
+  }
+
+  /** What stands before questions; what comes once, at the very beginning, is taken out of the loop. */
+  private userPieces(): { readonly top: readonly Piece[]; readonly turn: readonly Piece[] } | undefined {
+    const { userBefore } = this.shape;
+    const samples = userBefore.some(({ answers }) => answers['system'] === true) ? userBefore : [...userBefore, ...withSystemInQuestion(userBefore)];
+    const later = samples.filter(({ answers }) => answers['first'] !== true).map(({ text }) => text);
+    const [turn] = later;
+    const first = samples.filter(({ answers }) => answers['first'] === true);
+    if (turn !== undefined && later.every((text) => text === turn) && first.every(({ text }) => text.endsWith(turn))) {
+      const top = choose(unique(first.map((sample) => ({ ...sample, text: sample.text.slice(0, sample.text.length - turn.length) }))), [TOOLS, SYSTEM, THINK_OFF, THINK_ON]);
+      if (top !== undefined) {
+        return { top: atTop(top), turn: turn === '' ? [] : [turn] };
+      }
+    }
+    const pieces = choose(samples, USER_QUESTIONS);
+    return pieces === undefined ? undefined : { top: [], turn: pieces };
+  }
+
+  private assistant(before: readonly Piece[]): void {
+    const { go, shape } = this;
+    const { toolTurn } = shape;
+    go.pieces(before);
+    if (this.thinks && !JSON.stringify(before).includes(HOLE.thinking)) {
+      // So that Ollama knows that the model thinks; the Jinja template drops what was thought.
+      go.control('if and $last .Thinking').literal('<think>\n').output('.Thinking').literal('\n</think>\n\n').control('end');
+    }
+    go.output('.Content');
+    if (toolTurn !== undefined) {
+      this.calls(toolTurn);
+    }
+    go.control('if not $last').literal(shape.assistantAfter).control('end');
+  }
+
+  private calls(turn: ToolTurnShape): void {
+    const { go } = this;
+    go.control('if .ToolCalls');
+    if (turn.beforeCalls === turn.beforeCallsWithText) {
+      go.literal(turn.beforeCalls);
+    } else {
+      go.pieces(choose([{ answers: { content: true }, text: turn.beforeCallsWithText }, { answers: { content: false }, text: turn.beforeCalls }], [{ name: 'content', condition: '.Content' }]) ?? []);
+    }
+    go.control('range $number, $_ := .ToolCalls');
+    if (turn.betweenCalls !== '') {
+      go.control('if $number').literal(turn.betweenCalls).control('end');
+    }
+    go.literal(turn.beforeName).output('.Function.Name').literal(turn.beforeArguments).output('template "value" .Function.Arguments').literal(turn.afterArguments);
+    go.control('end').literal(turn.afterCalls).control('end');
+  }
+
+  private result(turn: ToolTurnShape): void {
+    const { go } = this;
+    go.pieces(choose(turn.resultBefore, RESULT_BEFORE) ?? []);
+    go.output(turn.resultIsJson ? 'json .Content' : '.Content');
+    go.pieces(choose(turn.resultAfter, RESULT_AFTER) ?? []);
+  }
+}
+
+/** Where a template takes no system message: the text goes before the first question, with an empty line between. */
+function withSystemInQuestion(samples: readonly Sample[]): Sample[] {
+  return samples.map(({ answers, text }) => ({ answers: { ...answers, system: true }, text: answers['first'] === true ? `${text}${HOLE.system}\n\n` : text }));
+}
+
+function unique(samples: readonly Sample[]): Sample[] {
+  return samples.filter((sample, index) => samples.findIndex((other) => other.text === sample.text && ['tools', 'system', 'thinkOn', 'thinkOff'].every((name) => other.answers[name] === sample.answers[name])) === index);
+}
+
+/** Outside of the loop the dot is the root. */
+function atTop(pieces: readonly Piece[]): readonly Piece[] {
+  return JSON.parse(JSON.stringify(pieces).replaceAll('$.', '.')) as readonly Piece[];
+}
+
+function datesArePossible(pieces: readonly (readonly Piece[])[]): boolean {
+  const formats = [...JSON.stringify(pieces).matchAll(/\ue007([^\ue008]*)\ue008/g)];
+  return formats.every(([, format = '']) => goDate(format) !== undefined);
+}

@@ -1,0 +1,333 @@
+import type { JinjaObject } from '../chatFormat';
+import { JSON_LAYOUTS, pythonJson, type JsonLayout } from './jsonText';
+import { commonPrefix, commonSuffix, HOLE, MARKS } from './marks';
+import type { Sample } from './pieceTable';
+import { PROBE_TOOLS, type ProbeAnswers, type ProbeKey, type ShapeName } from './probeJinja';
+
+/** How tools are told. */
+export interface ToolListShape {
+  readonly layout: JsonLayout;
+  /** `{"type": "function", "function": …}`, or the function alone. */
+  readonly whole: boolean;
+  readonly separator: string;
+}
+
+/** How calls and results are written. */
+export interface ToolTurnShape {
+  /** Calls without text do not begin as answers do. */
+  readonly ownStart: boolean;
+  readonly beforeCalls: string;
+  readonly beforeCallsWithText: string;
+  readonly beforeName: string;
+  readonly beforeArguments: string;
+  readonly afterArguments: string;
+  readonly betweenCalls: string;
+  readonly afterCalls: string;
+  /** Ends a turn with calls; as other answers end where undefined. */
+  readonly callEnd?: string | undefined;
+  readonly resultBefore: readonly Sample[];
+  readonly resultAfter: readonly Sample[];
+  /** Whether the result is written as a JSON string. */
+  readonly resultIsJson: boolean;
+}
+
+/** A chat template taken apart. Texts have placeholders (`HOLE`). */
+export interface ChatShape {
+  /** Before a question; told apart by `first`, `lastUser`, `last`, `system`, `tools`, `thinkOn`, `thinkOff`. */
+  readonly userBefore: readonly Sample[];
+  readonly userAfter: string;
+  /** Before an answer; told apart by `thinking`, `current`, `last`, `callsOnly`, `afterResult`. */
+  readonly assistantBefore: readonly Sample[];
+  readonly assistantAfter: string;
+  /** What begins the answer; told apart by `thinkOn`, `thinkOff`, `afterResult`. */
+  readonly generation: readonly Sample[];
+  readonly toolList?: ToolListShape | undefined;
+  readonly toolTurn?: ToolTurnShape | undefined;
+}
+
+/** Why a template cannot be taken apart. */
+export interface ShapeFailure {
+  readonly failure: string;
+}
+
+/** Takes a template apart by what it makes of the probes; or says at which it stops. */
+export function readShape(answers: ProbeAnswers): ChatShape | ShapeFailure {
+  const reader = new ShapeReader(answers);
+  return reader.read();
+}
+
+class ShapeReader {
+  private readonly toolList: ToolListShape | undefined;
+
+  constructor(private readonly answers: ProbeAnswers) {
+    const text = answers.text({ shape: 'question', tools: true });
+    this.toolList = text === undefined ? undefined : findToolList(text);
+  }
+
+  /** A rendering with the list of tools punched out. */
+  private text(key: ProbeKey): string | undefined {
+    const text = this.answers.text(key);
+    return text === undefined || this.toolList === undefined || key.tools !== true ? text : withoutToolList(text, this.toolList);
+  }
+
+  read(): ChatShape | ShapeFailure {
+    const question = this.text({ shape: 'question' });
+    const second = this.text({ shape: 'second' }) ?? '';
+    if (question === undefined) {
+      return { failure: 'The template renders no conversation of one question.' };
+    }
+    const [u1, a1, u2] = [MARKS.user(1), MARKS.assistant(1), MARKS.user(2)];
+    const toAnswer = between(second, u1, a1) ?? between(this.text({ shape: 'answered' }) ?? '', u1, a1);
+    const begun = after(question, u1);
+    if (toAnswer === undefined || begun === undefined) {
+      return { failure: 'The template does not write what it is given in the order in which it is given.' };
+    }
+    const userAfter = sharedStart(after(this.text({ shape: 'openQuestion' }) ?? question, u1) ?? '', [begun, toAnswer]);
+    const answerEnd = after(this.text({ shape: 'answered' }) ?? '', a1) ?? '';
+    const toNext = between(second, a1, u2) ?? answerEnd;
+    const assistantAfter = sharedStart(answerEnd, [toNext]);
+    const toolTurn = this.toolList === undefined ? undefined : this.toolTurn(userAfter, assistantAfter, toAnswer.slice(userAfter.length));
+    return {
+      userBefore: this.userBefore(assistantAfter),
+      userAfter,
+      assistantBefore: this.assistantBefore(userAfter, toolTurn),
+      assistantAfter,
+      generation: this.generation(userAfter, toolTurn),
+      toolList: this.toolList,
+      toolTurn,
+    };
+  }
+
+  private userBefore(assistantAfter: string): Sample[] {
+    const samples: Sample[] = [];
+    const seen = (key: ProbeKey, turn: number, position: Readonly<Record<string, boolean>>): void => {
+      const text = this.text(key);
+      const [mark, before] = [MARKS.user(turn), MARKS.assistant(turn - 1)];
+      const piece = text === undefined ? undefined : turn === 1 ? beforeMark(text, mark) : between(text, before, mark);
+      if (piece !== undefined && (turn === 1 || piece.startsWith(assistantAfter))) {
+        const answers = { ...position, system: key.system === true, tools: key.tools === true, thinkOn: key.think === true, thinkOff: key.think === false };
+        samples.push({ answers, text: turn === 1 ? piece : piece.slice(assistantAfter.length) });
+      }
+    };
+    for (const system of [false, true]) {
+      for (const tools of this.toolList === undefined ? [false] : [false, true]) {
+        const key = (shape: ShapeName, think?: boolean): ProbeKey => ({ shape, system, tools, think });
+        for (const think of [undefined, false, true]) {
+          seen(key('question', think), 1, { first: true, lastUser: true, last: true });
+        }
+        seen(key('answered'), 1, { first: true, lastUser: true, last: false });
+        seen(key('second'), 1, { first: true, lastUser: false, last: false });
+        seen(key('second'), 2, { first: false, lastUser: true, last: true });
+        seen(key('secondAnswered'), 2, { first: false, lastUser: true, last: false });
+        seen(key('third'), 2, { first: false, lastUser: false, last: false });
+      }
+    }
+    return samples;
+  }
+
+  private assistantBefore(userAfter: string, toolTurn: ToolTurnShape | undefined): Sample[] {
+    const samples: Sample[] = [];
+    const [u1, a1] = [MARKS.user(1), MARKS.assistant(1)];
+    const seen = (key: ProbeKey, answers: Readonly<Record<string, boolean>>, start = u1, skip = userAfter): void => {
+      const text = this.text(key);
+      const piece = text === undefined ? undefined : between(text, start, a1);
+      if (piece?.startsWith(skip) === true) {
+        samples.push({ answers, text: piece.slice(skip.length) });
+      }
+    };
+    seen({ shape: 'second' }, { thinking: false, current: false, last: false });
+    seen({ shape: 'answered' }, { thinking: false, current: true, last: true });
+    seen({ shape: 'thoughtBefore' }, { thinking: true, current: false, last: false });
+    seen({ shape: 'thoughtLast' }, { thinking: true, current: true, last: true });
+    if (toolTurn !== undefined) {
+      if (toolTurn.ownStart) {
+        samples.push({ answers: { thinking: false, current: true, last: false, callsOnly: true }, text: '' });
+      }
+      seen({ shape: 'textAndCallThenResult', tools: true }, { thinking: false, current: true, last: false });
+      seen({ shape: 'thoughtTextAndCall', tools: true }, { thinking: true, current: true, last: false });
+      const skip = toolTurn.resultAfter.find(({ answers }) => answers['nextIsResult'] !== true)?.text ?? '';
+      const mark = toolTurn.resultIsJson ? JSON.stringify(MARKS.result(1)) : MARKS.result(1);
+      seen({ shape: 'resultAnswered', tools: true }, { thinking: false, current: true, last: true, afterResult: true }, mark, skip);
+      seen({ shape: 'resultAnsweredAndOn', tools: true }, { thinking: false, current: false, last: false, afterResult: true }, mark, skip);
+    }
+    return samples;
+  }
+
+  private generation(userAfter: string, toolTurn: ToolTurnShape | undefined): Sample[] {
+    const samples: Sample[] = [];
+    const seen = (key: ProbeKey, mark: string, skip: string): void => {
+      const piece = after(this.text(key) ?? '', mark);
+      if (piece?.startsWith(skip) === true) {
+        samples.push({ answers: { thinkOn: key.think === true, thinkOff: key.think === false, afterResult: key.shape === 'result' }, text: piece.slice(skip.length) });
+      }
+    };
+    for (const think of [undefined, false, true]) {
+      seen({ shape: 'question', think }, MARKS.user(1), userAfter);
+      if (toolTurn !== undefined) {
+        const skip = toolTurn.resultAfter.find(({ answers }) => answers['nextIsResult'] !== true)?.text ?? '';
+        seen({ shape: 'result', tools: true, think }, toolTurn.resultIsJson ? JSON.stringify(MARKS.result(1)) : MARKS.result(1), skip);
+      }
+    }
+    return samples;
+  }
+
+  private toolTurn(userAfter: string, assistantAfter: string, answerBefore: string): ToolTurnShape | undefined {
+    const call = this.afterQuestion({ shape: 'call', tools: true }, userAfter);
+    const withText = after(this.text({ shape: 'callWithText', tools: true }) ?? '', MARKS.assistant(1));
+    const ownStart = call?.startsWith(answerBefore) !== true;
+    const skip = ownStart ? 0 : answerBefore.length;
+    const one = call === undefined ? undefined : splitCall(call.slice(skip), 1);
+    if (call === undefined || one === undefined) {
+      return undefined;
+    }
+    const two = this.afterQuestion({ shape: 'twoCalls', tools: true }, userAfter);
+    const parts = splitItems(one, two === undefined ? undefined : splitCall(two.slice(skip), 2));
+    const textual = withText === undefined ? undefined : splitCall(withText, 1);
+    const ends = parts.afterCalls.endsWith(assistantAfter);
+    const results = this.results(call);
+    return results === undefined ? undefined : {
+      ...parts,
+      ownStart,
+      beforeCallsWithText: textual === undefined ? parts.beforeCalls : textual.head.slice(0, textual.head.length - parts.beforeName.length),
+      afterCalls: ends ? parts.afterCalls.slice(0, parts.afterCalls.length - assistantAfter.length) : parts.afterCalls,
+      callEnd: ends ? undefined : '',
+      ...results,
+    };
+  }
+
+  private afterQuestion(key: ProbeKey, userAfter: string): string | undefined {
+    const text = after(this.text(key) ?? '', MARKS.user(1));
+    return text?.startsWith(userAfter) === true ? text.slice(userAfter.length) : undefined;
+  }
+
+  private results(call: string): Pick<ToolTurnShape, 'resultBefore' | 'resultAfter' | 'resultIsJson'> | undefined {
+    const text = this.text({ shape: 'result', tools: true });
+    const open = this.text({ shape: 'openResult', tools: true }) ?? text;
+    if (text === undefined || open === undefined) {
+      return undefined;
+    }
+    const json = JSON.stringify(MARKS.result(1));
+    const resultIsJson = text.includes(json);
+    const mark = (number: number): string => (resultIsJson ? JSON.stringify(MARKS.result(number)) : MARKS.result(number));
+    const callAt = text.indexOf(call);
+    const ending = after(text, mark(1));
+    const before = callAt < 0 ? undefined : beforeMark(text.slice(callAt + call.length), mark(1));
+    if (before === undefined || ending === undefined) {
+      return undefined;
+    }
+    const alone = sharedStart(after(open, mark(1)) ?? '', [ending]);
+    const two = this.text({ shape: 'twoResults', tools: true });
+    const gap = two === undefined ? undefined : between(two, mark(1), mark(2));
+    const onward = gap === undefined ? alone : commonPrefix(gap, alone);
+    return {
+      resultBefore: [named(before, { previousIsResult: false }), ...(gap === undefined ? [] : [named(gap.slice(onward.length), { previousIsResult: true })])],
+      resultAfter: [named(alone, { nextIsResult: false }), ...(gap === undefined ? [] : [named(onward, { nextIsResult: true })])],
+      resultIsJson,
+    };
+  }
+}
+
+/** Names and ids of calls within what stands around a result become placeholders. */
+function named(text: string, answers: Readonly<Record<string, boolean>>): Sample {
+  let own = text;
+  for (const number of [1, 2]) {
+    own = own.replaceAll(MARKS.callId(number), HOLE.resultId).replaceAll(MARKS.tool(number), HOLE.toolName);
+  }
+  return { answers, text: own };
+}
+
+function beforeMark(text: string, mark: string): string | undefined {
+  const at = text.indexOf(mark);
+  return at < 0 ? undefined : text.slice(0, at);
+}
+
+function after(text: string, mark: string): string | undefined {
+  const at = text.indexOf(mark);
+  return at < 0 ? undefined : text.slice(at + mark.length);
+}
+
+function between(text: string, start: string, end: string): string | undefined {
+  const rest = after(text, start);
+  return rest === undefined ? undefined : beforeMark(rest, end);
+}
+
+/** The end of a turn, as far as what follows begins with it; a token is not torn apart. */
+function sharedStart(own: string, followers: readonly string[]): string {
+  const shared = followers.reduce(commonPrefix, own);
+  if (shared.length === own.length) {
+    return own;
+  }
+  const open = Math.max(shared.lastIndexOf('<'), shared.lastIndexOf('['));
+  const closed = Math.max(shared.lastIndexOf('>'), shared.lastIndexOf(']'));
+  return open > closed ? shared.slice(0, open) : shared;
+}
+
+function toolTexts(layout: JsonLayout, whole: boolean): string[] {
+  return PROBE_TOOLS.map((tool) => pythonJson(whole ? tool : (tool['function'] as JinjaObject), layout));
+}
+
+function findToolList(text: string): ToolListShape | undefined {
+  for (const whole of [true, false]) {
+    for (const layout of JSON_LAYOUTS) {
+      const [first = '', second = ''] = toolTexts(layout, whole);
+      const separator = between(text, first, second);
+      if (separator !== undefined) {
+        return { layout, whole, separator };
+      }
+    }
+  }
+  return undefined;
+}
+
+function withoutToolList(text: string, { layout, whole, separator }: ToolListShape): string {
+  const [first = '', second = ''] = toolTexts(layout, whole);
+  return text.replaceAll(`${first}${separator}${second}`, HOLE.tools);
+}
+
+interface SplitCall {
+  readonly head: string;
+  readonly middle: string;
+  /** Between the first call's arguments and the second one's name. */
+  readonly gap?: string | undefined;
+  readonly tail: string;
+}
+
+/** A turn with calls, cut at the names and arguments. */
+function splitCall(text: string, count: number): SplitCall | undefined {
+  const own = [1, 2].reduce((all, number) => all.replaceAll(MARKS.callId(number), HOLE.callId), text);
+  const json = (number: number): string => pythonJson({ city: MARKS.argument(number) }, { base: 0 });
+  const head = beforeMark(own, MARKS.tool(1));
+  const middle = between(own, MARKS.tool(1), json(1));
+  const rest = after(own, json(1));
+  if (head === undefined || middle === undefined || rest === undefined) {
+    return undefined;
+  }
+  if (count === 1) {
+    return { head, middle, tail: rest };
+  }
+  const gap = beforeMark(rest, MARKS.tool(2));
+  const tail = after(rest, json(2));
+  return gap === undefined || tail === undefined ? undefined : { head, middle, gap, tail };
+}
+
+type CallParts = Pick<ToolTurnShape, 'beforeCalls' | 'beforeName' | 'beforeArguments' | 'afterArguments' | 'betweenCalls' | 'afterCalls'>;
+
+/** What belongs to one call, and what to all of them: seen where there are two. */
+function splitItems(one: SplitCall, two: SplitCall | undefined): CallParts {
+  const { gap, head, tail, middle } = two ?? one;
+  if (gap === undefined) {
+    const start = Math.max(head.lastIndexOf('{'), 0);
+    return { beforeCalls: head.slice(0, start), beforeName: head.slice(start), beforeArguments: middle, afterArguments: '', betweenCalls: '', afterCalls: tail };
+  }
+  const beforeName = commonSuffix(head, gap);
+  const rest = gap.slice(0, gap.length - beforeName.length);
+  const afterArguments = commonPrefix(rest, tail);
+  return {
+    beforeCalls: head.slice(0, head.length - beforeName.length),
+    beforeName,
+    beforeArguments: middle,
+    afterArguments,
+    betweenCalls: rest.slice(afterArguments.length),
+    afterCalls: tail.slice(afterArguments.length),
+  };
+}
