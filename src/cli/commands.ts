@@ -1,15 +1,26 @@
 import type { Command } from './command';
 import { build } from './commands/build';
+import { clean } from './commands/clean';
 import { convert } from './commands/convert';
 import { convertAdapter } from './commands/convertAdapter';
+import { cp } from './commands/cp';
+import { create } from './commands/create';
+import { doctor } from './commands/doctor';
 import { fuse } from './commands/fuse';
 import { inspect } from './commands/inspect';
+import { list } from './commands/list';
 import { MODELFILE_COMMANDS } from './commands/modelfileCommands';
 import { plan } from './commands/plan';
+import { ps } from './commands/ps';
+import { pull } from './commands/pull';
+import { push } from './commands/push';
 import { quantize } from './commands/quantize';
+import { rm } from './commands/rm';
 import { routes } from './commands/routes';
 import { scan } from './commands/scan';
+import { show } from './commands/show';
+import { unload } from './commands/unload';
 import { verify } from './commands/verify';
 
 /** Every command, in the order in which the help lists them. */
-export const COMMANDS: readonly Command[] = [scan, inspect, routes, plan, build, convert, convertAdapter, fuse, quantize, verify, ...MODELFILE_COMMANDS];
+export const COMMANDS: readonly Command[] = [scan, inspect, routes, plan, build, convert, convertAdapter, fuse, quantize, verify, clean, doctor, ...MODELFILE_COMMANDS, create, list, show, ps, cp, rm, pull, push, unload];

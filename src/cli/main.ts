@@ -48,9 +48,10 @@ async function runCommand(command: Command, rest: readonly string[], bundleFolde
   const cancel = (): void => abort.abort();
   process.on('SIGINT', cancel);
   process.on('SIGTERM', cancel);
-  // Forked by an editor: cancelled by message, because signals kill without clean-up on Windows; and an editor that is gone waits for nothing.
+  // Forked by an editor: cancelled by message, because signals kill without clean-up on Windows. An editor that is gone waits
+  // for nothing: the process ends as if killed, and leaves what it has for the same command line to go on with.
   process.on('message', cancel);
-  process.on('disconnect', cancel);
+  process.on('disconnect', leave);
   let colour = false;
   try {
     const { values, positionals } = parse(command, rest);
@@ -70,11 +71,15 @@ async function runCommand(command: Command, rest: readonly string[], bundleFolde
     process.off('SIGINT', cancel);
     process.off('SIGTERM', cancel);
     process.off('message', cancel);
-    process.off('disconnect', cancel);
+    process.off('disconnect', leave);
     if (process.connected) {
       process.disconnect();
     }
   }
+}
+
+function leave(): never {
+  process.exit(CANCELLED);
 }
 
 function parse(command: Command, args: readonly string[]): { readonly values: OptionValues; readonly positionals: readonly string[] } {
@@ -105,6 +110,11 @@ function contextOf(values: OptionValues, signal: AbortSignal, bundleFolder: stri
     say: (text) => {
       if (!json && !quiet) {
         write(process.stdout, `${text}\n`);
+      }
+    },
+    write: (text) => {
+      if (!json && !quiet) {
+        write(process.stdout, text);
       }
     },
     status,

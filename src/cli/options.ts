@@ -16,8 +16,8 @@ export const TYPE_OPTIONS = {
   'allow-requantize': { type: 'boolean' },
 } as const satisfies Record<string, OptionSpec>;
 
-/** The options of every command that writes. */
-export const RUN_OPTIONS = { force: { type: 'boolean' }, workers: { type: 'string' } } as const satisfies Record<string, OptionSpec>;
+/** The options of every command that writes. With `--dry-run` it says what it would do, and writes nothing. */
+export const RUN_OPTIONS = { force: { type: 'boolean' }, workers: { type: 'string' }, 'dry-run': { type: 'boolean' } } as const satisfies Record<string, OptionSpec>;
 
 export function usageError(message: string): StudioError {
   return new StudioError('usage/arguments', message);

@@ -50,6 +50,13 @@ export async function acquireLock(output: string): Promise<OutputLock> {
   throw busy(output, path);
 }
 
+/** True while a living process holds the lock of `output`; nothing is changed. */
+export function isHeld(output: string): boolean {
+  const text = read(`${output}.lock`);
+  const content = text === undefined ? undefined : parse(text);
+  return content !== undefined && alive(content.pid) && startOf(content.pid) === content.started;
+}
+
 /** False when there is one. Synchronous, so that hardly a moment lies between its creation and its content. */
 function create(path: string, text: string): boolean {
   let file: number;

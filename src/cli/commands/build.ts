@@ -27,7 +27,7 @@ export function buildRequest(options: OptionValues, signal: AbortSignal): BuildR
 
 export const build: Command = {
   name: 'build',
-  usage: '--base DIR [--adapter DIR[=W]]… --type T --out F.gguf [--force] [--workers N] [--imatrix F] [--tensor-type PATTERN=T]… [--output-tensor-type T] [--token-embedding-type T] [--pure] [--leave-output-tensor]',
+  usage: '--base DIR [--adapter DIR[=W]]… --type T --out F.gguf [--dry-run] [--force] [--workers N] [--imatrix F] [--tensor-type PATTERN=T]… [--output-tensor-type T] [--token-embedding-type T] [--pure] [--leave-output-tensor]',
   does: 'fuse, convert and quantise in one pass',
   options: { ...BUILD_OPTIONS, ...RUN_OPTIONS },
   async run(positionals, options, context) {
@@ -36,6 +36,6 @@ export const build: Command = {
     }
     const workers = workerCount(options);
     const plan = await prepareBuild(buildRequest(options, context.signal));
-    return await runAndReport(plan, { force: flag(options, 'force'), workers }, context);
+    return await runAndReport(plan, { force: flag(options, 'force'), workers, dryRun: flag(options, 'dry-run') }, context);
   },
 };

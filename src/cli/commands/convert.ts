@@ -7,7 +7,7 @@ const CONVERTED = ['F32', 'F16', 'BF16', 'Q8_0'];
 
 export const convert: Command = {
   name: 'convert',
-  usage: '--base DIR --type F32|F16|BF16|Q8_0 --out F.gguf [--force] [--workers N]',
+  usage: '--base DIR --type F32|F16|BF16|Q8_0 --out F.gguf [--dry-run] [--force] [--workers N]',
   does: 'a Hugging Face folder as GGUF, as llama.cpp converts it',
   options: { base: { type: 'string' }, type: { type: 'string' }, out: { type: 'string' }, ...RUN_OPTIONS },
   async run(positionals, options, context) {
@@ -27,6 +27,6 @@ export const convert: Command = {
       layout: 'converter',
       signal: context.signal,
     });
-    return await runAndReport(plan, { force: flag(options, 'force'), workers }, context);
+    return await runAndReport(plan, { force: flag(options, 'force'), workers, dryRun: flag(options, 'dry-run') }, context);
   },
 };

@@ -17,9 +17,9 @@ export function adapterType(value: string | undefined): AdapterType {
 
 export const convertAdapter: Command = {
   name: 'convert-adapter',
-  usage: '--adapter DIR[=W] --base DIR|BASE.gguf [--type F16|F32|BF16|Q8_0] --out F.gguf [--force]',
+  usage: '--adapter DIR[=W] --base DIR|BASE.gguf [--type F16|F32|BF16|Q8_0] --out F.gguf [--dry-run] [--force]',
   does: 'a GGUF adapter with the right scale, as llama.cpp and Ollama apply it',
-  options: { adapter: { type: 'string' }, base: { type: 'string' }, type: { type: 'string' }, out: { type: 'string' }, force: { type: 'boolean' } },
+  options: { adapter: { type: 'string' }, base: { type: 'string' }, type: { type: 'string' }, out: { type: 'string' }, force: { type: 'boolean' }, 'dry-run': { type: 'boolean' } },
   async run(positionals, options, context) {
     if (positionals.length > 0) {
       throw usageError(`convert-adapter takes no ${positionals[0] ?? ''}: name the adapter with --adapter, its base with --base and the result with --out.`);
@@ -31,6 +31,10 @@ export const convertAdapter: Command = {
       output: required(options, 'out', 'adapter.gguf'),
       signal: context.signal,
     });
+    if (flag(options, 'dry-run')) {
+      const described = describeAdapterPlan(plan);
+      return { exitCode: 0, json: { ok: true, output: plan.output, type: plan.type, text: described, warnings: plan.warnings }, text: describeAdapterPlan(plan, context.palette) };
+    }
     context.say(describeAdapterPlan(plan, context.palette));
     const report = await follow(write(plan, { force: flag(options, 'force'), signal: context.signal }), context);
     const warnings = [...plan.warnings.map(({ code, message }) => ({ code, message })), ...report.warnings];

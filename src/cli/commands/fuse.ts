@@ -12,7 +12,7 @@ const DTYPES: Readonly<Record<string, FuseType>> = {
 
 export const fuse: Command = {
   name: 'fuse',
-  usage: '--base DIR --adapter DIR[=W]… --out DIR [--dtype BF16|F16|F32] [--force] [--workers N]',
+  usage: '--base DIR --adapter DIR[=W]… --out DIR [--dtype BF16|F16|F32] [--dry-run] [--force] [--workers N]',
   does: 'a merged Hugging Face folder',
   options: { base: { type: 'string' }, adapter: { type: 'string', multiple: true }, out: { type: 'string' }, dtype: { type: 'string' }, ...RUN_OPTIONS },
   async run(positionals, options, context) {
@@ -31,6 +31,6 @@ export const fuse: Command = {
     const workers = workerCount(options);
     const output = required(options, 'out', 'merged').replace(/(?<=.)[\\/]+$/, '');
     const { plan, base } = await prepareFuse({ base: required(options, 'base', 'models/Qwen3-0.6B'), adapters, output, dtype, signal: context.signal });
-    return await runAndReport(plan, { force: flag(options, 'force'), workers, finishFolder: (folder) => finishFusedFolder(folder, plan, base) }, context);
+    return await runAndReport(plan, { force: flag(options, 'force'), workers, dryRun: flag(options, 'dry-run'), finishFolder: (folder) => finishFusedFolder(folder, plan, base) }, context);
   },
 };

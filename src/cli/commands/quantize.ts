@@ -6,7 +6,7 @@ import { runAndReport } from '../runAndReport';
 
 export const quantize: Command = {
   name: 'quantize',
-  usage: 'IN OUT TYPE [--allow-requantize] [options of build]',
+  usage: 'IN OUT TYPE [--dry-run] [--allow-requantize] [options of build]',
   does: 'another type for a GGUF or a Hugging Face folder',
   options: { ...TYPE_OPTIONS, ...RUN_OPTIONS },
   async run(positionals, options, context) {
@@ -18,6 +18,6 @@ export const quantize: Command = {
     const choices = { fileType: fileType(type), output, layout: 'quantised' as const, ...typeChoices(options), signal: context.signal };
     const isFolder = await stat(input).then((found) => found.isDirectory(), () => false);
     const plan = isFolder ? await prepareBuild({ base: input, adapters: [], ...choices }) : await prepareQuantize({ input, ...choices });
-    return await runAndReport(plan, { force: flag(options, 'force'), workers }, context);
+    return await runAndReport(plan, { force: flag(options, 'force'), workers, dryRun: flag(options, 'dry-run') }, context);
   },
 };
