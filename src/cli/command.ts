@@ -9,6 +9,8 @@ export interface CommandContext {
   readonly palette: Palette;
   /** Text for people on standard output at once; silent with --json and --quiet. */
   readonly say: (text: string) => void;
+  /** The same without a line's end: text that comes piece by piece. */
+  readonly write: (text: string) => void;
   /** One line on a terminal that is written over and over; undefined where there is none. */
   readonly status: ((line: string) => void) | undefined;
   /** Hands on every event of a long run; a bar on a terminal, messages to the process that forked this one. */
