@@ -59,8 +59,11 @@ export async function prepareConvertAdapter(request: ConvertAdapterRequest): Pro
   return { ...plan, inputState };
 }
 
-/** A base weight that the adapter carries along must be the base's own, or it would be lost without a word. */
-async function requireOwnWeights(plan: AdapterGgufPlan, signal: AbortSignal | undefined): Promise<void> {
+/**
+ * A base weight that the adapter carries along must be the base's own, or it would be lost without a word.
+ * @throws StudioError adapter/no-gguf-form
+ */
+export async function requireOwnWeights(plan: AdapterGgufPlan, signal: AbortSignal | undefined): Promise<void> {
   for (const { target, source } of plan.carried) {
     const own = plan.target.stored(target);
     if (own === undefined || !(await sameWeight(source, own, signal))) {

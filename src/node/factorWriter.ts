@@ -67,7 +67,7 @@ export class FactorWriter {
     const notes: PlanNote[] = [];
     const worst = [...this.#coarse].sort((a, b) => b.error - a.error)[0];
     if (worst !== undefined) {
-      notes.push({ code: 'adapter/coarse', message: `${this.#coarse.length} factors lose more than ${100 * COARSE} % of themselves as ${type} (${worst.name}: ${(100 * worst.error).toPrecision(2)} %). Write the adapter with --type F32` });
+      notes.push({ code: 'adapter/coarse', message: `${this.#coarse.length} of the adapter's factors lose more than ${100 * COARSE} % of themselves as ${type} (${worst.name}: ${Math.round(100 * worst.error)} %). Write the adapter with --type F32` });
     }
     if (this.#modules.size > 0 && [...this.#modules.values()].every((zero) => zero)) {
       notes.push({ code: 'adapter/no-effect', message: 'the adapter changes nothing: all its deltas are zero (untrained, or the wrong checkpoint)' });

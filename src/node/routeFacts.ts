@@ -15,6 +15,7 @@ import type { GgufFile } from '../core/formats/gguf/ggufTypes';
 import { elementCount } from '../core/formats/tensorRef';
 import type { HuggingFaceModel } from '../core/formats/huggingface/huggingFaceModel';
 import { recommendedType, type RouteAdapter, type RouteBase, type RouteBuild, type RouteFacts } from '../core/ollama/planRoutes';
+import { requireOwnWeights } from './convertAdapter';
 import { openFileSource } from './fileSource';
 import { loadAdapter } from './loadAdapter';
 import { loadAdapterTarget } from './loadAdapterTarget';
@@ -118,7 +119,7 @@ async function loadRouteAdapter({ path, weight }: AdapterRequest, target: Adapte
     return { routeAdapter: await ggufAdapter(path, weight) };
   }
   const adapter = await loadAdapter(path, { signal });
-  const gguf = planned(adapter, weight, target);
+  const gguf = await planned(adapter, weight, target, signal);
   const { size } = await stat(adapter.weightsFile);
   const scales = new Set(adapter.parts.flatMap((part) => (part.kind === 'lowRank' ? [part.scale * part.rank] : [])));
   return {
@@ -127,9 +128,11 @@ async function loadRouteAdapter({ path, weight }: AdapterRequest, target: Adapte
   };
 }
 
-function planned(adapter: Adapter, weight: number, target: AdapterTarget): { readonly problem?: ErrorJson; readonly bytes?: number } {
+async function planned(adapter: Adapter, weight: number, target: AdapterTarget, signal: AbortSignal | undefined): Promise<{ readonly problem?: ErrorJson; readonly bytes?: number }> {
   try {
-    return { bytes: planAdapterGguf({ adapter, weight, target, type: 'F16', output: join(tmpdir(), 'adapter.gguf') }).bytesWritten };
+    const plan = planAdapterGguf({ adapter, weight, target, type: 'F16', output: join(tmpdir(), 'adapter.gguf') });
+    await requireOwnWeights(plan, signal);
+    return { bytes: plan.bytesWritten };
   } catch (thrown) {
     return { problem: refusal(thrown) };
   }

@@ -1,5 +1,6 @@
 import { FILE_TYPES, isQuantised, type FileTypeName } from '../engine/fileTypes';
 import type { ErrorJson } from '../errors';
+import { formatCount } from '../formatBytes';
 import { isOlderThan, OLDEST_USABLE } from './ollamaVersion';
 import { adapterAsItIs, ggufAdapterProblem } from './routeRules';
 import { TYPE_QUALITY, type TypeQuality } from './typeQuality';
@@ -238,7 +239,7 @@ function sizeReason({ base, wantedType }: RouteFacts, type: FileTypeName): strin
   if (wantedType !== undefined) {
     return `${type} is what was asked for.`;
   }
-  const size = `${(base.parameters / 1e9).toPrecision(2)} B parameters`;
+  const size = `${formatCount(base.parameters)} parameters`;
   const loss = TYPE_QUALITY[type];
   if (type === 'Q4_K_M') {
     return `${size}: Q4_K_M is the usual choice; it costs ${String(loss?.perplexity)} of perplexity (Q8_0: ${String(TYPE_QUALITY.Q8_0?.perplexity)}).`;
