@@ -1,6 +1,8 @@
 import type * as vscode from 'vscode';
 import { registerCommands } from './commands/registerCommands';
 import { registerViewer } from './editors/registerViewer';
+import { registerModelfileEditing } from './modelfile/registerModelfileEditing';
+import { registerOllama } from './ollama/registerOllama';
 import { createServices, type Services } from './services';
 import { registerTaskProvider } from './tasks/taskProvider';
 import { registerArtefactsView } from './views/artefactsView';
@@ -11,6 +13,8 @@ const PARTS: readonly ((services: Services) => void)[] = [
   registerCommands,
   (services) => registerJobsView(services, registerArtefactsView(services)),
   registerTaskProvider,
+  registerModelfileEditing,
+  registerOllama,
   ({ context }) => registerViewer(context),
 ];
 

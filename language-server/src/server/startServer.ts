@@ -16,6 +16,7 @@ import { registerPullDiagnostics } from './pullDiagnostics';
 import { registerFeatures } from './registerFeatures';
 import { ServerState } from './serverState';
 import { SETTINGS_SECTION } from './settings';
+import { registerStudioRequests } from './studioRequests';
 
 export interface ServerOptions {
   /** The value of `OLLAMA_HOST`. */
@@ -100,6 +101,7 @@ export function startServer(connection: Connection, options: ServerOptions = {})
     }
   });
   registerFeatures(connection, documents, state);
+  registerStudioRequests(connection, documents, state);
   registerPullDiagnostics(connection, documents, state, () => folders);
   documents.listen(connection);
   connection.listen();

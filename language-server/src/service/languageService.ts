@@ -1,3 +1,4 @@
+export { computeBaseSummaries, type BaseSummary } from './baseSummaries';
 export { computeCodeActions, FIX_ALL_KIND, type CodeActionRequest } from './codeActions';
 export { computeCompletions } from './completion';
 export { computeDiagnostics, computeTextDiagnostics, DIAGNOSTIC_SOURCE, type Severities } from './diagnostics';
@@ -7,5 +8,6 @@ export { computeFoldingRanges } from './foldingRanges';
 export { computeFormatting } from './formatting';
 export { computeHover } from './hover';
 export { ModelfileDocument } from './modelfileDocument';
+export { computePromptPreview, type PromptPreview, type PromptPreviewRequest } from './promptPreview';
 export { computeSemanticTokens, TOKEN_TYPES } from './semanticTokens';
 export { computeSignatureHelp } from './signatureHelp';

@@ -26,7 +26,7 @@ export class OllamaView implements vscode.TreeDataProvider<OllamaModelNode>, vsc
   readonly #changed = new vscode.EventEmitter<undefined>();
   readonly onDidChangeTreeData = this.#changed.event;
   readonly #view: vscode.TreeView<OllamaModelNode>;
-  readonly #listeners: vscode.Disposable[] = [];
+  readonly #listeners: { dispose(): unknown }[] = [];
   #snapshot: Snapshot = { state: 'checking', models: [] };
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
@@ -37,28 +37,43 @@ export class OllamaView implements vscode.TreeDataProvider<OllamaModelNode>, vsc
   ) {
     this.#view = vscode.window.createTreeView(OLLAMA_VIEW, { treeDataProvider: this, canSelectMany: true });
     this.#show(this.#snapshot);
-    const again = (): void => void (this.#view.visible ? this.refresh() : undefined);
-    const forgetJobs = services.jobs.onChange((job) => void (job?.state === 'done' && job.spec.model !== undefined ? again() : undefined));
+    const again = (): void => {
+      if (this.#view.visible) {
+        void this.refresh();
+      }
+    };
+    const forgetJobs = services.jobs.onChange((job) => {
+      if (job?.state === 'done' && job.spec.model !== undefined) {
+        again();
+      }
+    });
     this.#listeners.push(
       this.#view,
       this.#changed,
-      this.#view.onDidChangeVisibility(({ visible }) => void (visible ? this.refresh() : this.#pause())),
+      this.#view.onDidChangeVisibility(({ visible }) => {
+        if (visible) {
+          void this.refresh();
+        } else {
+          this.#pause();
+        }
+      }),
       services.configuration.onChange('ollama', again),
       vscode.workspace.onDidGrantWorkspaceTrust(again),
       { dispose: forgetJobs },
     );
   }
 
-  get models(): readonly OllamaModelNode[] {
-    return this.#snapshot.models;
+  /** True once a server that can be worked with has answered. */
+  get isAnswering(): boolean {
+    return this.#snapshot.state === 'ready' || this.#snapshot.state === 'empty';
   }
 
   getTreeItem(node: OllamaModelNode): vscode.TreeItem {
     return ollamaModelItem(node);
   }
 
-  getChildren(node?: OllamaModelNode): readonly OllamaModelNode[] {
-    return node === undefined ? this.#snapshot.models : [];
+  getChildren(node?: OllamaModelNode): OllamaModelNode[] {
+    return node === undefined ? [...this.#snapshot.models] : [];
   }
 
   getParent(): undefined {
@@ -75,7 +90,7 @@ export class OllamaView implements vscode.TreeDataProvider<OllamaModelNode>, vsc
 
   dispose(): void {
     this.#pause();
-    this.#listeners.forEach((one) => void one.dispose());
+    this.#listeners.forEach((one) => one.dispose());
   }
 
   #pause(): void {
