@@ -1,7 +1,10 @@
 import { fileTypeName } from '../core/engine/fileTypes';
+import { StudioError } from '../core/errors';
 import type { GgufDescription, GgufMetadata } from '../core/formats/gguf/ggufTypes';
+import { describeGguf } from '../core/formats/gguf/readGguf';
 import { elementCount } from '../core/formats/tensorRef';
-import type { GgufFacts } from '../core/modelfile/workspaceFacts';
+import type { GgufFacts, PathFacts } from '../core/modelfile/workspaceFacts';
+import { openFileSource } from './fileSource';
 
 /** More special tokens than any model has that people write stop texts for. */
 const MAX_SPECIAL = 4000;
@@ -10,9 +13,26 @@ const CONTROL = 3;
 const USER_DEFINED = 4;
 const END_KEYS = ['eos', 'eot', 'eom'].map((name) => `tokenizer.ggml.${name}_token_id`);
 /** Texts at which llama.cpp ends generation wherever they are tokens. */
-const ALWAYS_END: ReadonlySet<string> = new Set([
+export const ALWAYS_END: ReadonlySet<string> = new Set([
   '<|eot_id|>', '<|im_end|>', '<|end|>', '<|return|>', '<|call|>', '<end_of_turn>', '<|endoftext|>', '<|eom_id|>', '<EOT>', '_<EOT>', '< EOT >', '[EOT]', '[EOS]', '<|end_of_text|>', '<|turn|>', '<turn|>',
 ]);
+
+/** What a file that begins as a GGUF does is. Never throws. */
+export async function ggufFileFacts(path: string): Promise<PathFacts> {
+  try {
+    const source = await openFileSource(path);
+    try {
+      const file = await describeGguf(source);
+      const truncated = file.problems.find(({ code }) => code === 'gguf/truncated');
+      return truncated === undefined ? { kind: 'gguf', gguf: ggufFacts(file) } : { kind: 'bad-gguf', truncated: true, reason: truncated.message };
+    } finally {
+      await source.close();
+    }
+  } catch (thrown) {
+    const reason = thrown instanceof StudioError ? thrown.message : String(thrown);
+    return { kind: 'bad-gguf', truncated: thrown instanceof StudioError && thrown.code === 'gguf/truncated', reason };
+  }
+}
 
 /** What a Modelfile wants to know of a GGUF, from its header with all arrays. */
 export function ggufFacts(file: GgufDescription): GgufFacts {
@@ -34,7 +54,7 @@ export function ggufFacts(file: GgufDescription): GgufFacts {
     specialTokens: specialTokens(metadata, tokens),
     split: count === undefined ? undefined : { number: number(metadata, 'split.no') ?? 0, count },
     adapterAlpha: number(metadata, 'adapter.lora.alpha'),
-    adapterRank: file.tensors.find((tensor) => tensor.name.endsWith('.lora_a'))?.shape[1],
+    adapterRank: file.tensors.find((tensor) => tensor.name.endsWith('.lora_b'))?.shape[0],
     isEmbedding: metadata.has(`${architecture}.pooling_type`),
   };
 }

@@ -1,72 +1,136 @@
-import { readdir, realpath, stat } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join, relative } from 'node:path';
 import { ADAPTER_CONFIG } from '../core/artefacts/trainingFolders';
-import { detectFormat, DETECTION_BYTES } from '../core/formats/detectFormat';
+import { ARCHITECTURES } from '../core/engine/architectures/architectures';
+import { StudioError } from '../core/errors';
 import { isJsonObject, type Json, type JsonObject } from '../core/json';
 import { LIMITS } from '../core/limits';
 import type { AdapterFolderFacts, ModelFolderFacts, PathFacts } from '../core/modelfile/workspaceFacts';
-import { openFileSource } from './fileSource';
+import { formatOf } from './fileFormat';
+import { ALWAYS_END, ggufFileFacts } from './ggufFacts';
 import { loadAdapter } from './loadAdapter';
+import { filesOfModelFolder } from './modelfileFiles';
 import { readModelJson, readModelText } from './readModelFile';
 
-/** The patterns by which Ollama finds weights in a folder, in its order. */
-const WEIGHTS: readonly (readonly [RegExp, ModelFolderFacts['weights']])[] = [
-  [/^model.*\.safetensors$/s, 'safetensors'],
-  [/^consolidated.*\.safetensors$/s, 'safetensors'],
-  [/^pytorch_model.*\.bin$/s, 'pytorch'],
-  [/^consolidated.*\.pth$/s, 'pytorch'],
-  [/\.gguf$/, 'gguf'],
-  [/\.bin$/, 'gguf'],
-];
 const ADAPTER_WEIGHTS = /^(?:adapter_model|adapters|\d+_adapters)\.(?:safetensors|npz|bin)$/;
+const MODEL_WEIGHTS = /^model.*\.safetensors$/s;
+/** Files that say what a folder is. */
+const TELLING = /\.(?:json|jinja|safetensors|gguf|bin|pth|npz|model)$/i;
 
-/** What a folder of a Modelfile is; never throws but for an aborted signal. */
-export async function folderFacts(directory: string, signal: AbortSignal | undefined): Promise<PathFacts> {
+/** Changes whenever one of the folder's telling files does. */
+export async function folderState(directory: string): Promise<string> {
+  const names = (await readdir(directory).catch(() => [] as string[])).filter((name) => TELLING.test(name)).sort();
+  const states = await Promise.all(names.map((name) => stat(join(directory, name)).then(({ size, mtimeMs }) => `${name} ${size} ${mtimeMs}`, () => name)));
+  return states.join('\n');
+}
+
+/** What a folder of a Modelfile is; never throws. */
+export async function folderFacts(directory: string): Promise<PathFacts> {
   const names = await readdir(directory).catch(() => [] as string[]);
-  const isAdapter = names.includes(ADAPTER_CONFIG) && names.some((name) => ADAPTER_WEIGHTS.test(name)) && !names.some((name) => /^model.*\.safetensors$/s.test(name));
-  if (isAdapter) {
-    const adapter = await adapterFacts(directory, signal);
-    if (adapter !== undefined) {
-      return { kind: 'adapter-folder', adapter };
-    }
-  }
-  return { kind: 'model-folder', model: await modelFacts(directory, names, signal) };
+  const isAdapter = names.includes(ADAPTER_CONFIG) && !names.some((name) => MODEL_WEIGHTS.test(name));
+  return isAdapter ? adapterFacts(directory, names) : { kind: 'model-folder', model: await modelFacts(directory, names) };
 }
 
-async function adapterFacts(directory: string, signal: AbortSignal | undefined): Promise<AdapterFolderFacts | undefined> {
+/** At most this many reasons are told. */
+const MAX_REFUSALS = 2;
+
+async function adapterFacts(directory: string, names: readonly string[]): Promise<PathFacts> {
   try {
-    const { format, method, rank, alpha, scale, targets, baseName, weightsFile } = await loadAdapter(directory, { signal });
-    return { format, method, rank, alpha, scale, targets, baseName, weightsFile: relative(directory, weightsFile) };
-  } catch {
-    signal?.throwIfAborted();
-    return undefined;
+    const { format, method, rank, alpha, scale, targets, baseName, weightsFile, refusals } = await loadAdapter(directory);
+    const adapter: AdapterFolderFacts = {
+      format, method, rank, alpha, scale, targets, baseName,
+      weightsFile: relative(directory, weightsFile),
+      refusals: refusals.slice(0, MAX_REFUSALS).map(({ message }) => message),
+    };
+    return { kind: 'adapter-folder', adapter };
+  } catch (thrown) {
+    const reason = !names.some((name) => ADAPTER_WEIGHTS.test(name)) ? `it has ${ADAPTER_CONFIG}, but no weights.` : thrown instanceof StudioError ? thrown.message : String(thrown);
+    return { kind: 'broken-adapter', reason };
   }
 }
 
-async function modelFacts(directory: string, names: readonly string[], signal: AbortSignal | undefined): Promise<ModelFolderFacts> {
-  const found = WEIGHTS.map(([pattern, weights]) => ({ weights, files: names.filter((name) => pattern.test(name)) })).find(({ files }) => files.length > 0);
-  const small = { signal, limit: LIMITS.json.configBytes };
-  const config = await json(directory, 'config.json', small);
-  const tokenizer = await json(directory, 'tokenizer_config.json', small);
-  const jinja = await readModelText(directory, 'chat_template.jinja', { signal, limit: LIMITS.chatTemplateBytes, cut: true }).catch(() => undefined);
+async function modelFacts(directory: string, names: readonly string[]): Promise<ModelFolderFacts> {
+  const found = await weightsOf(directory);
+  const config = await json(directory, 'config.json');
+  const tokenizer = await json(directory, 'tokenizer_config.json');
   const architectures = config?.['architectures'];
-  const tokens = specialTokens(tokenizer) ?? (await addedTokens(directory, signal));
+  const architecture = Array.isArray(architectures) && typeof architectures[0] === 'string' ? architectures[0] : undefined;
+  const own = ownTemplate(tokenizer?.['chat_template']);
+  const jinja = await readModelText(directory, 'chat_template.jinja', { limit: LIMITS.chatTemplateBytes, cut: true }).catch(() => undefined);
+  const special = await specialTokens(directory, tokenizer);
   return {
-    weights: found?.weights ?? 'none',
-    architecture: Array.isArray(architectures) && typeof architectures[0] === 'string' ? architectures[0] : undefined,
+    ...found,
+    architecture,
+    ggufArchitecture: ARCHITECTURES.find(({ classes }) => architecture !== undefined && classes.includes(architecture))?.name,
     hasConfig: names.includes('config.json'),
+    quantisation: quantisation(config),
     contextLength: contextLength(config),
-    bytes: await totalBytes(directory, found?.files ?? []),
-    chatTemplate: typeof tokenizer?.['chat_template'] === 'string' ? tokenizer['chat_template'] : jinja,
-    endTokens: tokenText(tokenizer?.['eos_token']),
-    specialTokens: tokens,
-    leavesFolder: await leavesFolder(directory, found?.files ?? []),
-    pointers: await pointers(directory, found?.files ?? [], signal),
+    bytes: await totalBytes(found.files),
+    chatTemplate: own,
+    separateChatTemplate: own === undefined ? jinja : undefined,
+    endTokens: await endTokens(directory, tokenizer, special),
+    specialTokens: [...special.values()],
+    pointers: await pointers(found.files),
   };
 }
 
-async function json(directory: string, name: string, options: { readonly signal: AbortSignal | undefined; readonly limit: number }): Promise<JsonObject | undefined> {
-  return readModelJson(directory, name, options).catch(() => undefined);
+interface FoundWeights extends Pick<ModelFolderFacts, 'weights' | 'gguf' | 'leavesFolder' | 'problem'> {
+  readonly files: readonly string[];
+}
+
+/** The words with which Ollama says that it found nothing. */
+const NOTHING_FOUND = 'no Modelfile or safetensors files found';
+
+/** What Ollama finds in the folder, by its own rules. */
+async function weightsOf(directory: string): Promise<FoundWeights> {
+  const taken = await filesOfModelFolder(directory);
+  if (!taken.ok) {
+    const leavesFolder = taken.error.startsWith('insecure path');
+    const isNothing = taken.error === NOTHING_FOUND;
+    return { weights: isNothing ? 'none' : 'safetensors', leavesFolder, problem: leavesFolder || isNothing ? undefined : taken.error, files: [] };
+  }
+  const files = taken.files.filter((file) => /\.(?:safetensors|bin|pth|gguf)$/.test(file));
+  const common = { leavesFolder: false, files };
+  if (files.some((file) => file.endsWith('.safetensors'))) {
+    return { ...common, weights: 'safetensors' };
+  }
+  const [first] = files;
+  if (first === undefined) {
+    return { ...common, weights: 'none' };
+  }
+  const format = await formatOf(first);
+  if (/^(?:pytorch_model.*\.bin|consolidated.*\.pth)$/s.test(basename(first)) || format === 'pickle') {
+    return { ...common, weights: 'pytorch' };
+  }
+  if (files.length > 1) {
+    return { ...common, weights: 'gguf' };
+  }
+  return format === 'gguf' || first.endsWith('.gguf')
+    ? { ...common, weights: 'gguf', gguf: { name: basename(first), facts: await ggufFileFacts(first) } }
+    : { ...common, weights: format === 'lfs-pointer' ? 'gguf' : 'other' };
+}
+
+async function json(directory: string, name: string, limit: number = LIMITS.json.configBytes): Promise<JsonObject | undefined> {
+  return readModelJson(directory, name, { limit }).catch(() => undefined);
+}
+
+/** A template, or the one called `default` of several. */
+function ownTemplate(value: Json | undefined): string | undefined {
+  if (!Array.isArray(value)) {
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  }
+  const entry = (value as readonly Json[]).find((one) => isJsonObject(one) && one['name'] === 'default');
+  return isJsonObject(entry) && typeof entry['template'] === 'string' ? entry['template'] : undefined;
+}
+
+/** Ollama converts F32, F16, BF16 and FP8; what else packs weights into whole numbers is foreign to it. */
+function quantisation(config: JsonObject | undefined): string | undefined {
+  if (isJsonObject(config?.['quantization'])) {
+    return 'mlx';
+  }
+  const settings = config?.['quantization_config'];
+  const method = isJsonObject(settings) ? settings['quant_method'] : undefined;
+  return typeof method === 'string' && !/fp8/i.test(method) ? method : undefined;
 }
 
 function contextLength(config: JsonObject | undefined): number | undefined {
@@ -80,75 +144,36 @@ function tokenText(value: Json | undefined): string[] {
   return typeof text === 'string' && text !== '' ? [text] : [];
 }
 
-function specialTokens(tokenizer: JsonObject | undefined): string[] | undefined {
+/** Added tokens by number: newer tokenizers list them in tokenizer.json only. */
+async function specialTokens(directory: string, tokenizer: JsonObject | undefined): Promise<ReadonlyMap<number, string>> {
   const added = tokenizer?.['added_tokens_decoder'];
-  return isJsonObject(added) ? Object.values(added).flatMap(tokenText) : undefined;
+  if (isJsonObject(added)) {
+    return new Map(Object.entries(added).flatMap(([id, token]) => tokenText(token).map((text) => [Number(id), text] as const)));
+  }
+  const listed = (await json(directory, 'tokenizer.json', LIMITS.json.tokenizerBytes))?.['added_tokens'];
+  const entries = Array.isArray(listed) ? (listed as readonly Json[]) : [];
+  return new Map(entries.flatMap((token) => (isJsonObject(token) && typeof token['id'] === 'number' ? tokenText(token).map((text) => [token['id'] as number, text] as const) : [])));
 }
 
-const TOKENIZER = 'tokenizer.json';
-/** Read once for each state of the file: it can have tens of megabytes. */
-const tokenizers = new Map<string, { readonly state: string; readonly tokens: Promise<string[]> }>();
-
-/** Newer tokenizers list their added tokens in tokenizer.json only. */
-async function addedTokens(directory: string, signal: AbortSignal | undefined): Promise<string[]> {
-  const stats = await stat(join(directory, TOKENIZER)).catch(() => undefined);
-  if (stats === undefined) {
-    return [];
-  }
-  const state = `${stats.size} ${stats.mtimeMs}`;
-  const known = tokenizers.get(directory);
-  if (known?.state === state) {
-    return known.tokens;
-  }
-  const tokens = json(directory, TOKENIZER, { signal, limit: LIMITS.json.tokenizerBytes }).then((tokenizer) => {
-    const added = tokenizer?.['added_tokens'];
-    return Array.isArray(added) ? (added as readonly Json[]).flatMap(tokenText) : [];
-  });
-  tokenizers.clear();
-  tokenizers.set(directory, { state, tokens });
-  return tokens;
+/** Where generation ends by itself: the end token, those of generation_config.json, and what llama.cpp knows by its text. */
+async function endTokens(directory: string, tokenizer: JsonObject | undefined, special: ReadonlyMap<number, string>): Promise<string[]> {
+  const generation = (await json(directory, 'generation_config.json'))?.['eos_token_id'];
+  const ids = (Array.isArray(generation) ? (generation as readonly Json[]) : [generation]).filter((id) => typeof id === 'number');
+  const named = ids.flatMap((id) => special.get(id) ?? []);
+  return [...new Set([...tokenText(tokenizer?.['eos_token']), ...named, ...[...special.values()].filter((text) => ALWAYS_END.has(text))])];
 }
 
-async function totalBytes(directory: string, files: readonly string[]): Promise<number> {
-  const sizes = await Promise.all(files.map((name) => stat(join(directory, name)).then((stats) => stats.size, () => 0)));
+async function totalBytes(files: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(files.map((file) => stat(file).then((stats) => stats.size, () => 0)));
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** Ollama follows every link and refuses what then lies outside of the path that FROM names. */
-async function leavesFolder(directory: string, files: readonly string[]): Promise<boolean> {
-  for (const name of files) {
-    const real = await realpath(join(directory, name)).catch(() => undefined);
-    const path = real === undefined ? '' : relative(directory, real);
-    if (path === '..' || path.startsWith(`..${sep}`)) {
-      return true;
-    }
-  }
-  return false;
-}
-
-async function pointers(directory: string, files: readonly string[], signal: AbortSignal | undefined): Promise<string[]> {
+async function pointers(files: readonly string[]): Promise<string[]> {
   const found: string[] = [];
-  for (const name of files) {
-    if ((await formatOf(join(directory, name), signal)) === 'lfs-pointer') {
-      found.push(name);
+  for (const file of files) {
+    if ((await formatOf(file)) === 'lfs-pointer') {
+      found.push(basename(file));
     }
   }
   return found;
-}
-
-/** The format of a file by its first bytes; undefined where it cannot be read. */
-export async function formatOf(path: string, signal: AbortSignal | undefined): Promise<ReturnType<typeof detectFormat> | undefined> {
-  try {
-    const source = await openFileSource(path, { signal });
-    try {
-      const first = new Uint8Array(Math.min(DETECTION_BYTES, source.size));
-      const length = await source.read(0, first);
-      return detectFormat(first.subarray(0, length), source.size, path);
-    } finally {
-      await source.close();
-    }
-  } catch {
-    signal?.throwIfAborted();
-    return undefined;
-  }
 }

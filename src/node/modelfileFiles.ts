@@ -158,6 +158,18 @@ const WEIGHTS: readonly { readonly pattern: RegExp; readonly type?: string }[] =
 ];
 const SAFETENSORS = /^model.*\.safetensors$/s;
 
+/** What Ollama takes from a folder that FROM names, by path; or why it refuses the folder, in its words. No file is read beyond its first bytes. */
+export async function filesOfModelFolder(folder: string): Promise<{ readonly ok: true; readonly files: readonly string[] } | { readonly ok: false; readonly error: string }> {
+  try {
+    return { ok: true, files: await insideOf(folder, await filesForModel(folder)) };
+  } catch (thrown) {
+    if (thrown instanceof GoError) {
+      return { ok: false, error: thrown.message };
+    }
+    throw thrown;
+  }
+}
+
 async function filesForModel(folder: string): Promise<string[]> {
   const files = await weightsOf(folder);
   if (files.length === 0) {

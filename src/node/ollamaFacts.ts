@@ -2,6 +2,7 @@ import { isJsonObject, type Json, type JsonObject } from '../core/json';
 import { parseModelfile } from '../core/modelfile/parseModelfile';
 import type { InstalledModelFacts } from '../core/modelfile/workspaceFacts';
 import { parseStrictJson } from '../core/strictJson';
+import { abortable } from './factCache';
 
 /** An editor waits no longer for a server that may not be there. */
 const TIMEOUT = 1500;
@@ -22,46 +23,70 @@ export class OllamaFacts {
   }
 
   async models(signal?: AbortSignal): Promise<readonly string[] | undefined> {
-    const answer = await this.ask('GET', '/api/tags', undefined, signal);
-    const models = answer?.['models'];
-    return Array.isArray(models) ? (models as readonly Json[]).flatMap((model) => (isJsonObject(model) ? (string(model['name']) ?? []) : [])) : undefined;
+    return (await this.list(signal))?.flatMap((model) => string(model['name']) ?? []);
   }
 
   async model(name: string, signal?: AbortSignal): Promise<InstalledModelFacts | undefined> {
     const answer = await this.ask('POST', '/api/show', JSON.stringify({ model: name }), signal);
-    return answer === undefined || answer['error'] !== undefined ? undefined : describe(name, answer);
+    if (answer === undefined || answer['error'] !== undefined) {
+      return undefined;
+    }
+    const listed = (await this.list(signal))?.find((model) => model['name'] === name)?.['size'];
+    return { ...describe(name, answer), bytes: typeof listed === 'number' ? listed : undefined };
+  }
+
+  private async list(signal: AbortSignal | undefined): Promise<readonly JsonObject[] | undefined> {
+    const models = (await this.ask('GET', '/api/tags', undefined, signal))?.['models'];
+    return Array.isArray(models) ? (models as readonly Json[]).filter(isJsonObject) : undefined;
   }
 
   private ask(method: string, path: string, body: string | undefined, signal: AbortSignal | undefined): Promise<JsonObject | undefined> {
     const key = `${method} ${path} ${body ?? ''}`;
     const known = this.cache.get(key);
     if (known !== undefined && known.until > Date.now()) {
-      return known.answer;
+      return abortable(known.answer, signal);
     }
-    const answer = this.fetch(method, path, body, signal);
+    for (const [old, { until }] of this.cache) {
+      if (until <= Date.now()) {
+        this.cache.delete(old);
+      }
+    }
+    const answer = this.fetch(method, path, body);
     this.cache.set(key, { until: Date.now() + FRESH, answer });
-    return answer;
+    return abortable(answer, signal);
   }
 
-  private async fetch(method: string, path: string, body: string | undefined, signal: AbortSignal | undefined): Promise<JsonObject | undefined> {
-    const timeout = AbortSignal.timeout(TIMEOUT);
+  /** Not tied to who asks: an editor gives up its requests at every keystroke, and the next one wants the same answer. */
+  private async fetch(method: string, path: string, body: string | undefined): Promise<JsonObject | undefined> {
     try {
       const response = await fetch(new URL(path, this.host), {
         method,
         redirect: 'error',
-        signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+        signal: AbortSignal.timeout(TIMEOUT),
         ...(body === undefined ? {} : { body, headers: { 'content-type': 'application/json' } }),
       });
-      if (!response.ok || Number(response.headers.get('content-length') ?? 0) > MAX_BYTES) {
-        return undefined;
-      }
-      const json = parseStrictJson(await response.text());
+      const bytes = response.ok ? await readAtMost(response, MAX_BYTES) : undefined;
+      const json = bytes === undefined ? undefined : parseStrictJson(bytes);
       return isJsonObject(json) ? json : undefined;
     } catch {
       // Nobody there, too slow, or not an Ollama: nothing is known.
       return undefined;
     }
   }
+}
+
+/** The body of an answer; undefined when it goes on beyond `limit` bytes. */
+async function readAtMost(response: Response, limit: number): Promise<Uint8Array | undefined> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of response.body ?? []) {
+    length += (part as Uint8Array).length;
+    if (length > limit) {
+      return undefined;
+    }
+    parts.push(part as Uint8Array);
+  }
+  return Buffer.concat(parts, length);
 }
 
 function string(value: Json | undefined): string | undefined {
@@ -81,6 +106,7 @@ function describe(name: string, answer: JsonObject): InstalledModelFacts {
   const { instructions } = parseModelfile(string(answer['modelfile']) ?? '');
   const value = (command: string): string | undefined => instructions.findLast((instruction) => instruction.command?.name === command)?.value?.text;
   const stops = instructions.flatMap(({ command }) => (command?.name === 'stop' ? [command.args] : []));
+  const numCtx = Number(value('num_ctx'));
   return {
     name,
     architecture,
@@ -91,6 +117,7 @@ function describe(name: string, answer: JsonObject): InstalledModelFacts {
     parser: string(answer['parser']) ?? value('parser'),
     template: string(answer['template']),
     stops,
+    numCtx: Number.isSafeInteger(numCtx) && numCtx > 0 ? numCtx : undefined,
     chatTemplate: string(info['tokenizer.chat_template']),
     endTokens: stops,
     specialTokens: [],

@@ -1,16 +1,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { StudioError } from '../core/errors';
-import { matchAdapterToBase } from '../core/formats/adapters/matchBase';
-import { canonicalTensorName } from '../core/formats/adapters/tensorNames';
-import { describeGguf } from '../core/formats/gguf/readGguf';
-import type { GgufDescription } from '../core/formats/gguf/ggufTypes';
 import type { InstalledModelFacts, PathFacts, PathSuggestion, WorkspaceFacts } from '../core/modelfile/workspaceFacts';
-import { openFileSource } from './fileSource';
-import { ggufFacts } from './ggufFacts';
-import { loadAdapter } from './loadAdapter';
-import { loadHuggingFaceModel } from './loadHuggingFaceModel';
-import { folderFacts, formatOf } from './modelFolderFacts';
+import { adapterMisfits } from './adapterMisfits';
+import { FactCache } from './factCache';
+import { formatOf } from './fileFormat';
+import { ggufFileFacts } from './ggufFacts';
+import { folderFacts, folderState } from './modelFolderFacts';
 import { expandModelfilePath } from './modelfileFiles';
 import type { OllamaFacts } from './ollamaFacts';
 import { systemCode } from './systemError';
@@ -34,12 +29,11 @@ const REMOTE: PathFacts = { kind: 'unknown', remote: true };
 /** Paths that are never opened: network shares, device names, URLs, and the devices of Unix. */
 export function isUntouchable(path: string): boolean {
   const last = path.split(/[\\/]/).at(-1) ?? '';
-  return /^[\\/]{2}/.test(path) || /^[a-z][a-z0-9+.-]*:\/\//i.test(path) || /^\/(?:dev|proc|sys)(?:\/|$)/.test(path) || DEVICE_NAMES.test(last);
+  return /^[\\/](?:[\\/]|\?\?)/.test(path) || /^[a-z][a-z0-9+.-]*:\/\//i.test(path) || /^\/(?:dev|proc|sys)(?:\/|$)/.test(path) || DEVICE_NAMES.test(last);
 }
 
-/** What is remembered of a file, for as long as its size and time stay the same. */
-const remembered = new Map<string, { readonly state: string; readonly facts: Promise<PathFacts> }>();
-const MAX_REMEMBERED = 200;
+const remembered = new FactCache<PathFacts>(200);
+const compared = new FactCache<readonly string[]>(20);
 
 /** The facts around one Modelfile, from the file system and an Ollama. */
 export class NodeWorkspaceFacts implements WorkspaceFacts {
@@ -65,8 +59,10 @@ export class NodeWorkspaceFacts implements WorkspaceFacts {
       return [];
     }
     try {
-      const [adapterPath, basePath] = await Promise.all([adapter, base].map((path) => expandModelfilePath(path, this.options.directory)));
-      return await misfits(adapterPath ?? '', basePath ?? '', signal);
+      const adapterPath = await expandModelfilePath(adapter, this.options.directory);
+      const basePath = await expandModelfilePath(base, this.options.directory);
+      const state = `${await stateOf(adapterPath)}\n\n${await stateOf(basePath)}`;
+      return await compared.get(`${adapterPath}\n${basePath}`, state, () => adapterMisfits(adapterPath, basePath), signal);
     } catch {
       signal?.throwIfAborted();
       return [];
@@ -117,29 +113,22 @@ async function factsAt(path: string, signal: AbortSignal | undefined): Promise<P
     return { kind: 'absent' };
   }
   if (stats.isDirectory()) {
-    return folderFacts(path, signal);
+    return remembered.get(path, await folderState(path), () => folderFacts(path), signal);
   }
   if (!stats.isFile()) {
     return { kind: 'other-file', reason: 'it is no regular file.' };
   }
-  const state = `${stats.size} ${stats.mtimeMs} ${stats.ino}`;
-  const known = remembered.get(path);
-  if (known?.state === state) {
-    return known.facts;
-  }
-  const facts = fileFacts(path, signal);
-  if (remembered.size >= MAX_REMEMBERED) {
-    remembered.clear();
-  }
-  remembered.set(path, { state, facts });
-  facts.catch(() => remembered.delete(path));
-  return facts;
+  return remembered.get(path, fileState(stats), () => fileFacts(path), signal);
 }
 
-async function fileFacts(path: string, signal: AbortSignal | undefined): Promise<PathFacts> {
-  switch (await formatOf(path, signal)) {
+function fileState({ size, mtimeMs, ino }: { readonly size: number; readonly mtimeMs: number; readonly ino: number }): string {
+  return `${size} ${mtimeMs} ${ino}`;
+}
+
+async function fileFacts(path: string): Promise<PathFacts> {
+  switch (await formatOf(path)) {
     case 'gguf':
-      return ggufFileFacts(path, signal);
+      return ggufFileFacts(path);
     case 'lfs-pointer':
       return { kind: 'lfs-pointer' };
     case 'safetensors':
@@ -153,73 +142,9 @@ async function fileFacts(path: string, signal: AbortSignal | undefined): Promise
   }
 }
 
-async function ggufFileFacts(path: string, signal: AbortSignal | undefined): Promise<PathFacts> {
-  const source = await openFileSource(path, { signal });
-  try {
-    const file = await describeGguf(source, { signal });
-    const truncated = file.problems.find(({ code }) => code === 'gguf/truncated');
-    return truncated === undefined ? { kind: 'gguf', gguf: ggufFacts(file) } : { kind: 'bad-gguf', truncated: true, reason: truncated.message };
-  } catch (thrown) {
-    signal?.throwIfAborted();
-    const reason = thrown instanceof StudioError ? thrown.message : String(thrown);
-    return { kind: 'bad-gguf', truncated: thrown instanceof StudioError && thrown.code === 'gguf/truncated', reason };
-  } finally {
-    await source.close();
-  }
-}
-
-/** At most this many differences are told. */
-const MAX_MISFITS = 3;
-
-async function misfits(adapterPath: string, basePath: string, signal: AbortSignal | undefined): Promise<string[]> {
-  const [adapterIsFolder, baseIsFolder] = await Promise.all([adapterPath, basePath].map(async (path) => (await stat(path)).isDirectory()));
-  if (adapterIsFolder === true && baseIsFolder === true) {
-    const adapter = await loadAdapter(adapterPath, { signal });
-    const base = await loadHuggingFaceModel(basePath, { signal });
-    const shapes = new Map([...base.tensors].map(([name, tensor]) => [canonicalTensorName(name), { shape: tensor.shape }]));
-    return matchAdapterToBase(adapter, shapes).problems.slice(0, MAX_MISFITS).map((problem) => problem.message);
-  }
-  if (adapterIsFolder === true) {
-    return folderAgainstGguf(await loadAdapter(adapterPath, { signal }), await header(basePath, signal));
-  }
-  return baseIsFolder === true ? [] : ggufAgainstGguf(await header(adapterPath, signal), await header(basePath, signal));
-}
-
-async function header(path: string, signal: AbortSignal | undefined): Promise<GgufDescription> {
-  const source = await openFileSource(path, { signal });
-  return describeGguf(source, { signal, arrays: 'skip' }).finally(() => source.close());
-}
-
-/** The width of the model is the one number that both sides surely name. */
-function folderAgainstGguf(adapter: Awaited<ReturnType<typeof loadAdapter>>, base: GgufDescription): string[] {
-  const architecture = base.metadata.get('general.architecture');
-  const width = base.metadata.get(`${architecture?.type === 'string' ? architecture.value : ''}.embedding_length`)?.value;
-  for (const part of adapter.parts) {
-    if (part.kind === 'lowRank' && /\.(?:q_proj|k_proj|v_proj|gate_proj|up_proj)\.weight$/.test(part.target)) {
-      const columns = part.layout === 'mlxLinear' ? part.a.shape[0] : part.a.shape[1];
-      if (columns !== undefined && typeof width === 'number' && columns !== width) {
-        return [`it was trained on a model of hidden size ${columns}; this one has ${width} (${part.target}).`];
-      }
-      return [];
-    }
-  }
-  return [];
-}
-
-function ggufAgainstGguf(adapter: GgufDescription, base: GgufDescription): string[] {
-  const shapes = new Map(base.tensors.map((tensor) => [tensor.name, tensor.shape]));
-  for (const tensor of adapter.tensors) {
-    const match = /^(.*)\.lora_([ab])$/.exec(tensor.name);
-    const shape = match === null ? undefined : shapes.get(match[1] ?? '');
-    if (match !== null && shape === undefined) {
-      return [`the base has no tensor ${match[1] ?? ''}.`];
-    }
-    const [ours, theirs] = match?.[2] === 'a' ? [tensor.shape[0], shape?.[0]] : [tensor.shape[1], shape?.[1]];
-    if (ours !== theirs) {
-      return [`${tensor.name} is made for ${ours ?? 0}, where ${match?.[1] ?? ''} of the base has ${theirs ?? 0}.`];
-    }
-  }
-  return [];
+async function stateOf(path: string): Promise<string> {
+  const stats = await stat(path);
+  return stats.isDirectory() ? folderState(path) : fileState(stats);
 }
 
 async function suggestions(folder: string, shown: string, signal: AbortSignal | undefined): Promise<PathSuggestion[]> {

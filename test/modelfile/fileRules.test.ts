@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -68,6 +68,58 @@ function build(): void {
   put('adapter.gguf', gguf(ADAPTER, { name: 'blk.0.attn_q.weight.lora_a', shape: [64, 8] }));
   put('part-00001-of-00003.gguf', gguf([...MODEL, ['split.no', { type: 'u16', value: 0 }], ['split.count', { type: 'u16', value: 3 }]]));
   put('tuned', gguf(MODEL));
+  brokenAdapters(put);
+  foldersOfManyKinds(put);
+}
+
+/** Adapters that say one thing and hold another. */
+function brokenAdapters(put: (path: string, content: string | Uint8Array) => void): void {
+  const config = readFileSync(join(fixtures, 'lora/adapter_config.json'), 'utf8');
+  for (const name of ['rank', 'bare', 'pickled']) {
+    mkdirSync(join(folder, name));
+    put(`${name}/adapter_config.json`, name === 'rank' ? config.replace('"r": 8', '"r": 4') : config);
+  }
+  cpSync(join(fixtures, 'lora/adapter_model.safetensors'), join(folder, 'rank/adapter_model.safetensors'));
+  put('pickled/adapter_model.bin', Uint8Array.of(0x50, 0x4b, 3, 4, 0, 0));
+  const factors = (path: string, rank: number, width: number, rows: number, block = 0): void => {
+    const name = `blk.${block}.attn_q.weight`;
+    const { header, dataBytes } = encodeGgufHeader({
+      metadata: [['general.architecture', string('llama')], ['general.type', string('adapter')], ['adapter.type', string('lora')], ['adapter.lora.alpha', f32(16)]],
+      tensors: [{ name: `${name}.lora_a`, shape: [width, 8], type: 'F32' }, { name: `${name}.lora_b`, shape: [rank, rows], type: 'F32' }],
+    });
+    put(path, Uint8Array.from([...header, ...new Uint8Array(dataBytes)]));
+  };
+  factors('good-lora.gguf', 8, 32, 32);
+  factors('wide-lora.gguf', 8, 64, 32);
+  factors('torn-lora.gguf', 4, 32, 32);
+  factors('deep-lora.gguf', 8, 32, 32, 7);
+  put('blocks.gguf', gguf([...MODEL.slice(0, 3), ['tokenizer.chat_template', string('{{ messages }}')]], { name: 'blk.0.attn_q.weight', shape: [32, 32] }));
+}
+
+function foldersOfManyKinds(put: (path: string, content: string | Uint8Array) => void): void {
+  const weights = join(folder, 'base/model.safetensors');
+  const folders: Record<string, Record<string, string>> = {
+    classless: { 'config.json': '{"hidden_size": 64}' },
+    mlx4: { 'config.json': JSON.stringify({ ...(JSON.parse(LLAMA_CONFIG) as object), quantization: { bits: 4, group_size: 64 } }) },
+    bnb: { 'config.json': JSON.stringify({ ...(JSON.parse(LLAMA_CONFIG) as object), quantization_config: { quant_method: 'bitsandbytes' } }) },
+    fp8: { 'config.json': JSON.stringify({ ...(JSON.parse(LLAMA_CONFIG) as object), quantization_config: { quant_method: 'fp8' } }), 'tokenizer_config.json': '{"chat_template": "{{ messages }}"}' },
+    binary: { 'config.json': '\u0000\u0001\u0002' },
+    exotic: { 'config.json': '{"architectures": ["MambaForCausalLM"]}' },
+    separate: { 'config.json': LLAMA_CONFIG, 'chat_template.jinja': '{{ messages }}' },
+    gemma4: { 'config.json': '{"architectures": ["Gemma4ForConditionalGeneration"]}', 'tokenizer_config.json': '{"chat_template": "{{ messages }}"}' },
+  };
+  for (const [name, files] of Object.entries(folders)) {
+    mkdirSync(join(folder, name));
+    cpSync(weights, join(folder, name, 'model.safetensors'));
+    Object.entries(files).forEach(([file, content]) => put(`${name}/${file}`, content));
+  }
+  for (const name of ['holds-gguf', 'holds-cut', 'holds-bin']) {
+    mkdirSync(join(folder, name));
+  }
+  cpSync(join(folder, 'jinja.gguf'), join(folder, 'holds-gguf/model.gguf'));
+  cpSync(join(folder, 'cut.gguf'), join(folder, 'holds-cut/model.gguf'));
+  put('holds-bin/training_args.bin', Uint8Array.of(1, 2, 3, 0));
+  put('mmproj.gguf', gguf([['general.architecture', string('clip')], ['general.type', string('mmproj')]]));
 }
 
 async function found(text: string, options: { readonly ollama?: OllamaFacts; readonly ollamaVersion?: string; readonly isTrusted?: boolean } = {}): Promise<string[]> {
@@ -92,7 +144,7 @@ describe('FROM', () => {
     ['FROM ./linked', ['from-outside-link: ./linked']],
     ['FROM pickles', ['from-pickle: pickles']],
     ['FROM empty', ['from-no-weights: empty']],
-    ['FROM lora', ['from-no-weights: lora']],
+    ['FROM lora', ['from-is-adapter: lora']],
     ['FROM noconfig', ['from-no-config: noconfig']],
     ['FROM pointer', ['from-lfs-pointer: pointer']],
     ['FROM lfs.gguf', ['from-lfs-pointer: lfs.gguf']],
@@ -105,6 +157,18 @@ describe('FROM', () => {
     ['FROM llama3.2\nFROM jinja.gguf', ['from-name-and-file: jinja.gguf']],
     ['FROM llama3.2\nFROM qwen3', ['from-several-names: llama3.2']],
     ['FROM jinja.gguf\nPARAMETER num_ctx 16384', ['num-ctx-above-model: 16384']],
+    ['FROM classless', ['from-no-architecture: classless']],
+    ['FROM mlx4', ['from-quantised-folder: mlx4']],
+    ['FROM bnb', ['from-quantised-folder: bnb']],
+    ['FROM fp8', []],
+    ['FROM binary', ['from-folder-refused: binary']],
+    ['FROM exotic', ['from-unsupported-architecture: exotic']],
+    ['FROM separate', ['template-missing: separate']],
+    ['FROM holds-gguf', []],
+    ['FROM holds-cut', ['gguf-truncated: holds-cut']],
+    ['FROM holds-bin', ['from-no-weights: holds-bin']],
+    ['FROM mmproj.gguf', ['gguf-is-projector: mmproj.gguf']],
+    ['FROM jinja.gguf\nFROM mmproj.gguf', []],
     ['FROM \\\\server\\share\\x.gguf', ['file-is-remote: \\\\server\\share\\x.gguf']],
   ])('case %#', async (text, codes) => {
     expect(await found(text)).toEqual(codes);
@@ -131,10 +195,42 @@ describe('ADAPTER and DRAFT', () => {
     ['ADAPTER adapter.gguf', ['adapter-base-mismatch: adapter.gguf', 'adapter-base-mismatch: adapter.gguf']],
     ['ADAPTER model.gguf', ['adapter-not-adapter: model.gguf']],
     ['ADAPTER base/model.safetensors', ['adapter-not-adapter: base/model.safetensors']],
+    ['ADAPTER ./bare', ['adapter-refused: ./bare']],
+    ['ADAPTER ./pickled', ['adapter-refused: ./pickled']],
+    ['ADAPTER ./rank', ['adapter-directory: ./rank', 'adapter-refused: ./rank', 'adapter-refused: ./rank', 'adapter-attention-scrambled: ./rank', 'adapter-base-mismatch: ./rank']],
+    ['DRAFT ./lora', ['draft-not-model: ./lora']],
+    ['DRAFT ./empty', ['from-no-weights: ./empty']],
+    ['DRAFT text.gguf', ['gguf-invalid: text.gguf']],
+    ['DRAFT model.gguf', []],
     ['DRAFT ./none', ['adapter-missing: ./none']],
     ['DRAFT ./jinja.gguf', ['draft-same-as-from: ./jinja.gguf']],
   ])('on a llama base, case %#', async (line, codes) => {
     expect(await found(`FROM jinja.gguf\n${line}\n`)).toEqual(codes);
+  });
+
+  it.each([
+    ['good-lora.gguf', []],
+    ['wide-lora.gguf', ['adapter-base-mismatch: wide-lora.gguf']],
+    ['torn-lora.gguf', ['adapter-base-mismatch: torn-lora.gguf']],
+    ['deep-lora.gguf', ['adapter-base-mismatch: deep-lora.gguf']],
+  ])('GGUF to GGUF, %s', async (name, codes) => {
+    expect(await found(`FROM blocks.gguf\nADAPTER ${name}\n`)).toEqual(codes);
+  });
+
+  it('adapters in older versions went through the command line', async () => {
+    expect(await found('FROM jinja.gguf\nADAPTER ./lora\n', { ollamaVersion: '0.12.0' })).not.toContain('adapter-directory: ./lora');
+  });
+
+  it('a GGUF against the folder of its base', async () => {
+    expect(await found('FROM ./base\nADAPTER good-lora.gguf\n')).toEqual([
+      'from-unsupported-architecture: ./base', 'adapter-base-mismatch: good-lora.gguf', 'adapter-base-mismatch: good-lora.gguf',
+    ]);
+  });
+
+  it('name the route that works, with the adapter of the file', async () => {
+    const lint = async (text: string): Promise<string> => (await lintModelfile(parseModelfile(text), { facts: new NodeWorkspaceFacts({ directory: folder, isTrusted: true }) }))[0]?.message ?? '';
+    expect(await lint('FROM ./base\nADAPTER ./lora\n')).toContain('modelfile-studio build --base ./base --adapter ./lora --type Q4_K_M --out model.gguf');
+    expect(await lint('FROM exotic\n')).toContain('convert_hf_to_gguf.py exotic');
   });
 
   it.each([
@@ -158,6 +254,7 @@ describe('TEMPLATE and stop texts against the model', () => {
     [`FROM model.gguf\n${CHATML}\nPARAMETER stop <|eot_id|>`, ['stop-unknown-token: <|eot_id|>']],
     [`FROM jinja.gguf\n${CHATML}`, ['template-dead: TEMPLATE']],
     [`FROM gemma4.gguf\n${CHATML}`, ['template-dead: TEMPLATE']],
+    [`FROM ./gemma4\n${CHATML}`, ['template-dead: TEMPLATE']],
     ['FROM model.gguf\nPARSER qwen3-coder', ['parser-without-renderer: PARSER qwen3-coder']],
   ])('case %#', async (text, codes) => {
     expect(await found(text)).toEqual(codes);

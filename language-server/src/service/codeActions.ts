@@ -60,7 +60,7 @@ function quickFixes(document: ModelfileDocument, finding: Finding, request: Code
 function ignoreComment(document: ModelfileDocument, { code, span }: Finding): CoreEdit {
   const owner = document.parsed.instructions.find((instruction) => instruction.span.start <= span.start && span.start <= instruction.span.end);
   const at = document.lines.lineStart(document.lines.position(owner?.span.start ?? span.start).line);
-  return { span: { start: at, end: at }, newText: `# modelfile-studio: ignore ${code}\n` };
+  return { span: { start: at, end: at }, newText: `# modelfile-studio: ignore ${code}${document.context.newline}` };
 }
 
 function workspaceEdit(document: ModelfileDocument, edits: readonly CoreEdit[]): { changes: Record<string, TextEdit[]> } {

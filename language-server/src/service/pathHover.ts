@@ -23,6 +23,8 @@ export function describePath(path: string, found: PathFacts): string[] {
       return [`**Model folder** ${code(path)}`, folder(found.model)];
     case 'adapter-folder':
       return [`**Adapter** ${code(path)}`, adapter(found.adapter)];
+    case 'broken-adapter':
+      return [`**Damaged adapter** ${code(path)}`, code(found.reason, 300)];
     case 'bad-gguf':
       return [`**Damaged GGUF** ${code(path)}`, code(found.reason, 300)];
     case 'lfs-pointer':
@@ -59,12 +61,16 @@ function gguf(file: GgufFacts): string {
 }
 
 function folder(model: ModelFolderFacts): string {
+  if (model.gguf?.facts.kind === 'gguf') {
+    return `${facts([['File', code(model.gguf.name)]])}\n${gguf(model.gguf.facts.gguf)}`;
+  }
   return facts([
     ['Architecture', model.architecture === undefined ? undefined : code(model.architecture)],
     ['Weights', model.weights],
     ['Size', formatBytes(model.bytes)],
     ['Context', number(model.contextLength)],
-    ['Chat template', template(model.chatTemplate)],
+    ['Quantised', model.quantisation === undefined ? undefined : code(model.quantisation)],
+    ['Chat template', model.separateChatTemplate === undefined ? template(model.chatTemplate) : `${template(model.separateChatTemplate)}, in chat_template.jinja, which Ollama’s converter leaves out`],
     ['Ends at', tokens(model.endTokens)],
   ]);
 }
@@ -76,6 +82,7 @@ function adapter(found: AdapterFolderFacts): string {
     ['Rank', number(found.rank)],
     ['Alpha', number(found.alpha)],
     ['Scale', number(found.scale)],
+    ['Cannot be merged', found.refusals[0] === undefined ? undefined : code(found.refusals[0], 300)],
     ['Changes', found.targets.map((name) => code(name)).join(' ')],
     ['Base', found.baseName === undefined ? undefined : code(found.baseName)],
   ]);
@@ -96,7 +103,9 @@ function model(found: InstalledModelFacts): string {
   return facts([
     ['Architecture', found.architecture === undefined ? undefined : code(found.architecture)],
     ['Parameters', found.parameterSize === undefined ? undefined : code(found.parameterSize)],
+    ['Size', found.bytes === undefined ? undefined : formatBytes(found.bytes)],
     ['Quantisation', found.quantisation === undefined ? undefined : code(found.quantisation)],
+    ['Chat template', found.renderer !== undefined ? undefined : found.template !== undefined ? 'TEMPLATE' : found.chatTemplate === undefined ? undefined : template(found.chatTemplate)],
     ['Context', number(found.contextLength)],
     ['Renderer', found.renderer === undefined ? undefined : code(found.renderer)],
     ['Parser', found.parser === undefined ? undefined : code(found.parser)],

@@ -76,6 +76,10 @@ export const DIAGNOSTICS = {
   'modelfile/from-lfs-pointer': warning('{path} is a Git LFS pointer of a few bytes, not the model. Run git lfs pull in its folder.', 'Ollama reports `invalid file magic` or `unknown type` for it.'),
   'modelfile/from-no-weights': warning('{path} holds no weights that Ollama takes (model*.safetensors, consolidated*.safetensors, *.gguf). Ollama: no Modelfile or safetensors files found.', 'Names matter: `adapter_model.safetensors` or `adapters.safetensors` are adapters and are not found.'),
   'modelfile/from-no-config': warning('{path} has weights but no config.json: Ollama cannot tell what they are.', 'A Hugging Face folder is converted by the architecture that its `config.json` names.'),
+  'modelfile/from-no-architecture': warning('config.json of {path} names no class in architectures. Ollama: unknown architecture. Fetch the config.json of the original model.', 'The first of `architectures` decides how a folder is converted.'),
+  'modelfile/from-folder-refused': warning('Ollama refuses the folder {path}: {error}.', 'Its files are taken by name and checked by their first bytes: a `.json` that is no plain text, or a weights file that cannot be opened, ends the import.'),
+  'modelfile/from-quantised-folder': warning('The weights of {path} are quantised ({how}), and Ollama converts only F32, F16, BF16 and FP8: unknown data type. Route: {route}.', 'A folder that was packed for another runtime holds whole numbers with scales beside them; Ollama’s converter does not know them.'),
+  'modelfile/from-is-adapter': warning('{path} is an adapter, not a model. Ollama: no Modelfile or safetensors files found. Name its base in FROM, and fuse the two with modelfile-studio build or convert the adapter with modelfile-studio convert-adapter.', 'An adapter holds the changes to a base only. `adapter_config.json` says so.'),
   'modelfile/from-pickle': warning('{path} holds PyTorch pickles only, which Ollama no longer takes (unknown type). Save the model as safetensors first.', 'A pickle can run code when it is loaded; no current tool should read one that you did not make.'),
   'modelfile/from-outside-link': warning('{path} reaches its files through a link out of the folder (the Hugging Face cache does that). Ollama refuses this: insecure path. Download with --local-dir, or name the real folder.', 'Ollama follows links and refuses files outside the folder that FROM names, also when the folder itself is a link.'),
   'modelfile/from-unsupported-architecture': warning('Ollama cannot convert {architecture}: unsupported architecture. Convert it to GGUF first ({route}) and name that file in FROM.', 'Ollama’s own converter knows some architectures only; a GGUF runs for all that llama.cpp knows.'),
@@ -85,6 +89,7 @@ export const DIAGNOSTICS = {
   'modelfile/gguf-invalid': warning('{path} cannot be read as GGUF: {reason}', 'FROM a file wants a GGUF of version 2 or 3.'),
   'modelfile/gguf-split': warning('{path} is part {part} of {count}. Add a FROM line for each of the other parts: {missing}.', 'Ollama merges split files when all of them are named, with their original names (`…-00001-of-00003.gguf`).'),
   'modelfile/gguf-is-adapter': warning('{path} is a LoRA adapter, not a model. Name it in ADAPTER, and its base in FROM.', '`general.type` of the file says adapter.'),
+  'modelfile/gguf-is-projector': warning('{path} is a projector (vision or audio), not a model. Name the model in another FROM.', 'Projectors stand beside the model that they belong to: `FROM model.gguf` and `FROM mmproj.gguf`.'),
   'modelfile/file-is-remote': information('{path} is a network or device path; it is not looked at here.', 'Opening such a path on Windows can send credentials to another machine.'),
 
   // ADAPTER and DRAFT
@@ -97,8 +102,10 @@ export const DIAGNOSTICS = {
   'modelfile/adapter-full': warning('This is a full fine-tune, not a low-rank adapter. Fuse it into its base.', 'Whole weights cannot be applied as an adapter.'),
   'modelfile/adapter-base-mismatch': warning('This adapter does not fit the base of this file: {reason}', 'Shapes, architecture and recorded base of the adapter are compared with FROM.'),
   'modelfile/adapter-base-name': information('The adapter says it was trained on {trained}; FROM is {base}. Make sure that they are the same model.', 'An adapter on another base of the same shape gives answers, but bad ones.'),
+  'modelfile/adapter-refused': warning('{path} cannot be applied: {reason}', 'The configuration and the header of the weights are read; nothing could merge or convert such an adapter rightly.'),
   'modelfile/adapter-not-adapter': warning('{path} is not an adapter: {reason}', 'ADAPTER wants a LoRA in GGUF form.'),
   'modelfile/several-adapters': warning('Only the last ADAPTER counts; this one is silently ignored. Fuse several adapters into one model with modelfile-studio build.', 'Ollama supports one adapter for each model.'),
+  'modelfile/draft-not-model': warning('{path} is no whole model: DRAFT wants a GGUF, or a folder with config.json and safetensors.', 'A draft model is loaded beside the model itself, as FROM is.'),
   'modelfile/draft-same-as-from': warning('DRAFT names the same file as FROM. Ollama: DRAFT must not reference the same local path as FROM.', 'A draft model is a smaller one that proposes tokens.'),
   'modelfile/draft-parameter-without-draft': information('draft_num_predict does nothing without DRAFT.', 'It says how many tokens the draft model proposes.'),
 
@@ -112,7 +119,7 @@ export const DIAGNOSTICS = {
   'modelfile/template-unknown-field': warning('{field} is not a field of {type}.{suggestion} {consequence}', 'Fields of the template’s values are System, Prompt, Response, Suffix, Messages, Tools, Think, ThinkLevel, IsThinkSet; of a message Role, Content, Thinking, Images, ToolCalls, ToolName, ToolCallID.'),
   'modelfile/template-ignores-system': warning('This TEMPLATE never prints the system prompt{consequence}. Use .System, or the messages of role system.', 'A SYSTEM, in the file or in a request, would have no effect.'),
   'modelfile/template-fails': warning('Rendering this TEMPLATE with an ordinary conversation fails: {error}', 'Ollama accepts the template, and every chat fails.'),
-  'modelfile/template-missing': warning('{path} has no chat template of its own, and there is no TEMPLATE: {consequence} Add a TEMPLATE that fits the model.', 'Without TEMPLATE Ollama uses the Jinja template of the model file; if there is none, /api/chat falls back to ChatML and /api/generate to the bare prompt.'),
+  'modelfile/template-missing': warning('{path} brings no chat template, and there is no TEMPLATE: {consequence} Add a TEMPLATE that fits the model.', 'Without TEMPLATE Ollama uses the Jinja template of the model file; if there is none, /api/chat falls back to ChatML and /api/generate to the bare prompt.'),
   'modelfile/template-suspicious': information('{reason} Read this part of the template with care.', 'A template can put hidden instructions before every prompt. This finds the crude ways only and is no proof of anything.'),
   'modelfile/unknown-renderer': warning('Ollama has no renderer {word}.{suggestion} The model is created, and every chat fails: unknown renderer "{word}".', 'Names are checked at chat only.'),
   'modelfile/unknown-parser': warning('Ollama has no parser {word}.{suggestion} It is accepted, turns the model’s own template off, and parses nothing.', 'Any PARSER, even a misspelt one, switches the Jinja template of the model file off.'),
@@ -122,7 +129,7 @@ export const DIAGNOSTICS = {
   // SYSTEM and MESSAGE
   'modelfile/system-duplicate': warning('Another SYSTEM in line {line} takes the place of this one.', 'The last one counts. Put all of it into one SYSTEM with `"""`.'),
   'modelfile/system-empty': warning('An empty SYSTEM is as if it were not there: the system prompt of the base model stays.', 'Ollama leaves it out of the request.'),
-  'modelfile/context-overflow': warning('{what} is about {tokens} tokens, more than the context of {limit} ({source}). Ollama cuts silently. Set PARAMETER num_ctx to at least {suggestion}.', 'What does not fit is cut without a word. The number of tokens is an estimate.'),
+  'modelfile/context-overflow': warning('{what} is about {tokens} tokens, more than the context of {limit} ({source}). Ollama cuts silently. {advice}', 'What does not fit is cut without a word. The number of tokens is an estimate.'),
   'modelfile/message-order': information('{reason}', 'The messages of the file stand before every conversation. Most templates expect user and assistant in turn, beginning with user.'),
   'modelfile/message-empty': information('This message is empty.', 'It is sent with every conversation all the same.'),
 

@@ -1,4 +1,4 @@
-import { diagnostic, type Diagnostic, type DiagnosticExtras, type MessageValues } from './diagnostic';
+import { diagnostic, edit, fix, type Diagnostic, type DiagnosticExtras, type Fix, type MessageValues } from './diagnostic';
 import type { DiagnosticCode } from './diagnosticCodes';
 import { LineIndex } from './lineIndex';
 import type { Instruction, ModelfileCommand, ModelfileValue, ParsedModelfile, Span } from './modelfileTypes';
@@ -64,6 +64,16 @@ export class LintContext {
 
   report(code: DiagnosticCode, span: Span, values?: MessageValues, extras?: DiagnosticExtras): void {
     this.found.push(diagnostic(code, span, values, extras));
+  }
+
+  /** How lines of this file end, for what a fix adds. */
+  get newline(): string {
+    return /\r?\n/.exec(this.text)?.[0] ?? '\n';
+  }
+
+  /** A fix that takes the lines of an instruction out. */
+  removal(instruction: Instruction, isSure: boolean, title = 'Remove this line'): Fix {
+    return fix(title, isSure, edit(this.linesOf(instruction), ''));
   }
 
   /** The whole line or lines of an instruction with their terminator: what removing it takes away. */

@@ -32,7 +32,7 @@ export function lintText(parsed: ParsedModelfile, options: Pick<LintOptions, 'se
     const analysis = analyseTemplate(context);
     templateRules(context, analysis);
     versionRules(context, analysis);
-    contextOverflow(context, undefined);
+    contextOverflow(context);
   }
   return finish(context, options);
 }
@@ -50,7 +50,7 @@ export async function lintModelfile(parsed: ParsedModelfile, options: LintOption
     await fromRules(context, base, facts, signal);
     await adapterRules(context, base, facts, signal);
     templateModelRules(context, analysis, base);
-    contextOverflow(context, base.contextLength);
+    contextOverflow(context, { contextLength: base.contextLength, numCtx: base.installed?.numCtx });
   }
   return finish(context, options);
 }

@@ -19,6 +19,10 @@ export interface BaseModel {
   readonly installed?: InstalledModelFacts | undefined;
   /** `general.architecture` of a GGUF or an installed model; class name of a folder. */
   readonly architecture?: string | undefined;
+  /** What a GGUF of it has, or would have, for `general.architecture`; undefined where nobody knows. */
+  readonly ggufArchitecture?: string | undefined;
+  /** Set when the model is a folder that Ollama would convert. */
+  readonly folder?: ModelFolderFacts | undefined;
   readonly contextLength?: number | undefined;
   /** Jinja template of the model file; undefined both for none and for not known: see `isKnown`. */
   readonly chatTemplate?: string | undefined;
@@ -42,8 +46,11 @@ export async function readBaseModel(context: LintContext, facts: WorkspaceFacts,
 }
 
 /** A folder that Ollama would come to convert; what is wrong with any other is said of the folder itself. */
-function isWhole({ weights, hasConfig, leavesFolder, pointers }: ModelFolderFacts): boolean {
-  return weights === 'gguf' || (weights === 'safetensors' && hasConfig && !leavesFolder && pointers.length === 0);
+function isWhole({ weights, hasConfig, leavesFolder, pointers, problem, gguf }: ModelFolderFacts): boolean {
+  if (leavesFolder || pointers.length > 0 || problem !== undefined) {
+    return false;
+  }
+  return weights === 'gguf' ? gguf?.facts.kind === 'gguf' && gguf.facts.gguf.role === 'model' : weights === 'safetensors' && hasConfig;
 }
 
 /** Whether a FROM is taken for a model's name: nothing is there, or nobody looked and it reads like a name. */
@@ -67,6 +74,7 @@ function named(lines: readonly FromFacts[], nameLine: FromFacts, installed: Inst
     nameLine,
     installed,
     architecture: installed?.architecture,
+    ggufArchitecture: installed?.architecture,
     contextLength: installed?.contextLength,
     chatTemplate: installed?.chatTemplate,
     endTokens: installed?.endTokens ?? [],
@@ -78,16 +86,21 @@ function named(lines: readonly FromFacts[], nameLine: FromFacts, installed: Inst
 
 function fromFiles(lines: readonly FromFacts[], fileLine: FromFacts | undefined): BaseModel {
   const path = fileLine?.path;
-  const model = path?.kind === 'gguf' ? path.gguf : path?.kind === 'model-folder' ? path.model : undefined;
+  const inner = path?.kind === 'model-folder' ? path.model.gguf?.facts : undefined;
+  const gguf = path?.kind === 'gguf' ? path.gguf : inner?.kind === 'gguf' ? inner.gguf : undefined;
+  const folder = path?.kind === 'model-folder' && gguf === undefined ? path.model : undefined;
+  const model = gguf ?? folder;
   return {
     lines,
     fileLine,
     architecture: model?.architecture,
+    ggufArchitecture: gguf?.architecture ?? folder?.ggufArchitecture,
+    folder,
     contextLength: model?.contextLength,
     chatTemplate: model?.chatTemplate,
     endTokens: model?.endTokens ?? [],
     specialTokens: model?.specialTokens ?? [],
-    isEmbedding: path?.kind === 'gguf' && path.gguf.isEmbedding === true,
+    isEmbedding: gguf?.isEmbedding === true || /^(?:Nomic)?Bert/.test(folder?.architecture ?? ''),
     isKnown: model !== undefined,
   };
 }

@@ -38,6 +38,9 @@ export const ADAPTER_FOLDERS_REFUSED_SINCE = '0.12.11';
 /** Architectures that Ollama 0.32.15 renders by itself unless both RENDERER and PARSER are given, with the name it takes for what is missing. */
 export const AUTOMATIC_RENDERERS: ReadonlyMap<string, string> = new Map([
   ['gemma4', 'gemma4'], ['laguna', 'laguna'], ['nemotron_h', 'nemotron-3-nano'], ['nemotron_h_moe', 'nemotron-3-nano'], ['nemotron_h_omni', 'nemotron-3-nano'],
+  // The classes of folders that convert to them.
+  ['Gemma4ForCausalLM', 'gemma4'], ['Gemma4ForConditionalGeneration', 'gemma4'], ['LagunaForCausalLM', 'laguna'], ['NemotronHForCausalLM', 'nemotron-3-nano'],
+  ['NemotronH_Nano_VL_V2', 'nemotron-3-nano'], ['NemotronH_Nano_Omni_Reasoning_V3', 'nemotron-3-nano'],
 ]);
 
 /** Class names (first of `architectures`) whose safetensors folders Ollama 0.32.15 converts. */

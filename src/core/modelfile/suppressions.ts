@@ -1,5 +1,5 @@
 import { didYouMean } from './didYouMean';
-import { diagnostic, suggestion, type Diagnostic } from './diagnostic';
+import { diagnostic, edit, fix, suggestion, type Diagnostic } from './diagnostic';
 import { DIAGNOSTICS, isDiagnosticCode } from './diagnosticCodes';
 import type { LineIndex } from './lineIndex';
 import type { ParsedModelfile } from './modelfileTypes';
@@ -35,7 +35,9 @@ export function readSuppressions({ text, comments }: ParsedModelfile, lines: Lin
         } else {
           const start = at + word.index;
           const meant = didYouMean(code, Object.keys(DIAGNOSTICS));
-          diagnostics.push(diagnostic('modelfile/unknown-ignore', { start, end: start + word[0].length }, { word: word[0], suggestion: suggestion(meant) }));
+          const span = { start, end: start + word[0].length };
+          const fixes = meant === undefined ? [] : [fix(`Write ${meant}`, false, edit(span, meant))];
+          diagnostics.push(diagnostic('modelfile/unknown-ignore', span, { word: word[0], suggestion: suggestion(meant) }, { fixes }));
         }
       }
     }

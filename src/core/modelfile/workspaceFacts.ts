@@ -25,7 +25,7 @@ export interface GgufFacts {
 
 /** What an adapter folder (PEFT or mlx-lm) tells. */
 export interface AdapterFolderFacts {
-  readonly format: 'peft' | 'mlx';
+  readonly format: 'peft' | 'mlx' | 'gguf';
   readonly method: 'lora' | 'rslora' | 'dora' | 'full';
   readonly rank?: number | undefined;
   readonly alpha?: number | undefined;
@@ -36,23 +36,37 @@ export interface AdapterFolderFacts {
   readonly baseName?: string | undefined;
   /** Name of its weights file within the folder. */
   readonly weightsFile: string;
+  /** Why nothing can apply or merge it: a rank that the configuration denies, a missing factor, an unknown variant. */
+  readonly refusals: readonly string[];
 }
 
 /** What a Hugging Face model folder tells. */
 export interface ModelFolderFacts {
-  readonly weights: 'safetensors' | 'gguf' | 'pytorch' | 'none';
+  /** What Ollama finds in it; `other` are `.bin` files that are neither GGUF nor pickles. */
+  readonly weights: 'safetensors' | 'gguf' | 'pytorch' | 'other' | 'none';
+  /** The only GGUF that Ollama finds in it, and its name. */
+  readonly gguf?: { readonly name: string; readonly facts: PathFacts } | undefined;
   /** First of `architectures` in config.json; undefined without config.json or without that field. */
   readonly architecture?: string | undefined;
+  /** `general.architecture` of a GGUF that `modelfile-studio build` would make of it; undefined where it cannot. */
+  readonly ggufArchitecture?: string | undefined;
   readonly hasConfig: boolean;
+  /** How its weights are packed (`bitsandbytes`, `mlx`), where config.json says so. */
+  readonly quantisation?: string | undefined;
   readonly contextLength?: number | undefined;
   readonly bytes: number;
+  /** The Jinja template in tokenizer_config.json: the one that Ollama converts. */
   readonly chatTemplate?: string | undefined;
+  /** The template in chat_template.jinja, which Ollama's converter leaves out. */
+  readonly separateChatTemplate?: string | undefined;
   readonly endTokens: readonly string[];
   readonly specialTokens: readonly string[];
   /** Some of its files lie behind links that leave it. */
   readonly leavesFolder: boolean;
   /** Weights that are Git LFS pointers. */
   readonly pointers: readonly string[];
+  /** Why Ollama refuses the folder, in its words, where none of the other facts says it. */
+  readonly problem?: string | undefined;
 }
 
 /** What a path of a Modelfile leads to. */
@@ -67,6 +81,8 @@ export type PathFacts =
   | { readonly kind: 'pickle' }
   | { readonly kind: 'other-file'; readonly reason?: string | undefined }
   | { readonly kind: 'adapter-folder'; readonly adapter: AdapterFolderFacts }
+  /** A folder with adapter_config.json that cannot be read as an adapter. */
+  | { readonly kind: 'broken-adapter'; readonly reason: string }
   | { readonly kind: 'model-folder'; readonly model: ModelFolderFacts };
 
 /** A model of the configured Ollama, by `/api/tags` and `/api/show`. */
@@ -82,6 +98,8 @@ export interface InstalledModelFacts {
   readonly parser?: string | undefined;
   readonly template?: string | undefined;
   readonly stops: readonly string[];
+  /** `num_ctx` that the model brings and this one inherits. */
+  readonly numCtx?: number | undefined;
   /** Jinja template of the model file. */
   readonly chatTemplate?: string | undefined;
   readonly endTokens: readonly string[];

@@ -33,6 +33,12 @@ function draft(context: LintContext, entry: Entry, path: PathFacts, base: BaseMo
     context.report('modelfile/from-lfs-pointer', entry.value.span, { path: entry.command.args });
   } else if (path.kind === 'bad-gguf') {
     context.report(path.truncated ? 'modelfile/gguf-truncated' : 'modelfile/gguf-invalid', entry.value.span, { path: entry.command.args, reason: path.reason });
+  } else if (path.kind === 'other-file' || path.kind === 'pickle') {
+    context.report('modelfile/gguf-invalid', entry.value.span, { path: entry.command.args, reason: NOT_ADAPTER[path.kind] ?? '' });
+  } else if (path.kind === 'safetensors-file' || path.kind === 'adapter-folder' || path.kind === 'broken-adapter') {
+    context.report('modelfile/draft-not-model', entry.value.span, { path: entry.command.args });
+  } else if (path.kind === 'model-folder' && (path.model.weights === 'none' || path.model.weights === 'other')) {
+    context.report('modelfile/from-no-weights', entry.value.span, { path: entry.command.args });
   }
 }
 
@@ -64,6 +70,9 @@ async function adapter(
     case 'adapter-folder':
       folderAdapter(context, entry, path.adapter, base);
       break;
+    case 'broken-adapter':
+      context.report('modelfile/adapter-refused', span, { path: shown, reason: path.reason });
+      return;
     case 'lfs-pointer':
       context.report('modelfile/from-lfs-pointer', span, { path: shown });
       return;
@@ -82,8 +91,10 @@ async function adapter(
   }
 }
 
+const CONVERT = 'Convert the adapter of its folder with modelfile-studio convert-adapter.';
+
 const NOT_ADAPTER: Partial<Record<PathFacts['kind'], string>> = {
-  'safetensors-file': 'it is one safetensors file. Ollama wants an adapter in GGUF form.',
+  'safetensors-file': `it is one safetensors file, and Ollama wants an adapter in GGUF form. ${CONVERT}`,
   'model-folder': 'it is a folder without adapter weights.',
   pickle: 'it is a Python pickle, which is never loaded. Save the adapter as safetensors.',
   'other-file': 'it does not begin as a GGUF does.',
@@ -101,9 +112,9 @@ function ggufAdapter(context: LintContext, entry: Entry, gguf: GgufFacts, base: 
     context.report('modelfile/adapter-not-adapter', span, { path: entry.command.args, reason }, { fixes });
     return;
   }
-  const isGgufBase = base.fileLine?.path.kind === 'gguf' || base.installed !== undefined;
-  if (isGgufBase && base.architecture !== undefined && base.architecture !== gguf.architecture) {
-    const reason = `it was made for a ${gguf.architecture} model, and FROM is a ${base.architecture} one.`;
+  const { ggufArchitecture } = base;
+  if (ggufArchitecture !== undefined && gguf.architecture !== '' && ggufArchitecture !== gguf.architecture) {
+    const reason = `it was made for a ${gguf.architecture} model, and FROM is a ${ggufArchitecture} one.`;
     context.report('modelfile/adapter-base-mismatch', span, { reason });
   }
 }
@@ -116,6 +127,9 @@ function folderAdapter(context: LintContext, entry: Entry, adapter: AdapterFolde
   const refused = context.ollamaVersion === undefined || compareVersions(context.ollamaVersion, ADAPTER_FOLDERS_REFUSED_SINCE) >= 0;
   if (refused && !/^model.*\.safetensors$/s.test(adapter.weightsFile)) {
     context.report('modelfile/adapter-directory', span);
+  }
+  for (const reason of adapter.refusals) {
+    context.report('modelfile/adapter-refused', span, { path: entry.command.args, reason });
   }
   if (adapter.method === 'full' || adapter.method === 'dora') {
     context.report(adapter.method === 'full' ? 'modelfile/adapter-full' : 'modelfile/adapter-dora', span);

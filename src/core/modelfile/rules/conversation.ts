@@ -1,4 +1,4 @@
-import { edit, fix } from '../diagnostic';
+import { edit, fix, type Fix } from '../diagnostic';
 import { estimateTokens } from '../estimateTokens';
 import type { Entry, LintContext } from '../lintContext';
 import { DEFAULT_CONTEXT } from '../ollamaFeatures';
@@ -15,10 +15,10 @@ function systemRules(context: LintContext): void {
   const last = systems.at(-1);
   for (const entry of systems) {
     if (entry !== last && last !== undefined) {
-      const fixes = [fix('Remove this SYSTEM', false, edit(context.linesOf(entry.instruction), ''))];
+      const fixes = [context.removal(entry.instruction, false, 'Remove this SYSTEM')];
       context.report('modelfile/system-duplicate', entry.instruction.keywordSpan, { line: last.line }, { fixes, tag: 'unnecessary' });
     } else if (entry.command.args === '') {
-      const fixes = [fix('Remove this line', true, edit(context.linesOf(entry.instruction), ''))];
+      const fixes = [context.removal(entry.instruction, true)];
       context.report('modelfile/system-empty', entry.instruction.span, {}, { fixes, tag: 'unnecessary' });
     }
   }
@@ -33,7 +33,7 @@ function messageRules(context: LintContext): void {
     const role = cut < 0 ? args : args.slice(0, cut);
     const span = entry.instruction.name?.span ?? entry.instruction.keywordSpan;
     if (cut < 0 || args.length === cut + 2) {
-      context.report('modelfile/message-empty', entry.instruction.span);
+      context.report('modelfile/message-empty', entry.instruction.span, {}, { fixes: [context.removal(entry.instruction, false)] });
     }
     const reason = orderProblem(role, before, seen);
     if (reason !== undefined) {
@@ -59,8 +59,11 @@ function orderProblem(role: string, before: string | undefined, seen: boolean): 
   return role === 'system' && seen ? 'A system message in mid-conversation: most templates put it at the start, or drop it.' : undefined;
 }
 
-/** What the file sends with every conversation, against the context that it will have. */
-export function contextOverflow(context: LintContext, modelLimit: number | undefined): void {
+/**
+ * What the file sends with every conversation, against the context that it will have.
+ * @param base the context length of the model and the num_ctx that it brings, where they are known
+ */
+export function contextOverflow(context: LintContext, base: { readonly contextLength?: number | undefined; readonly numCtx?: number | undefined } = {}): void {
   const system = context.last('system');
   const messages = context.all('message');
   const first = system ?? messages[0];
@@ -68,18 +71,32 @@ export function contextOverflow(context: LintContext, modelLimit: number | undef
     return;
   }
   const tokens = [...(system === undefined ? [] : [system]), ...messages].reduce((sum, entry) => sum + estimateTokens(entry.command.args), 0);
-  const { limit, source } = contextLimit(context.last('num_ctx'), modelLimit);
+  const numCtx = context.last('num_ctx');
+  const { limit, source } = contextLimit(numCtx, base);
   if (tokens <= limit) {
     return;
   }
   const what = messages.length === 0 ? 'SYSTEM' : system === undefined ? 'All MESSAGEs together' : 'SYSTEM with the MESSAGEs';
-  const suggestion = 2 ** Math.ceil(Math.log2(tokens + 1024));
-  context.report('modelfile/context-overflow', first.instruction.keywordSpan, { what, tokens, limit, source, suggestion });
+  const wanted = 2 ** Math.ceil(Math.log2(tokens + ROOM_TO_ANSWER));
+  const isPossible = base.contextLength === undefined || base.contextLength <= 0 || wanted <= base.contextLength;
+  const advice = isPossible ? `Set PARAMETER num_ctx to at least ${wanted}.` : 'Shorten it, or take a model with a longer context.';
+  const fixes = isPossible ? [setContext(context, first, numCtx, wanted)] : [];
+  context.report('modelfile/context-overflow', first.instruction.keywordSpan, { what, tokens, limit, source, advice }, { fixes });
 }
 
-function contextLimit(numCtx: Entry | undefined, modelLimit: number | undefined): { limit: number; source: string } {
-  const read = numCtx === undefined ? undefined : readParameter('num_ctx', numCtx.command.args);
+/** Tokens that a question and its answer should have at the least. */
+const ROOM_TO_ANSWER = 1024;
+
+function setContext(context: LintContext, before: Entry, numCtx: Entry | undefined, tokens: number): Fix {
+  const { start } = before.instruction.span;
+  const change = numCtx === undefined ? edit({ start, end: start }, `PARAMETER num_ctx ${tokens}${context.newline}`) : edit(numCtx.value.span, String(tokens));
+  return fix(`Set num_ctx to ${tokens}`, false, change);
+}
+
+function contextLimit(entry: Entry | undefined, { contextLength, numCtx }: { readonly contextLength?: number | undefined; readonly numCtx?: number | undefined }): { limit: number; source: string } {
+  const read = entry === undefined ? undefined : readParameter('num_ctx', entry.command.args);
   const asked = read?.kind === 'value' && read.value.type === 'int' ? Number(read.value.value) : undefined;
-  const own = asked !== undefined && asked > 0 ? { limit: asked, source: 'num_ctx' } : { limit: DEFAULT_CONTEXT, source: 'Ollama’s default' };
-  return modelLimit !== undefined && modelLimit > 0 && modelLimit < own.limit ? { limit: modelLimit, source: 'all that the model has' } : own;
+  const inherited = numCtx === undefined ? { limit: DEFAULT_CONTEXT, source: 'Ollama’s default' } : { limit: numCtx, source: 'num_ctx of the base' };
+  const own = asked !== undefined && asked > 0 ? { limit: asked, source: 'num_ctx' } : inherited;
+  return contextLength !== undefined && contextLength > 0 && contextLength < own.limit ? { limit: contextLength, source: 'all that the model has' } : own;
 }

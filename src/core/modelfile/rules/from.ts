@@ -3,6 +3,7 @@ import { didYouMean } from '../didYouMean';
 import { edit, fix, suggestion, type Fix } from '../diagnostic';
 import type { LintContext } from '../lintContext';
 import { looksLikePath, type BaseModel, type FromFacts } from '../modelFacts';
+import type { Span } from '../modelfileTypes';
 import { CONVERTIBLE_ARCHITECTURES } from '../ollamaFeatures';
 import { readParameter } from '../parameterValue';
 import type { GgufFacts, ModelFolderFacts, WorkspaceFacts } from '../workspaceFacts';
@@ -12,6 +13,9 @@ export async function fromRules(context: LintContext, base: BaseModel, facts: Wo
   const installed = await facts.installedModels(signal);
   for (const line of base.lines) {
     oneLine(context, line, installed);
+    if (line.path.kind === 'gguf' && line.path.gguf.split !== undefined && line.path.gguf.split.count > 1) {
+      await split(context, line, line.path.gguf.split, facts, signal);
+    }
   }
   namesBesideFiles(context, base);
   contextLength(context, base);
@@ -48,7 +52,8 @@ function oneLine(context: LintContext, line: FromFacts, installed: readonly stri
       context.report('modelfile/gguf-invalid', span, { path, reason: line.path.reason ?? 'it does not begin as a GGUF does.' });
       return;
     case 'adapter-folder':
-      context.report('modelfile/from-no-weights', span, { path: shownPath(path) });
+    case 'broken-adapter':
+      adapterFolder(context, line);
       return;
     case 'model-folder':
       folder(context, line, line.path.model, installed);
@@ -105,8 +110,8 @@ function gguf(context: LintContext, line: FromFacts, file: GgufFacts, installed:
     const keyword = line.entry.instruction.keywordSpan;
     context.report('modelfile/gguf-is-adapter', span, { path }, { fixes: [fix('Write ADAPTER', false, edit(keyword, 'ADAPTER'))] });
   }
-  if (file.split !== undefined && file.split.count > 1) {
-    split(context, line, file.split);
+  if (file.role === 'projector' && !context.all('model').some(({ command }) => command.args !== path)) {
+    context.report('modelfile/gguf-is-projector', span, { path });
   }
   shadowed(context, line, 'file', installed);
 }
@@ -114,7 +119,7 @@ function gguf(context: LintContext, line: FromFacts, file: GgufFacts, installed:
 /** `model-00001-of-00003.gguf`: the name says which parts there are. */
 const SPLIT_NAME = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/s;
 
-function split(context: LintContext, line: FromFacts, { number, count }: { readonly number: number; readonly count: number }): void {
+async function split(context: LintContext, line: FromFacts, { number, count }: NonNullable<GgufFacts['split']>, facts: WorkspaceFacts, signal: AbortSignal | undefined): Promise<void> {
   const path = line.entry.command.args;
   const prefix = SPLIT_NAME.exec(path)?.[1];
   const named = new Set(context.all('model').map(({ command }) => command.args.replace(/^\.\//, '')));
@@ -125,36 +130,88 @@ function split(context: LintContext, line: FromFacts, { number, count }: { reado
     return;
   }
   const end = context.lines.lineEnd(context.lines.position(line.entry.instruction.span.end).line);
-  const added = missing.map((name) => `\nFROM ${name}`).join('');
+  const there = await Promise.all(missing.map(async (name) => (await facts.path(name, signal)).kind === 'gguf'));
+  const added = missing.map((name) => `${context.newline}FROM ${name}`).join('');
   const shown = missing.slice(0, 3).join(', ') + (missing.length > 3 ? ` and ${missing.length - 3} more` : '');
-  context.report('modelfile/gguf-split', line.entry.value.span, { path, part: number + 1, count, missing: shown }, { fixes: [fix('Add the other parts', true, edit({ start: end, end }, added))] });
+  context.report('modelfile/gguf-split', line.entry.value.span, { path, part: number + 1, count, missing: shown }, { fixes: [fix('Add the other parts', there.every(Boolean), edit({ start: end, end }, added))] });
 }
 
 const pad = (number: number): string => String(number).padStart(5, '0');
 
+/** The value, or the keyword where the value is empty (the folder of the file). */
+function visibleSpan({ entry }: FromFacts): Span {
+  const { span } = entry.value;
+  return span.start < span.end ? span : entry.instruction.keywordSpan;
+}
+
+function adapterFolder(context: LintContext, line: FromFacts): void {
+  const hasAdapter = context.all('adapter').length > 0;
+  const fixes = hasAdapter ? [] : [fix('Write ADAPTER', false, edit(line.entry.instruction.keywordSpan, 'ADAPTER'))];
+  context.report('modelfile/from-is-adapter', visibleSpan(line), { path: shownPath(line.entry.command.args) }, { fixes });
+}
+
 function folder(context: LintContext, line: FromFacts, model: ModelFolderFacts, installed: readonly string[] | undefined): void {
   const path = shownPath(line.entry.command.args);
-  const span = line.entry.value.span.start < line.entry.value.span.end ? line.entry.value.span : line.entry.instruction.keywordSpan;
+  const span = visibleSpan(line);
   shadowed(context, line, 'folder', installed);
-  if (model.weights === 'none') {
+  if (model.problem !== undefined) {
+    context.report('modelfile/from-folder-refused', span, { path, error: model.problem });
+    return;
+  }
+  if (model.leavesFolder) {
+    context.report('modelfile/from-outside-link', span, { path });
+  } else if (model.pointers.length > 0) {
+    context.report('modelfile/from-lfs-pointer', span, { path: within(path, model.pointers[0] ?? '') });
+  } else if (model.weights === 'none' || model.weights === 'other') {
     context.report('modelfile/from-no-weights', span, { path });
   } else if (model.weights === 'pytorch') {
     context.report('modelfile/from-pickle', span, { path });
-  } else if (model.pointers.length > 0) {
-    context.report('modelfile/from-lfs-pointer', span, { path: `${path}/${model.pointers[0] ?? ''}` });
-  } else if (model.leavesFolder) {
-    context.report('modelfile/from-outside-link', span, { path });
   }
-  if (model.weights !== 'safetensors') {
-    return;
-  }
-  if (!model.hasConfig) {
-    context.report('modelfile/from-no-config', span, { path });
-  } else if (model.architecture !== undefined && !CONVERTIBLE_ARCHITECTURES.has(model.architecture)) {
-    const route = `modelfile-studio build --base ${path} --type Q4_K_M --out model.gguf`;
-    context.report('modelfile/from-unsupported-architecture', span, { architecture: model.architecture, route });
+  innerGguf(context, span, path, model);
+  if (model.weights === 'safetensors') {
+    convertible(context, span, path, model);
   }
 }
+
+const within = (folder: string, name: string): string => (folder === '.' ? name : `${folder.replace(/[\\/]$/, '')}/${name}`);
+
+function innerGguf(context: LintContext, span: Span, path: string, { gguf: inner }: ModelFolderFacts): void {
+  if (inner?.facts.kind === 'bad-gguf') {
+    const code = inner.facts.truncated ? 'modelfile/gguf-truncated' : 'modelfile/gguf-invalid';
+    context.report(code, span, { path: within(path, inner.name), reason: inner.facts.reason });
+  } else if (inner?.facts.kind === 'gguf' && inner.facts.gguf.role === 'adapter') {
+    context.report('modelfile/gguf-is-adapter', span, { path: within(path, inner.name) });
+  }
+}
+
+/** What Ollama's converter makes of a folder with safetensors. */
+function convertible(context: LintContext, span: Span, path: string, model: ModelFolderFacts): void {
+  if (!model.hasConfig) {
+    context.report('modelfile/from-no-config', span, { path });
+  } else if (model.architecture === undefined) {
+    context.report('modelfile/from-no-architecture', span, { path });
+  } else if (!CONVERTIBLE_ARCHITECTURES.has(model.architecture)) {
+    context.report('modelfile/from-unsupported-architecture', span, { architecture: model.architecture, route: routeFor(context, path, model) });
+  } else if (model.quantisation !== undefined) {
+    const route = model.quantisation === 'mlx' && model.ggufArchitecture !== undefined ? buildRoute(context, path) : 'take the 16-bit model that it was made from';
+    context.report('modelfile/from-quantised-folder', span, { path, how: model.quantisation, route });
+  }
+}
+
+/** One pass of ours where we know the architecture, else llama.cpp's converter. */
+function routeFor(context: LintContext, path: string, { ggufArchitecture }: ModelFolderFacts): string {
+  const converter = `llama.cpp’s convert_hf_to_gguf.py ${shellWord(path)} --outfile model-f16.gguf, then modelfile-studio quantize model-f16.gguf --type Q4_K_M --out model.gguf`;
+  return ggufArchitecture === undefined ? converter : buildRoute(context, path);
+}
+
+/** The command that makes a GGUF of the base, and of the adapter that the file names. */
+function buildRoute(context: LintContext, path: string): string {
+  const adapter = context.last('adapter')?.command.args ?? '';
+  const more = adapter === '' || /\.gguf$/i.test(adapter) ? '' : ` --adapter ${shellWord(adapter)}`;
+  return `modelfile-studio build --base ${shellWord(path)}${more} --type Q4_K_M --out model.gguf`;
+}
+
+const shellWord = (text: string): string => (/^[\w./@:+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 /** A file or folder that happens to be called as a model. */
 function shadowed(context: LintContext, { entry }: FromFacts, kind: string, installed: readonly string[] | undefined): void {
@@ -176,7 +233,8 @@ function namesBesideFiles(context: LintContext, { lines, nameLine }: BaseModel):
     if (path.kind !== 'absent' && path.kind !== 'unknown') {
       context.report('modelfile/from-name-and-file', entry.value.span, { name });
     } else if (entry !== nameLine.entry && path.kind === 'absent') {
-      context.report('modelfile/from-several-names', entry.value.span, { name: entry.command.args }, { tag: 'unnecessary' });
+      const fixes = [context.removal(entry.instruction, false)];
+      context.report('modelfile/from-several-names', entry.value.span, { name: entry.command.args }, { fixes, tag: 'unnecessary' });
     }
   }
 }

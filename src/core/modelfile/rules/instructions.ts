@@ -20,7 +20,7 @@ function duplicates(context: LintContext, name: string): void {
   const last = context.last(name);
   for (const entry of context.all(name)) {
     if (last !== undefined && entry !== last) {
-      const fixes = [fix('Remove this line', true, edit(context.linesOf(entry.instruction), ''))];
+      const fixes = [context.removal(entry.instruction, true)];
       const values = { instruction: name.toUpperCase(), line: last.line };
       context.report('modelfile/duplicate-instruction', entry.instruction.span, values, { fixes, tag: 'unnecessary' });
     }
@@ -42,7 +42,7 @@ function severalAdapters(context: LintContext): void {
   const last = context.last('adapter');
   for (const entry of context.all('adapter')) {
     if (entry !== last) {
-      context.report('modelfile/several-adapters', entry.instruction.span, {}, { tag: 'unnecessary' });
+      context.report('modelfile/several-adapters', entry.instruction.span, {}, { fixes: [context.removal(entry.instruction, false)], tag: 'unnecessary' });
     }
   }
 }
@@ -50,7 +50,8 @@ function severalAdapters(context: LintContext): void {
 function emptyFrom(context: LintContext): void {
   for (const entry of context.all('model')) {
     if (entry.command.args === '') {
-      context.report('modelfile/from-empty', entry.instruction.keywordSpan);
+      const fixes = [fix('Write FROM .', true, edit(entry.value.span, '.'))];
+      context.report('modelfile/from-empty', entry.instruction.keywordSpan, {}, { fixes });
     }
   }
 }

@@ -19,8 +19,9 @@ export function parameterRules(context: LintContext): void {
       parameter(context, entry, name);
     }
   }
-  if (context.last('draft_num_predict') !== undefined && context.last('draft') === undefined) {
-    context.report('modelfile/draft-parameter-without-draft', nameSpan(context.last('draft_num_predict')));
+  const draftOnly = context.last('draft') === undefined ? context.last('draft_num_predict') : undefined;
+  if (draftOnly !== undefined) {
+    context.report('modelfile/draft-parameter-without-draft', nameSpan(draftOnly), {}, { fixes: [context.removal(draftOnly.instruction, false)] });
   }
 }
 
@@ -37,7 +38,7 @@ function parameter(context: LintContext, entry: Entry, name: string): void {
     context.report('modelfile/parameter-is-instruction', span, { word: name, instruction }, { fixes });
     return;
   }
-  const removeLine = fix('Remove this line', true, edit(context.linesOf(entry.instruction), ''));
+  const removeLine = context.removal(entry.instruction, true);
   if (DEPRECATED_PARAMETERS.has(name)) {
     context.report('modelfile/deprecated-parameter', entry.instruction.span, { word: name }, { fixes: [removeLine], tag: 'deprecated' });
     return;
@@ -49,7 +50,7 @@ function parameter(context: LintContext, entry: Entry, name: string): void {
   }
   const result = readParameter(name, entry.command.args);
   if (result.kind === 'error') {
-    context.report('modelfile/parameter-value', valueSpan(entry), { name, expected: EXPECTED[info.type], error: result.error }, { fixes: valueFixes(entry, info) });
+    context.report('modelfile/parameter-value', valueSpan(entry), { name, expected: EXPECTED[info.type], error: result.error }, { fixes: valueFixes(context, entry, info) });
     return;
   }
   if (result.kind === 'value') {
@@ -85,12 +86,12 @@ function valueSpan(entry: Entry): { start: number; end: number } {
 }
 
 /** A comment behind the number, a decimal comma, a fraction where none is taken, a word for a truth value. */
-function valueFixes(entry: Entry, info: ParameterInfo): Fix[] {
+function valueFixes(context: LintContext, entry: Entry, info: ParameterInfo): Fix[] {
   const { args } = entry.command;
   const commented = /^(\S+)\s+(#.*)$/s.exec(args);
   if (commented !== null && readParameter(info.name, commented[1] ?? '').kind === 'value') {
     const start = entry.instruction.span.start;
-    const above = `${commented[2] ?? ''}\n`;
+    const above = `${commented[2] ?? ''}${context.newline}`;
     return [fix('Move the comment above', true, edit({ start, end: start }, above), edit(entry.value.span, commented[1] ?? ''))];
   }
   const replacement = replacementFor(args, info);
@@ -142,7 +143,7 @@ function rangeText({ minimum, maximum, special }: ParameterInfo): string {
 }
 
 function repetition(context: LintContext, entry: Entry, name: string): void {
-  const remove = fix('Remove this line', true, edit(context.linesOf(entry.instruction), ''));
+  const remove = context.removal(entry.instruction, true);
   if (name === 'stop') {
     const first = context.all(name).find((other) => other.command.args === entry.command.args);
     if (first !== undefined && first !== entry) {
@@ -160,17 +161,17 @@ function repetition(context: LintContext, entry: Entry, name: string): void {
 export function stopRules(context: LintContext): void {
   for (const entry of context.all('stop')) {
     const { args } = entry.command;
-    const reason = neverMatches(args, entry);
+    const reason = neverMatches(context, args, entry);
     if (reason !== undefined) {
       context.report('modelfile/stop-never-matches', valueSpan(entry), { reason: reason.text }, { fixes: reason.fixes });
     }
   }
 }
 
-function neverMatches(args: string, entry: Entry): { text: string; fixes: Fix[] } | undefined {
+function neverMatches(context: LintContext, args: string, entry: Entry): { text: string; fixes: Fix[] } | undefined {
   const { span, dropped } = entry.value;
   if (args === '') {
-    return { text: 'it is empty.', fixes: [] };
+    return { text: 'it is empty.', fixes: [context.removal(entry.instruction, false)] };
   }
   const single = /^'(.+)'$/s.exec(args);
   if (single !== null) {

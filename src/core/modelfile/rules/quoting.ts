@@ -60,7 +60,7 @@ function commentInValue(context: LintContext, { value, instruction }: Entry): vo
   const match = PATH_KEYWORDS.has(keyword) && value.quote === '' ? /^(\S.*?)\s+(#(?:\s.*)?)$/s.exec(value.text) : null;
   if (match !== null) {
     const start = instruction.span.start;
-    const fixes = [fix('Move the comment above', true, edit({ start, end: start }, `${match[2] ?? ''}\n`), edit(value.span, match[1] ?? ''))];
+    const fixes = [fix('Move the comment above', true, edit({ start, end: start }, `${match[2] ?? ''}${context.newline}`), edit(value.span, match[1] ?? ''))];
     context.report('modelfile/comment-in-value', value.span, { value: quoted(value.text) }, { fixes });
   }
 }

@@ -28,7 +28,7 @@ export function templateRules(context: LintContext, analysis: TemplateAnalysis |
 }
 
 export function dead(context: LintContext, { entry }: TemplateAnalysis, reason: string): void {
-  context.report('modelfile/template-dead', entry.instruction.keywordSpan, { reason }, { tag: 'unnecessary' });
+  context.report('modelfile/template-dead', entry.instruction.keywordSpan, { reason }, { fixes: [context.removal(entry.instruction, false, 'Remove this TEMPLATE')], tag: 'unnecessary' });
 }
 
 function overridden(context: LintContext): void {
@@ -37,7 +37,7 @@ function overridden(context: LintContext): void {
     if (entry === last || last === undefined) {
       continue;
     }
-    context.report('modelfile/template-overridden', entry.instruction.keywordSpan, { line: last.line }, { tag: 'unnecessary' });
+    context.report('modelfile/template-overridden', entry.instruction.keywordSpan, { line: last.line }, { fixes: [context.removal(entry.instruction, false, 'Remove this TEMPLATE')], tag: 'unnecessary' });
     const parsed = parseTemplate(entry.command.args);
     if (!parsed.ok) {
       const span = inDocument(entry, { start: parsed.offset, end: parsed.offset + 1 });
@@ -45,7 +45,7 @@ function overridden(context: LintContext): void {
     }
   }
   if (last?.command.args === '') {
-    const fixes = [fix('Remove this line', true, edit(context.linesOf(last.instruction), ''))];
+    const fixes = [context.removal(last.instruction, true)];
     context.report('modelfile/template-empty', last.instruction.span, {}, { fixes, tag: 'unnecessary' });
   }
 }

@@ -1,7 +1,7 @@
 import { edit, fix, type Fix } from '../diagnostic';
 import type { Entry, LintContext } from '../lintContext';
 import { looksLikePath, type BaseModel } from '../modelFacts';
-import { AUTOMATIC_RENDERERS, RENDERERS } from '../ollamaFeatures';
+import { AUTOMATIC_RENDERERS, CONVERTIBLE_ARCHITECTURES, RENDERERS } from '../ollamaFeatures';
 import type { TemplateAnalysis } from '../templateAnalysis';
 import { prefersJinja } from '../templateChoice';
 import { looksLikeToken, stopTextOf } from '../templateProbe';
@@ -54,7 +54,8 @@ function deadByModel(context: LintContext, analysis: TemplateAnalysis, base: Bas
     return;
   }
   const jinja = base.chatTemplate;
-  if (parser === '' && jinja !== undefined && analysis.verdict.ok && prefersJinja(jinja, analysis.verdict.template)) {
+  const isHarmony = /^gpt-?oss/i.test(base.architecture ?? '') && ['<|start|>', '<|end|>'].every((tag) => analysis.entry.command.args.includes(tag));
+  if (parser === '' && !isHarmony && jinja !== undefined && analysis.verdict.ok && prefersJinja(jinja, analysis.verdict.template)) {
     dead(context, analysis, 'the template inside the model file can do more (tools, thinking), and Ollama prefers it. OLLAMA_GO_TEMPLATE=1 forces TEMPLATE.');
   }
 }
@@ -69,16 +70,22 @@ function missing(context: LintContext, base: BaseModel, parser: string): void {
   if (entry !== undefined && entry.command.args !== '') {
     const suggestion = RENDERERS.has(parser) ? parser : 'of the same model';
     const end = entry.instruction.span.end;
-    const fixes = RENDERERS.has(parser) ? [fix(`Add RENDERER ${parser}`, true, edit({ start: end, end }, `\nRENDERER ${parser}`))] : [];
+    const fixes = RENDERERS.has(parser) ? [fix(`Add RENDERER ${parser}`, true, edit({ start: end, end }, `${context.newline}RENDERER ${parser}`))] : [];
     context.report('modelfile/parser-without-renderer', entry.instruction.span, { suggestion }, { fixes });
     return;
   }
   const line = base.fileLine;
-  if (line === undefined || !base.isKnown || base.chatTemplate !== undefined || base.isEmbedding || base.architecture === 'bert') {
+  if (line === undefined || !base.isKnown || base.chatTemplate !== undefined || base.isEmbedding || base.architecture === 'bert' || !isConverted(base)) {
     return;
   }
-  const consequence = '/api/chat uses ChatML, whatever the model was trained on, and /api/generate the bare prompt.';
+  const without = '/api/chat uses ChatML, whatever the model was trained on, and /api/generate the bare prompt.';
+  const consequence = base.folder?.separateChatTemplate === undefined ? without : `Ollama’s converter leaves its chat_template.jinja out, so that ${without}`;
   context.report('modelfile/template-missing', line.entry.value.span, { path: line.entry.command.args, consequence });
+}
+
+/** A folder that Ollama cannot convert has other troubles than its template. */
+function isConverted({ folder }: BaseModel): boolean {
+  return folder === undefined || (folder.quantisation === undefined && CONVERTIBLE_ARCHITECTURES.has(folder.architecture ?? ''));
 }
 
 /** End tokens that no model has but as its own. */
@@ -101,15 +108,15 @@ function missingStop(context: LintContext, analysis: TemplateAnalysis, base: Bas
   }
   const ends = base.endTokens.map((text) => `“${text}”`).join(', ');
   const reason = ends === '' ? 'no stop text of this file matches it' : `the model itself ends at ${ends}, and no stop text matches`;
-  context.report('modelfile/template-no-stop', analysis.entry.instruction.keywordSpan, { token, reason }, { fixes: addStop(analysis.entry, token) });
+  context.report('modelfile/template-no-stop', analysis.entry.instruction.keywordSpan, { token, reason }, { fixes: addStop(context, analysis.entry, token) });
 }
 
-function addStop(entry: Entry, token: string): Fix[] {
+function addStop(context: LintContext, entry: Entry, token: string): Fix[] {
   if (token.includes('"')) {
     return [];
   }
   const end = entry.instruction.span.end;
-  return [fix(`Add PARAMETER stop "${token}"`, looksLikeToken(token), edit({ start: end, end }, `\nPARAMETER stop "${token}"`))];
+  return [fix(`Add PARAMETER stop "${token}"`, looksLikeToken(token), edit({ start: end, end }, `${context.newline}PARAMETER stop "${token}"`))];
 }
 
 /** Stop texts that look like tokens of another model. */
@@ -123,7 +130,9 @@ function unknownStops(context: LintContext, analysis: TemplateAnalysis | undefin
     const text = entry.command.args;
     if (looksLikeToken(text) && !known.has(text) && !templates.some((template) => template?.includes(text) === true)) {
       const tokens = base.endTokens.map((token) => `“${token}”`).join(', ') || 'tokens of its own';
-      context.report('modelfile/stop-unknown-token', entry.value.span, { word: text, tokens });
+      const [end] = base.endTokens;
+      const fixes = end === undefined || end.includes('"') ? [] : [fix(`Write ${end}`, false, edit(entry.value.span, `"${end}"`))];
+      context.report('modelfile/stop-unknown-token', entry.value.span, { word: text, tokens }, { fixes });
     }
   }
 }
