@@ -50,7 +50,8 @@ export interface CreatePlan {
 
 /** An instruction with a path or name, looked at. */
 interface Found {
-  readonly instruction: Instruction & { readonly command: ModelfileCommand };
+  readonly instruction: Instruction;
+  readonly command: ModelfileCommand;
   readonly line: number;
   /** Absolute. */
   readonly path: string;
@@ -68,7 +69,7 @@ export async function planCreate(parsed: ParsedModelfile, lines: ModelfileLines,
     const { command } = instruction;
     if (command !== undefined && ['model', 'adapter', 'draft'].includes(command.name)) {
       throwIfAborted(options.signal);
-      found.set(instruction, await look({ ...instruction, command }, lines, directory));
+      found.set(instruction, await look(instruction, command, lines, directory));
     }
   }
   const planner = new Planner([...found.values()], options.fileType, lines);
@@ -95,8 +96,8 @@ function keyOf({ instruction }: Found): string {
   return `\u0000${instruction.span.start}`;
 }
 
-async function look(instruction: Instruction & { readonly command: ModelfileCommand }, lines: ModelfileLines, directory: string): Promise<Found> {
-  const { args } = instruction.command;
+async function look(instruction: Instruction, command: ModelfileCommand, lines: ModelfileLines, directory: string): Promise<Found> {
+  const { args } = command;
   const line = lines.ofInstruction(instruction);
   const failed = (error: StudioError): StudioError => lines.at(error, line);
   if (isUntouchable(args)) {
@@ -112,10 +113,10 @@ async function look(instruction: Instruction & { readonly command: ModelfileComm
     throw failed(new StudioError('input/unreadable', `${path} cannot be looked at (${systemCode(thrown) ?? 'unknown'}). Check its permissions.`, { path }));
   });
   if (stats === undefined) {
-    return { instruction, line, path, kind: 'absent' };
+    return { instruction, command, line, path, kind: 'absent' };
   }
   if (stats.isDirectory()) {
-    return { instruction, line, path, kind: 'folder' };
+    return { instruction, command, line, path, kind: 'folder' };
   }
   if (!stats.isFile()) {
     throw failed(new StudioError('input/not-regular', `${path} is neither a file nor a folder. Name a model file or folder.`, { path }));
@@ -127,7 +128,7 @@ async function look(instruction: Instruction & { readonly command: ModelfileComm
   if (refused !== undefined) {
     throw failed(refused);
   }
-  return { instruction, line, path, kind: head.subarray(0, 4).toString('latin1') === 'GGUF' ? 'gguf' : 'file' };
+  return { instruction, command, line, path, kind: head.subarray(0, 4).toString('latin1') === 'GGUF' ? 'gguf' : 'file' };
 }
 
 async function headOf(path: string): Promise<Buffer> {
@@ -166,7 +167,7 @@ class Planner {
     private readonly fileType: FileTypeName | undefined,
     private readonly lines: ModelfileLines,
   ) {
-    const of = (name: string): Found[] => found.filter(({ instruction }) => instruction.command.name === name);
+    const of = (name: string): Found[] => found.filter(({ command }) => command.name === name);
     this.models = of('model');
     this.adapters = of('adapter');
     this.drafts = of('draft');
@@ -174,7 +175,7 @@ class Planner {
 
   from(): CreatePlan['from'] {
     const last = this.models.findLast(({ kind }) => kind === 'absent');
-    return last === undefined ? undefined : { name: last.instruction.command.args, line: last.line };
+    return last === undefined ? undefined : { name: last.command.args, line: last.line };
   }
 
   route(parts: ReadonlyMap<string, CreatePart>): CreateRoute {
@@ -223,8 +224,8 @@ class Planner {
 
   /** What is no file must be a name, and only a FROM may be one. */
   private requireNames(): void {
-    for (const { instruction, line, path } of [...this.models, ...this.adapters, ...this.drafts].filter(({ kind }) => kind === 'absent')) {
-      const { name, args } = instruction.command;
+    for (const { command, line, path } of [...this.models, ...this.adapters, ...this.drafts].filter(({ kind }) => kind === 'absent')) {
+      const { name, args } = command;
       if (name !== 'model' || parseModelReference(args) === undefined) {
         throw this.lines.at(new StudioError('input/missing', `Nothing is at ${path}${name === 'model' ? `, and ${escapeControls(args)} is no name of a model either` : ''}. Check the path: it is relative to the Modelfile.`, { path }), line);
       }
