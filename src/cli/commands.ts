@@ -17,10 +17,11 @@ import { push } from './commands/push';
 import { quantize } from './commands/quantize';
 import { rm } from './commands/rm';
 import { routes } from './commands/routes';
+import { run } from './commands/run';
 import { scan } from './commands/scan';
 import { show } from './commands/show';
 import { unload } from './commands/unload';
 import { verify } from './commands/verify';
 
 /** Every command, in the order in which the help lists them. */
-export const COMMANDS: readonly Command[] = [scan, inspect, routes, plan, build, convert, convertAdapter, fuse, quantize, verify, clean, doctor, ...MODELFILE_COMMANDS, create, list, show, ps, cp, rm, pull, push, unload];
+export const COMMANDS: readonly Command[] = [scan, inspect, routes, plan, build, convert, convertAdapter, fuse, quantize, verify, clean, doctor, ...MODELFILE_COMMANDS, create, run, list, show, ps, cp, rm, pull, push, unload];
