@@ -16,6 +16,7 @@ import { registerPullDiagnostics } from './pullDiagnostics';
 import { registerFeatures } from './registerFeatures';
 import { ServerState } from './serverState';
 import { SETTINGS_SECTION } from './settings';
+import { WorkspaceModelfiles } from './workspaceModelfiles';
 import { registerStudioRequests } from './studioRequests';
 
 export interface ServerOptions {
@@ -41,7 +42,7 @@ export function startServer(connection: Connection, options: ServerOptions = {})
   const state = new ServerState(options.ollamaHost);
   const publisher = new DiagnosticsPublisher(connection, documents, state);
   let capabilities: ClientCapabilities = {};
-  let folders: readonly string[] = [];
+  const workspace = new WorkspaceModelfiles((text) => connection.console.warn(text));
 
   const pulls = (): boolean => capabilities.textDocument?.diagnostic !== undefined;
   const recheck = (): void => {
@@ -60,7 +61,7 @@ export function startServer(connection: Connection, options: ServerOptions = {})
 
   connection.onInitialize((params) => {
     capabilities = params.capabilities;
-    folders = foldersOf(params);
+    workspace.setFolders(foldersOf(params));
     const initial = (params.initializationOptions ?? {}) as InitializationOptions;
     state.isTrusted = initial.isTrusted !== false;
     state.configure(initial.settings);
@@ -71,7 +72,13 @@ export function startServer(connection: Connection, options: ServerOptions = {})
       await connection.client.register(DidChangeConfigurationNotification.type, { section: SETTINGS_SECTION });
     }
     if (capabilities.workspace?.didChangeWatchedFiles?.dynamicRegistration === true) {
-      await connection.client.register(DidChangeWatchedFilesNotification.type, { watchers: [{ globPattern: '**/*.{gguf,safetensors,json}' }] });
+      await connection.client.register(DidChangeWatchedFilesNotification.type, { watchers: [{ globPattern: '**/*.{gguf,safetensors,json,jinja}' }, { globPattern: '**/[Mm]odelfile*' }] });
+    }
+    if (capabilities.workspace?.workspaceFolders === true) {
+      connection.workspace.onDidChangeWorkspaceFolders(({ added, removed }) => {
+        workspace.changeFolders(added.map(({ uri }) => uri), removed.map(({ uri }) => uri));
+        recheck();
+      });
     }
     await fetchSettings();
   });
@@ -84,7 +91,10 @@ export function startServer(connection: Connection, options: ServerOptions = {})
       recheck();
     }
   });
-  connection.onDidChangeWatchedFiles(recheck);
+  connection.onDidChangeWatchedFiles(() => {
+    workspace.forget();
+    recheck();
+  });
   connection.onNotification(TRUST_NOTIFICATION, ({ isTrusted }: { readonly isTrusted?: boolean }) => {
     state.isTrusted = isTrusted === true;
     recheck();
@@ -102,7 +112,7 @@ export function startServer(connection: Connection, options: ServerOptions = {})
   });
   registerFeatures(connection, documents, state);
   registerStudioRequests(connection, documents, state);
-  registerPullDiagnostics(connection, documents, state, () => folders);
+  registerPullDiagnostics(connection, documents, state, workspace);
   documents.listen(connection);
   connection.listen();
 }
@@ -129,6 +139,7 @@ function initializeResult(version: string | undefined, pulls: boolean): Initiali
       documentRangeFormattingProvider: true,
       codeActionProvider: { codeActionKinds: [CodeActionKind.QuickFix, FIX_ALL_KIND] },
       semanticTokensProvider: { legend: { tokenTypes: [...TOKEN_TYPES], tokenModifiers: [] }, full: true, range: true },
+      workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
       ...(pulls ? { diagnosticProvider: { identifier: 'modelfile', interFileDependencies: false, workspaceDiagnostics: true } } : {}),
     },
   };
