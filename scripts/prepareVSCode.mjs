@@ -17,7 +17,7 @@ const run = (command, args, options = {}) => {
 export function packageExtension(folder) {
   const file = join(folder, 'modelfile-studio.vsix');
   run(process.execPath, ['esbuild.mjs', '--minify']);
-  run(process.execPath, ['node_modules/@vscode/vsce/vsce', 'package', '--no-dependencies', '--out', file], { stdio: ['ignore', 'ignore', 'inherit'] });
+  run(process.execPath, ['node_modules/@vscode/vsce/vsce', 'package', '--no-dependencies', '--no-rewrite-relative-links', '--allow-missing-repository', '--out', file], { stdio: ['ignore', 'ignore', 'inherit'] });
   return file;
 }
 

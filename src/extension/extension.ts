@@ -3,6 +3,7 @@ import { registerCommands } from './commands/registerCommands';
 import { registerViewer } from './editors/registerViewer';
 import { registerModelfileEditing } from './modelfile/registerModelfileEditing';
 import { registerOllama } from './ollama/registerOllama';
+import { registerOpenSample } from './openSample';
 import { createServices, type Services } from './services';
 import { registerTaskProvider } from './tasks/taskProvider';
 import { registerArtefactsView } from './views/artefactsView';
@@ -15,6 +16,7 @@ const PARTS: readonly ((services: Services) => void)[] = [
   registerTaskProvider,
   registerModelfileEditing,
   registerOllama,
+  registerOpenSample,
   ({ context }) => registerViewer(context),
 ];
 
