@@ -84,6 +84,7 @@ export class JsonScanner {
 
   /** An array: `element` is called before each element and must consume it. */
   array(element: () => void): void {
+    this.peek();
     this.expect(OPEN_BRACKET, '"["');
     if (this.peek() === CLOSE_BRACKET) {
       this.at++;
@@ -160,6 +161,7 @@ export class JsonScanner {
   }
 
   private members(member: (key: string, keyAt: number) => void): void {
+    this.peek();
     this.expect(OPEN_BRACE, '"{"');
     if (this.peek() === CLOSE_BRACE) {
       this.at++;

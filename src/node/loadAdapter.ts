@@ -1,11 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ADAPTER_CONFIG, hasTokenizerFiles, isModelWeights, mlxIteration, MLX_WEIGHTS, PEFT_PICKLE, PEFT_WEIGHTS } from '../core/artefacts/trainingFolders';
-import { StudioError, throwIfAborted } from '../core/errors';
+import { StudioError, throwIfAborted, toStudioError } from '../core/errors';
 import type { Adapter } from '../core/formats/adapters/adapter';
+import { readGgufAdapter } from '../core/formats/adapters/readGgufAdapter';
 import { readMlxAdapter } from '../core/formats/adapters/readMlxAdapter';
 import { readPeftAdapter } from '../core/formats/adapters/readPeftAdapter';
 import { recogniseAdapter } from '../core/formats/adapters/recogniseAdapter';
+import { readGguf } from '../core/formats/gguf/readGguf';
 import { readSafetensorsHeader } from '../core/formats/safetensors/readSafetensors';
 import type { TensorRef } from '../core/formats/tensorRef';
 import { LIMITS } from '../core/limits';
@@ -29,6 +31,7 @@ interface Taken {
   readonly weightsFile: string;
   readonly names: FolderNames;
   readonly reason?: string | undefined;
+  readonly isGguf?: boolean;
 }
 
 /**
@@ -40,6 +43,9 @@ interface Taken {
 export async function loadAdapter(path: string, options: LoadAdapterOptions = {}): Promise<LoadedAdapter> {
   throwIfAborted(options.signal);
   const taken = await takeWeights(path);
+  if (taken.isGguf === true) {
+    return await loadGgufAdapter(taken, options.signal);
+  }
   const config = await readModelJson(taken.directory, ADAPTER_CONFIG, { signal: options.signal, limit: LIMITS.json.configBytes });
   if (config === undefined) {
     throw new StudioError('adapter/config', `${taken.directory} has no ${ADAPTER_CONFIG}, and without it the scale of ${basename(taken.weightsFile)} is unknown. Copy the file from where the adapter was trained.`, { path });
@@ -52,6 +58,17 @@ export async function loadAdapter(path: string, options: LoadAdapterOptions = {}
   const input = { path, directory: taken.directory, weightsFile: taken.weightsFile, config, tensors, hasTokenizer: hasTokenizerFiles(taken.names.files) };
   const adapter = format === 'peft' ? readPeftAdapter(input) : readMlxAdapter(input);
   return { ...adapter, takenBecause: taken.reason };
+}
+
+async function loadGgufAdapter({ weightsFile, directory }: Taken, signal: AbortSignal | undefined): Promise<LoadedAdapter> {
+  const source = await openFileSource(weightsFile, { signal });
+  try {
+    return readGgufAdapter({ path: weightsFile, directory, file: await readGguf(source, { path: weightsFile }) });
+  } catch (thrown) {
+    throw toStudioError(thrown).at(weightsFile);
+  } finally {
+    await source.close();
+  }
 }
 
 async function readTensors(file: string, signal: AbortSignal | undefined): Promise<Map<string, TensorRef>> {
@@ -82,7 +99,7 @@ async function fromFile(path: string): Promise<Taken> {
     throw pickledAdapter(path, basename(path));
   }
   if (/\.gguf$/i.test(path)) {
-    throw new StudioError('adapter/unsupported', `${path} is a GGUF. Give the folder that it was made from (${ADAPTER_CONFIG} and ${PEFT_WEIGHTS}): an adapter is merged into the weights of its base before it becomes a GGUF.`, { path });
+    return { directory, weightsFile: path, names: await readFolder(directory), isGguf: true };
   }
   return await fromFolder(directory, path);
 }

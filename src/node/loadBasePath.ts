@@ -40,7 +40,7 @@ export async function resolveBasePath(path: string): Promise<BasePath> {
 
 async function ofFile(path: string): Promise<BasePath> {
   if (/\.gguf$/i.test(path)) {
-    throw new StudioError('input/unrecognised', `${path} is a GGUF, and a base is a Hugging Face folder with safetensors. To change the type of a GGUF, use: modelfile-studio quantize ${path} OUT.gguf TYPE.`, { path });
+    throw new StudioError('input/unrecognised', `${path} is a GGUF, and what was asked for needs a Hugging Face folder with safetensors. \`build\` takes a GGUF as its base; \`quantize\` changes its type.`, { path });
   }
   return await ofFolder(dirname(path));
 }

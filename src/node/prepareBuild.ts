@@ -4,6 +4,7 @@ import type { BuildOptions } from '../core/engine/buildOptions';
 import type { BuildPlan, PlanNote } from '../core/engine/buildPlan';
 import { planBuild } from '../core/engine/planBuild';
 import { planFuse, type FuseType } from '../core/engine/planFuse';
+import { planGgufBuild } from '../core/engine/planGgufBuild';
 import { planQuantize } from '../core/engine/planQuantize';
 import { formatBytes } from '../core/formatBytes';
 import { readImatrix } from '../core/formats/gguf/imatrix';
@@ -13,6 +14,7 @@ import { deltaFacts } from './deltaFacts';
 import { openFileSource } from './fileSource';
 import { freeBytes } from './freeSpace';
 import { identify, identityText } from './inputIdentity';
+import { installedModelFile, OLLAMA_PREFIX } from './installedModelFile';
 import { loadAdapter } from './loadAdapter';
 import { resolveBasePath } from './loadBasePath';
 import { readGgufParts } from './readGgufParts';
@@ -48,9 +50,27 @@ export interface QuantizeRequest extends Omit<BuildOptions, 'imatrix'> {
 
 /** Reads what a build needs and plans it; nothing is written. */
 export async function prepareBuild(request: BuildRequest): Promise<BuildPlan> {
+  if (isGgufBase(request.base)) {
+    return await prepareGgufBuild(request);
+  }
   const { base, adapters, folders, states } = await loadInputs(request);
   const imatrix = await loadImatrix(request.imatrixPath);
   const plan = planBuild({ base, adapters, options: { ...request, imatrix }, sha256 });
+  return await withFacts(plan, { files: imatrixFiles(request), folders, states }, request.signal);
+}
+
+/** A base that is a GGUF, or a model that Ollama has. */
+export function isGgufBase(base: string): boolean {
+  return base.startsWith(OLLAMA_PREFIX) || /\.gguf$/i.test(base);
+}
+
+async function prepareGgufBuild(request: BuildRequest): Promise<BuildPlan> {
+  const parts = await readGgufParts(request.base.startsWith(OLLAMA_PREFIX) ? await installedModelFile(request.base, request.signal) : request.base);
+  const adapters = await loadAdapters(request);
+  const states = await statesOf([...parts.map(({ path }) => path), ...filesOf(adapters)]);
+  const imatrix = await loadImatrix(request.imatrixPath);
+  const plan = planGgufBuild({ parts, adapters, options: { ...request, imatrix } });
+  const folders = adapters.map(({ adapter }) => adapter.directory);
   return await withFacts(plan, { files: imatrixFiles(request), folders, states }, request.signal);
 }
 
@@ -95,13 +115,22 @@ function imatrixFiles(request: { readonly imatrixPath?: string | undefined }): s
 async function loadInputs(request: { readonly base: string; readonly adapters: readonly AdapterRequest[]; readonly signal?: AbortSignal | undefined }): Promise<LoadedInputs> {
   const resolved = await resolveBasePath(request.base);
   const loaded = await loadHuggingFaceModel(resolved.directory);
+  const adapters = await loadAdapters(request);
+  const folders = [resolved.directory, ...adapters.map(({ adapter }) => adapter.directory)];
+  const states = await statesOf([...[...loaded.tensors.values()].map(({ file }) => file), ...filesOf(adapters)]);
+  return { base: await withResizedTokenizer({ ...loaded, path: request.base }, adapters), adapters, folders, states };
+}
+
+async function loadAdapters(request: { readonly adapters: readonly AdapterRequest[]; readonly signal?: AbortSignal | undefined }): Promise<WeightedAdapter[]> {
   const adapters: WeightedAdapter[] = [];
   for (const { path, weight } of request.adapters) {
     adapters.push({ adapter: await loadAdapter(path, request.signal === undefined ? {} : { signal: request.signal }), weight });
   }
-  const folders = [resolved.directory, ...adapters.map(({ adapter }) => adapter.directory)];
-  const states = await statesOf([...loaded.tensors.values(), ...adapters.flatMap(({ adapter }) => [...adapter.tensors.values()])].map(({ file }) => file));
-  return { base: await withResizedTokenizer({ ...loaded, path: request.base }, adapters), adapters, folders, states };
+  return adapters;
+}
+
+function filesOf(adapters: readonly WeightedAdapter[]): string[] {
+  return adapters.flatMap(({ adapter }) => [...adapter.tensors.values()].map(({ file }) => file));
 }
 
 /** An adapter that brings more vocabulary rows brings the tokenizer that names them. */

@@ -132,6 +132,18 @@ describe('a header of a hundred thousand tensors', () => {
     expect(ratio).toBeLessThan(4);
   });
 
+  it('takes white space wherever JSON has it, as the reference reader does', async () => {
+    const header = { __metadata__: { format: 'pt' }, a: { dtype: 'F32', shape: [2, 3], data_offsets: [0, 24] }, b: { dtype: 'U8', shape: [], data_offsets: [24, 25] } };
+    for (const text of [JSON.stringify(header), JSON.stringify(header, null, 1), JSON.stringify(header, null, '\t').replaceAll('\n', '\r\n'), JSON.stringify(header).replaceAll(/[:,]/g, '$& ')]) {
+      const json = Buffer.from(text);
+      const length = Buffer.alloc(8);
+      length.writeBigUInt64LE(BigInt(json.length));
+      const { tensors, metadata } = await readSafetensorsHeader(memorySource(Buffer.concat([length, json, Buffer.alloc(25)])));
+      expect([...metadata]).toEqual([['format', 'pt']]);
+      expect([...tensors.values()].map(({ name, shape, bytes }) => [name, shape, bytes])).toEqual([['a', [2, 3], 24], ['b', [], 1]]);
+    }
+  });
+
   it('knows all dtypes of the format', () => {
     expect(Object.keys(SAFETENSORS_DTYPES)).toHaveLength(20);
   });

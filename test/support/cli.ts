@@ -30,7 +30,7 @@ export function runCli(args: readonly string[], options: { readonly cwd?: string
 }
 
 /** As runCli, with --json; fails with the command's own words when it is refused. */
-export async function runCliOk(args: readonly string[], options: { readonly cwd?: string } = {}): Promise<Record<string, unknown>> {
+export async function runCliOk(args: readonly string[], options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {}): Promise<Record<string, unknown>> {
   const run = await runCli([...args, '--json'], options);
   if (run.code !== 0) {
     throw new Error(`${args.join(' ')} exited ${String(run.code)}: ${run.stdout}${run.stderr}`);

@@ -27,7 +27,8 @@ export type ScaleType = 'F32' | 'F16' | 'BF16' | 'F8_E8M0' | 'F8_E4M3';
 
 /** Where the rows of a base tensor come from. */
 export type RowSource =
-  | { readonly kind: 'stored'; readonly matrix: StoredMatrix }
+  /** `undo` is set where the rows went through a transform already (those of a GGUF), and contributions want them as they were. */
+  | { readonly kind: 'stored'; readonly matrix: StoredMatrix; readonly undo?: TensorTransform | undefined }
   /** mlx: unsigned levels packed into 32-bit words, one scale and bias a group; value = scale * level + bias. */
   | {
       readonly kind: 'affine';
@@ -72,6 +73,8 @@ export type Contribution =
       readonly weight: number;
       /** Set with the layouts of fused experts. */
       readonly columns?: ExpertColumns | undefined;
+      /** Set where the rows of L stand in a GGUF's rotary order, of so many heads. */
+      readonly permutedHeads?: number | undefined;
       /** DoRA: one magnitude a row. */
       readonly magnitude?: StoredMatrix | undefined;
     }

@@ -80,6 +80,9 @@ export class FactorStore {
       at = magnitude + aligned(rows * 4);
       const raw = staged.contribution(index);
       this.#widenLeft(leftMatrix(part), raw.address, address, rows, part.rank);
+      if (part.permutedHeads !== undefined) {
+        this.#restoreRows(address, rows, part.rank, slice.rows / part.permutedHeads);
+      }
       if (part.magnitude !== undefined) {
         this.#kernels.widen(part.magnitude.type, raw.magnitude, magnitude, rows);
       }
@@ -108,6 +111,20 @@ export class FactorStore {
         const wide = new Float32Array(this.#kernels.memory.buffer, factorWide, count);
         for (let i = 0; i < count; i++) {
           left[(first + i) * rank + k] = wide[i]!;
+        }
+      }
+    }
+  }
+
+  /** Brings the rows of a left factor from a GGUF's rotary order, heads of `head` rows, to that of training. */
+  #restoreRows(address: number, rows: number, rank: number, head: number): void {
+    const left = new Float32Array(this.#kernels.memory.buffer, address, rows * rank);
+    const stored = left.slice();
+    for (let first = 0; first < rows; first += head) {
+      for (let pair = 0; pair < head / 2; pair++) {
+        for (let side = 0; side < 2; side++) {
+          const from = (first + 2 * pair + side) * rank;
+          left.set(stored.subarray(from, from + rank), (first + (side * head) / 2 + pair) * rank);
         }
       }
     }

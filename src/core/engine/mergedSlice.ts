@@ -70,6 +70,7 @@ function lowRank(part: Extract<AdapterPart, { kind: 'lowRank' }>, weight: number
     scale: part.scale,
     weight,
     ...(part.columns === undefined ? {} : { columns: part.columns }),
+    ...(part.permutedHeads === undefined ? {} : { permutedHeads: part.permutedHeads }),
     magnitude: magnitude === undefined ? undefined : storedMatrix(magnitude, files.number(magnitude.file), true),
   };
 }

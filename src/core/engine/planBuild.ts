@@ -17,6 +17,7 @@ import { layOutGguf, type TensorDraft } from './layOutGguf';
 import { logicalTensors } from './logicalTensors';
 import { matrixShape, mergedSlice } from './mergedSlice';
 import { keptType, storedType } from './storedMatrix';
+import { withBaseNames } from './withBaseNames';
 
 /** Everything that a build is planned from. */
 export interface BuildInput {
@@ -40,7 +41,9 @@ export function planBuild(input: BuildInput): BuildPlan {
   const { base, options } = input;
   const first = readModelConfig(base.config);
   const architecture = findArchitecture(first.className);
-  const merged = applyAdapters(logicalTensors(base), input.adapters, first.tiedEmbeddings, architecture.noOutputTensor !== true);
+  const tensors = logicalTensors(base);
+  const adapters = input.adapters.map(({ adapter, weight }) => ({ adapter: withBaseNames(adapter, tensors.keys(), architecture, first), weight }));
+  const merged = applyAdapters(tensors, adapters, first.tiedEmbeddings, architecture.noOutputTensor !== true);
   const { config, json } = resizedConfig(first, base.config, merged);
   const mapped = mapTensors(merged, config, architecture);
   const files = new InputFiles();
@@ -65,7 +68,7 @@ export function planBuild(input: BuildInput): BuildPlan {
     inputs: files.paths,
     layout,
     base: { path: base.path, architecture: architecture.name, label: familyName(first.className), dtype: mainEncoding(mapped), template: templateName(layout.metadata) },
-    adapters: input.adapters,
+    adapters,
     checks: [],
     warnings: [...merged.notes, ...layout.warnings],
   });
@@ -170,7 +173,8 @@ function mainEncoding(mapped: readonly MappedTensor[]): string {
   return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? '';
 }
 
-function templateName(metadata: readonly (readonly [string, { readonly value: unknown }])[]): string | undefined {
+/** The name of the chat template in a GGUF's keys, for people. */
+export function templateName(metadata: readonly (readonly [string, { readonly value: unknown }])[]): string | undefined {
   const template = metadata.find(([key]) => key === 'tokenizer.chat_template')?.[1].value;
   return typeof template === 'string' ? chatTemplateName(template) : undefined;
 }

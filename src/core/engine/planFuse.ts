@@ -14,6 +14,7 @@ import { logicalTensors } from './logicalTensors';
 import { matrixShape, mergedSlice } from './mergedSlice';
 import { familyName } from './planBuild';
 import { storedType } from './storedMatrix';
+import { withBaseNames } from './withBaseNames';
 
 export type FuseType = 'F32' | 'F16' | 'BF16';
 
@@ -44,7 +45,9 @@ export function planFuse(input: FuseInput): BuildPlan {
   const { base } = input;
   const config = readModelConfig(base.config);
   const architecture = findArchitecture(config.className);
-  const merged = applyAdapters(logicalTensors(base), input.adapters, config.tiedEmbeddings, true);
+  const weights = logicalTensors(base);
+  const adapters = input.adapters.map(({ adapter, weight }) => ({ adapter: withBaseNames(adapter, weights.keys(), architecture, config), weight }));
+  const merged = applyAdapters(weights, adapters, config.tiedEmbeddings, true);
   const fused = [...merged.tensors.values()].map((tensor) => fusedTensor(tensor, input.dtype)).sort((a, b) => (a.merged.base.name < b.merged.base.name ? -1 : 1));
   const shards = intoShards(fused);
   const files = new InputFiles();
@@ -69,7 +72,7 @@ export function planFuse(input: FuseInput): BuildPlan {
     inputs: files.paths,
     layout: { tensors, outputs, metadata: [], importance: undefined, warnings: [] },
     base: { path: base.path, architecture: architecture.name, label: familyName(config.className), dtype: fused[0]?.merged.base.encoding ?? '' },
-    adapters: input.adapters,
+    adapters,
     checks: [],
     warnings: merged.notes,
   });

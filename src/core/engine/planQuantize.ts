@@ -1,5 +1,5 @@
 import { StudioError } from '../errors';
-import { GGML_TYPES } from '../formats/gguf/ggmlTypes';
+import { GGML_TYPES, type GgmlTypeName } from '../formats/gguf/ggmlTypes';
 import type { GgufFile, GgufMetadata, GgufTensor, GgufValue } from '../formats/gguf/ggufTypes';
 import type { BuildOptions } from './buildOptions';
 import type { BuildPlan } from './buildPlan';
@@ -54,12 +54,16 @@ const SPLIT_KEYS = ['split.no', 'split.count', 'split.tensors.count'];
 const REWRITTEN_KEYS = ['general.quantization_version', 'general.file_type'];
 
 /** The keys of the input but for those of a split; the two that describe the types come last. */
-function quantisedMetadata(metadata: GgufMetadata, fileType: number): (readonly [string, GgufValue])[] {
+export function quantisedMetadata(metadata: GgufMetadata, fileType: number): (readonly [string, GgufValue])[] {
   const kept = [...metadata].filter(([key]) => !SPLIT_KEYS.includes(key) && !REWRITTEN_KEYS.includes(key) && key !== 'general.alignment');
   return [...kept, ['general.quantization_version', { type: 'u32', value: 2 }], ['general.file_type', { type: 'u32', value: fileType }]];
 }
 
-function mixtureModel(metadata: GgufMetadata, path: string): MixtureModel {
+/**
+ * What the choice of types looks at, from a GGUF's metadata.
+ * @throws StudioError gguf/metadata where the file is no model
+ */
+export function mixtureModel(metadata: GgufMetadata, path: string): MixtureModel {
   const architecture = metadata.get('general.architecture');
   const kind = metadata.get('general.type');
   if (architecture?.type !== 'string' || (kind?.type === 'string' && kind.value !== 'model')) {
@@ -83,7 +87,8 @@ function firstNumber(value: GgufValue | undefined): number {
   return typeof first === 'number' || typeof first === 'bigint' ? Number(first) : 0;
 }
 
-function tensorDraft(tensor: GgufTensor, part: GgufPart, files: InputFiles): TensorDraft {
+/** A tensor that keeps its values, one slice a matrix. */
+export function tensorDraft(tensor: GgufTensor, part: GgufPart, files: InputFiles): TensorDraft {
   const columns = tensor.shape[0] ?? 1;
   const rowsTotal = tensor.shape.slice(1).reduce((product, dimension) => product * dimension, 1);
   const slicesCount = tensor.shape.length > 2 ? tensor.shape.slice(2).reduce((product, dimension) => product * dimension, 1) : 1;
@@ -111,10 +116,11 @@ function checkReadable(tensor: GgufTensor, path: string): void {
   }
 }
 
-function mainType(drafts: readonly TensorDraft[]): string {
-  const sizes = new Map<string, number>();
+/** The type of most weights. */
+export function mainType(drafts: readonly TensorDraft[]): GgmlTypeName {
+  const sizes = new Map<GgmlTypeName, number>();
   for (const draft of drafts) {
     sizes.set(draft.kept, (sizes.get(draft.kept) ?? 0) + draft.slices.reduce((sum, slice) => sum + slice.rows, 0) * draft.columns);
   }
-  return [...sizes].sort((a, b) => b[1] - a[1])[0]?.[0] ?? '';
+  return [...sizes].sort((a, b) => b[1] - a[1])[0]?.[0] ?? 'F32';
 }

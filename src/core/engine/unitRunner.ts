@@ -115,6 +115,7 @@ export class UnitRunner {
     const { values, base, changed } = this.#layout;
     const count = rows * columns;
     staged.widenSource(slice, columns, row, rows, values);
+    this.#undo(slice, columns, rows);
     if (!needsCopies(slice)) {
       slice.contributions.forEach((part, index) => this.#apply(part, staged, index, columns, row, rows, values, lefts[index], true));
       return;
@@ -169,20 +170,38 @@ export class UnitRunner {
       this.#kernels.addConstant(values, rows * columns, transform.value);
       return values;
     }
-    // Rotary pairs lie half a head apart in Hugging Face weights and side by side in GGUF's.
-    const head = slice.rows / transform.heads;
+    this.#moveRows(slice.rows / transform.heads, columns, rows, true);
+    return permuted;
+  }
+
+  /** Brings the rows of a GGUF back to what they were before it was converted. */
+  #undo(slice: PlannedSlice, columns: number, rows: number): void {
+    const { values, permuted } = this.#layout;
+    const undo = slice.source.kind === 'stored' ? slice.source.undo : undefined;
+    if (undo?.kind === 'add') {
+      this.#kernels.addConstant(values, rows * columns, -undo.value);
+    } else if (undo?.kind === 'permute') {
+      this.#moveRows(slice.rows / undo.heads, columns, rows, false);
+      new Uint8Array(this.#kernels.memory.buffer).copyWithin(values, permuted, permuted + rows * columns * 4);
+    }
+  }
+
+  /** Rotary pairs lie half a head apart in Hugging Face weights and side by side in GGUF's: writes the rows of the block in the other order. */
+  #moveRows(head: number, columns: number, rows: number, together: boolean): void {
+    const { values, permuted } = this.#layout;
     const half = head / 2;
     const memory = new Uint8Array(this.#kernels.memory.buffer);
     const bytes = columns * 4;
     for (let first = 0; first < rows; first += head) {
       for (let pair = 0; pair < half; pair++) {
         for (let side = 0; side < 2; side++) {
-          const from = values + (first + side * half + pair) * bytes;
-          memory.copyWithin(permuted + (first + 2 * pair + side) * bytes, from, from + bytes);
+          const apart = (first + side * half + pair) * bytes;
+          const beside = (first + 2 * pair + side) * bytes;
+          const [from, to] = together ? [apart, beside] : [beside, apart];
+          memory.copyWithin(permuted + to, values + from, values + from + bytes);
         }
       }
     }
-    return permuted;
   }
 
   #narrow(tensor: PlannedTensor, unit: WorkUnit, values: number, target: number, row: number, rows: number): number {

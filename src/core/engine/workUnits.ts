@@ -12,9 +12,11 @@ export interface WorkUnit {
 /** Values that a unit aims at: large enough to read well, small enough that the last worker ends with the others. */
 const UNIT_VALUES = 1024 * 1024;
 
-/** Rows that must stay together: a head's, where a transform mixes them. */
+/** Rows that must stay together: a head's, where a transform or a factor in rotary order mixes them. */
 export function rowGranule(slice: PlannedSlice): number {
-  return slice.transform.kind === 'permute' ? slice.rows / slice.transform.heads : 1;
+  const permuted = slice.contributions.find((part) => part.kind === 'lowRank' && part.permutedHeads !== undefined);
+  const heads = slice.transform.kind === 'permute' ? slice.transform.heads : permuted?.kind === 'lowRank' ? permuted.permutedHeads : undefined;
+  return heads === undefined ? 1 : slice.rows / heads;
 }
 
 /** Rows of a slice that are worked on at once, a multiple of its granule. */

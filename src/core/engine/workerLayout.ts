@@ -62,6 +62,7 @@ export function leftMatrix(part: LowRank): FactorMatrix {
     case 'mlxLinear':
       return { matrix: part.b, transposed: true };
     case 'mlxEmbedding':
+    case 'ggufEmbedding':
       return { matrix: part.a, transposed: false };
     case 'expertLinear':
       return { matrix: part.b, transposed: false, columns: part.columns };
@@ -79,6 +80,7 @@ export function rightMatrix(part: LowRank): FactorMatrix {
       return { matrix: part.a, transposed: false };
     case 'peftEmbedding':
     case 'peftConv1d':
+    case 'ggufEmbedding':
       return { matrix: part.b, transposed: true };
     case 'mlxLinear':
       return { matrix: part.a, transposed: true };

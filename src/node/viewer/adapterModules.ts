@@ -37,7 +37,7 @@ export interface AdapterContents {
   readonly directory: string;
 }
 
-const FORMATS = { peft: 'PEFT', mlx: 'mlx-lm' } as const;
+const FORMATS = { peft: 'PEFT', mlx: 'mlx-lm', gguf: 'GGUF' } as const;
 const METHODS = { lora: 'LoRA', rslora: 'rsLoRA', dora: 'DoRA', full: 'full fine-tune' } as const;
 
 /** The modules of an adapter folder's weights, by its configuration. Throws what {@link loadAdapter} does. */

@@ -14,8 +14,9 @@ import type { TensorRef } from '../tensorRef';
  *   expert, expert + experts, expert + 2 * experts, …
  * - `expertTransposed`: the same for parameters that PEFT took for [in, out]: A [rank, out] = L transposed,
  *   B [in, rank * experts] with R = those columns, transposed.
+ * - `ggufEmbedding`: lora_a [vocab, rank] = L, lora_b [dim, rank] = R transposed. Other factors of a GGUF are `peftLinear`.
  */
-export type FactorLayout = 'peftLinear' | 'peftEmbedding' | 'mlxLinear' | 'mlxEmbedding' | 'peftConv1d' | 'expertLinear' | 'expertTransposed';
+export type FactorLayout = 'ggufEmbedding' | 'peftLinear' | 'peftEmbedding' | 'mlxLinear' | 'mlxEmbedding' | 'peftConv1d' | 'expertLinear' | 'expertTransposed';
 
 /** Which columns of an interleaved factor belong to an expert, and for `expertTransposed` which of A's columns are its rows. */
 export interface ExpertColumns {
@@ -43,6 +44,10 @@ export type AdapterPart =
       readonly magnitudeAxis?: 'row' | 'column' | undefined;
       /** Set with the layouts of fused experts. */
       readonly columns?: ExpertColumns | undefined;
+      /** Of a GGUF adapter: the expert whose slice of a stack this is. */
+      readonly stacked?: number | undefined;
+      /** Of a GGUF adapter: the rows of L stand in the rotary order of so many heads. */
+      readonly permutedHeads?: number | undefined;
     }
   | {
       /**
@@ -87,7 +92,7 @@ export type AdapterPart =
       readonly scale: number;
     };
 
-export type AdapterFormat = 'peft' | 'mlx';
+export type AdapterFormat = 'peft' | 'mlx' | 'gguf';
 export type AdapterMethod = 'lora' | 'rslora' | 'dora' | 'full';
 
 /** An adapter as read from its folder: what it says of itself, and what it does to which tensor. */

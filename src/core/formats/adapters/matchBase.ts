@@ -88,6 +88,8 @@ function lowRankShape({ layout, a, b, columns }: Extract<AdapterPart, { kind: 'l
       return [b.shape[1] ?? 0, a.shape[0] ?? 0];
     case 'mlxEmbedding':
       return [a.shape[0] ?? 0, b.shape[1] ?? 0];
+    case 'ggufEmbedding':
+      return [a.shape[0] ?? 0, b.shape[0] ?? 0];
     case 'expertLinear':
       return [b.shape[0] ?? 0, a.shape[1] ?? 0];
     case 'expertTransposed':
