@@ -13,6 +13,8 @@ export interface ChatFormat {
   readonly toolJinja?: string | undefined;
   /** What a Jinja template knows of the tokenizer: `bos_token`, `eos_token`, `unk_token`, `pad_token`. */
   readonly specials: Readonly<Record<string, string>>;
+  /** The template takes contents as lists of parts only. */
+  readonly contentParts?: boolean | undefined;
   /** Whether llama.cpp puts the beginning-of-sequence token before every prompt by itself. */
   readonly addsBos: boolean;
   readonly endTokens: readonly EndToken[];

@@ -1,6 +1,7 @@
 import { prefersJinja } from '../modelfile/templateChoice';
 import { parseTemplate } from '../template/parseTemplate';
 import type { ChatFormat, JinjaRenderer } from './chatFormat';
+import { withContentForm } from './contentForm';
 import { compareTemplate, renderExpectations, type Expectations, type TemplateComparison, type TemplateDifference } from './compareTemplate';
 import { generateTemplate } from './generate/generateTemplate';
 import { stopTexts, type StopText } from './stopTexts';
@@ -79,8 +80,9 @@ export async function chooseTemplate(format: ChatFormat, render: JinjaRenderer, 
   if (format.jinja === undefined || format.jinja.trim() === '') {
     return withoutJinja(format, base);
   }
-  const own = { ...format, jinja: format.jinja };
-  const expectations = await renderExpectations(own, render, { now: options.now, ...abilities(own) }, signal);
+  const own = await withContentForm({ ...format, jinja: format.jinja }, render, signal);
+  const { template, gaps, knowsTools } = await generateTemplate(own, render, signal);
+  const expectations = await renderExpectations(own, render, { now: options.now, tools: knowsTools, thinking: knowsThinking(own) }, signal);
   if (!expectations.cases.some(({ answer }) => answer.ok)) {
     return unreadable(format, base, expectations);
   }
@@ -91,7 +93,6 @@ export async function chooseTemplate(format: ChatFormat, render: JinjaRenderer, 
   if (base?.template !== undefined) {
     judge({ origin: 'base', model: base.model, template: base.template, gaps: [] });
   }
-  const { template, gaps } = await generateTemplate(own, render, signal);
   if (template !== undefined) {
     judge({ origin: 'generated', template: template.text, gaps });
   }
@@ -103,9 +104,9 @@ export async function chooseTemplate(format: ChatFormat, render: JinjaRenderer, 
   return best === undefined ? unreadable(format, base, expectations, gaps) : decided(best, format, base);
 }
 
-/** What a template has words for. Words alone decide: nothing is run. */
-function abilities({ jinja, toolJinja }: ChatFormat & { readonly jinja: string }): { readonly tools: boolean; readonly thinking: boolean } {
-  return { tools: toolJinja !== undefined || /\btools\b/.test(jinja), thinking: /\benable_thinking\b|\bthinking\b|\breasoning_content\b/.test(jinja) };
+/** Words alone decide: nothing is run. */
+function knowsThinking({ jinja }: { readonly jinja: string }): boolean {
+  return /\benable_thinking\b|\bthinking\b|\breasoning_content\b/.test(jinja);
 }
 
 function distance({ differences }: TemplateComparison): number {

@@ -93,10 +93,13 @@ function difference({ name, messages }: Conversation, expected: string, found: s
   if (!rendered) {
     return { conversation: name, kind: 'error', at: 0, expected: expected.slice(0, SHOWN), found };
   }
-  const untrimmed = messages.reduce((text, { content }) => text.replaceAll(content, content.trim()), found);
-  const trimmed = messages.reduce((text, { content }) => text.replaceAll(content, content.trim()), expected);
-  const kind = untrimmed === trimmed && messages.some(({ content }) => content !== content.trim()) ? 'trim' : sameButJson(expected, found) ? 'json' : 'text';
+  const trimmed = (text: string): string => messages.reduce((all, { content }) => all.replace(new RegExp(`\\s*${escaped(content.trim())}\\s*`, 'g'), content.trim()), text);
+  const kind = messages.some(({ content }) => content !== content.trim()) && trimmed(found) === trimmed(expected) ? 'trim' : sameButJson(expected, found) ? 'json' : 'text';
   return { conversation: name, kind, at, expected: shown(expected), found: shown(found) };
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
 /** Whether texts are the same once white space and the order of keys in their JSON are left out of account. */

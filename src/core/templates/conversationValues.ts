@@ -40,7 +40,7 @@ export function jinjaRequest(format: ChatFormat, conversation: Conversation, now
   return {
     variables: {
       ...format.specials,
-      messages: conversation.messages as unknown as readonly JinjaObject[],
+      messages: conversation.messages.map((message) => (format.contentParts === true ? { ...message, content: [{ type: 'text', text: message.content }] } : message)) as unknown as readonly JinjaObject[],
       ...(conversation.tools === undefined ? {} : { tools: conversation.tools }),
       ...(conversation.think === undefined ? {} : { enable_thinking: conversation.think, thinking: conversation.think }),
       add_generation_prompt: generate,

@@ -39,7 +39,8 @@ export function goDate(format: string): { readonly text: string; readonly defini
       case 'b':
       case 'B':
         definitions.add(directive === 'b' ? SHORT_MONTH : LONG_MONTH);
-        return `{{ template "${directive === 'b' ? 'shortMonth' : 'month'}" }}`;
+        // Ollama refuses a call without an argument.
+        return `{{ template "${directive === 'b' ? 'shortMonth' : 'month'}" . }}`;
       default: return '%';
     }
   });

@@ -14,6 +14,15 @@ export interface GeneratedTemplate {
   readonly gaps: readonly string[];
 }
 
+/** What came of it. */
+export interface Generation {
+  /** Undefined where the Jinja template could not be taken apart. */
+  readonly template?: GeneratedTemplate;
+  readonly gaps: readonly string[];
+  /** The Jinja template writes something else when there are tools. */
+  readonly knowsTools: boolean;
+}
+
 const THINK_ON: Question = { name: 'thinkOn', condition: '$.Think' };
 const THINK_OFF: Question = { name: 'thinkOff', condition: 'and $.IsThinkSet (not $.Think)' };
 const SYSTEM: Question = { name: 'system', condition: '$.System' };
@@ -25,29 +34,31 @@ const USER_QUESTIONS: readonly Question[] = [
 ];
 const ASSISTANT_QUESTIONS: readonly Question[] = [
   { name: 'thinking', condition: '.Thinking' }, { name: 'current', condition: 'gt $i $lastUser' }, { name: 'last', condition: '$last' },
-  { name: 'callsOnly', condition: 'and .ToolCalls (not .Content)' }, AFTER_RESULT,
+  { name: 'calls', condition: '$calls' }, { name: 'callsOnly', condition: 'and $calls (not .Content)' }, AFTER_RESULT,
 ];
 const RESULT_BEFORE: readonly Question[] = [{ name: 'previousIsResult', condition: 'eq $previous "tool"' }];
 const RESULT_AFTER: readonly Question[] = [{ name: 'nextIsResult', condition: 'and (not $last) (eq (index (slice $.Messages $i) 1).Role "tool")' }];
 
 /**
  * Writes a Go template that does what a model's Jinja template was seen to do with a few dozen conversations of marker words. It is a
- * proposal: whoever takes it compares both on real conversations. Undefined with the reason in `gaps` where the Jinja cannot be taken apart.
+ * proposal: whoever takes it compares both on real conversations.
  */
-export async function generateTemplate(format: ChatFormat & { readonly jinja: string }, render: JinjaRenderer, signal?: AbortSignal): Promise<{ readonly template?: GeneratedTemplate; readonly gaps: readonly string[] }> {
+export async function generateTemplate(format: ChatFormat & { readonly jinja: string }, render: JinjaRenderer, signal?: AbortSignal): Promise<Generation> {
   const answers = await probeJinja(format, render, signal);
+  const { knowsTools } = answers;
   const shape = readShape(answers);
   if ('failure' in shape) {
-    return { gaps: [shape.failure] };
+    return { gaps: [shape.failure], knowsTools };
   }
   const gaps = [
     ...(answers.text({ shape: 'question', system: true }) === undefined ? ['The Jinja template takes no system message; the TEMPLATE puts it before the first question.'] : []),
     ...(answers.knowsTools && shape.toolList === undefined ? ['The Jinja template describes tools in words of its own, which are not taken over: the model gets no tools.'] : []),
-    ...(shape.toolList !== undefined && shape.toolTurn === undefined ? ['How the Jinja template writes calls of tools and their results could not be seen.'] : []),
+    ...(shape.toolList !== undefined && shape.toolTurn === undefined ? ['How the Jinja template writes calls of tools and their results could not be seen; they are left out.'] : []),
+    ...(shape.toolTurn?.writesCalls === false ? ["The model's own template writes results of tools but not the calls; so does the TEMPLATE."] : []),
   ];
   const writer = new TemplateWriter(shape, /<think>/.test(format.jinja));
   const text = writer.write();
-  return text === undefined ? { gaps: ['The Jinja template chooses by more than a Go template is told.'] } : { template: { text, gaps }, gaps };
+  return text === undefined ? { gaps: ['The Jinja template chooses by more than a Go template is told.'], knowsTools } : { template: { text, gaps }, gaps, knowsTools };
 }
 
 class TemplateWriter {
@@ -151,32 +162,53 @@ class TemplateWriter {
   private assistant(before: readonly Piece[]): void {
     const { go, shape } = this;
     const { toolTurn } = shape;
+    if (JSON.stringify(before).includes('$calls')) {
+      go.control('$calls := len .ToolCalls');
+    }
     go.pieces(before);
     if (this.thinks && !JSON.stringify(before).includes(HOLE.thinking)) {
       // So that Ollama knows that the model thinks; the Jinja template drops what was thought.
       go.control('if and $last .Thinking').literal('<think>\n').output('.Thinking').literal('\n</think>\n\n').control('end');
     }
-    go.output('.Content');
-    if (toolTurn !== undefined) {
+    if (toolTurn?.dropsText !== true) {
+      go.output('.Content');
+    }
+    if (toolTurn?.writesCalls === true) {
       this.calls(toolTurn);
     }
     go.control('if not $last').literal(shape.assistantAfter).control('end');
   }
 
+  /**
+   * Ollama takes the first text behind `if .ToolCalls` for the tag that begins a call, and gives up at an `if` or a value before it:
+   * what stands between calls is therefore written by definitions, and nothing before this asks for .ToolCalls.
+   */
   private calls(turn: ToolTurnShape): void {
     const { go } = this;
+    const separate = (name: string, text: string, argument: string): void => {
+      go.define(`{{- define "${name}" }}{{ if . }}${text}{{ end }}{{ end }}`);
+      go.call(`template "${name}" ${argument}`);
+    };
     go.control('if .ToolCalls');
-    if (turn.beforeCalls === turn.beforeCallsWithText) {
-      go.literal(turn.beforeCalls);
+    const { beforeCalls: bare, beforeCallsWithText: textual } = turn;
+    if (textual.endsWith(bare) && textual !== bare) {
+      separate('betweenTextAndCalls', textual.slice(0, textual.length - bare.length), '.Content');
+      go.literal(bare);
+    } else if (textual === bare) {
+      go.literal(bare);
     } else {
-      go.pieces(choose([{ answers: { content: true }, text: turn.beforeCallsWithText }, { answers: { content: false }, text: turn.beforeCalls }], [{ name: 'content', condition: '.Content' }]) ?? []);
+      go.pieces(choose([{ answers: { content: true }, text: textual }, { answers: { content: false }, text: bare }], [{ name: 'content', condition: '.Content' }]) ?? []);
     }
     go.control('range $number, $_ := .ToolCalls');
     if (turn.betweenCalls !== '') {
-      go.control('if $number').literal(turn.betweenCalls).control('end');
+      separate('betweenCalls', turn.betweenCalls, '$number');
     }
     go.literal(turn.beforeName).output('.Function.Name').literal(turn.beforeArguments).output('template "value" .Function.Arguments').literal(turn.afterArguments);
-    go.control('end').literal(turn.afterCalls).control('end');
+    go.control('end').literal(turn.afterCalls);
+    if (turn.dropsText) {
+      go.control('else').output('.Content');
+    }
+    go.control('end');
   }
 
   private result(turn: ToolTurnShape): void {

@@ -36,6 +36,13 @@ export class GoText {
     return this;
   }
 
+  /** A call of a definition: it may print white space, so nothing is put before it. */
+  call(action: string): this {
+    this.action(action);
+    this.mayTrim = true;
+    return this;
+  }
+
   private action(action: string): void {
     this.raw(`{{ ${action} }}`);
   }

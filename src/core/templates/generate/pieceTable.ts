@@ -1,4 +1,4 @@
-import { commonPrefix, commonSuffix } from './marks';
+import { commonPrefix, commonSuffix, HOLE } from './marks';
 
 /** A yes-or-no question that a Go template asks, with how it is written there. */
 export interface Question {
@@ -49,12 +49,18 @@ function split(samples: readonly Sample[], questions: readonly Question[]): read
     if (then === undefined || otherwise === undefined) {
       continue;
     }
-    const pieces: readonly Piece[] = then.length === 0 ? [{ condition: `not ${parenthesised(question.condition)}`, then: otherwise, otherwise: [] }] : [{ condition: question.condition, then, otherwise }];
+    const pieces: readonly Piece[] = isPrintedAnyway(question, then, otherwise) ? then : then.length === 0 ? [{ condition: `not ${parenthesised(question.condition)}`, then: otherwise, otherwise: [] }] : [{ condition: question.condition, then, otherwise }];
     if (best === undefined || weight(pieces) < weight(best)) {
       best = pieces;
     }
   }
   return best;
+}
+
+/** What is empty prints nothing: no need to ask. */
+function isPrintedAnyway({ name }: Question, then: readonly Piece[], otherwise: readonly Piece[]): boolean {
+  const hole = name === 'system' ? HOLE.system : name === 'thinking' ? HOLE.thinking : undefined;
+  return hole !== undefined && otherwise.length === 0 && then.length === 1 && then[0] === hole;
 }
 
 function parenthesised(condition: string): string {
@@ -66,13 +72,14 @@ function weight(pieces: readonly Piece[]): number {
   return pieces.reduce((sum, piece) => sum + (typeof piece === 'string' ? piece.length : 30 + weight(piece.then) + weight(piece.otherwise)), 0);
 }
 
-/** Cuts a common beginning back to where no token or word is torn apart. */
+/** Cuts a common beginning back to the end of a line or the beginning of a token, unless it is all of one sample. */
 function wholeTokens(prefix: string, samples: readonly Sample[]): string {
   if (samples.some(({ text }) => text.length === prefix.length)) {
     return prefix;
   }
-  const end = prefix.search(/(?:[>\]\n ]|[\ue001-\ue008])(?=[^>\]\n \ue001-\ue008]*$)/);
-  return end < 0 ? '' : prefix.slice(0, end + 1);
+  const line = prefix.lastIndexOf('\n') + 1;
+  const token = Math.max(prefix.lastIndexOf('<'), prefix.lastIndexOf('['));
+  return prefix.slice(0, Math.max(line, token, 0));
 }
 
 /** The same for a common ending: it begins with a token, a new line or a placeholder. */

@@ -65,6 +65,7 @@ const SHAPES = {
   thoughtAndCall: { messages: [user(1), calls('', 1, MARKS.thinking), result(1)], generate: true },
   textAndCallThenResult: { messages: [user(1), calls(MARKS.assistant(1), 1), result(1)], generate: true },
   thoughtTextAndCall: { messages: [user(1), calls(MARKS.assistant(1), 1, MARKS.thinking), result(1)], generate: true },
+  callBefore: { messages: [user(1), calls(MARKS.assistant(1), 1), result(1), answer(2), user(2)], generate: true },
   twoCalls: { messages: [user(1), calls('', 2)], generate: false },
   result: { messages: [user(1), calls('', 1), result(1)], generate: true },
   openResult: { messages: [user(1), calls('', 1), result(1)], generate: false },
@@ -76,7 +77,7 @@ const SHAPES = {
 export type ShapeName = keyof typeof SHAPES;
 
 const LEADS: readonly ShapeName[] = ['question', 'answered', 'second', 'secondAnswered', 'third'];
-const TOOL_SHAPES: readonly ShapeName[] = ['call', 'callWithText', 'thoughtAndCall', 'textAndCallThenResult', 'thoughtTextAndCall', 'twoCalls', 'result', 'openResult', 'twoResults', 'resultAnswered', 'resultAnsweredAndOn'];
+const TOOL_SHAPES: readonly ShapeName[] = ['call', 'callWithText', 'thoughtAndCall', 'textAndCallThenResult', 'thoughtTextAndCall', 'callBefore', 'twoCalls', 'result', 'openResult', 'twoResults', 'resultAnswered', 'resultAnsweredAndOn'];
 
 export interface ProbeKey {
   readonly shape: ShapeName;

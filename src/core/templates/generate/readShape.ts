@@ -16,6 +16,10 @@ export interface ToolListShape {
 export interface ToolTurnShape {
   /** Calls without text do not begin as answers do. */
   readonly ownStart: boolean;
+  /** The text of a turn with calls is left out. */
+  readonly dropsText: boolean;
+  /** Calls are written at all: some templates know results only. */
+  readonly writesCalls: boolean;
   readonly beforeCalls: string;
   readonly beforeCallsWithText: string;
   readonly beforeName: string;
@@ -67,7 +71,7 @@ class ShapeReader {
   /** A rendering with the list of tools punched out. */
   private text(key: ProbeKey): string | undefined {
     const text = this.answers.text(key);
-    return text === undefined || this.toolList === undefined || key.tools !== true ? text : withoutToolList(text, this.toolList);
+    return text === undefined || this.toolList === undefined || key.tools !== true ? text : resultIds(withoutToolList(text, this.toolList));
   }
 
   read(): ChatShape | ShapeFailure {
@@ -141,10 +145,11 @@ class ShapeReader {
     seen({ shape: 'thoughtLast' }, { thinking: true, current: true, last: true });
     if (toolTurn !== undefined) {
       if (toolTurn.ownStart) {
-        samples.push({ answers: { thinking: false, current: true, last: false, callsOnly: true }, text: '' });
+        samples.push({ answers: { thinking: false, current: true, last: false, calls: true, callsOnly: true }, text: '' });
       }
-      seen({ shape: 'textAndCallThenResult', tools: true }, { thinking: false, current: true, last: false });
-      seen({ shape: 'thoughtTextAndCall', tools: true }, { thinking: true, current: true, last: false });
+      seen({ shape: 'textAndCallThenResult', tools: true }, { thinking: false, current: true, last: false, calls: true });
+      seen({ shape: 'thoughtTextAndCall', tools: true }, { thinking: true, current: true, last: false, calls: true });
+      seen({ shape: 'callBefore', tools: true }, { thinking: false, current: false, last: false, calls: true });
       const skip = toolTurn.resultAfter.find(({ answers }) => answers['nextIsResult'] !== true)?.text ?? '';
       const mark = toolTurn.resultIsJson ? JSON.stringify(MARKS.result(1)) : MARKS.result(1);
       seen({ shape: 'resultAnswered', tools: true }, { thinking: false, current: true, last: true, afterResult: true }, mark, skip);
@@ -171,28 +176,44 @@ class ShapeReader {
     return samples;
   }
 
+  /** Calls are looked at where a result follows: the last turn of all is often written in another way. */
   private toolTurn(userAfter: string, assistantAfter: string, answerBefore: string): ToolTurnShape | undefined {
-    const call = this.afterQuestion({ shape: 'call', tools: true }, userAfter);
-    const withText = after(this.text({ shape: 'callWithText', tools: true }) ?? '', MARKS.assistant(1));
-    const ownStart = call?.startsWith(answerBefore) !== true;
-    const skip = ownStart ? 0 : answerBefore.length;
-    const one = call === undefined ? undefined : splitCall(call.slice(skip), 1);
-    if (call === undefined || one === undefined) {
+    const single = this.afterQuestion({ shape: 'result', tools: true }, userAfter);
+    const ending = splitCall(after(this.text({ shape: 'call', tools: true }) ?? '', MARKS.user(1)) ?? '', 1)?.tail;
+    const textual = this.afterQuestion({ shape: 'textAndCallThenResult', tools: true }, userAfter);
+    const before = (textual === undefined ? undefined : beforeMark(textual, MARKS.assistant(1))) ?? answerBefore;
+    const ownStart = single?.startsWith(before) !== true;
+    const skip = ownStart ? 0 : before.length;
+    const one = single === undefined ? undefined : splitCall(single.slice(skip), 1);
+    if (single !== undefined && !single.includes(MARKS.tool(1)) && !single.includes(MARKS.argument(1))) {
+      return this.resultsOnly(single, assistantAfter, answerBefore);
+    }
+    if (single === undefined || one === undefined || ending === undefined || !one.tail.startsWith(ending)) {
       return undefined;
     }
-    const two = this.afterQuestion({ shape: 'twoCalls', tools: true }, userAfter);
-    const parts = splitItems(one, two === undefined ? undefined : splitCall(two.slice(skip), 2));
-    const textual = withText === undefined ? undefined : splitCall(withText, 1);
+    const two = splitCall(this.afterQuestion({ shape: 'twoResults', tools: true }, userAfter)?.slice(skip) ?? '', 2);
+    const parts = splitItems({ ...one, tail: ending }, two?.tail.includes(MARKS.result(1).slice(0, 6)) === true ? two : undefined);
+    const withText = splitCall(after(textual ?? '', MARKS.assistant(1)) ?? '', 1);
     const ends = parts.afterCalls.endsWith(assistantAfter);
-    const results = this.results(call);
+    const results = this.results(one.tail.slice(ending.length));
     return results === undefined ? undefined : {
       ...parts,
       ownStart,
-      beforeCallsWithText: textual === undefined ? parts.beforeCalls : textual.head.slice(0, textual.head.length - parts.beforeName.length),
+      dropsText: textual?.includes(MARKS.assistant(1)) === false,
+      writesCalls: true,
+      beforeCallsWithText: withText?.head.endsWith(parts.beforeName) === true ? withText.head.slice(0, withText.head.length - parts.beforeName.length) : parts.beforeCalls,
       afterCalls: ends ? parts.afterCalls.slice(0, parts.afterCalls.length - assistantAfter.length) : parts.afterCalls,
       callEnd: ends ? undefined : '',
       ...results,
     };
+  }
+
+  /** A template that writes results but not the calls that they answer: an empty answer stands for those. */
+  private resultsOnly(text: string, assistantAfter: string, answerBefore: string): ToolTurnShape | undefined {
+    const turn = `${answerBefore}${assistantAfter}`;
+    const results = text.startsWith(turn) ? this.results(text.slice(turn.length)) : undefined;
+    const none = { beforeCalls: '', beforeCallsWithText: '', beforeName: '', beforeArguments: '', afterArguments: '', betweenCalls: '', afterCalls: '' };
+    return results === undefined ? undefined : { ...none, ownStart: false, dropsText: false, writesCalls: false, ...results };
   }
 
   private afterQuestion(key: ProbeKey, userAfter: string): string | undefined {
@@ -200,40 +221,37 @@ class ShapeReader {
     return text?.startsWith(userAfter) === true ? text.slice(userAfter.length) : undefined;
   }
 
-  private results(call: string): Pick<ToolTurnShape, 'resultBefore' | 'resultAfter' | 'resultIsJson'> | undefined {
-    const text = this.text({ shape: 'result', tools: true });
-    const open = this.text({ shape: 'openResult', tools: true }) ?? text;
-    if (text === undefined || open === undefined) {
-      return undefined;
-    }
-    const json = JSON.stringify(MARKS.result(1));
-    const resultIsJson = text.includes(json);
+  /** @param rest what follows a call's turn where one result answers it */
+  private results(rest: string): Pick<ToolTurnShape, 'resultBefore' | 'resultAfter' | 'resultIsJson'> | undefined {
+    const own = resultNames(rest);
+    const resultIsJson = own.includes(JSON.stringify(MARKS.result(1)));
     const mark = (number: number): string => (resultIsJson ? JSON.stringify(MARKS.result(number)) : MARKS.result(number));
-    const callAt = text.indexOf(call);
-    const ending = after(text, mark(1));
-    const before = callAt < 0 ? undefined : beforeMark(text.slice(callAt + call.length), mark(1));
+    const before = beforeMark(own, mark(1));
+    const ending = after(own, mark(1));
     if (before === undefined || ending === undefined) {
       return undefined;
     }
-    const alone = sharedStart(after(open, mark(1)) ?? '', [ending]);
+    const alone = sharedStart(after(this.text({ shape: 'openResult', tools: true }) ?? '', mark(1)) ?? ending, [ending]);
     const two = this.text({ shape: 'twoResults', tools: true });
     const gap = two === undefined ? undefined : between(two, mark(1), mark(2));
     const onward = gap === undefined ? alone : commonPrefix(gap, alone);
     return {
-      resultBefore: [named(before, { previousIsResult: false }), ...(gap === undefined ? [] : [named(gap.slice(onward.length), { previousIsResult: true })])],
-      resultAfter: [named(alone, { nextIsResult: false }), ...(gap === undefined ? [] : [named(onward, { nextIsResult: true })])],
+      resultBefore: [{ answers: { previousIsResult: false }, text: before }, ...(gap === undefined ? [] : [{ answers: { previousIsResult: true }, text: gap.slice(onward.length) }])],
+      resultAfter: [{ answers: { nextIsResult: false }, text: alone }, ...(gap === undefined ? [] : [{ answers: { nextIsResult: true }, text: onward }])],
       resultIsJson,
     };
   }
 }
 
-/** Names and ids of calls within what stands around a result become placeholders. */
-function named(text: string, answers: Readonly<Record<string, boolean>>): Sample {
-  let own = text;
-  for (const number of [1, 2]) {
-    own = own.replaceAll(MARKS.callId(number), HOLE.resultId).replaceAll(MARKS.tool(number), HOLE.toolName);
-  }
-  return { answers, text: own };
+/** Names and ids of calls become placeholders of results. */
+function resultNames(text: string): string {
+  return [1, 2].reduce((all, number) => all.replaceAll(MARKS.callId(number), HOLE.resultId).replaceAll(MARKS.tool(number), HOLE.toolName), text).replaceAll(HOLE.callId, HOLE.resultId);
+}
+
+/** The same behind the first result: what stands before it may still belong to a call. */
+function resultIds(text: string): string {
+  const at = text.search(/qxResult\d/);
+  return at < 0 ? text : text.slice(0, at) + resultNames(text.slice(at));
 }
 
 function beforeMark(text: string, mark: string): string | undefined {
@@ -314,10 +332,12 @@ type CallParts = Pick<ToolTurnShape, 'beforeCalls' | 'beforeName' | 'beforeArgum
 
 /** What belongs to one call, and what to all of them: seen where there are two. */
 function splitItems(one: SplitCall, two: SplitCall | undefined): CallParts {
-  const { gap, head, tail, middle } = two ?? one;
+  const { head, tail, middle } = one;
+  const gap = two?.gap;
   if (gap === undefined) {
     const start = Math.max(head.lastIndexOf('{'), 0);
-    return { beforeCalls: head.slice(0, start), beforeName: head.slice(start), beforeArguments: middle, afterArguments: '', betweenCalls: '', afterCalls: tail };
+    const closing = head[start] === '{' && tail.startsWith('}') ? '}' : '';
+    return { beforeCalls: head.slice(0, start), beforeName: head.slice(start), beforeArguments: middle, afterArguments: closing, betweenCalls: '', afterCalls: tail.slice(closing.length) };
   }
   const beforeName = commonSuffix(head, gap);
   const rest = gap.slice(0, gap.length - beforeName.length);
