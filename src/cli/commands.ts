@@ -5,10 +5,12 @@ import { convert } from './commands/convert';
 import { convertAdapter } from './commands/convertAdapter';
 import { cp } from './commands/cp';
 import { create } from './commands/create';
+import { createFromBase } from './commands/createFromBase';
 import { doctor } from './commands/doctor';
 import { fuse } from './commands/fuse';
 import { inspect } from './commands/inspect';
 import { list } from './commands/list';
+import { modelfile } from './commands/modelfile';
 import { MODELFILE_COMMANDS } from './commands/modelfileCommands';
 import { plan } from './commands/plan';
 import { ps } from './commands/ps';
@@ -24,4 +26,4 @@ import { unload } from './commands/unload';
 import { verify } from './commands/verify';
 
 /** Every command, in the order in which the help lists them. */
-export const COMMANDS: readonly Command[] = [scan, inspect, routes, plan, build, convert, convertAdapter, fuse, quantize, verify, clean, doctor, ...MODELFILE_COMMANDS, create, run, list, show, ps, cp, rm, pull, push, unload];
+export const COMMANDS: readonly Command[] = [scan, inspect, routes, plan, build, convert, convertAdapter, fuse, quantize, verify, clean, doctor, ...MODELFILE_COMMANDS, modelfile, create, createFromBase, run, list, show, ps, cp, rm, pull, push, unload];

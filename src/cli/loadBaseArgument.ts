@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { StudioError } from '../core/errors';
 import { parseModelName } from '../core/ollama/modelName';
-import { resolveOllamaAddress } from '../core/ollama/ollamaAddress';
 import { loadInstalledBase } from '../node/installedBase';
-import { OllamaClient } from '../node/ollamaClient';
+import type { OllamaClient } from '../node/ollamaClient';
 import type { InstalledBase } from '../node/routeFacts';
 
 /** What `--base` names: a path, or a model that Ollama has. */
@@ -18,8 +17,7 @@ export interface BaseArgument {
  * A path that exists is a path. Anything else that can be a model's name is asked for at the server.
  * @throws StudioError input/missing for what is neither; ollama/… where only a server could tell
  */
-export async function loadBaseArgument(base: string, signal: AbortSignal): Promise<BaseArgument> {
-  const client = new OllamaClient(resolveOllamaAddress({ environment: process.env['OLLAMA_HOST'] }));
+export async function loadBaseArgument(base: string, signal: AbortSignal, client: OllamaClient): Promise<BaseArgument> {
   if (existsSync(base)) {
     return { base, ollamaVersion: await client.version({ signal }).catch((thrown: unknown) => unreachable(thrown)) };
   }

@@ -121,6 +121,7 @@ export const ERROR_CODES = {
   'ollama/architecture': 'Ollama does not convert this architecture.',
   'ollama/adapter': 'Ollama does not take these adapters.',
   'ollama/file': 'A file is not of a kind that Ollama takes.',
+  'ollama/route': 'No way from this adapter and base to a model works, or not the one that was asked for.',
   'ollama/quantise': 'Ollama does not quantise this.',
   'ollama/template': 'Ollama refused the template.',
   'ollama/renderer': 'A renderer or parser that this Ollama does not have.',

@@ -3,24 +3,33 @@ import { escapeControls } from '../../core/escapeControls';
 import { formatBytes, formatSeconds } from '../../core/formatBytes';
 import { createModel, type CreatedModel } from '../../node/createModel';
 import { readSmallFile } from '../../node/textFile';
+import { ARTEFACT_OPTIONS } from '../artefactOptions';
 import type { Command, CommandContext, CommandResult, OptionValues } from '../command';
 import { follow } from '../follow';
 import { modelText, ollamaClient, OLLAMA_OPTIONS } from '../ollama';
 import { fileType, flag, text, usageError, workerCount } from '../options';
+import { createFromArtefacts } from './createFromArtefacts';
 
-const MODELFILE_OPTIONS = { file: { type: 'string', short: 'f' }, quantize: { type: 'string', short: 'q' }, force: { type: 'boolean' }, keep: { type: 'boolean' }, workers: { type: 'string' }, ...OLLAMA_OPTIONS } as const;
+const CREATE_OPTIONS = { ...ARTEFACT_OPTIONS, file: { type: 'string', short: 'f' }, quantize: { type: 'string', short: 'q' }, force: { type: 'boolean' }, keep: { type: 'boolean' }, workers: { type: 'string' }, ...OLLAMA_OPTIONS } as const;
 
 export const create: Command = {
   name: 'create',
-  usage: 'NAME -f Modelfile [--quantize T] [--force] [--keep] [--host ADDRESS] [--workers N]',
-  does: 'a model in Ollama, from a Modelfile',
-  options: MODELFILE_OPTIONS,
+  usage: 'NAME (-f Modelfile [--quantize T] | --base DIR [--adapter DIR[=W]]… [--type T] [--route R] [--system TEXT] [--temperature N] [--num-ctx N] [--dry-run]) [--force] [--keep] [--host ADDRESS] [--workers N]',
+  does: 'a model in Ollama, from a Modelfile or from a base and adapters',
+  options: CREATE_OPTIONS,
   async run(positionals, options, context) {
     const [name, ...rest] = positionals;
     if (name === undefined || rest.length > 0) {
       throw usageError('create takes one name. For example: create rugby -f Modelfile');
     }
-    return await createFromModelfile(name, options, context);
+    const ofArtefacts = Object.keys(ARTEFACT_OPTIONS).filter((option) => options[option] !== undefined);
+    if (text(options, 'base') === undefined && ofArtefacts.length > 0) {
+      throw usageError(`--${ofArtefacts[0]!} goes with --base. A Modelfile says such things itself (FROM, ADAPTER, PARAMETER); its type is given with --quantize.`);
+    }
+    if (text(options, 'base') !== undefined && (text(options, 'file') ?? text(options, 'quantize')) !== undefined) {
+      throw usageError('--base makes a Modelfile of its own: leave out --file, and give the type with --type.');
+    }
+    return await (text(options, 'base') === undefined ? createFromModelfile : createFromArtefacts)(name, options, context);
   },
 };
 

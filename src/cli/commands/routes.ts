@@ -3,19 +3,20 @@ import { planRoutes, type RouteFacts, type RoutePlan } from '../../core/ollama/p
 import { gatherRouteFacts } from '../../node/routeFacts';
 import type { Command } from '../command';
 import { loadBaseArgument } from '../loadBaseArgument';
+import { ollamaClient, OLLAMA_OPTIONS } from '../ollama';
 import { adapterRequest, fileType, list, required, text, usageError, workerCount } from '../options';
 
 export const routes: Command = {
   name: 'routes',
-  usage: '--base DIR|BASE.gguf|NAME [--adapter DIR[=W]]… [--type T]',
+  usage: '--base DIR|BASE.gguf|NAME [--adapter DIR[=W]]… [--type T] [--host ADDRESS]',
   does: 'the ways from an adapter to a model in Ollama: which work, what each costs, which to take',
-  options: { base: { type: 'string' }, adapter: { type: 'string', multiple: true }, type: { type: 'string' }, workers: { type: 'string' } },
+  options: { base: { type: 'string' }, adapter: { type: 'string', multiple: true }, type: { type: 'string' }, workers: { type: 'string' }, ...OLLAMA_OPTIONS },
   async run(positionals, options, context) {
     if (positionals.length > 0) {
       throw usageError(`routes takes no ${positionals[0] ?? ''}: name the model with --base and the adapter with --adapter.`);
     }
     const wanted = text(options, 'type');
-    const { base, installed, ollamaVersion } = await loadBaseArgument(required(options, 'base', 'models/Qwen3-0.6B'), context.signal);
+    const { base, installed, ollamaVersion } = await loadBaseArgument(required(options, 'base', 'models/Qwen3-0.6B'), context.signal, ollamaClient(options));
     const facts = await gatherRouteFacts({
       base, installed, ollamaVersion,
       adapters: list(options, 'adapter').map(adapterRequest),

@@ -110,9 +110,23 @@ export function recommendedType(base: Pick<RouteBase, 'parameters' | 'sixteenBit
  */
 export function planRoutes(facts: RouteFacts): RoutePlan {
   const type = facts.wantedType ?? recommendedType(facts.base);
-  const routes = [asItIs(facts), ggufAdapter(facts, type), fused(facts, 'fuse', floatType(facts)), fused(facts, 'fuse-quantise', quantisedType(facts))];
+  const routes = [asItIs(facts), ggufAdapter(facts), fused(facts, 'fuse'), fused(facts, 'fuse-quantise')];
   const { recommended, because } = recommend(facts, routes, type);
   return { routes, recommended, because, type, ollamaVersion: facts.ollamaVersion };
+}
+
+/** What a route makes of a folder: the type of the model, or of the base beside a GGUF adapter. */
+export function typeOfRoute(facts: RouteFacts, route: RouteName): FileTypeName {
+  switch (route) {
+    case 'fuse':
+      return floatType(facts);
+    case 'fuse-quantise':
+      return quantisedType(facts);
+    case 'gguf-adapter':
+      return facts.wantedType ?? recommendedType(facts.base);
+    case 'adapter':
+      return facts.wantedType ?? facts.base.sixteenBit;
+  }
 }
 
 /** What `fuse-quantise` makes: what was asked for or is recommended, where that is quantised at all. */
@@ -146,14 +160,15 @@ function asItIs(facts: RouteFacts): Route {
   if (!verdict.works || adapter === undefined) {
     return refused('adapter', verdict.why);
   }
-  const plain = baseBytes(facts, facts.base.sixteenBit);
+  const plain = baseBytes(facts, typeOfRoute(facts, 'adapter'));
   return {
     route: 'adapter', works: true, why: verdict.why, type: plain.type, diskBytes: plain.disk + adapter.bytes, temporaryBytes: plain.temporary, memoryBytes: plain.memory, seconds: plain.seconds,
     commands: [command(facts, ['--route', 'adapter'])],
   };
 }
 
-function ggufAdapter(facts: RouteFacts, type: FileTypeName): Route {
+function ggufAdapter(facts: RouteFacts): Route {
+  const type = typeOfRoute(facts, 'gguf-adapter');
   const problem = tooOld(facts) ?? ggufAdapterProblem(facts);
   if (problem !== undefined) {
     return refused('gguf-adapter', problem, facts.adapters[0]?.ggufProblem?.code);
@@ -176,7 +191,8 @@ function ggufAdapter(facts: RouteFacts, type: FileTypeName): Route {
   };
 }
 
-function fused(facts: RouteFacts, route: 'fuse' | 'fuse-quantise', type: FileTypeName): Route {
+function fused(facts: RouteFacts, route: 'fuse' | 'fuse-quantise'): Route {
+  const type = typeOfRoute(facts, route);
   const old = tooOld(facts);
   if (old !== undefined) {
     return refused(route, old);
