@@ -1,69 +1,128 @@
-// Times of the language server as an editor feels them, over stdio: `node bench/languageServer.mjs`.
-// A Modelfile of 2,000 lines: a key is pressed, diagnostics come back; hover and completion at random places.
+// Times of the language server as an editor feels them, over stdio: `npm run bench -- --only languageServer`.
+// Modelfiles of 2,000 lines: a key is pressed, diagnostics come back; hover and completion at random places.
 // And the parser on 4 MiB of its worst shapes.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { createProtocolConnection, StreamMessageReader, StreamMessageWriter } from 'vscode-languageserver-protocol/node';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const folder = mkdtempSync(join(tmpdir(), 'bench-lsp-'));
-const URI = 'file:///nowhere/Modelfile';
+const root = join(import.meta.dirname, '..');
+const LINES = 2000;
+const KEYS = 200;
+/** Milliseconds, medians. */
+const AIMS = { diagnostics: 20, hover: 10, completion: 10 };
+const PARSER_AIM = 200;
 
-/** 2,000 lines as a careful person with much to say would write them. */
-function longModelfile() {
-  const lines = ['FROM llama3.2', 'PARAMETER temperature 0.7', 'PARAMETER num_ctx 8192'];
-  lines.push('TEMPLATE """{{- range .Messages }}<|im_start|>{{ .Role }}', '{{ .Content }}<|im_end|>', '{{ end }}<|im_start|>assistant', '"""');
-  lines.push('SYSTEM """', ...Array.from({ length: 900 }, (_, i) => `Rule ${i}: answer briefly, and say what you are not sure of.`), '"""');
-  while (lines.length < 1999) {
+const TEMPLATE = ['TEMPLATE """{{- range .Messages }}<|im_start|>{{ .Role }}', '{{ .Content }}<|im_end|>', '{{ end }}<|im_start|>assistant', '"""'];
+
+/** As a careful person with much to say would write it; line 4 is within the template. */
+function longConversation(head) {
+  const lines = [...head, ...TEMPLATE, 'SYSTEM """'];
+  lines.push(...Array.from({ length: 900 }, (_, i) => `Rule ${i}: answer briefly, and say what you are not sure of.`), '"""');
+  while (lines.length < LINES - 1) {
     const n = lines.length;
     lines.push(`# Example ${n}`, `MESSAGE user What is ${n} plus ${n}?`, `MESSAGE assistant It is ${2 * n}.`);
   }
-  return lines.slice(0, 1999).join('\n') + '\nPARAMETER stop ""';
+  return `${lines.slice(0, LINES - 1).join('\n')}\nPARAMETER stop ""`;
 }
 
-const median = (times) => [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)];
-
-async function measureServer() {
-  const outfile = join(folder, 'server.js');
-  await build({ entryPoints: [join(root, 'language-server/src/server/main.ts')], bundle: true, platform: 'node', format: 'cjs', target: 'node22', minify: true, loader: { '.wasm': 'binary' }, outfile });
-  const child = spawn(process.execPath, [outfile, '--stdio'], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, OLLAMA_HOST: '127.0.0.1:9' } });
-  const client = createProtocolConnection(new StreamMessageReader(child.stdout), new StreamMessageWriter(child.stdin));
-  let published;
-  client.onNotification('textDocument/publishDiagnostics', (params) => published?.(params));
-  client.listen();
-  const started = performance.now();
-  await client.sendRequest('initialize', { processId: process.pid, rootUri: null, workspaceFolders: null, capabilities: {} });
-  const ready = performance.now() - started;
-  await client.sendNotification('initialized', {});
-  const text = longModelfile();
-  const diagnosticsOf = (version) => new Promise((resolve) => { published = (params) => params.version === version && resolve(params); });
-  const first = diagnosticsOf(0);
-  await client.sendNotification('textDocument/didOpen', { textDocument: { uri: URI, languageId: 'modelfile', version: 0, text } });
-  await first;
-  const times = { key: [], hover: [], completion: [] };
-  for (let version = 1; version <= 200; version += 1) {
-    const position = { line: 20 + (version * 37) % 1900, character: 3 };
-    const done = diagnosticsOf(version);
-    let begin = performance.now();
-    await client.sendNotification('textDocument/didChange', { textDocument: { uri: URI, version }, contentChanges: [{ range: { start: position, end: position }, text: 'x' }] });
-    await done;
-    times.key.push(performance.now() - begin);
-    begin = performance.now();
-    await client.sendRequest('textDocument/hover', { textDocument: { uri: URI }, position: { line: 4, character: 6 } });
-    times.hover.push(performance.now() - begin);
-    begin = performance.now();
-    await client.sendRequest('textDocument/completion', { textDocument: { uri: URI }, position: { line: 4, character: 4 } });
-    times.completion.push(performance.now() - begin);
+/** One template of almost 2,000 lines. */
+function longTemplate(head) {
+  const lines = [...head, 'TEMPLATE """{{ .System }}'];
+  while (lines.length < LINES - 4) {
+    lines.push('{{- range $i, $m := .Messages }}{{ if eq .Role "user" }}<|im_start|>user', '{{ .Content }}<|im_end|>{{ else if and .ToolCalls (gt $i 1) }}', '{{ range .ToolCalls }}{{ .Function.Name }} {{ json .Function.Arguments }}{{ end }}{{ end }}{{ end }}');
   }
-  child.kill();
-  console.log(`ready after ${ready.toFixed(0)} ms; medians of 200: diagnostics ${median(times.key).toFixed(1)} ms, hover ${median(times.hover).toFixed(1)} ms, completion ${median(times.completion).toFixed(1)} ms`);
+  return [...lines.slice(0, LINES - 4), '"""', 'PARAMETER stop "<|im_end|>"', 'PARAMETER temperature 0.7', 'SYSTEM ""'].join('\n');
 }
 
-async function measureParser() {
+const median = (times) => [...times].sort((a, b) => a - b)[times.length >> 1];
+const high = (times) => [...times].sort((a, b) => a - b)[Math.floor(times.length * 0.95)];
+
+class Editor {
+  constructor(server) {
+    this.child = spawn(process.execPath, [server, '--stdio'], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, OLLAMA_HOST: '127.0.0.1:9' } });
+    this.client = createProtocolConnection(new StreamMessageReader(this.child.stdout), new StreamMessageWriter(this.child.stdin));
+    this.client.onNotification('textDocument/publishDiagnostics', (params) => this.published?.(params));
+    this.client.listen();
+  }
+
+  async initialize() {
+    const started = performance.now();
+    await this.client.sendRequest('initialize', { processId: process.pid, rootUri: null, workspaceFolders: null, capabilities: {} });
+    await this.client.sendNotification('initialized', {});
+    return performance.now() - started;
+  }
+
+  diagnosticsOf(uri, version) {
+    return new Promise((resolve) => {
+      this.published = (params) => params.uri === uri && params.version === version && resolve(params.diagnostics);
+    });
+  }
+
+  async measure(uri, text) {
+    const textDocument = { uri };
+    const first = this.diagnosticsOf(uri, 0);
+    await this.client.sendNotification('textDocument/didOpen', { textDocument: { uri, languageId: 'modelfile', version: 0, text } });
+    await first;
+    const times = { diagnostics: [], hover: [], completion: [] };
+    const timed = async (name, run) => {
+      const begin = performance.now();
+      await run();
+      times[name].push(performance.now() - begin);
+    };
+    for (let version = 1; version <= KEYS; version += 1) {
+      const position = { line: 20 + ((version * 37) % 1900), character: 0 };
+      const done = this.diagnosticsOf(uri, version);
+      // A key, and its removal with the next one, so that the text stays what it is.
+      const change = version % 2 === 1 ? { range: { start: position, end: position }, text: ' ' } : { range: { start: this.place, end: { ...this.place, character: 1 } }, text: '' };
+      this.place = position;
+      await timed('diagnostics', async () => {
+        await this.client.sendNotification('textDocument/didChange', { textDocument: { uri, version }, contentChanges: [change] });
+        await done;
+      });
+      await timed('hover', () => this.client.sendRequest('textDocument/hover', { textDocument, position: { line: 4, character: 6 } }));
+      await timed('completion', () => this.client.sendRequest('textDocument/completion', { textDocument, position: { line: 4, character: 4 } }));
+    }
+    return times;
+  }
+}
+
+/**
+ * @param row prints one line: what, ours, aim, aim by ours, 1
+ * @param server the bundle that is measured
+ */
+export async function benchLanguageServer(row, server = join(root, 'dist/server.js')) {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-lsp-'));
+  for (const name of ['base', 'lora']) {
+    cpSync(join(root, 'test/fixtures/rugby', name), join(folder, name), { recursive: true });
+  }
+  const editor = new Editor(server);
+  try {
+    const ready = await editor.initialize();
+    row('language server, start to ready', `${ready.toFixed(0)} ms`, '500 ms', 500 / ready, 1);
+    const texts = {
+      'conversation': longConversation(['FROM llama3.2', 'PARAMETER temperature 0.7', 'PARAMETER num_ctx 8192']),
+      'conversation, base and adapter beside it': longConversation(['FROM ./base', 'ADAPTER ./lora', 'PARAMETER num_ctx 8192']),
+      'template': longTemplate(['FROM llama3.2', 'PARAMETER temperature 0.7', 'PARAMETER num_ctx 8192']),
+    };
+    for (const [name, text] of Object.entries(texts)) {
+      const times = await editor.measure(pathToFileURL(join(folder, `${name}.Modelfile`)).href, text);
+      for (const [what, aim] of Object.entries(AIMS)) {
+        const own = median(times[what]);
+        row(`${what}, 2,000 lines (${name})`, `${own.toFixed(1)} ms`, `${aim} ms (95 %: ${high(times[what]).toFixed(1)} ms)`, aim / own, 1);
+      }
+    }
+    await benchParser(row, folder);
+  } finally {
+    editor.child.kill();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function benchParser(row, folder) {
   const outfile = join(folder, 'parser.mjs');
   await build({ entryPoints: [join(root, 'src/core/modelfile/parseModelfile.ts')], bundle: true, format: 'esm', outfile });
   const { parseModelfile } = await import(pathToFileURL(outfile).href);
@@ -86,10 +145,6 @@ async function measureParser() {
       parseModelfile(text);
       return performance.now() - begin;
     });
-    console.log(`4 MiB, ${name}: ${median(times).toFixed(0)} ms`);
+    row(`parser, 4 MiB: ${name}`, `${median(times).toFixed(0)} ms`, `${PARSER_AIM} ms`, PARSER_AIM / median(times), 1);
   }
 }
-
-await measureServer();
-await measureParser();
-rmSync(folder, { recursive: true });

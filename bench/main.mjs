@@ -1,5 +1,5 @@
 // Everything against its peer, on the same work in the same run, as ratios; results are compared while they are measured.
-//   npm run bench [-- --only kernels,build,copy,scale,tools] [--rounds 3]
+//   npm run bench [-- --only kernels,build,copy,scale,tools,languageServer] [--rounds 3]
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeBenchModel } from './benchModel.mjs';
 import { benchKernels } from './kernels.mjs';
+import { benchLanguageServer } from './languageServer.mjs';
 import { llamaLibraries } from './llamaQuantize.mjs';
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, rounds: { type: 'string' } } });
-const sections = values.only?.split(',') ?? ['kernels', 'build', 'copy', 'scale', 'tools'];
+const sections = values.only?.split(',') ?? ['kernels', 'build', 'copy', 'scale', 'tools', 'languageServer'];
 const rounds = Number(values.rounds ?? 3);
 const root = join(import.meta.dirname, '..');
 const cli = join(root, 'dist/cli.js');
@@ -167,6 +168,9 @@ if (sections.includes('scale')) {
 }
 if (sections.includes('tools')) {
   tools();
+}
+if (sections.includes('languageServer')) {
+  await benchLanguageServer(row);
 }
 if (failures.length > 0) {
   console.log(`\nBelow the aim: ${failures.join('; ')}`);
