@@ -17,7 +17,7 @@ const PARTS: readonly ((services: Services) => void)[] = [
   registerModelfileEditing,
   registerOllama,
   registerOpenSample,
-  ({ context }) => registerViewer(context),
+  registerViewer,
 ];
 
 /** What other extensions and tests get from `activate()`. */

@@ -136,7 +136,7 @@ export const PageMessage = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ask'), id: index, question: PageQuestion }),
   z.object({ kind: z.literal('cancel'), id: index }),
   z.object({ kind: z.literal('painted'), milliseconds: number }),
-  z.object({ kind: z.literal('do'), action: z.enum(['copyJson', 'compare', 'quantise', 'reload', 'chooseBase', 'previewTemplate']) }),
+  z.object({ kind: z.literal('do'), action: z.enum(['copyJson', 'compare', 'quantise', 'reload', 'chooseBase']) }),
   z.object({ kind: z.literal('copy'), text: z.string().check(z.maxLength(2_000_000)) }),
 ]);
 export type PageMessage = z.infer<typeof PageMessage>;

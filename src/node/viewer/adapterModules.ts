@@ -70,7 +70,7 @@ function folderFacts(adapter: Adapter): { label: string; value: string }[] {
 function folderModule(part: Extract<AdapterPart, { kind: 'lowRank' }>, source: ByteSource): AdapterModule {
   const factors = factorsOf(part);
   if (factors === undefined) {
-    return { target: part.target, rank: part.rank, scale: part.scale, left: undefined, right: undefined, rows: 0, columns: 0, problem: 'one of many experts in one tensor, which are not measured' };
+    return { target: part.target, rank: part.rank, scale: part.scale, left: undefined, right: undefined, rows: 0, columns: 0, problem: 'stored in a way that is not measured here (several experts in one tensor)' };
   }
   const [left, right] = factors;
   const rows = elementCount(left.ref.shape) / part.rank;
@@ -87,7 +87,7 @@ interface RefFactor {
   readonly rankFirst: boolean;
 }
 
-/** L and R of a part, as `FactorLayout` says that they lie on disk; undefined for one expert of many. */
+/** L and R of a part, as `FactorLayout` says that they lie on disk; undefined for those that hold more than one module. */
 function factorsOf(part: Extract<AdapterPart, { kind: 'lowRank' }>): readonly [left: RefFactor, right: RefFactor] | undefined {
   const { a, b } = part;
   switch (part.layout) {
@@ -100,8 +100,7 @@ function factorsOf(part: Extract<AdapterPart, { kind: 'lowRank' }>): readonly [l
       return [{ ref: b, rankFirst: true }, { ref: a, rankFirst: false }];
     case 'mlxEmbedding':
       return [{ ref: a, rankFirst: false }, { ref: b, rankFirst: true }];
-    case 'expertLinear':
-    case 'expertTransposed':
+    default:
       return undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { TENSOR_SORTS, type TensorSort } from '../../../core/viewer/tensorTable';
+import { TENSOR_SORTS } from '../../../core/viewer/tensorTable';
 import type { TensorRowAnswer } from '../../../core/viewer/viewerProtocol';
 import { button, el, searchField } from './dom';
 import { Grid, shownOf, type GridRow } from './grid';
