@@ -135,6 +135,13 @@ export const ERROR_CODES = {
   'viewer/deadline': 'A file took the viewer too long to read.',
   'viewer/memory': 'A file took more memory than the viewer may have.',
 
+  'registry/host': "A registry of models other than Ollama's, which the user did not allow.",
+  'registry/missing': 'The registry has no such model, or a part of it is gone.',
+  'registry/refused': 'The registry does not show this model to everybody.',
+  'registry/unreachable': 'The registry of models does not answer, or too slowly.',
+  'registry/protocol': 'What the registry sent is not what a registry of models sends.',
+  'registry/digest': 'A text of the registry is not the one that its digest names.',
+
   'build/record': 'A build record or journal cannot be read.',
 } as const;
 
