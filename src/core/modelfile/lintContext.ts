@@ -1,6 +1,7 @@
 import { diagnostic, edit, fix, type Diagnostic, type DiagnosticExtras, type Fix, type MessageValues } from './diagnostic';
 import type { DiagnosticCode } from './diagnosticCodes';
 import { LineIndex } from './lineIndex';
+import { ownerAt } from './ownerAt';
 import type { Instruction, ModelfileCommand, ModelfileValue, ParsedModelfile, Span } from './modelfileTypes';
 
 /** An instruction that makes a command, with that command. */
@@ -12,12 +13,31 @@ export interface Entry {
   readonly line: number;
 }
 
+class InstructionEntry implements Entry {
+  constructor(
+    private readonly lines: LineIndex,
+    readonly instruction: Instruction,
+    readonly command: ModelfileCommand,
+    readonly value: ModelfileValue,
+  ) {}
+
+  get line(): number {
+    return this.lines.position(this.instruction.span.start).line + 1;
+  }
+}
+
+/** Findings of one code that are told one by one; the rest is told as a number. */
+const MOST_OF_A_CODE = 1000;
+
 /** What every rule is given: the parsed text in handy form, and a place for findings. */
 export class LintContext {
   readonly lines: LineIndex;
   readonly entries: readonly Entry[];
   private readonly byName = new Map<string, Entry[]>();
   private readonly found: Diagnostic[] = [];
+  private readonly counts = new Map<DiagnosticCode, number>();
+  private readonly excess = new Map<DiagnosticCode, { count: number; readonly span: Span }>();
+  private stops: ReadonlyMap<string, Entry> | undefined;
 
   constructor(
     readonly parsed: ParsedModelfile,
@@ -25,8 +45,15 @@ export class LintContext {
     readonly ollamaVersion: string | undefined,
   ) {
     this.lines = new LineIndex(parsed.text);
-    this.entries = parsed.instructions.flatMap((instruction) => this.entry(instruction));
-    for (const entry of this.entries) {
+    const entries: Entry[] = [];
+    for (const instruction of parsed.instructions) {
+      const { command, value } = instruction;
+      if (command !== undefined && value !== undefined) {
+        entries.push(new InstructionEntry(this.lines, instruction, command, value));
+      }
+    }
+    this.entries = entries;
+    for (const entry of entries) {
       const list = this.byName.get(entry.command.name);
       if (list === undefined) {
         this.byName.set(entry.command.name, [entry]);
@@ -36,20 +63,14 @@ export class LintContext {
     }
   }
 
-  private entry(instruction: Instruction): Entry[] {
-    const { command, value } = instruction;
-    if (command === undefined || value === undefined) {
-      return [];
-    }
-    return [{ instruction, command, value, line: this.lines.position(instruction.span.start).line + 1 }];
-  }
-
   get text(): string {
     return this.parsed.text;
   }
 
+  /** Of a code with too many findings the first ones, and one that says how many more there are. */
   get diagnostics(): readonly Diagnostic[] {
-    return this.found;
+    const more = Array.from(this.excess, ([code, { count, span }]) => ({ ...diagnostic(code, span), message: `${count} more like those above.` }));
+    return [...this.found, ...more];
   }
 
   /** All commands of a name as Ollama has it (`model`, `template`, `temperature`), in order. */
@@ -62,7 +83,39 @@ export class LintContext {
     return this.byName.get(name)?.at(-1);
   }
 
+  /** The first PARAMETER stop with this text. */
+  firstStop(text: string): Entry | undefined {
+    this.stops ??= new Map([...this.all('stop')].reverse().map((entry) => [entry.command.args, entry]));
+    return this.stops.get(text);
+  }
+
+  /** The instruction that the place belongs to. */
+  ownerAt(offset: number): Instruction | undefined {
+    return ownerAt(this.parsed.instructions, offset);
+  }
+
+  /**
+   * True if there are enough findings of this code: the one at hand is counted, and needs no message and no fix.
+   * For rules whose findings cost something; `report` counts by itself.
+   */
+  isEnough(code: DiagnosticCode, span: Span): boolean {
+    if ((this.counts.get(code) ?? 0) < MOST_OF_A_CODE) {
+      return false;
+    }
+    const excess = this.excess.get(code);
+    if (excess === undefined) {
+      this.excess.set(code, { count: 1, span });
+    } else {
+      excess.count += 1;
+    }
+    return true;
+  }
+
   report(code: DiagnosticCode, span: Span, values?: MessageValues, extras?: DiagnosticExtras): void {
+    if (this.isEnough(code, span)) {
+      return;
+    }
+    this.counts.set(code, (this.counts.get(code) ?? 0) + 1);
     this.found.push(diagnostic(code, span, values, extras));
   }
 

@@ -76,9 +76,9 @@ function textRules(context: LintContext): void {
 }
 
 function finish(context: LintContext, { severities }: Pick<LintOptions, 'severities'>): readonly Diagnostic[] {
-  const suppressions = readSuppressions(context.parsed, context.lines);
+  const suppressions = readSuppressions(context);
   const result: Diagnostic[] = [];
-  for (const found of [...context.diagnostics, ...suppressions.diagnostics]) {
+  for (const found of context.diagnostics) {
     const severity = severities?.get(found.code) ?? found.severity;
     if (severity !== 'off' && !isSilenced(context, suppressions, found)) {
       result.push(severity === found.severity ? found : { ...found, severity });
@@ -89,10 +89,10 @@ function finish(context: LintContext, { severities }: Pick<LintOptions, 'severit
 
 
 /** By a comment above its line, or above the instruction whose value it stands in. */
-function isSilenced(context: LintContext, { byLine }: Suppressions, { code, span }: Diagnostic): boolean {
+function isSilenced(context: LintContext, byLine: Suppressions, { code, span }: Diagnostic): boolean {
   if (byLine.size === 0) {
     return false;
   }
-  const owner = context.parsed.instructions.find((instruction) => instruction.span.start <= span.start && span.start <= instruction.span.end);
+  const owner = context.ownerAt(span.start);
   return [span.start, owner?.span.start ?? span.start].some((offset) => byLine.get(context.lines.position(offset).line)?.has(code) === true);
 }

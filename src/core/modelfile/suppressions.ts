@@ -1,25 +1,21 @@
 import { didYouMean } from './didYouMean';
-import { diagnostic, edit, fix, suggestion, type Diagnostic } from './diagnostic';
+import { edit, fix, suggestion } from './diagnostic';
 import { DIAGNOSTICS, isDiagnosticCode } from './diagnosticCodes';
-import type { LineIndex } from './lineIndex';
-import type { ParsedModelfile } from './modelfileTypes';
+import type { LintContext } from './lintContext';
+import type { Span } from './modelfileTypes';
 
 const PATTERN = /^#[ \t]*modelfile-studio:[ \t]*ignore\b(.*)$/s;
 
 /** Codes that comments silence, by the 0-based line that they silence. */
-export interface Suppressions {
-  readonly byLine: ReadonlyMap<number, ReadonlySet<string>>;
-  /** Words in such comments that are no codes. */
-  readonly diagnostics: readonly Diagnostic[];
-}
+export type Suppressions = ReadonlyMap<number, ReadonlySet<string>>;
 
 /**
  * Reads `# modelfile-studio: ignore CODE…` comments: each silences the codes on the next line that is no comment.
- * Several codes are separated by spaces or commas; `modelfile/` may be left out.
+ * Several codes are separated by spaces or commas; `modelfile/` may be left out. Words that are no codes are reported.
  */
-export function readSuppressions({ text, comments }: ParsedModelfile, lines: LineIndex): Suppressions {
+export function readSuppressions(context: LintContext): Suppressions {
+  const { lines, parsed: { text, comments } } = context;
   const byLine = new Map<number, Set<string>>();
-  const diagnostics: Diagnostic[] = [];
   let pending = new Set<string>();
   let pendingLine = -1;
   for (const span of comments) {
@@ -34,10 +30,7 @@ export function readSuppressions({ text, comments }: ParsedModelfile, lines: Lin
           codes.add(code);
         } else {
           const start = at + word.index;
-          const meant = didYouMean(code, Object.keys(DIAGNOSTICS));
-          const span = { start, end: start + word[0].length };
-          const fixes = meant === undefined ? [] : [fix(`Write ${meant}`, false, edit(span, meant))];
-          diagnostics.push(diagnostic('modelfile/unknown-ignore', span, { word: word[0], suggestion: suggestion(meant) }, { fixes }));
+          unknownCode(context, { start, end: start + word[0].length }, code);
         }
       }
     }
@@ -47,5 +40,14 @@ export function readSuppressions({ text, comments }: ParsedModelfile, lines: Lin
       byLine.set(line + 1, codes);
     }
   }
-  return { byLine, diagnostics };
+  return byLine;
+}
+
+function unknownCode(context: LintContext, span: Span, code: string): void {
+  if (context.isEnough('modelfile/unknown-ignore', span)) {
+    return;
+  }
+  const meant = didYouMean(code, Object.keys(DIAGNOSTICS));
+  const fixes = meant === undefined ? [] : [fix(`Write ${meant}`, false, edit(span, meant))];
+  context.report('modelfile/unknown-ignore', span, { word: context.text.slice(span.start, span.end), suggestion: suggestion(meant) }, { fixes });
 }

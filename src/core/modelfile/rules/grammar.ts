@@ -1,6 +1,7 @@
 import { didYouMean } from '../didYouMean';
 import { edit, fix, suggestion, type Fix } from '../diagnostic';
 import type { LintContext } from '../lintContext';
+import { instructionBefore } from '../ownerAt';
 import { INSTRUCTION_NAMES, type Span, type SyntaxProblem } from '../modelfileTypes';
 import { PARAMETERS } from '../parameters';
 
@@ -38,6 +39,10 @@ export function grammarRules(context: LintContext): void {
 }
 
 function unknownInstruction(context: LintContext, { span, word, blockEnd, lines }: SyntaxProblem): void {
+  const place = { start: span.start, end: lines > 1 ? blockEnd : span.end };
+  if (context.isEnough('modelfile/unknown-instruction', place)) {
+    return;
+  }
   const meant = didYouMean(word.replace(/[:=].*$/s, ''), INSTRUCTION_NAMES);
   const fixes: Fix[] = [];
   if (meant !== undefined && lines === 1) {
@@ -48,12 +53,12 @@ function unknownInstruction(context: LintContext, { span, word, blockEnd, lines 
   } else if (meant === undefined) {
     fixes.push(...wrapPrevious(context, span, blockEnd));
   }
-  context.report('modelfile/unknown-instruction', { start: span.start, end: lines > 1 ? blockEnd : span.end }, { word, suggestion: suggestion(meant) }, { fixes });
+  context.report('modelfile/unknown-instruction', place, { word, suggestion: suggestion(meant) }, { fixes });
 }
 
 /** Prose that goes on below an unquoted value belongs to it, most likely. */
 function wrapPrevious(context: LintContext, span: Span, blockEnd: number): Fix[] {
-  const before = context.parsed.instructions.findLast((instruction) => instruction.span.end <= span.start);
+  const before = instructionBefore(context.parsed.instructions, span.start - 1);
   const { value, keyword } = before ?? {};
   const isText = keyword === 'SYSTEM' || keyword === 'TEMPLATE' || keyword === 'LICENSE' || keyword === 'MESSAGE';
   if (value === undefined || !isText || value.quote !== '' || value.text === '') {
@@ -68,6 +73,9 @@ function wrapPrevious(context: LintContext, span: Span, blockEnd: number): Fix[]
 }
 
 function parameterName(context: LintContext, { span, word }: SyntaxProblem): void {
+  if (context.isEnough('modelfile/parameter-name', span)) {
+    return;
+  }
   const [name = '', rest] = word.split('=', 2);
   const meant = didYouMean(name, PARAMETERS.keys());
   const replacement = meant === undefined ? undefined : rest === undefined ? meant : `${meant} ${rest}`.trimEnd();
@@ -77,8 +85,11 @@ function parameterName(context: LintContext, { span, word }: SyntaxProblem): voi
 
 function messageRole(context: LintContext, { span, word }: SyntaxProblem): void {
   if (word === '') {
-    const owner = context.parsed.instructions.find(({ name }) => name?.span.start === span.start);
+    const owner = context.ownerAt(span.start);
     extraSpace(context, owner?.keywordSpan.end ?? span.start - 1, 'MESSAGE');
+    return;
+  }
+  if (context.isEnough('modelfile/message-role', span)) {
     return;
   }
   const meant = didYouMean(word.replace(/:$/, ''), ROLES);

@@ -38,14 +38,13 @@ function parameter(context: LintContext, entry: Entry, name: string): void {
     context.report('modelfile/parameter-is-instruction', span, { word: name, instruction }, { fixes });
     return;
   }
-  const removeLine = context.removal(entry.instruction, true);
   if (DEPRECATED_PARAMETERS.has(name)) {
-    context.report('modelfile/deprecated-parameter', entry.instruction.span, { word: name }, { fixes: [removeLine], tag: 'deprecated' });
+    context.report('modelfile/deprecated-parameter', entry.instruction.span, { word: name }, { fixes: [context.removal(entry.instruction, true)], tag: 'deprecated' });
     return;
   }
   const info = PARAMETERS.get(name);
   if (info === undefined) {
-    unknown(context, entry, name, removeLine);
+    unknown(context, entry, name);
     return;
   }
   const result = readParameter(name, entry.command.args);
@@ -61,11 +60,14 @@ function parameter(context: LintContext, entry: Entry, name: string): void {
 
 const EXPECTED = { float: 'a number', int: 'a whole number', bool: 'true or false', strings: 'a text' } as const;
 
-function unknown(context: LintContext, entry: Entry, name: string, removeLine: Fix): void {
+function unknown(context: LintContext, entry: Entry, name: string): void {
   const span = nameSpan(entry);
   const reason = REMOVED_PARAMETERS.get(name);
   if (reason !== undefined) {
-    context.report('modelfile/removed-parameter', span, { word: name, reason }, { fixes: [removeLine], tag: 'deprecated' });
+    context.report('modelfile/removed-parameter', span, { word: name, reason }, { fixes: [context.removal(entry.instruction, true)], tag: 'deprecated' });
+    return;
+  }
+  if (context.isEnough('modelfile/unknown-parameter', span)) {
     return;
   }
   const meant = didYouMean(name, PARAMETERS.keys()) ?? SYNONYMS.get(name.toLowerCase());
@@ -143,18 +145,14 @@ function rangeText({ minimum, maximum, special }: ParameterInfo): string {
 }
 
 function repetition(context: LintContext, entry: Entry, name: string): void {
-  const remove = context.removal(entry.instruction, true);
-  if (name === 'stop') {
-    const first = context.all(name).find((other) => other.command.args === entry.command.args);
-    if (first !== undefined && first !== entry) {
-      context.report('modelfile/duplicate-stop', entry.instruction.span, { line: first.line }, { fixes: [remove], tag: 'unnecessary' });
-    }
+  const isStop = name === 'stop';
+  const other = isStop ? context.firstStop(entry.command.args) : context.last(name);
+  const code = isStop ? 'modelfile/duplicate-stop' : 'modelfile/duplicate-parameter';
+  if (other === undefined || other === entry || context.isEnough(code, entry.instruction.span)) {
     return;
   }
-  const last = context.last(name);
-  if (last !== undefined && last !== entry) {
-    context.report('modelfile/duplicate-parameter', entry.instruction.span, { name, line: last.line }, { fixes: [remove], tag: 'unnecessary' });
-  }
+  const fixes = [context.removal(entry.instruction, true)];
+  context.report(code, entry.instruction.span, isStop ? { line: other.line } : { name, line: other.line }, { fixes, tag: 'unnecessary' });
 }
 
 /** Stop texts that no output can contain. */
