@@ -153,6 +153,20 @@ export class VSCode {
     await this.page.keyboard.press('Enter');
   }
 
+  /** Starts a command by its id and does not wait for its end: it will ask something. */
+  async startCommand(command: string, ...args: readonly unknown[]): Promise<void> {
+    await this.inHost((vscode, { command: id, args: rest }: { readonly command: string; readonly args: readonly unknown[] }) => {
+      void vscode.commands.executeCommand(id, ...rest);
+    }, { command, args });
+  }
+
+  /** Sets one of the user's settings; undefined resets it. */
+  async setting(name: string, value: unknown): Promise<void> {
+    await this.inHost(async (vscode, { name: key, value: to }: { readonly name: string; readonly value?: unknown }) => {
+      await vscode.workspace.getConfiguration().update(key, to, vscode.ConfigurationTarget.Global);
+    }, { name, value });
+  }
+
   async openPalette(filter = ''): Promise<void> {
     await this.page.keyboard.press('Escape');
     await this.page.keyboard.press('F1');

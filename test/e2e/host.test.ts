@@ -1,0 +1,42 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { missingVSCode, VSCode } from '../support/vscode';
+import { HOST_SUITE } from './host/suite';
+
+const entry = new URL('host/suite.ts', import.meta.url).pathname;
+
+// The same tests run in a desktop VS Code: scripts/test-electron.mjs.
+describe.skipIf(missingVSCode !== undefined)('in the extension host', () => {
+  let code: VSCode;
+  const bundles = mkdtempSync(join(tmpdir(), 'modelfile-studio-suite-'));
+  const bundle = join(bundles, 'suite.cjs');
+
+  beforeAll(async () => {
+    await build({ entryPoints: [entry], outfile: bundle, bundle: true, platform: 'node', format: 'cjs', target: 'node22' });
+    code = await VSCode.open();
+  });
+
+  afterAll(async () => {
+    await code.close();
+    rmSync(bundles, { recursive: true, force: true });
+  });
+
+  it.each(Object.keys(HOST_SUITE))('%s', async (name) => {
+    const argument = { bundle, name, folder: code.folder };
+    await code.inHost(
+      async (vscode, { bundle: path, name: test, folder }: typeof argument, require) => {
+        const { HOST_SUITE: suite } = require(path) as { readonly HOST_SUITE: Readonly<Record<string, (context: unknown) => Promise<void>>> };
+        await suite[test]?.({ vscode, folder });
+      },
+      argument,
+    );
+  });
+
+  it('leaves no error in the log of the extension host', () => {
+    const errors = code.hostLog().split('\n').filter((line) => /\[error\]/.test(line) && /modelfile/i.test(line));
+    expect(errors).toEqual([]);
+  });
+});
