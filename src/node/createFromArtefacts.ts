@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { FileTypeName } from '../core/engine/fileTypes';
 import { StudioError, throwIfAborted } from '../core/errors';
+import { PARAMETERS } from '../core/modelfile/parameters';
+import { parseModelfile } from '../core/modelfile/parseModelfile';
 import { modelfileFor } from '../core/modelfile/writeModelfile';
 import { createNames } from '../core/ollama/createNames';
 import { parseModelName, sameModelName } from '../core/ollama/modelName';
+import type { ModelDescription } from '../core/ollama/ollamaModels';
 import { planRoutes, typeOfRoute, type Route, type RouteFacts, type RouteName, type RoutePlan } from '../core/ollama/planRoutes';
 import type { EngineEvent } from '../core/progress';
 import type { BaseLibraryModel, TemplateCandidate, TemplateChoice } from '../core/templates/chooseTemplate';
@@ -15,6 +18,7 @@ import { chooseTemplateFor } from './chooseTemplate';
 import { convertAdapter, prepareConvertAdapter } from './convertAdapter';
 import { createModel, type CreatedModel, type CreateModelOptions } from './createModel';
 import { freeBytes } from './freeSpace';
+import { installedModelFile, OLLAMA_PREFIX } from './installedModelFile';
 import { resolveBasePath } from './loadBasePath';
 import { requireOllama } from './ollamaState';
 import { prepareBuild, type AdapterRequest } from './prepareBuild';
@@ -77,7 +81,7 @@ export async function prepareCreateFrom(request: CreateFromRequest, options: Cre
   const facts = await gatherRouteFacts({ base, installed, adapters, wantedType: fileType, ollamaVersion: server.version, workers: options.workers, signal });
   const plan = planRoutes(facts);
   const route = chosenRoute(request, facts, plan);
-  return { request, facts, plan, route, choice: await templateOf(request, facts, options) };
+  return { request, facts, plan, route, choice: await templateOf(request, facts, route, options) };
 }
 
 async function requireFreeName(request: CreateFromRequest, name: string, previous: string, { client, signal }: CreateFromOptions): Promise<void> {
@@ -107,14 +111,36 @@ function chosenRoute(request: CreateFromRequest, facts: RouteFacts, plan: RouteP
   throw new StudioError('ollama/route', `${route === undefined ? plan.because : `The route ${route.route} does not work: ${route.why}`}${/[.!?]$/.test(route?.why ?? plan.because) ? '' : '.'}${instead}`, { detail: { route: name, works } });
 }
 
-/** Template and stops come with an installed base; from a folder or a GGUF they are chosen. */
-async function templateOf(request: CreateFromRequest, facts: RouteFacts, options: CreateFromOptions): Promise<TemplateChoice | undefined> {
-  if (facts.base.kind === 'installed') {
+/** Template and stops: chosen from a folder or a GGUF; what is made FROM an installed model inherits its own, and what is fused into one keeps them. */
+async function templateOf(request: CreateFromRequest, facts: RouteFacts, route: Route, options: CreateFromOptions): Promise<TemplateChoice | undefined> {
+  const { bundleFolder, candidates, library, signal, client } = options;
+  if (facts.base.kind !== 'installed') {
+    const path = facts.base.kind === 'huggingface' ? (await resolveBasePath(request.base)).directory : request.base;
+    return await chooseTemplateFor(path, { bundleFolder, candidates, base: library, signal, adapter: request.adapters.at(-1)?.path });
+  }
+  if (!isFused(route)) {
     return undefined;
   }
-  const path = facts.base.kind === 'huggingface' ? (await resolveBasePath(request.base)).directory : request.base;
-  const { bundleFolder, candidates, library, signal } = options;
-  return await chooseTemplateFor(path, { bundleFolder, candidates, base: library, signal, adapter: request.adapters.at(-1)?.path });
+  const file = await installedModelFile(`${OLLAMA_PREFIX}${request.base}`, signal);
+  const shown = await client.show(request.base, { signal });
+  return await chooseTemplateFor(file, { bundleFolder, candidates, base: library ?? libraryModel(request.base, shown), signal });
+}
+
+function isFused({ route }: Route): boolean {
+  return route === 'fuse' || route === 'fuse-quantise';
+}
+
+/** An installed model as what the Modelfile of a model made from it takes over. */
+function libraryModel(model: string, { modelfile, template, renderer, parser, licence }: ModelDescription): BaseLibraryModel {
+  const { verdict } = parseModelfile(new TextEncoder().encode(modelfile));
+  const commands = verdict.ok ? verdict.commands.filter(({ name }) => PARAMETERS.has(name)) : [];
+  return {
+    model, renderer, parser,
+    ...(template === undefined ? {} : { template }),
+    stops: commands.filter(({ name }) => name === 'stop').map(({ args }) => args),
+    parameters: Object.fromEntries(commands.filter(({ name }) => name !== 'stop').map(({ name, args }) => [name, args])),
+    ...(licence === undefined ? {} : { license: [licence] }),
+  };
 }
 
 /**
@@ -133,7 +159,7 @@ export async function* createFromArtefacts(prepared: PreparedCreate, options: Cr
     const from = yield* maker.model();
     const adapter = yield* maker.adapter();
     const text = modelfileFor({
-      from: [facts.base.kind === 'installed' ? from : relativeTo(path, from)],
+      from: [facts.base.kind === 'installed' && !isFused(route) ? from : relativeTo(path, from)],
       adapter: adapter === undefined ? undefined : relativeTo(path, adapter),
       choice: prepared.choice, system: request.system, parameters: request.parameters, header: header(prepared),
     });
@@ -207,17 +233,14 @@ class FileMaker {
   /** What FROM names: a GGUF that was built or that is there, or the installed model. */
   async *model(): AsyncGenerator<EngineEvent, string> {
     const { facts, route, request } = this.prepared;
-    if (facts.base.kind === 'installed') {
-      return request.base;
+    const fused = isFused(route);
+    if (facts.base.kind !== 'huggingface' && !fused) {
+      return facts.base.kind === 'installed' ? request.base : resolve(request.base);
     }
-    if (facts.base.kind === 'gguf') {
-      return resolve(request.base);
-    }
-    const fused = route.route === 'fuse' || route.route === 'fuse-quantise';
     const fileType = typeOfRoute(facts, route.route);
     yield { event: 'phase', phase: 'planning' };
     const plan = await prepareBuild({
-      base: request.base, adapters: fused ? request.adapters : [], fileType, output: this.path(`${fileType}.gguf`), layout: 'quantised', signal: this.options.signal,
+      base: facts.base.kind === 'installed' ? `${OLLAMA_PREFIX}${request.base}` : request.base, adapters: fused ? request.adapters : [], fileType, output: this.path(`${fileType}.gguf`), layout: 'quantised', signal: this.options.signal,
     });
     this.note(plan.warnings);
     const report = yield* buildFromPlan(plan, { force: this.mayReplace, workers: this.options.workers, signal: this.options.signal, workerScript: this.options.workerScript });
@@ -230,7 +253,7 @@ class FileMaker {
   async *adapter(): AsyncGenerator<EngineEvent, string | undefined> {
     const { facts, route, request } = this.prepared;
     const [adapter] = request.adapters;
-    if (adapter === undefined || route.route === 'fuse' || route.route === 'fuse-quantise') {
+    if (adapter === undefined || isFused(route)) {
       return undefined;
     }
     if (facts.adapters[0]?.format === 'gguf') {

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import type { WeightedAdapter } from '../core/engine/applyAdapters';
 import { targetOfModel, type AdapterTarget } from '../core/engine/adapterTarget';
 import type { BuildPlan } from '../core/engine/buildPlan';
-import { fileTypeName, type FileTypeName } from '../core/engine/fileTypes';
+import { FILE_TYPES, fileTypeName, isQuantised, parseFileType, type FileTypeName } from '../core/engine/fileTypes';
 import { peakMemory, estimatedSeconds } from '../core/engine/finishPlan';
 import { planAdapterGguf } from '../core/engine/planAdapterGguf';
 import { planBuild } from '../core/engine/planBuild';
-import { StudioError, toStudioError, type ErrorJson } from '../core/errors';
+import { planGgufBuild } from '../core/engine/planGgufBuild';
+import { toStudioError, type ErrorJson } from '../core/errors';
 import type { Adapter } from '../core/formats/adapters/adapter';
 import { readGguf } from '../core/formats/gguf/readGguf';
 import type { GgufFile } from '../core/formats/gguf/ggufTypes';
@@ -17,11 +18,13 @@ import type { HuggingFaceModel } from '../core/formats/huggingface/huggingFaceMo
 import { recommendedType, type RouteAdapter, type RouteBase, type RouteBuild, type RouteFacts } from '../core/ollama/planRoutes';
 import { requireOwnWeights } from './convertAdapter';
 import { openFileSource } from './fileSource';
+import { installedModelFile, OLLAMA_PREFIX } from './installedModelFile';
 import { loadAdapter } from './loadAdapter';
 import { loadAdapterTarget } from './loadAdapterTarget';
 import { resolveBasePath } from './loadBasePath';
 import { loadHuggingFaceModel } from './loadHuggingFaceModel';
 import { sha256, withResizedTokenizer, type AdapterRequest } from './prepareBuild';
+import { readGgufParts } from './readGgufParts';
 
 export interface RouteRequest {
   /** A Hugging Face folder or a GGUF; for an installed model give `installed`. */
@@ -56,21 +59,20 @@ interface LoadedBase {
  */
 export async function gatherRouteFacts(request: RouteRequest): Promise<RouteFacts> {
   const loaded = await loadBase(request);
-  const weighted: { readonly routeAdapter: RouteAdapter; readonly adapter?: WeightedAdapter | undefined }[] = [];
+  const adapters: { readonly facts: RouteAdapter; readonly weighted: WeightedAdapter }[] = [];
   for (const adapter of request.adapters) {
-    weighted.push(await loadRouteAdapter(adapter, loaded.target, request.signal));
+    adapters.push(await loadRouteAdapter(adapter, loaded.target, request.signal));
   }
-  const adapters = weighted.flatMap(({ adapter }) => (adapter === undefined ? [] : [adapter]));
+  const weighted = adapters.map((adapter) => adapter.weighted);
   const types = typesToPlan(loaded.base, request.wantedType);
-  const none = { builds: [] };
-  const isFolder = loaded.model !== undefined;
+  const { model } = loaded;
   return {
     base: loaded.base,
-    adapters: weighted.map(({ routeAdapter }) => routeAdapter),
+    adapters: adapters.map(({ facts }) => facts),
     ollamaVersion: request.ollamaVersion,
     wantedType: request.wantedType,
-    fused: isFolder && adapters.length === weighted.length ? builds(await withResizedTokenizer(loaded.model, adapters), adapters, types, request.workers) : none,
-    plain: isFolder && weighted.length === 1 ? builds(loaded.model, [], types, request.workers) : none,
+    fused: model === undefined ? await ggufBuilds(request, weighted, types) : builds(types, request.workers, await folderPlanner(model, weighted)),
+    plain: model === undefined || weighted.length !== 1 ? { builds: [] } : builds(types, request.workers, await folderPlanner(model, [])),
   };
 }
 
@@ -84,18 +86,19 @@ async function loadBase(request: RouteRequest): Promise<LoadedBase> {
     const { target } = installed;
     return {
       target,
-      base: { path: base, kind: 'installed', architecture: target.architecture.name, label: target.architecture.label, parameters: installed.parameters, sixteenBit: 'BF16', installed: { name: base, type: installed.type, bytes: installed.bytes } },
+      base: { path: base, kind: 'installed', architecture: target.architecture.name, label: target.architecture.label, parameters: installed.parameters, sixteenBit: 'BF16', stored: { type: installed.type, bytes: installed.bytes, isQuantised: isQuantisedName(installed.type) } },
     };
   }
   const found = await stat(base).catch(() => undefined);
   if (found?.isFile() === true && /\.gguf$/i.test(base)) {
     const { target } = await loadAdapterTarget(base);
     const gguf = await readHeader(base);
-    const type = gguf.metadata.get('general.file_type')?.value;
+    const id = gguf.metadata.get('general.file_type')?.value;
+    const type = (typeof id === 'number' ? fileTypeName(id) : undefined) ?? 'GGUF';
     const parameters = gguf.tensors.reduce((sum, tensor) => sum + elementCount(tensor.shape), 0);
     return {
       target,
-      base: { path: base, kind: 'gguf', architecture: target.architecture.name, label: target.architecture.label, parameters, sixteenBit: 'BF16', installed: { name: base, type: (typeof type === 'number' ? fileTypeName(type) : undefined) ?? 'GGUF', bytes: found.size } },
+      base: { path: base, kind: 'gguf', architecture: target.architecture.name, label: target.architecture.label, parameters, sixteenBit: type === 'F16' ? 'F16' : 'BF16', stored: { type, bytes: found.size, isQuantised: isQuantisedName(type) } },
     };
   }
   const { directory } = await resolveBasePath(base);
@@ -114,18 +117,17 @@ function folderBase(model: HuggingFaceModel, target: AdapterTarget): RouteBase {
   };
 }
 
-async function loadRouteAdapter({ path, weight }: AdapterRequest, target: AdapterTarget, signal: AbortSignal | undefined): Promise<{ readonly routeAdapter: RouteAdapter; readonly adapter?: WeightedAdapter | undefined }> {
-  if (/\.gguf$/i.test(path)) {
-    return { routeAdapter: await ggufAdapter(path, weight) };
-  }
+async function loadRouteAdapter({ path, weight }: AdapterRequest, target: AdapterTarget, signal: AbortSignal | undefined): Promise<{ readonly facts: RouteAdapter; readonly weighted: WeightedAdapter }> {
   const adapter = await loadAdapter(path, { signal });
-  const gguf = await planned(adapter, weight, target, signal);
   const { size } = await stat(adapter.weightsFile);
+  const facts = { path, format: adapter.format, method: adapter.method, weight, bytes: size, targets: adapter.targets };
+  if (adapter.format === 'gguf') {
+    const architecture = (await readHeader(adapter.weightsFile)).metadata.get('general.architecture')?.value;
+    return { weighted: { adapter, weight }, facts: { ...facts, hasPatterns: false, architecture: typeof architecture === 'string' ? architecture : undefined, ggufBytes: size } };
+  }
+  const gguf = await planned(adapter, weight, target, signal);
   const scales = new Set(adapter.parts.flatMap((part) => (part.kind === 'lowRank' ? [part.scale * part.rank] : [])));
-  return {
-    adapter: { adapter, weight },
-    routeAdapter: { path, format: adapter.format, method: adapter.method, weight, bytes: size, hasPatterns: scales.size > 1, targets: adapter.targets, ggufProblem: gguf.problem, ggufBytes: gguf.bytes },
-  };
+  return { weighted: { adapter, weight }, facts: { ...facts, hasPatterns: scales.size > 1, ggufProblem: gguf.problem, ggufBytes: gguf.bytes } };
 }
 
 async function planned(adapter: Adapter, weight: number, target: AdapterTarget, signal: AbortSignal | undefined): Promise<{ readonly problem?: ErrorJson; readonly bytes?: number }> {
@@ -138,29 +140,39 @@ async function planned(adapter: Adapter, weight: number, target: AdapterTarget, 
   }
 }
 
-async function ggufAdapter(path: string, weight: number): Promise<RouteAdapter> {
-  const gguf = await readHeader(path);
-  const text = (key: string): string | undefined => {
-    const value = gguf.metadata.get(key)?.value;
-    return typeof value === 'string' ? value : undefined;
-  };
-  if (text('general.type') !== 'adapter') {
-    throw new StudioError('adapter/unsupported', `${path} is a GGUF, but no adapter (its general.type is ${text('general.type') ?? 'not set'}). Pass a model with --base.`, { path });
-  }
-  return { path, format: 'gguf', method: 'lora', weight, bytes: gguf.fileBytes, hasPatterns: false, targets: [], architecture: text('general.architecture'), ggufBytes: gguf.fileBytes };
-}
-
 async function readHeader(path: string): Promise<GgufFile> {
   const source = await openFileSource(path);
   return await readGguf(source, { path, arrays: 'skip' }).finally(() => source.close());
 }
 
-function builds(base: HuggingFaceModel, adapters: readonly WeightedAdapter[], types: readonly FileTypeName[], workers: number): RouteFacts['fused'] {
+type Planner = (fileType: FileTypeName) => BuildPlan;
+
+async function folderPlanner(model: HuggingFaceModel, adapters: readonly WeightedAdapter[]): Promise<Planner> {
+  const base = await withResizedTokenizer(model, adapters);
+  return (fileType) => planBuild({ base, adapters, options: { fileType, output: join(tmpdir(), 'model.gguf'), layout: 'quantised' }, sha256 });
+}
+
+/** Builds on a GGUF, or on the file of an installed model where that is within reach. */
+async function ggufBuilds({ base, installed, workers, signal }: RouteRequest, adapters: readonly WeightedAdapter[], types: readonly FileTypeName[]): Promise<RouteFacts['fused']> {
   try {
-    return { builds: types.map((type) => costOf(planBuild({ base, adapters, options: { fileType: type, output: join(tmpdir(), 'model.gguf'), layout: 'quantised' }, sha256 }), workers)) };
+    const parts = await readGgufParts(installed === undefined ? base : await installedModelFile(`${OLLAMA_PREFIX}${base}`, signal));
+    return builds(types, workers, (fileType) => planGgufBuild({ parts, adapters, options: { fileType, output: join(tmpdir(), 'model.gguf'), layout: 'quantised' } }));
   } catch (thrown) {
     return { builds: [], problem: refusal(thrown) };
   }
+}
+
+function builds(types: readonly FileTypeName[], workers: number, planner: Planner): RouteFacts['fused'] {
+  try {
+    return { builds: types.map((type) => costOf(planner(type), workers)) };
+  } catch (thrown) {
+    return { builds: [], problem: refusal(thrown) };
+  }
+}
+
+function isQuantisedName(type: string): boolean {
+  const known = parseFileType(type);
+  return known === undefined || isQuantised(FILE_TYPES[known].base);
 }
 
 function costOf(plan: BuildPlan, workers: number): RouteBuild {

@@ -97,6 +97,9 @@ export function planAdapterGguf(request: AdapterGgufRequest): AdapterGgufPlan {
   if (refusal !== undefined) {
     throw refusal;
   }
+  if (adapter.format === 'gguf') {
+    throw new StudioError('adapter/unsupported', `${adapter.path} is a GGUF adapter already. Name it in ADAPTER of a Modelfile as it is, or give the folder that it was made from.`, { path: adapter.path });
+  }
   const shapes = target.shapes(adapter.parts.map((part) => part.target));
   refuseUnfitForGguf(adapter, target, shapes);
   const [problem] = matchAdapterToBase(adapter, shapes).problems;

@@ -1,4 +1,4 @@
-import { FILE_TYPES, isQuantised, type FileTypeName } from '../engine/fileTypes';
+import { FILE_TYPES, isQuantised, parseFileType, type FileTypeName } from '../engine/fileTypes';
 import type { ErrorJson } from '../errors';
 import { formatCount } from '../formatBytes';
 import { isOlderThan, OLDEST_USABLE } from './ollamaVersion';
@@ -49,8 +49,8 @@ export interface RouteBase {
   readonly parameters: number;
   /** The 16-bit type that loses nothing of it: BF16, or F16 for a base that is stored so. */
   readonly sixteenBit: FileTypeName;
-  /** Name and bytes of an installed model. */
-  readonly installed?: { readonly name: string; readonly type: string; readonly bytes: number } | undefined;
+  /** Of a GGUF or an installed model: what it is stored as, and its bytes. */
+  readonly stored?: { readonly type: string; readonly bytes: number; readonly isQuantised: boolean } | undefined;
 }
 
 export interface RouteFacts {
@@ -99,8 +99,11 @@ const SMALL_MODEL = 1.3e9;
 /** Below this even eight bits save nothing that matters. */
 const TINY_MODEL = 3e8;
 
-/** The type that a model of this size is best stored as. */
-export function recommendedType(base: Pick<RouteBase, 'parameters' | 'sixteenBit'>): FileTypeName {
+/** The type that a model of this size is best stored as; what is quantised already gains nothing by more bits. */
+export function recommendedType(base: Pick<RouteBase, 'parameters' | 'sixteenBit' | 'stored'>): FileTypeName {
+  if (base.stored?.isQuantised === true) {
+    return parseFileType(base.stored.type) ?? 'Q8_0';
+  }
   return base.parameters <= TINY_MODEL ? base.sixteenBit : base.parameters <= SMALL_MODEL ? 'Q8_0' : 'Q4_K_M';
 }
 
@@ -179,15 +182,13 @@ function ggufAdapter(facts: RouteFacts): Route {
   const [adapter] = facts.adapters;
   const plain = baseBytes(facts, type);
   const bytes = adapter?.ggufBytes ?? adapter?.bytes ?? 0;
-  const kept = facts.base.kind === 'installed' ? 'The installed base is used as it is, with its template and vocabulary' : 'The base is built without the adapter';
+  const kept = { installed: 'The installed base is used as it is, with its template and vocabulary', gguf: 'The base is used as it is', huggingface: 'The base is built without the adapter' }[facts.base.kind];
   return {
     route: 'gguf-adapter', works: true,
     why: `${kept}; the adapter stays a file of its own that llama.cpp adds at every token, with the scale that it was trained with. Answers take a little longer than from a fused model.`,
     type: plain.type, diskBytes: plain.disk + bytes, temporaryBytes: plain.temporary + bytes, memoryBytes: plain.memory, seconds: plain.seconds,
     ...(plain.quality === undefined ? {} : { quality: plain.quality }),
-    commands: [facts.base.kind === 'installed'
-      ? `modelfile-studio create-from-base --base ${quote(facts.base.path)} --adapter ${quote(adapter?.path ?? '')} --name NAME`
-      : command(facts, ['--route', 'gguf-adapter', ...typeWords(facts, type)])],
+    commands: [command(facts, ['--route', 'gguf-adapter', ...typeWords(facts, type)])],
   };
 }
 
@@ -197,12 +198,6 @@ function fused(facts: RouteFacts, route: 'fuse' | 'fuse-quantise'): Route {
   if (old !== undefined) {
     return refused(route, old);
   }
-  if (facts.base.kind !== 'huggingface') {
-    return refused(route, `${facts.base.path} is ${facts.base.kind === 'installed' ? 'an installed model' : 'a GGUF'}: an adapter is added to the weights of the Hugging Face folder, before they are rounded. Give that folder with --base`);
-  }
-  if (facts.adapters.some(({ format }) => format === 'gguf')) {
-    return refused(route, 'the adapter is a GGUF already: fusing needs the folder that it was made from');
-  }
   if (facts.fused.problem !== undefined) {
     return refused(route, facts.fused.problem.message, facts.fused.problem.code);
   }
@@ -211,7 +206,7 @@ function fused(facts: RouteFacts, route: 'fuse' | 'fuse-quantise'): Route {
   const several = facts.adapters.length > 1 ? `${facts.adapters.length} adapters add up` : facts.adapters.length === 1 ? 'The adapter is added' : 'The base goes';
   return {
     route, works: true, type,
-    why: `${several} ${facts.adapters.length === 0 ? 'into one file' : 'to the weights in f32'}${route === 'fuse' ? ', rounded once to 16 bits' : ` and quantised to ${type} in the same pass`}; template, stops and vocabulary are the base's${facts.adapters.length === 0 ? '' : ', or the adapter\'s where it brings its own'}.`,
+    why: `${several} ${facts.adapters.length === 0 ? 'into one file' : 'to the weights in f32'}${route === 'fuse' ? ', rounded once to 16 bits' : ` and quantised to ${type} in the same pass`}; template, stops and vocabulary are the base's${facts.adapters.length === 0 ? '' : ', or the adapter\'s where it brings its own'}.${twice(facts)}`,
     ...(quality === undefined ? {} : { quality }),
     ...(build === undefined ? {} : { diskBytes: build.bytesWritten, temporaryBytes: build.bytesWritten, memoryBytes: build.memoryBytes, seconds: build.seconds }),
     commands: [command(facts, ['--type', type])],
@@ -227,11 +222,16 @@ interface BaseCost {
   readonly quality?: TypeQuality | undefined;
 }
 
-/** What the base alone costs: nothing where it is installed already. */
+/** A base that is quantised already has lost something before the adapter is added, and loses again. */
+function twice({ base }: RouteFacts): string {
+  return base.stored?.isQuantised === true ? ` The base is ${base.stored.type}: its weights were rounded before, and the changed ones are rounded again; the 16-bit folder gives a better result.` : '';
+}
+
+/** What the base alone costs: nothing where it is installed already, no work where it is a GGUF. */
 function baseBytes(facts: RouteFacts, type: FileTypeName): BaseCost {
-  const { installed } = facts.base;
-  if (facts.base.kind === 'installed' && installed !== undefined) {
-    return { type: installed.type, disk: 0, temporary: 0, memory: 0, seconds: 1 };
+  const { stored, kind } = facts.base;
+  if (stored !== undefined) {
+    return { type: stored.type, disk: kind === 'installed' ? 0 : stored.bytes, temporary: 0, memory: 0, seconds: 1 };
   }
   const build = facts.plain.builds.find((candidate) => candidate.type === type);
   return { type, disk: build?.bytesWritten ?? 0, temporary: build?.bytesWritten ?? 0, memory: build?.memoryBytes ?? 0, seconds: build?.seconds ?? 0, quality: TYPE_QUALITY[type] };
@@ -239,16 +239,19 @@ function baseBytes(facts: RouteFacts, type: FileTypeName): BaseCost {
 
 function recommend(facts: RouteFacts, routes: readonly Route[], type: FileTypeName): { readonly recommended?: RouteName; readonly because: string } {
   const works = (route: RouteName): boolean => routes.some((candidate) => candidate.route === route && candidate.works);
-  const preferred: RouteName = isQuantisedType(type) ? 'fuse-quantise' : 'fuse';
-  const chosen = ([preferred, 'gguf-adapter', 'adapter'] as const).find(works);
+  const size: RouteName = isQuantisedType(type) ? 'fuse-quantise' : 'fuse';
+  const apart: readonly RouteName[] = ['gguf-adapter', 'adapter'];
+  // A base that is a GGUF stays what it is, with the adapter beside it; a folder has to become one anyway.
+  const order = facts.base.kind === 'huggingface' || facts.adapters.length === 0 ? [size, ...apart] : [...apart, size];
+  const chosen = order.find(works);
   if (chosen === undefined) {
-    const reason = routes.find(({ route }) => route === (facts.base.kind === 'huggingface' ? preferred : 'gguf-adapter'))?.why ?? '';
+    const reason = routes.find(({ route }) => route === order[0])?.why ?? '';
     return { because: `No route works: ${reason}${/[.!?]$/.test(reason) ? '' : '.'}` };
   }
-  if (chosen === 'fuse' || chosen === 'fuse-quantise') {
+  if (chosen === size) {
     return { recommended: chosen, because: sizeReason(facts, type) };
   }
-  return { recommended: chosen, because: facts.base.kind === 'huggingface' ? 'The adapter cannot be fused here, and this route keeps its scale.' : 'The base is there as a GGUF only: the adapter stays apart from it.' };
+  return { recommended: chosen, because: facts.base.kind === 'huggingface' ? 'The adapter cannot be fused here, and this route keeps its scale.' : 'The base stays as it is, nothing of it is rounded again, and only the adapter is added.' };
 }
 
 function sizeReason({ base, wantedType }: RouteFacts, type: FileTypeName): string {
@@ -257,6 +260,9 @@ function sizeReason({ base, wantedType }: RouteFacts, type: FileTypeName): strin
   }
   const size = `${formatCount(base.parameters)} parameters`;
   const loss = TYPE_QUALITY[type];
+  if (base.stored?.isQuantised === true) {
+    return `The base is ${base.stored.type} already: more bits would not bring back what it lost.`;
+  }
   if (type === 'Q4_K_M') {
     return `${size}: Q4_K_M is the usual choice; it costs ${String(loss?.perplexity)} of perplexity (Q8_0: ${String(TYPE_QUALITY.Q8_0?.perplexity)}).`;
   }

@@ -70,7 +70,7 @@ export function ggufAdapterProblem(facts: RouteFacts): string | undefined {
     return `Ollama takes one adapter only, and these are ${facts.adapters.length}: fused, they add up`;
   }
   if (adapter.format === 'gguf') {
-    return weightProblem(facts) ?? architectureProblem(facts) ?? engineProblem(facts);
+    return 'The adapter is a GGUF already: the route ADAPTER as it is takes it';
   }
   return adapter.ggufProblem?.message ?? engineProblem(facts);
 }
