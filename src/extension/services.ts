@@ -24,7 +24,7 @@ export function createServices(context: vscode.ExtensionContext): Services {
   const log = vscode.window.createOutputChannel('Modelfile Studio', { log: true });
   const configuration = new Configuration(log);
   const cli = new CommandLine(context.extensionPath, () => configuration.environment(), (line) => log.debug(line));
-  const jobs = new JobRunner((spec, options) => cli.run(spec.args, { ...options, cwd: spec.cwd }), {
+  const jobs = new JobRunner((args, options) => cli.run(args, options), {
     read: () => context.workspaceState.get(JOBS_KEY),
     write: (value) => void context.workspaceState.update(JOBS_KEY, value),
   });

@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import { PLAIN } from '../../core/engine/describePlan';
 import { FILE_TYPES, isQuantised } from '../../core/engine/fileTypes';
 import { escapeControls } from '../../core/escapeControls';
 import { formatBytes } from '../../core/formatBytes';
@@ -31,7 +32,7 @@ export async function createFromArtefacts(name: string, options: OptionValues, c
   const prepared = await prepareCreateFrom(request, run);
   if (flag(options, 'dry-run')) {
     const { facts, plan, route, choice } = prepared;
-    return { exitCode: 0, json: { ...routesJson(facts, plan), name, route: route.route, type: route.type, template: choice === undefined ? null : { origin: choice.origin, exact: choice.exact, notes: choice.notes, stops: choice.stops } }, text: describe(prepared, context) };
+    return { exitCode: 0, json: { ...routesJson(facts, plan), name, route: route.route, type: route.type, template: choice === undefined ? null : { origin: choice.origin, exact: choice.exact, notes: choice.notes, stops: choice.stops }, text: describe(prepared, { ...context, palette: PLAIN }) }, text: describe(prepared, context) };
   }
   context.say(describe(prepared, context));
   return reportCreated(await follow(createFrom(prepared, run), context), context);

@@ -9,6 +9,8 @@ export const JOB_SPEC = z.object({
   title: z.string().check(z.minLength(1), z.maxLength(400)),
   /** The command line without `--json`; paths are absolute. */
   args: z.array(z.string()).check(z.minLength(1), z.maxLength(1000)),
+  /** Command lines that follow when the one before succeeded; part of the same job. */
+  next: z.optional(z.array(z.array(z.string())).check(z.maxLength(4))),
   cwd: z.optional(z.string()),
   /** Absolute path of the file or folder that it makes. */
   output: z.optional(z.string()),

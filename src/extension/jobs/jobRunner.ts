@@ -7,7 +7,7 @@ import { failure } from '../commandLine';
 import { isOver, STORED_JOB, type Job, type JobSpec } from './job';
 
 /** Runs one command line to its end; never rejects. */
-export type RunCommandLine = (spec: JobSpec, options: { readonly signal: AbortSignal; readonly onEvent: (event: EngineEvent) => void }) => Promise<CliResult>;
+export type RunCommandLine = (args: readonly string[], options: { readonly cwd: string | undefined; readonly signal: AbortSignal; readonly onEvent: (event: EngineEvent) => void }) => Promise<CliResult>;
 
 /** Where jobs outlive a reload of the window. */
 export interface JobStorage {
@@ -114,11 +114,25 @@ export class JobRunner {
     }
     const abort = new AbortController();
     this.#running.set(job.id, abort);
-    this.#update(job.id, { state: 'running', started: Date.now() }, `modelfile-studio ${job.spec.args.join(' ')}`);
-    const result = await this.run(job.spec, { signal: abort.signal, onEvent: (event) => this.#onEvent(job.id, event) });
+    this.#update(job.id, { state: 'running', started: Date.now() });
+    const result = await this.#runAll(job, abort.signal);
     this.#running.delete(job.id);
     this.#end(job.id, result);
     void this.#next();
+  }
+
+  /** The job's command lines one after the other; the first answer of a job that succeeds, else that of the one that did not. */
+  async #runAll({ id, spec }: Job, signal: AbortSignal): Promise<CliResult> {
+    let first: CliResult | undefined;
+    for (const args of [spec.args, ...(spec.next ?? [])]) {
+      this.#update(id, {}, `modelfile-studio ${args.join(' ')}`);
+      const result = await this.run(args, { cwd: spec.cwd, signal, onEvent: (event) => this.#onEvent(id, event) });
+      if (result.exitCode !== 0) {
+        return result;
+      }
+      first ??= result;
+    }
+    return first!;
   }
 
   #onEvent(id: string, event: EngineEvent): void {

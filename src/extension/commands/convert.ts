@@ -1,0 +1,31 @@
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import type { CommandServices } from './commandContext';
+import { remember } from './memory';
+import { convertProposal } from './proposals';
+import { askBase, askOutput, askType, resultFolder, type Choices } from './questions';
+import { resultPath, stemOf } from './resultNames';
+import { askSteps } from './steps';
+import { readTarget } from './target';
+
+/** *Convert to GGUF…*: a Hugging Face folder as llama.cpp's converter writes it. */
+export async function convert({ services, plans }: CommandServices, args: readonly unknown[]): Promise<void> {
+  const target = readTarget(args);
+  const start: Choices = { base: target.base ?? target.paths[0], type: target.type, out: target.out };
+  const chosen = await askSteps<Choices>(vscode.l10n.t('Convert to GGUF'), start, [
+    askBase(services, vscode.l10n.t('Model folder to convert')),
+    askType(services, 'convert', ['BF16', 'F16', 'F32', 'Q8_0']),
+    askOutput(vscode.l10n.t('GGUF file to write'), ({ base, type }) => resultPath(resultFolder([base ?? '']), stemOf(base ?? ''), type)),
+  ]);
+  if (chosen?.base === undefined || chosen.type === undefined || chosen.out === undefined) {
+    return;
+  }
+  remember(services, 'convert', chosen);
+  const { base, type, out } = chosen;
+  const proposal = convertProposal({ base, type, out }, services.configuration.get('engine.workers'));
+  await plans.show({
+    ...proposal,
+    then: [vscode.l10n.t('New Modelfile from Artefact makes {0} ready for Ollama; Quantise… makes it smaller.', basename(out))],
+    change: { command: 'modelfileStudio.convert', request: { base } },
+  });
+}

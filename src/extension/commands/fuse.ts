@@ -1,0 +1,30 @@
+import * as vscode from 'vscode';
+import { isModelFolder } from '../artefacts/artefactTags';
+import type { CommandServices } from './commandContext';
+import { fuseProposal } from './proposals';
+import { artefactAt, askAdapters, askBase, askOutput, resultFolder, type Choices } from './questions';
+import { resultPath, stemOf } from './resultNames';
+import { askSteps } from './steps';
+import { readTarget } from './target';
+
+/** *Fuse…*: base and adapters as one Hugging Face folder. */
+export async function fuse({ services, plans }: CommandServices, args: readonly unknown[]): Promise<void> {
+  const target = readTarget(args);
+  const selected = await Promise.all(target.paths.map((path) => artefactAt(services, path)));
+  const models = selected.filter(isModelFolder).map(({ path }) => path);
+  const start: Choices = {
+    base: target.base ?? models[0],
+    adapters: target.adapters ?? target.paths.filter((path) => !models.includes(path)),
+    out: target.out,
+  };
+  const chosen = await askSteps<Choices>(vscode.l10n.t('Fuse'), start, [
+    askAdapters(services, true),
+    askBase(services, vscode.l10n.t('Base of the adapter')),
+    askOutput(vscode.l10n.t('Folder to write'), ({ adapters }) => resultPath(resultFolder(adapters ?? []), `${stemOf(adapters?.[0] ?? '')}-fused`)),
+  ]);
+  if (chosen?.base === undefined || chosen.adapters === undefined || chosen.out === undefined) {
+    return;
+  }
+  const { base, adapters, out } = chosen;
+  await plans.show(fuseProposal({ base, adapters, out }, services.configuration.get('engine.workers')));
+}

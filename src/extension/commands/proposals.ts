@@ -1,0 +1,102 @@
+import { basename } from 'node:path';
+import type { Proposal } from '../plans/proposal';
+
+/** What every build is made of; all paths are absolute. */
+export interface Sources {
+  readonly base: string;
+  readonly adapters: readonly string[];
+}
+
+/** `--base … --adapter …` */
+function sourceArgs({ base, adapters }: Sources): string[] {
+  return ['--base', base, ...adapters.flatMap((adapter) => ['--adapter', adapter])];
+}
+
+function sourceFiles({ base, adapters }: Sources): (readonly [string, string])[] {
+  return [['base', base], ...adapters.map((adapter) => ['adapter', adapter] as const)];
+}
+
+function workerArgs(workers: number): string[] {
+  return workers > 0 ? ['--workers', String(workers)] : [];
+}
+
+/** One pass from base and adapters to a GGUF. @param workers 0: as many as the engine finds right */
+export function buildProposal(choices: Sources & { readonly type: string; readonly out: string }, workers: number): Proposal {
+  const args = ['build', ...sourceArgs(choices), '--type', choices.type, '--out', choices.out, ...workerArgs(workers)];
+  return {
+    job: { kind: 'build', title: `Build ${basename(choices.out)}`, args, output: choices.out },
+    planArgs: [...args, '--dry-run'],
+    files: [...sourceFiles(choices), ['result', choices.out]],
+    then: [],
+    canReplace: true,
+  };
+}
+
+/** The same, and the model in Ollama. */
+export function createProposal(choices: Sources & { readonly type: string | undefined; readonly name: string }, workers: number): Proposal {
+  const args = ['create', choices.name, ...sourceArgs(choices), ...(choices.type === undefined ? [] : ['--type', choices.type]), ...workerArgs(workers)];
+  return {
+    job: { kind: 'create', title: `Create ${choices.name}`, args, model: choices.name, from: choices.adapters[0] ?? choices.base },
+    planArgs: [...args, '--dry-run'],
+    files: sourceFiles(choices),
+    then: [],
+    canReplace: true,
+  };
+}
+
+/** A merged Hugging Face folder. */
+export function fuseProposal(choices: Sources & { readonly out: string }, workers: number): Proposal {
+  const args = ['fuse', ...sourceArgs(choices), '--out', choices.out, ...workerArgs(workers)];
+  return {
+    job: { kind: 'fuse', title: `Fuse ${basename(choices.out)}`, args, output: choices.out },
+    planArgs: [...args, '--dry-run'],
+    files: [...sourceFiles(choices), ['result', choices.out]],
+    then: ['The folder holds weights, config, tokenizer and chat template, and converts like any model.'],
+    canReplace: true,
+  };
+}
+
+/** A 16-bit, 8-bit or 32-bit GGUF, as llama.cpp's converter writes it. */
+export function convertProposal(choices: { readonly base: string; readonly type: string; readonly out: string }, workers: number): Proposal {
+  const args = ['convert', '--base', choices.base, '--type', choices.type, '--out', choices.out, ...workerArgs(workers)];
+  return {
+    job: { kind: 'convert', title: `Convert ${basename(choices.out)}`, args, output: choices.out },
+    planArgs: [...args, '--dry-run'],
+    files: [['base', choices.base], ['result', choices.out]],
+    then: [],
+    canReplace: true,
+  };
+}
+
+/** Another type for a GGUF or a folder. @param requantise true where the input has lost bits already and the user agreed */
+export function quantizeProposal(choices: { readonly input: string; readonly type: string; readonly out: string; readonly requantise: boolean }, workers: number): Proposal {
+  const args = ['quantize', choices.input, choices.out, choices.type, ...(choices.requantise ? ['--allow-requantize'] : []), ...workerArgs(workers)];
+  return {
+    job: { kind: 'quantize', title: `Quantise ${basename(choices.out)}`, args, output: choices.out },
+    planArgs: [...args, '--dry-run'],
+    files: [['input', choices.input], ['result', choices.out]],
+    then: [],
+    canReplace: true,
+  };
+}
+
+/** A GGUF adapter. */
+export function convertAdapterProposal(choices: { readonly base: string; readonly adapter: string; readonly type: string; readonly out: string }): Proposal {
+  const args = ['convert-adapter', '--adapter', choices.adapter, '--base', choices.base, '--type', choices.type, '--out', choices.out];
+  return {
+    job: { kind: 'convert-adapter', title: `Convert ${basename(choices.out)}`, args, output: choices.out },
+    planArgs: [...args, '--dry-run'],
+    files: [['base', choices.base], ['adapter', choices.adapter], ['result', choices.out]],
+    then: ['A Modelfile takes it with ADAPTER, below the FROM of the same base.'],
+    canReplace: true,
+  };
+}
+
+/** Builds a GGUF again as its record says it was built, over the old one. */
+export function rebuildProposal(output: string, origin: { readonly base: string; readonly adapters: readonly { readonly path: string; readonly weight: number }[]; readonly type: string }, workers: number): Proposal {
+  const adapters = origin.adapters.map(({ path, weight }) => (weight === 1 ? path : `${path}=${weight}`));
+  const proposal = /\.gguf$/i.test(origin.base) && adapters.length === 0
+    ? quantizeProposal({ input: origin.base, type: origin.type, out: output, requantise: true }, workers)
+    : buildProposal({ base: origin.base, adapters, type: origin.type, out: output }, workers);
+  return { ...proposal, job: { ...proposal.job, title: `Rebuild ${basename(output)}` } };
+}
