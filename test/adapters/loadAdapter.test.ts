@@ -145,7 +145,7 @@ describe('which file a path stands for', () => {
     ['DeepSpeed\'s shards', { 'adapter_config.json': PEFT_CONFIG, 'global_step5/zero.pt': 'x' }, '.', 'adapter/missing', /zero_to_fp32/],
     ['a whole model', MODEL, '.', 'adapter/missing', /whole model.*--base/],
     ['nothing', { 'notes.txt': 'x' }, '.', 'adapter/missing', /no adapter/],
-    ['a GGUF', { 'lora.gguf': 'GGUF' }, 'lora.gguf', 'adapter/unsupported', /GGUF/],
+    ['a GGUF', { 'lora.gguf': 'GGUF' }, 'lora.gguf', 'gguf/truncated', /GGUF/],
     ['no such path', {}, 'missing', 'input/missing', /no file/],
   ])('%s is refused with what to do', async (_what, files, path, code, message) => {
     const folder = writeTree(temporaryFolder(), files);

@@ -48,7 +48,8 @@ describe('model folders', () => {
     ['an index of other shards', { ...sharded(), 'model.safetensors.index.json': { weight_map: { a: 'model-00001-of-00002.safetensors' } } }, 'index/mismatch', /index/],
     ['bitsandbytes', { ...model(), 'model.safetensors': safetensorsBytes({ 'model.layers.0.mlp.up_proj.weight': ['U8', [64, 1]], 'model.layers.0.mlp.up_proj.weight.absmax': ['F32', [4]], 'model.layers.0.mlp.up_proj.weight.quant_state.bitsandbytes__nf4': ['U8', [80]] }) }, 'model/quantised', /bitsandbytes.*16-bit/],
     ['GPTQ', { ...model(), 'model.safetensors': safetensorsBytes({ 'model.layers.0.mlp.up_proj.qweight': ['I32', [4, 64]], 'model.layers.0.mlp.up_proj.scales': ['F16', [1, 64]] }) }, 'model/quantised', /GPTQ/],
-    ['FP8', { ...model(), 'model.safetensors': safetensorsBytes({ 'model.layers.0.mlp.up_proj.weight': ['F8_E4M3', [64, 32]] }) }, 'model/quantised', /FP8/],
+    ['FP8', { ...model(), 'model.safetensors': safetensorsBytes({ 'model.layers.0.mlp.up_proj.weight': ['F8_E4M3', [64, 32]] }) }, 'model/quantised', /8-bit floats/],
+    ['compressed-tensors without scales', { ...model(), 'model.safetensors': safetensorsBytes({ 'model.layers.0.mlp.up_proj.weight_packed': ['I32', [64, 4]] }) }, 'model/quantised', /no weight_scale/],
     ['a tokenizer that is a Git LFS pointer', { ...model(), 'tokenizer.json': `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 11422654\n` }, 'input/lfs-pointer', /git lfs pull/],
   ])('%s', async (_what, files, code, message) => {
     const artefact = (await scanTree(files)).get('.');

@@ -139,8 +139,6 @@ describe('loadHuggingFaceModel', () => {
   it.each([
     ['bitsandbytes', 'model.layers.0.mlp.up_proj.weight.quant_state.bitsandbytes__nf4', 'U8'],
     ['GPTQ', 'model.layers.0.mlp.up_proj.qweight', 'I32'],
-    ['compressed-tensors', 'model.layers.0.mlp.up_proj.weight_packed', 'I32'],
-    ['FP8', 'model.layers.0.mlp.up_proj.weight', 'F8_E4M3'],
   ])('refuses %s by its tensors and names the base', async (method, tensor, dtype) => {
     singleFile(dtype === 'I32' ? safetensors(tensor, 'U8', 4) : safetensors(tensor, dtype, 4));
     await edit('config.json', (config) => {

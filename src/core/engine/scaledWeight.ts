@@ -25,14 +25,15 @@ export function isScalePart(name: string, model: HuggingFaceModel): boolean {
 export function scaledWeight(ref: TensorRef, model: HuggingFaceModel): Omit<LogicalTensor, 'name' | 'storedName'> | undefined {
   const module = ref.name.replace(/\.weight(?:_packed)?$/, '');
   const scales = model.tensors.get(`${module}.weight_scale_inv`) ?? model.tensors.get(`${module}.weight_scale`);
-  if (module === ref.name || (scales === undefined && !ref.name.endsWith('_packed'))) {
+  const isFloat8 = ref.dtype === 'F8_E4M3' || ref.dtype === 'F8_E5M2';
+  if (module === ref.name || (scales === undefined && !ref.name.endsWith('_packed') && !isFloat8)) {
     return undefined;
   }
   const refuse = (reason: string): never => {
     throw new StudioError('model/quantised', `${ref.name} ${reason}. Pass the 16-bit model that it was made from.`, { path: ref.file, detail: { tensor: ref.name, dtype: ref.dtype, shape: ref.shape } });
   };
   if (scales === undefined) {
-    return refuse('is packed but has no weight_scale beside it');
+    return refuse(`is stored ${isFloat8 ? 'in 8-bit floats' : 'packed'}, but has no weight_scale beside it`);
   }
   for (const part of ['weight_zero_point', 'weight_g_idx', 'weight_global_scale']) {
     if (model.tensors.has(`${module}.${part}`)) {
