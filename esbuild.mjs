@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import esbuild from 'esbuild';
 import { buildKernels } from './scripts/build-kernels.mjs';
+import { writeLibraryTable } from './scripts/libraryTable.mjs';
 
 const watch = process.argv.includes('--watch');
 const minify = process.argv.includes('--minify');
@@ -23,12 +24,13 @@ const BUNDLES = [
 
 // What an older build left is no part of this one; the bundles themselves are written over, so that a running one stays whole.
 for (const name of !watch && existsSync('dist') ? readdirSync('dist') : []) {
-  if (!BUNDLES.some((bundle) => name.startsWith(`${bundle.name}.js`)) && name !== 'meta.json') {
+  if (!BUNDLES.some((bundle) => name.startsWith(`${bundle.name}.js`)) && !['meta.json', 'library.json'].includes(name)) {
     rmSync(join('dist', name), { recursive: true, force: true });
   }
 }
 await buildKernels();
 mkdirSync('dist', { recursive: true });
+await writeLibraryTable('dist/library.json');
 const inputs = {};
 for (const { name, entry, external, platform = 'node' } of BUNDLES.filter((bundle) => existsSync(bundle.entry))) {
   const options = {

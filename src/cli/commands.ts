@@ -22,8 +22,9 @@ import { routes } from './commands/routes';
 import { run } from './commands/run';
 import { scan } from './commands/scan';
 import { show } from './commands/show';
+import { template } from './commands/template';
 import { unload } from './commands/unload';
 import { verify } from './commands/verify';
 
 /** Every command, in the order in which the help lists them. */
-export const COMMANDS: readonly Command[] = [scan, inspect, routes, plan, build, convert, convertAdapter, fuse, quantize, verify, clean, doctor, ...MODELFILE_COMMANDS, modelfile, create, createFromBase, run, list, show, ps, cp, rm, pull, push, unload];
+export const COMMANDS: readonly Command[] = [scan, inspect, routes, plan, build, convert, convertAdapter, fuse, quantize, verify, clean, doctor, ...MODELFILE_COMMANDS, template, modelfile, create, createFromBase, run, list, show, ps, cp, rm, pull, push, unload];

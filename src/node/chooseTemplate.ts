@@ -5,6 +5,7 @@ import { LIMITS } from '../core/limits';
 import type { ChatFormat } from '../core/templates/chatFormat';
 import { chooseTemplate, type BaseLibraryModel, type TemplateCandidate, type TemplateChoice } from '../core/templates/chooseTemplate';
 import { chatFormatOfFolder, chatFormatOfGguf } from '../core/templates/readChatFormat';
+import { bundledLibrary } from './bundledLibrary';
 import { openFileSource, readError } from './fileSource';
 import { createJinjaRenderer } from './jinjaRenderer';
 import { loadTokenizerFiles } from './loadTokenizerFiles';
@@ -15,7 +16,8 @@ export interface ChooseTemplateForOptions {
   readonly bundleFolder: string;
   /** The adapter that is to be applied: a chat template in its folder wins, for that is the one it was trained with. */
   readonly adapter?: string | undefined;
-  readonly candidates?: readonly TemplateCandidate[] | undefined;
+  /** Templates of the library, asked for where the generated one is not the model's own; those that come with this product unless given. */
+  readonly candidates?: (() => Promise<readonly TemplateCandidate[]>) | undefined;
   /** The library model that the base is. */
   readonly base?: BaseLibraryModel | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -26,12 +28,18 @@ export interface ChooseTemplateForOptions {
  * @throws StudioError input/missing, gguf/…, json/…, run/cancelled
  */
 export async function chooseTemplateFor(path: string, options: ChooseTemplateForOptions): Promise<TemplateChoice> {
-  const { signal, candidates, base } = options;
+  const { signal, base } = options;
+  const candidates = options.candidates ?? (() => bundledCandidates(options.bundleFolder));
   const own = await readChatFormat(path, signal);
   const trained = options.adapter === undefined ? undefined : await readAdapterFormat(options.adapter, own, signal);
   const choice = await chooseTemplate(trained ?? own, createJinjaRenderer(options.bundleFolder), { candidates, base, now: Date.now(), signal });
   const differs = trained?.jinja !== undefined && trained.jinja !== own.jinja;
   return differs ? { ...choice, notes: [...choice.notes, "The adapter's folder has a chat template of its own, which it was trained with; that one was taken, not the base's."] } : choice;
+}
+
+async function bundledCandidates(bundleFolder: string): Promise<readonly TemplateCandidate[]> {
+  const models = (await bundledLibrary(bundleFolder))?.models ?? [];
+  return models.flatMap(({ name, template }) => (template === undefined ? [] : [{ model: name, template }]));
 }
 
 /** What a Hugging Face folder or a GGUF says of its chat format. */

@@ -54,8 +54,8 @@ export interface TemplateChoice {
 }
 
 export interface ChooseTemplateOptions {
-  /** Templates of the library to try. */
-  readonly candidates?: readonly TemplateCandidate[] | undefined;
+  /** Templates of the library to try where the generated one is not the same; asked for only then. */
+  readonly candidates?: (() => Promise<readonly TemplateCandidate[]>) | undefined;
   /** The library model that the base is; only then RENDERER and PARSER are taken over. */
   readonly base?: BaseLibraryModel | undefined;
   /** Milliseconds; the date for templates that write one. */
@@ -96,8 +96,10 @@ export async function chooseTemplate(format: ChatFormat, render: JinjaRenderer, 
   if (template !== undefined) {
     judge({ origin: 'generated', template: template.text, gaps });
   }
-  for (const candidate of options.candidates ?? []) {
-    judge({ origin: 'library', ...candidate, gaps: [] });
+  if (!judged.some(({ comparison }) => isRight(comparison))) {
+    for (const candidate of (await options.candidates?.()) ?? []) {
+      judge({ origin: 'library', ...candidate, gaps: [] });
+    }
   }
   // Among equals the first: the base's own, the generated one, the library's.
   const [best] = judged.sort((a, b) => distance(a.comparison) - distance(b.comparison));
@@ -107,6 +109,11 @@ export async function chooseTemplate(format: ChatFormat, render: JinjaRenderer, 
 /** Words alone decide: nothing is run. */
 function knowsThinking({ jinja }: { readonly jinja: string }): boolean {
   return /\benable_thinking\b|\bthinking\b|\breasoning_content\b/.test(jinja);
+}
+
+/** White space at the ends of messages is beyond what any template of Ollama can do. */
+function isRight({ differences }: TemplateComparison): boolean {
+  return differences.every(({ kind }) => kind === 'trim');
 }
 
 function distance({ differences }: TemplateComparison): number {
