@@ -29,13 +29,13 @@ function longConversation(head) {
   return `${lines.slice(0, LINES - 1).join('\n')}\nPARAMETER stop ""`;
 }
 
-/** One template of almost 2,000 lines. */
+/** One template of almost 2,000 lines: examples and cases, an action on every other line. */
 function longTemplate(head) {
-  const lines = [...head, 'TEMPLATE """{{ .System }}'];
-  while (lines.length < LINES - 4) {
-    lines.push('{{- range $i, $m := .Messages }}{{ if eq .Role "user" }}<|im_start|>user', '{{ .Content }}<|im_end|>{{ else if and .ToolCalls (gt $i 1) }}', '{{ range .ToolCalls }}{{ .Function.Name }} {{ json .Function.Arguments }}{{ end }}{{ end }}{{ end }}');
+  const lines = [...head, 'TEMPLATE """{{ .System }}', '{{ range $i, $m := .Messages }}'];
+  for (let n = 0; lines.length < LINES - 8; n += 1) {
+    lines.push(`{{- if and (eq .Role "user") (eq (len .Content) ${n}) }}<|im_start|>user`, `Example ${n}: a question of ${n} letters.`, '{{ .Content }}<|im_end|>', '{{- end }}');
   }
-  return [...lines.slice(0, LINES - 4), '"""', 'PARAMETER stop "<|im_end|>"', 'PARAMETER temperature 0.7', 'SYSTEM ""'].join('\n');
+  return [...lines, '<|im_start|>{{ .Role }}', '{{ .Content }}<|im_end|>', '{{ end }}<|im_start|>assistant', '"""', 'PARAMETER stop "<|im_end|>"', 'SYSTEM ""'].join('\n');
 }
 
 const median = (times) => [...times].sort((a, b) => a - b)[times.length >> 1];

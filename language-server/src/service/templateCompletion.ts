@@ -18,7 +18,7 @@ export function completeTemplate(document: ModelfileDocument, value: ModelfileVa
   if (/^-?\s*\/\*/.test(action) || isInString(action)) {
     return [];
   }
-  const area = areaAt(text, index);
+  const area = areaAt(document, value, index);
   const chain = /(\$\w*|\)|)((?:\.\w*)+)$/.exec(action);
   if (chain !== null) {
     const parts = (chain[2] ?? '').slice(1).split('.');
@@ -60,8 +60,10 @@ function isInString(action: string): boolean {
   return quote !== '';
 }
 
-function areaAt(text: string, index: number): ScopeArea {
-  const { areas } = templateScopes(parseTemplateTolerantly(text));
+function areaAt(document: ModelfileDocument, value: ModelfileValue, index: number): ScopeArea {
+  const { text } = value;
+  // A TEMPLATE that another one takes the place of has scopes, too.
+  const { areas } = document.template?.entry.value === value ? document.template.scopes : templateScopes(parseTemplateTolerantly(text));
   const found = areas.filter(({ start, end }) => start <= index && index <= end).at(-1);
   return found ?? { start: 0, end: text.length, dot: 'root', variables: new Map([['$', 'root']]) };
 }

@@ -1,6 +1,6 @@
 import { parseTemplate, parseTemplateTolerantly, type TemplateParse, type TolerantParse } from '../template/parseTemplate';
 import type { Entry, LintContext } from './lintContext';
-import type { Span } from './modelfileTypes';
+import type { ParsedModelfile, Span } from './modelfileTypes';
 import { offsetInDocument } from './scanValue';
 import { probeTemplate, type TemplateProbe } from './templateProbe';
 import { templateScopes, type TemplateScopes } from './templateScope';
@@ -19,17 +19,37 @@ export interface TemplateAnalysis {
 /** Longer templates are parsed, but not rendered while somebody types. */
 const MAX_PROBED = 256 * 1024;
 
+type TextAnalysis = Omit<TemplateAnalysis, 'entry'>;
+
+/** One text is looked at by diagnostics, hover and the rest in turn. */
+const analysed = new WeakMap<ParsedModelfile, { readonly analysis: TemplateAnalysis | undefined }>();
+/** Most keys are pressed outside of the template: its text is then the one of before. */
+let last: { readonly text: string; readonly analysis: TextAnalysis } | undefined;
+
 /** The last TEMPLATE of the file; undefined when there is none or it is empty, which Ollama ignores. */
 export function analyseTemplate(context: LintContext): TemplateAnalysis | undefined {
-  const entry = context.last('template');
-  if (entry === undefined || entry.command.args === '') {
-    return undefined;
+  const known = analysed.get(context.parsed);
+  if (known !== undefined) {
+    return known.analysis;
   }
-  const text = entry.command.args;
+  const entry = context.last('template');
+  const text = entry?.command.args ?? '';
+  let analysis: TemplateAnalysis | undefined;
+  if (entry !== undefined && text !== '') {
+    last = last?.text === text ? last : { text, analysis: analyse(text) };
+    analysis = { entry, ...last.analysis };
+  }
+  analysed.set(context.parsed, { analysis });
+  return analysis;
+}
+
+function analyse(text: string): TextAnalysis {
   const verdict = parseTemplate(text);
-  const tolerant = parseTemplateTolerantly(text);
+  // What Ollama accepts has no problems to recover from; only where a definition hides the text itself is there more to see.
+  const isPlain = verdict.ok && !verdict.template.definitions.some(({ name }) => name === '');
+  const tolerant = isPlain ? { problems: [], template: verdict.template, root: verdict.template.main.root } : parseTemplateTolerantly(text);
   const probe = verdict.ok && text.length <= MAX_PROBED ? probeTemplate(verdict.template) : undefined;
-  return { entry, verdict, tolerant, scopes: templateScopes(tolerant), probe };
+  return { verdict, tolerant, scopes: templateScopes(tolerant), probe };
 }
 
 /** A place of the template in the document. */

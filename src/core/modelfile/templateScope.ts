@@ -59,8 +59,18 @@ export function fieldsOf(type: ScopeType): ReadonlyMap<string, ScopeType> | unde
     return ROOT_FIELDS;
   }
   const structure = type?.kind === 'pointer' ? type.elem : type;
-  return structure?.kind === 'struct' ? new Map((structure.fields ?? []).map((field) => [field.name, field.type])) : undefined;
+  if (structure?.kind !== 'struct') {
+    return undefined;
+  }
+  let fields = FIELDS.get(structure);
+  if (fields === undefined) {
+    fields = new Map((structure.fields ?? []).map((field) => [field.name, field.type]));
+    FIELDS.set(structure, fields);
+  }
+  return fields;
 }
+
+const FIELDS = new WeakMap<GoType, ReadonlyMap<string, ScopeType>>();
 
 /** How a type is called in messages. */
 export function typeTitle(type: ScopeType): string {
