@@ -1,5 +1,6 @@
 import type { Command } from './command';
 import { build } from './commands/build';
+import { compare } from './commands/compare';
 import { clean } from './commands/clean';
 import { convert } from './commands/convert';
 import { convertAdapter } from './commands/convertAdapter';
@@ -27,4 +28,4 @@ import { unload } from './commands/unload';
 import { verify } from './commands/verify';
 
 /** Every command, in the order in which the help lists them. */
-export const COMMANDS: readonly Command[] = [scan, inspect, routes, plan, build, convert, convertAdapter, fuse, quantize, verify, clean, doctor, ...MODELFILE_COMMANDS, template, modelfile, create, createFromBase, run, list, show, ps, cp, rm, pull, push, unload];
+export const COMMANDS: readonly Command[] = [scan, inspect, compare, routes, plan, build, convert, convertAdapter, fuse, quantize, verify, clean, doctor, ...MODELFILE_COMMANDS, template, modelfile, create, createFromBase, run, list, show, ps, cp, rm, pull, push, unload];

@@ -1,5 +1,6 @@
 import { ggufArrayLength, type GgufValue } from '../formats/gguf/ggufTypes';
 import { displayLine, PREVIEW_UNITS } from './displayText';
+import { floatText } from './metadataView';
 import { shapeText, type TensorTable } from './tensorTable';
 import type { ViewedFile } from './viewedFile';
 
@@ -126,7 +127,7 @@ export function metadataText(value: GgufValue | undefined, other: GgufValue | un
     return '';
   }
   if (value.type !== 'array') {
-    const text = typeof value.value === 'string' ? value.value : String(value.value);
+    const text = typeof value.value === 'string' ? value.value : typeof value.value === 'number' ? floatText(value.value) : String(value.value);
     const from = other?.type === 'string' && value.type === 'string' ? Math.max(0, firstUnit(value.value, other.value) - PREVIEW_UNITS / 4) : 0;
     const typed = other !== undefined && other.type !== value.type ? ` (${value.type})` : '';
     return `${displayLine(`${from > 0 ? '…' : ''}${text.slice(from)}`, PREVIEW_UNITS)}${typed}`;

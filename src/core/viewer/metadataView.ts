@@ -49,9 +49,19 @@ function elementText(array: GgufArray, at: number): string {
   return element === undefined ? '' : typeof element === 'string' ? JSON.stringify(element) : scalarText(element);
 }
 
-/** As many digits as a float of 32 bits has. */
 function scalarText(value: number | bigint | boolean | string): string {
-  return typeof value === 'number' && !Number.isInteger(value) ? String(Number(value.toPrecision(9))) : displayLine(String(value));
+  return typeof value === 'number' && !Number.isInteger(value) ? floatText(value) : displayLine(String(value));
+}
+
+/** The shortest digits that stand for a float of 32 bits; of 64 bits, all that there are. */
+export function floatText(value: number): string {
+  for (let digits = 6; digits <= 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) {
+      return String(short);
+    }
+  }
+  return String(value);
 }
 
 /** A value in full: the text, or a page of an array's elements. `value` was read with its contents. */

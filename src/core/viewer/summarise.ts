@@ -34,8 +34,9 @@ export function summarise(file: ViewedFile, name: string): SummaryAnswer {
     complete: file.complete,
     counts: { metadata: file.metadata.length, tensors: file.tensors.length, tokens: tokens?.type === 'array' ? ggufArrayLength(tokens) : undefined, problems: file.problems.length + file.moreProblems },
     hasTemplate: file.metadata.some(([key]) => key === 'tokenizer.chat_template' || key.startsWith('tokenizer.chat_template.')),
+    hasScores: file.format === 'safetensors' || valueOf(file, 'tokenizer.ggml.scores') !== undefined,
     isAdapter,
-    canQuantise: file.format === 'gguf' && file.complete && !isAdapter && file.tensors.length > 0,
+    canQuantise: file.format === 'gguf' && file.complete && file.problems.length === 0 && !isAdapter && file.tensors.length > 0,
   };
 }
 
@@ -79,7 +80,7 @@ function modelFacts(file: ViewedFile, elements: number, bits: number | undefined
   add('Architecture', family);
   add('Kind', type === 'model' ? undefined : type);
   add('Parameters', elements > 0 ? `${formatCount(elements)} (${elements.toLocaleString('en-US')})` : undefined);
-  add('Quantisation', quantisation);
+  add(file.format === 'gguf' ? 'Quantisation' : 'Type', quantisation);
   add('Bits per weight', bits === undefined ? undefined : bits.toFixed(2));
   add('Context length', number('context_length')?.toLocaleString('en-US'));
   add('Layers', number('block_count'));

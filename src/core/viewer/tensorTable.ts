@@ -119,14 +119,16 @@ export class TensorTable {
     return this.#last.order;
   }
 
-  /** Tensors, elements and bytes by type, most bytes first. */
+  /** Tensors, elements and bytes by type, most bytes first; of tensors without a known size only their number. */
   mix(): { readonly type: string; readonly tensors: number; readonly elements: number; readonly bytes: number }[] {
     const sums = this.#typeNames.map((type) => ({ type, tensors: 0, elements: 0, bytes: 0 }));
     for (let index = 0; index < this.length; index++) {
       const sum = sums[this.#types[index]!]!;
+      const bytes = this.bytes(index);
       sum.tensors++;
-      sum.elements += this.elements(index);
-      sum.bytes += this.bytes(index) ?? 0;
+      // A shape that no tensor can have must not drown the sum.
+      sum.elements += bytes === undefined ? 0 : this.elements(index);
+      sum.bytes += bytes ?? 0;
     }
     return sums.sort((a, b) => b.bytes - a.bytes);
   }

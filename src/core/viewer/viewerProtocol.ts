@@ -61,6 +61,8 @@ export const SummaryAnswer = z.object({
   complete: z.boolean(),
   counts: z.object({ metadata: number, tensors: number, tokens: optionalNumber, problems: number }),
   hasTemplate: z.boolean(),
+  /** Of the tokens. */
+  hasScores: z.boolean(),
   isAdapter: z.boolean(),
   canQuantise: z.boolean(),
 });

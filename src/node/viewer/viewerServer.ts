@@ -157,7 +157,9 @@ export class ViewerServer {
     const inspection = await inspectPath(this.#path, { signal });
     const facts: { label: string; value: string }[] = [];
     if (inspection.ok && inspection.kind !== 'folder') {
-      facts.push({ label: 'What it is', value: displayLine(describeArtefact(inspection)) });
+      if (view.format === 'safetensors') {
+        facts.push({ label: 'What it is', value: displayLine(describeArtefact(inspection)) });
+      }
       const origin = inspection.builtFrom;
       if (origin !== undefined) {
         facts.push({ label: 'Built from', value: displayLine([origin.base, ...origin.adapters.map(({ path, weight }) => (weight === 1 ? path : `${path} × ${weight}`))].join(' + ')) });

@@ -31,6 +31,14 @@ function contents(answer: AdapterAnswer, channel: ViewContext['channel']): HTMLE
   ];
 }
 
+/** Modules in the order in which a layer uses them; others keep theirs, at the end. */
+const ORDER = [/q_proj|attn_q\b/, /k_proj|attn_k\b/, /v_proj|attn_v\b|qkv/, /o_proj|attn_output/, /gate/, /up/, /down/];
+
+function orderOf(module: string): number {
+  const at = ORDER.findIndex((pattern) => pattern.test(module));
+  return at < 0 ? ORDER.length : at;
+}
+
 function sizeOf(cell: AdapterCell, byRatio: boolean): number | undefined {
   return byRatio ? cell.ratio : cell.delta;
 }
@@ -38,7 +46,7 @@ function sizeOf(cell: AdapterCell, byRatio: boolean): number | undefined {
 /** Rows are modules, columns layers; arrows move between cells and the figures stand below. */
 function strip(cells: readonly AdapterCell[], byRatio: boolean): HTMLElement {
   const layers = [...new Set(cells.map(({ layer }) => layer))].sort((a, b) => a - b);
-  const modules = [...new Set(cells.map(({ module }) => module))];
+  const modules = [...new Set(cells.map(({ module }) => module))].sort((a, b) => orderOf(a) - orderOf(b));
   const at = new Map(cells.map((cell) => [`${cell.layer}\n${cell.module}`, cell]));
   const sizes = cells.map((cell) => sizeOf(cell, byRatio)).filter((size) => size !== undefined);
   const largest = Math.max(...sizes, 0);

@@ -57,7 +57,8 @@ export class Grid {
 
   constructor(options: GridOptions) {
     this.#options = options;
-    const tracks = options.columns.map(({ width }) => width).join(' ');
+    // The head is bold, and its digits wider: widths in `em` are the same in both.
+    const tracks = options.columns.map(({ width }) => width.replace(/([\d.]+)ch/g, (_, digits: string) => `${Number(digits) * 0.62}em`)).join(' ');
     this.#header = el('div', { class: 'grid-row grid-header', role: 'row', 'aria-rowindex': 1 });
     this.#rows = el('div', { class: 'grid-rows', role: 'presentation' });
     this.#spacer = el('div', { class: 'grid-spacer', role: 'presentation' });
@@ -104,7 +105,7 @@ export class Grid {
         cell.append(column.title);
       } else {
         const { sort } = column;
-        const sorter = el('button', { type: 'button', class: 'sorter', title: t('Sort by {0}', column.title) }, el('span', {}, column.title), el('span', { class: 'arrow', 'aria-hidden': 'true' }, direction === 'none' ? '' : direction === 'ascending' ? '▲' : '▼'));
+        const sorter = el('button', { type: 'button', class: 'sorter', title: t('Sort by {0}', column.title) }, el('span', {}, column.title), direction === 'none' ? undefined : el('span', { class: 'arrow', 'aria-hidden': 'true' }, direction === 'ascending' ? '▲' : '▼'));
         sorter.addEventListener('click', () => this.#options.onSort?.(sort));
         cell.append(sorter);
       }

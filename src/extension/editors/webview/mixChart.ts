@@ -14,7 +14,7 @@ export function mixChart(mix: SummaryAnswer['mix'], onType?: (type: string) => v
     return piece;
   }));
   const legend = el('ul', { class: 'mix-legend', 'aria-label': t('Bytes by tensor type') }, ...parts.map(({ type, tensors, size, colour, percent }) => {
-    const figures = t('{0} tensors, {1}', counted(tensors), size);
+    const figures = tensors === 1 ? t('1 tensor, {0}', size) : t('{0} tensors, {1}', counted(tensors), size);
     const entry = [el('span', { class: `dot ${colour}`, 'aria-hidden': 'true' }), el('span', { class: 'mix-type' }, type), el('span', { class: 'mix-share' }, percent), el('span', { class: 'faint' }, figures)];
     if (onType === undefined) {
       return el('li', {}, ...entry);

@@ -55,6 +55,7 @@ export class Tabs {
         panel.hidden = !chosen;
       }
     }
+    wanted.button.scrollIntoView({ block: 'nearest', inline: 'nearest' });
     if (focus) {
       wanted.button.focus();
     }

@@ -20,7 +20,7 @@ export function tokenizerView({ summary, channel }: ViewContext): View {
     label: t('Vocabulary'),
     columns: [
       { title: t('Id'), width: 'minmax(7ch, 0.4fr)', align: 'end' }, { title: t('Text'), width: 'minmax(10ch, 2fr)', code: true }, { title: t('As stored'), width: 'minmax(10ch, 2fr)', code: true },
-      { title: t('Kind'), width: 'minmax(10ch, 1fr)' }, { title: t('Score'), width: 'minmax(8ch, 0.7fr)', align: 'end' },
+      { title: t('Kind'), width: 'minmax(10ch, 1fr)' }, ...(summary.hasScores ? [{ title: t('Score'), width: 'minmax(8ch, 0.7fr)', align: 'end' as const }] : []),
     ],
     fetch: async (start, rows) => {
       const page = await channel.ask({ ask: 'vocabulary', ...choice, start, count: rows });
