@@ -140,7 +140,9 @@ export async function* createModel(request: CreateModelRequest, options: CreateM
 async function requireSound(parsed: ParsedModelfile, lines: ModelfileLines, signal: AbortSignal): Promise<void> {
   if (!parsed.verdict.ok) {
     const { error, line } = parsed.verdict;
-    throw lines.at(new StudioError('modelfile/syntax', `${error}. Correct the line; lint shows what is meant.`, { path: lines.path }), line ?? 1);
+    // An unclosed quote has no line in Ollama's words; where it opens is what helps.
+    const at = line ?? lines.line(parsed.problems[0]?.span.start ?? 0);
+    throw lines.at(new StudioError('modelfile/syntax', `${error}. Correct the line; lint shows what is meant.`, { path: lines.path }), at);
   }
   const findings = (await lintModelfile(parsed, { facts: factsForFile(lines.path, { isTrusted: true }), signal })).filter(({ severity }) => severity === 'error');
   const [first] = findings;
