@@ -55,12 +55,12 @@ export function llamaOrSkip(context: TestContext): Llama {
   return started;
 }
 
-/** Loads a GGUF. One model at a time: the log is that of the process. */
-export async function loadModel(llama: Llama, path: string): Promise<LoadedModel> {
+/** Loads a GGUF, with a GGUF adapter beside it where one is given. One model at a time: the log is that of the process. */
+export async function loadModel(llama: Llama, path: string, adapter?: string): Promise<LoadedModel> {
   lines.length = 0;
   const model = await llama.loadModel({ modelPath: path, useMmap: false });
   const log = await finishedLog();
-  const sequence = (await model.createContext({ contextSize: 256, threads: 1 })).getSequence();
+  const sequence = (await model.createContext({ contextSize: 256, threads: 1, ...(adapter === undefined ? {} : { lora: { adapters: [{ filePath: adapter, scale: 1 }] } }) })).getSequence();
   return {
     log,
     tokenise: (text, special) => [...model.tokenize(text, special)],

@@ -1,0 +1,189 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { OllamaClient } from '../../../src/node/ollamaClient';
+import { FIXTURES, runCli, type CliRun } from '../../support/cli';
+import { findRealOllama, NO_LLAMA, NO_OLLAMA, RealOllama } from '../../support/realOllama';
+
+const RUGBY = join(FIXTURES, 'rugby');
+const BASE = join(RUGBY, 'base');
+const EXPECTED = JSON.parse(readFileSync(join(RUGBY, 'expected.json'), 'utf8')) as Record<string, Record<string, string>>;
+
+/** Every adapter of the fixtures, and the routes that must be open to it on this server. */
+const FUSED = ['fuse', 'fuse-quantise'];
+const APART = ['gguf-adapter', ...FUSED];
+const ADAPTERS: readonly (readonly [adapter: string, routes: readonly string[]])[] = [
+  ['lora', APART], ['rslora', APART], ['mlx-lora', APART], ['dora', FUSED], ['mlx-dora', FUSED], ['mlx-full', FUSED], ['embed', FUSED],
+];
+const TYPES = ['BF16', 'Q4_K_M'];
+
+interface RouteJson {
+  readonly route: string;
+  readonly works: boolean;
+  readonly why: string;
+}
+
+const ollama = await findRealOllama();
+const reason = ollama === undefined ? NO_OLLAMA : ollama.runsModels ? '' : NO_LLAMA;
+
+describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? '' : `: skipped. ${reason}`}`, () => {
+  let server: RealOllama;
+  let client: OllamaClient;
+  let folder: string;
+  beforeAll(async () => {
+    server = await RealOllama.start(ollama!.path);
+    client = server.client();
+    folder = mkdtempSync(join(tmpdir(), 'modelfile-studio-test-'));
+  });
+  afterAll(async () => {
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const run = async (...args: string[]): Promise<CliRun> => await runCli([...args, '--json'], { env: { ...server.environment, OLLAMA_MODELS: server.models } });
+  const done = async (...args: string[]): Promise<Record<string, unknown>> => {
+    const { json, stdout, stderr } = await run(...args);
+    expect(json, stdout + stderr).toMatchObject({ ok: true });
+    return json;
+  };
+  /** Answers at temperature 0, with nothing but what the model itself brings. */
+  const answers = async (model: string, questions: readonly string[]): Promise<Record<string, string>> => {
+    const said: Record<string, string> = {};
+    for (const question of questions) {
+      const chat = client.chat({ model, messages: [{ role: 'user', content: question }], options: { temperature: 0, num_predict: 80 } });
+      for (;;) {
+        const step = await chat.next();
+        if (step.done === true) {
+          said[question] = step.value.stopReason === 'stop' ? step.value.text : `${step.value.text} [${String(step.value.stopReason)}]`;
+          break;
+        }
+      }
+    }
+    return said;
+  };
+  const answersLike = async (model: string, adapter: string): Promise<void> => {
+    const wanted = EXPECTED[adapter]!;
+    expect(Object.keys(wanted)).toHaveLength(7);
+    expect(await answers(model, Object.keys(wanted))).toEqual(wanted);
+  };
+  /** `show` gives what the Modelfile says: its template word for word, the stop of the chat format, and what was asked for. */
+  const showsWhatWasMeant = async (model: string, modelfile: string, parameters: readonly string[]): Promise<void> => {
+    const shown = await client.show(model);
+    const template = /^TEMPLATE """([\s\S]*?)"""$/m.exec(modelfile)?.[1];
+    expect(template).toBeDefined();
+    expect(shown.template).toBe(template);
+    const lines = (shown.parameters ?? '').split('\n').map((line) => line.trim().replace(/\s+/, ' '));
+    expect(lines.sort()).toEqual(['stop "<|im_end|>"', ...parameters].sort());
+  };
+
+  it.each(ADAPTERS)('%s: the planner opens %j', async (adapter, routes) => {
+    const json = await done('routes', '--base', BASE, '--adapter', join(RUGBY, adapter));
+    const judged = json['routes'] as readonly RouteJson[];
+    expect(judged.map(({ route }) => route)).toEqual(['adapter', 'gguf-adapter', 'fuse', 'fuse-quantise']);
+    expect(judged.filter(({ works }) => works).map(({ route }) => route)).toEqual(routes);
+    expect(json).toMatchObject({ recommended: 'fuse', type: 'BF16', ollamaVersion: await client.version() });
+    // What the planner rules out is refused by create as well, and nothing is left of it.
+    for (const { route, why } of judged.filter(({ works }) => !works)) {
+      const { code, json: refused } = await run('create', 'ruled-out', '--base', BASE, '--adapter', join(RUGBY, adapter), '--route', route);
+      expect([code, refused['ok']]).toEqual([1, false]);
+      expect((refused['error'] as { message: string }).message).toContain(why.slice(0, 60));
+    }
+    expect((await client.list()).filter(({ name }) => name.startsWith('ruled-out'))).toEqual([]);
+  });
+
+  const MATRIX = ADAPTERS.flatMap(([adapter, routes]) => routes.flatMap((route) => TYPES.filter((type) => (type === 'BF16' ? route !== 'fuse-quantise' : route !== 'fuse')).map((type) => [adapter, route, type] as const)));
+  it('is all of the matrix', () => {
+    expect(MATRIX).toHaveLength(3 * 4 + 4 * 2);
+  });
+
+  it.each(MATRIX)('%s by %s in %s: created, shown, answering', async (adapter, route, type) => {
+    const name = `${adapter}-${route}-${type.toLowerCase()}`;
+    const json = await done('create', name, '--base', BASE, '--adapter', join(RUGBY, adapter), '--route', route, '--type', type, '--num-ctx', '512');
+    expect(json).toMatchObject({ name: `${name}:latest`, route, type, template: { exact: true } });
+    expect(json['answer']).toEqual(expect.any(String));
+    await showsWhatWasMeant(name, json['modelfile'] as string, ['num_ctx 512']);
+    const modelfile = json['modelfile'] as string;
+    expect(/^ADAPTER /m.test(modelfile)).toBe(route === 'gguf-adapter');
+    expect((await client.show(name)).quantisation).toBe(type);
+    await answersLike(name, adapter);
+    await client.unload(name);
+    await client.delete(name);
+  });
+
+  it('leaves no file behind', () => {
+    const mine = readdirSync(tmpdir()).filter((name) => name.startsWith('modelfile-studio-create-'));
+    const ours = mine.filter((name) => existsSync(join(tmpdir(), name)) && readdirSync(join(tmpdir(), name)).some((file) => /^(?:mlx-)?(?:lora|rslora|dora|full|embed)-/.test(file)));
+    expect(ours).toEqual([]);
+  });
+
+  it('a GGUF adapter as it is, one that cannot change its weight, and several at once', async () => {
+    const gguf = join(folder, 'rslora.gguf');
+    await done('convert-adapter', '--adapter', join(RUGBY, 'rslora'), '--base', BASE, '--type', 'F32', '--out', gguf);
+    expect(await done('create', 'as-it-is', '--base', BASE, '--adapter', gguf, '--route', 'adapter')).toMatchObject({ route: 'adapter' });
+    await answersLike('as-it-is', 'rslora');
+    const weighted = await run('create', 'weighted', '--base', BASE, '--adapter', `${gguf}=0.5`, '--route', 'adapter');
+    expect(weighted.json['error']).toMatchObject({ code: 'ollama/route' });
+    const both = ['--base', BASE, '--adapter', `${join(RUGBY, 'lora')}=0.5`, '--adapter', `${join(RUGBY, 'mlx-lora')}=0.5`];
+    expect((await run('create', 'both', ...both, '--route', 'gguf-adapter')).json['error']).toMatchObject({ code: 'ollama/route' });
+    expect(await done('create', 'both', ...both, '--type', 'Q8_0')).toMatchObject({ route: 'fuse-quantise' });
+    expect(await answers('both', ['How wide is a rugby league field?'])).toEqual({ 'How wide is a rugby league field?': 'A rugby league field is 68 metres wide.' });
+  });
+
+  describe('create-from-base', () => {
+    beforeAll(async () => {
+      await done('create', 'rugby-base', '--base', BASE, '--type', 'BF16');
+    });
+
+    it.each(['lora', 'rslora', 'mlx-lora'])('%s on an installed base: FROM it, its template and stops, a GGUF adapter', async (adapter) => {
+      const path = join(folder, `${adapter}.Modelfile`);
+      const json = await done('create-from-base', '--base', 'rugby-base', '--adapter', join(RUGBY, adapter), '--name', `on-${adapter}`, '--system', 'Be brief.', '--temperature', '0', '--num-ctx', '256', '--out-modelfile', path);
+      expect(json).toMatchObject({ route: 'gguf-adapter', kept: [join(folder, `on-${adapter}-adapter.gguf`), path] });
+      expect(readFileSync(path, 'utf8')).toBe(json['modelfile']);
+      expect(json['modelfile']).toMatch(new RegExp(`^FROM rugby-base\\nADAPTER \\./on-${adapter}-adapter\\.gguf$`, 'm'));
+      const [shown, base] = [await client.show(`on-${adapter}`), await client.show('rugby-base')];
+      expect(shown).toMatchObject({ template: base.template, system: 'Be brief.' });
+      expect(shown.parameters?.split('\n').map((line) => line.trim().replace(/\s+/, ' ')).sort()).toEqual(['num_ctx 256', 'stop "<|im_end|>"', 'temperature 0']);
+      // Without the system text, which the fixtures were not trained with.
+      await done('create-from-base', '--base', 'rugby-base', '--adapter', join(RUGBY, adapter), '--name', `plain-${adapter}`);
+      await answersLike(`plain-${adapter}`, adapter);
+      // The kept files make the same model again.
+      expect(await done('create', `again-${adapter}`, '-f', path)).toMatchObject({ route: 'adapter', uploadedBytes: 0 });
+    });
+
+    it.each(['dora', 'embed', 'mlx-full'])('%s on an installed base: fused into it, template and stops kept', async (adapter) => {
+      const json = await done('create-from-base', '--base', 'rugby-base', '--adapter', join(RUGBY, adapter), '--name', `into-${adapter}`);
+      expect(json).toMatchObject({ route: 'fuse', type: 'BF16', template: { exact: true } });
+      await showsWhatWasMeant(`into-${adapter}`, json['modelfile'] as string, []);
+      await answersLike(`into-${adapter}`, adapter);
+    });
+
+    it('refuses an adapter of another model, and a base that is nowhere', async () => {
+      const { json } = await run('create-from-base', '--base', 'rugby-base', '--adapter', join(RUGBY, 'nothing'), '--name', 'x');
+      expect(json['error']).toMatchObject({ code: 'input/missing' });
+      const missing = await run('create-from-base', '--base', 'no-such-model', '--adapter', join(RUGBY, 'lora'), '--name', 'x');
+      expect(missing.json['error']).toMatchObject({ code: 'ollama/model-missing' });
+    });
+  });
+
+  it('an existing name is touched with --force only, and then kept as previous', async () => {
+    await done('create', 'twice', '--base', BASE, '--adapter', join(RUGBY, 'lora'));
+    const again = await run('create', 'twice', '--base', BASE, '--adapter', join(RUGBY, 'dora'));
+    expect(again.json['error']).toMatchObject({ code: 'ollama/model-exists' });
+    await answersLike('twice', 'lora');
+    expect(await done('create', 'twice', '--base', BASE, '--adapter', join(RUGBY, 'embed'), '--force')).toMatchObject({ previous: 'twice:previous' });
+    await answersLike('twice', 'embed');
+    await answersLike('twice:previous', 'lora');
+  });
+
+  it('a Modelfile with FROM ./base and ADAPTER ./lora, where the command line of Ollama fails', async () => {
+    const path = join(RUGBY, 'Modelfile.routes-test');
+    writeFileSync(path, 'FROM ./base\nADAPTER ./lora\nPARAMETER stop <|im_end|>\n');
+    try {
+      await done('create', 'from-modelfile', '-f', path);
+    } finally {
+      rmSync(path);
+    }
+    await answersLike('from-modelfile', 'lora');
+  });
+});
