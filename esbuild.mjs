@@ -19,7 +19,8 @@ const BUNDLES = [
   // The script of the viewer's page.
   { name: 'viewer', entry: 'src/extension/editors/webview/main.ts', external: [], platform: 'browser' },
   { name: 'server', entry: 'language-server/src/server/main.ts', external: [] },
-  { name: 'extension', entry: 'src/extension/extension.ts', external: ['vscode'] },
+  // What `await import()` asks for lies in files beside it, so that activation reads little.
+  { name: 'extension', entry: 'src/extension/extension.ts', external: ['vscode'], chunks: true },
 ];
 
 // What an older build left is no part of this one; the bundles themselves are written over, so that a running one stays whole.
@@ -32,7 +33,7 @@ await buildKernels();
 mkdirSync('dist', { recursive: true });
 await writeLibraryTable('dist/library.json');
 const inputs = {};
-for (const { name, entry, external, platform = 'node' } of BUNDLES.filter((bundle) => existsSync(bundle.entry))) {
+for (const { name, entry, external, platform = 'node', chunks = false } of BUNDLES.filter((bundle) => existsSync(bundle.entry))) {
   const options = {
     entryPoints: [entry],
     outfile: `dist/${name}.js`,
@@ -52,11 +53,21 @@ for (const { name, entry, external, platform = 'node' } of BUNDLES.filter((bundl
     const context = await esbuild.context(options);
     await context.watch();
   } else {
-    const { metafile } = await esbuild.build(options);
+    const { metafile } = chunks ? await buildInChunks(options) : await esbuild.build(options);
     inputs[name] = metafile;
   }
 }
 if (!watch) {
   // For the test that holds the layers apart.
   writeFileSync('dist/meta.json', JSON.stringify(inputs));
+}
+
+/** Splits a bundle at its dynamic imports. esbuild splits ES modules only, so that each file is made CommonJS afterwards. */
+async function buildInChunks({ outfile, entryPoints, ...options }) {
+  const split = await esbuild.build({ ...options, entryPoints, outdir: 'dist', chunkNames: 'extension-[hash]', format: 'esm', splitting: true, sourcemap: false, write: false });
+  for (const { path, text } of split.outputFiles) {
+    const { code } = await esbuild.transform(text, { format: 'cjs', platform: options.platform, target: options.target, minify, supported: { 'dynamic-import': false }, legalComments: 'none' });
+    writeFileSync(path, code);
+  }
+  return split;
 }

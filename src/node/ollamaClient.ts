@@ -1,5 +1,5 @@
 import { Ollama } from 'ollama';
-import { z } from 'zod';
+import * as z from 'zod';
 import { StudioError, throwIfAborted } from '../core/errors';
 import type { OllamaAddress } from '../core/ollama/ollamaAddress';
 import type { AnswerEvent, ChatRequest, GenerateRequest, InstalledModel, ModelAnswer, ModelDescription, ModelTensors, RunningModel } from '../core/ollama/ollamaModels';

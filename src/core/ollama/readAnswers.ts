@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { InstalledModel, ModelAnswer, ModelDescription, ModelTensors, RunningModel } from './ollamaModels';
 import type { listSchema, runningSchema, showSchema, tensorsSchema } from './wire';
 

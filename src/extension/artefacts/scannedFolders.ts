@@ -6,12 +6,17 @@ import type { Configuration } from '../configuration';
 
 /** The folders that are scanned: every root of the workspace, the configured ones, the Hugging Face cache; only those that exist. */
 export async function scannedFolders(configuration: Configuration): Promise<string[]> {
-  const roots = (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file').map(({ uri }) => uri.fsPath);
+  const roots = workspaceRoots().map(({ path }) => path);
   const configured = configuration.get('artefacts.folders').map(expandHome).filter(isAbsolute);
   const cache = configuration.get('artefacts.huggingFaceCache') ? [huggingFaceCache(process.env, homedir())] : [];
   const wanted = [...new Set([...roots, ...configured, ...cache])];
   const there = await Promise.all(wanted.map((path) => stat(path).then((found) => found.isDirectory(), () => false)));
   return wanted.filter((_path, index) => there[index]);
+}
+
+/** The roots of the workspace that are on a disk, by the names that it gives them. */
+export function workspaceRoots(): { readonly path: string; readonly name: string }[] {
+  return (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file').map(({ uri, name }) => ({ path: uri.fsPath, name }));
 }
 
 /** Where huggingface_hub keeps what it fetched: `HF_HUB_CACHE`, `HF_HOME/hub`, `XDG_CACHE_HOME/huggingface/hub`, else below the home folder. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { StudioError } from '../../errors';
 import { ggufArrayLength, type GgufMetadata, type GgufValue } from './ggufTypes';
 import { cutName, quoteName } from '../../quoteName';

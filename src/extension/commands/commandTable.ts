@@ -1,0 +1,21 @@
+import { addFolder } from './addFolder';
+import { buildOllamaModel } from './buildOllamaModel';
+import { cleanUp } from './cleanUp';
+import type { CommandHandler } from './commandContext';
+import { compare } from './compare';
+import { convert } from './convert';
+import { convertAdapter } from './convertAdapter';
+import { diagnose } from './diagnose';
+import { fuse } from './fuse';
+import { inspect } from './inspect';
+import { newModelfileFromArtefact } from './newModelfileFromArtefact';
+import { openInViewer } from './openInViewer';
+import { quantize } from './quantize';
+import { rebuild } from './rebuild';
+import { reveal } from './reveal';
+import { verify } from './verify';
+
+/** Every command that works on artefacts, by the last part of its id; loaded with the first one that is used. */
+export const COMMAND_TABLE = {
+  addFolder, buildOllamaModel, cleanUp, compare, convert, convertAdapter, diagnose, fuse, inspect, newModelfileFromArtefact, openInViewer, quantize, rebuild, reveal, verify,
+} as const satisfies Readonly<Record<string, CommandHandler>>;
