@@ -1,12 +1,18 @@
 import { toByteString } from '../golang/byteString';
 import type { ListNode, Node, PipeNode, TemplateCallNode } from './syntax/nodes';
 
+// eslint-disable-next-line no-control-regex -- all of ASCII is meant
+const ASCII = /^[\x00-\x7f]*$/;
+
 /** Go's `strings.ToLower` of an identifier: rune by rune, without JavaScript's rules for context. */
 function lower(ident: string): string {
-  return Array.from(ident, (char) => (char === '\u0130' ? 'i' : char.toLowerCase())).join('');
+  return ASCII.test(ident) ? ident.toLowerCase() : Array.from(ident, (char) => (char === '\u0130' ? 'i' : char.toLowerCase())).join('');
 }
 
 function compareBytes(a: string, b: string): number {
+  if (ASCII.test(a) && ASCII.test(b)) {
+    return a < b ? -1 : a > b ? 1 : 0;
+  }
   const left = toByteString(a);
   const right = toByteString(b);
   return left < right ? -1 : left > right ? 1 : 0;

@@ -10,6 +10,26 @@ const RIGHT_BRACE = 0x7d;
 /** The trim marker is a dash with one space on its inner side. */
 const TRIM_MARKER_LENGTH = 2;
 
+/** 1 at the codes of its characters, all of them ASCII. */
+type CharacterSet = Uint8Array;
+
+function characterSet(characters: string): CharacterSet {
+  const set = new Uint8Array(128);
+  for (const char of characters) {
+    set[char.charCodeAt(0)] = 1;
+  }
+  return set;
+}
+
+const SIGNS = characterSet('+-');
+const DIGITS = characterSet('0123456789_');
+const HEX_DIGITS = characterSet('0123456789abcdefABCDEF_');
+const OCTAL_DIGITS = characterSet('01234567_');
+const BINARY_DIGITS = characterSet('01_');
+const EXPONENTS = characterSet('eE');
+const HEX_EXPONENTS = characterSet('pP');
+const IMAGINARY = characterSet('i');
+
 /** A comment: where its `/*` begins and its closing mark ends. */
 export interface CommentSpan {
   readonly start: number;
@@ -338,9 +358,9 @@ export class Lexer {
     return this.emit(TokenType.Complex, second.end);
   }
 
-  private skip(at: number, set: RegExp, limit = Infinity): number {
+  private skip(at: number, set: CharacterSet, limit = Infinity): number {
     let end = at;
-    while (end - at < limit && end < this.text.length && set.test(this.text[end] ?? '')) {
+    while (end - at < limit && end < this.text.length && set[this.text.charCodeAt(end)] === 1) {
       end++;
     }
     return end;
@@ -348,26 +368,26 @@ export class Lexer {
 
   /** A number as loosely as Go scans it; the parser finds out whether it is one. */
   private scanNumber(start: number): { readonly ok: boolean; readonly end: number } {
-    let at = this.skip(start, /[+-]/, 1);
-    let digits = /[0-9_]/;
-    let exponent: RegExp | undefined = /[eE]/;
+    let at = this.skip(start, SIGNS, 1);
+    let digits = DIGITS;
+    let exponent: CharacterSet | undefined = EXPONENTS;
     if (this.text[at] === '0') {
       at++;
       const prefix = (this.text[at] ?? '').toLowerCase();
       if (prefix === 'x' || prefix === 'o' || prefix === 'b') {
         at++;
-        digits = prefix === 'x' ? /[0-9a-fA-F_]/ : prefix === 'o' ? /[0-7_]/ : /[01_]/;
-        exponent = prefix === 'x' ? /[pP]/ : undefined;
+        digits = prefix === 'x' ? HEX_DIGITS : prefix === 'o' ? OCTAL_DIGITS : BINARY_DIGITS;
+        exponent = prefix === 'x' ? HEX_EXPONENTS : undefined;
       }
     }
     at = this.skip(at, digits);
     if (this.text[at] === '.') {
       at = this.skip(at + 1, digits);
     }
-    if (exponent?.test(this.text[at] ?? '') === true) {
-      at = this.skip(this.skip(at + 1, /[+-]/, 1), /[0-9_]/);
+    if (exponent !== undefined && this.skip(at, exponent, 1) > at) {
+      at = this.skip(this.skip(at + 1, SIGNS, 1), DIGITS);
     }
-    at = this.skip(at, /i/, 1);
+    at = this.skip(at, IMAGINARY, 1);
     const next = this.rune(at);
     return next !== EOF && isAlphaNumeric(next) ? { ok: false, end: at + this.width(next) } : { ok: true, end: at };
   }

@@ -87,7 +87,15 @@ function complexConstant(text: string): ConstantResult {
   return 'error' in imaginary ? { ok: false, error: imaginary.error } : { ok: true, value: complexValue(real.value, imaginary.value) };
 }
 
+/** What needs no care: a few decimal digits. */
+const SHORT_DECIMAL = /^(?:0|[1-9][0-9]{0,14})$/;
+
 function plainNumber(text: string): ConstantResult {
+  if (SHORT_DECIMAL.test(text)) {
+    const float = Number(text);
+    const int = BigInt(float);
+    return { ok: true, value: { int, uint: int, float } };
+  }
   if (text.endsWith('i')) {
     const imaginary = parseFloat64(text.slice(0, -1));
     if (imaginary.ok) {
