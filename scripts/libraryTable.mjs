@@ -11,14 +11,19 @@ const folder = join(root, 'node_modules/@huggingface/ollama-utils');
 /** When the versions of the package were published, as npm tells it. */
 const PUBLISHED = { '0.0.18': '2026-08-09' };
 
-/** The table by the package's own source: name, template, stops and other parameters of each model; the first of a name counts. */
-export async function libraryTable() {
+/** The package's own table: `{model, gguf, ollama}`, where `gguf` is the Jinja template of the model. */
+export async function libraryEntries() {
   const source = readFileSync(join(folder, 'src/chat-template-automap.ts'), 'utf8');
   const { code } = await esbuild.transform(source, { loader: 'ts', format: 'esm' });
-  const { OLLAMA_CHAT_TEMPLATE_MAPPING: entries } = await import(`data:text/javascript;base64,${Buffer.from(code).toString('base64')}`);
+  const { OLLAMA_CHAT_TEMPLATE_MAPPING } = await import(`data:text/javascript;base64,${Buffer.from(code).toString('base64')}`);
+  return OLLAMA_CHAT_TEMPLATE_MAPPING;
+}
+
+/** Name, template and parameters of each model; the first of a name counts. */
+async function libraryTable() {
   const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const models = new Map();
-  for (const { model, ollama } of entries) {
+  for (const { model, ollama } of await libraryEntries()) {
     const name = model.replace(/^library\//, '');
     if (!models.has(name)) {
       models.set(name, { name, template: ollama.template, parameters: ollama.params ?? {} });

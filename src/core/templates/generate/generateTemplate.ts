@@ -52,6 +52,7 @@ export async function generateTemplate(format: ChatFormat & { readonly jinja: st
   }
   const gaps = [
     ...(answers.text({ shape: 'question', system: true }) === undefined ? ['The Jinja template takes no system message; the TEMPLATE puts it before the first question.'] : []),
+    ...(answers.text({ shape: 'question', system: true })?.includes(HOLE.system) === false ? ["The model's own template leaves system messages out; so does the TEMPLATE."] : []),
     ...(answers.knowsTools && shape.toolList === undefined ? ['The Jinja template describes tools in words of its own, which are not taken over: the model gets no tools.'] : []),
     ...(shape.toolList !== undefined && shape.toolTurn === undefined ? ['How the Jinja template writes calls of tools and their results could not be seen; they are left out.'] : []),
     ...(shape.toolTurn?.writesCalls === false ? ["The model's own template writes results of tools but not the calls; so does the TEMPLATE."] : []),
@@ -113,7 +114,9 @@ class TemplateWriter {
       this.result(shape.toolTurn);
     }
     go.control('end');
-    go.control('if and $last (ne .Role "assistant")').pieces(this.generationPieces(generation)).control('end');
+    if (generation.length > 0) {
+      go.control('if and $last (ne .Role "assistant")').pieces(this.generationPieces(generation)).control('end');
+    }
     if (this.usesPrevious(all)) {
       go.control('$previous = .Role');
     }
@@ -176,7 +179,9 @@ class TemplateWriter {
     if (toolTurn?.writesCalls === true) {
       this.calls(toolTurn);
     }
-    go.control('if not $last').literal(shape.assistantAfter).control('end');
+    if (shape.assistantAfter !== '') {
+      go.control('if not $last').literal(shape.assistantAfter).control('end');
+    }
   }
 
   /**
@@ -214,7 +219,7 @@ class TemplateWriter {
   private result(turn: ToolTurnShape): void {
     const { go } = this;
     go.pieces(choose(turn.resultBefore, RESULT_BEFORE) ?? []);
-    go.output(turn.resultIsJson ? 'json .Content' : '.Content');
+    go.output(turn.resultIsJson ? 'printf "%q" .Content' : '.Content');
     go.pieces(choose(turn.resultAfter, RESULT_AFTER) ?? []);
   }
 }
