@@ -6,6 +6,7 @@ export const ARTEFACT_OPTIONS = {
   adapter: { type: 'string', multiple: true },
   type: { type: 'string' },
   route: { type: 'string' },
+  library: { type: 'string' },
   system: { type: 'string' },
   temperature: { type: 'string' },
   'num-ctx': { type: 'string' },

@@ -4,21 +4,20 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { FileTypeName } from '../core/engine/fileTypes';
 import { StudioError, throwIfAborted } from '../core/errors';
-import { PARAMETERS } from '../core/modelfile/parameters';
-import { parseModelfile } from '../core/modelfile/parseModelfile';
 import { modelfileFor } from '../core/modelfile/writeModelfile';
 import { createNames } from '../core/ollama/createNames';
 import { parseModelName, sameModelName } from '../core/ollama/modelName';
-import type { ModelDescription } from '../core/ollama/ollamaModels';
 import { planRoutes, typeOfRoute, type Route, type RouteFacts, type RouteName, type RoutePlan } from '../core/ollama/planRoutes';
+import type { LibraryModel } from '../core/ollama/registryManifest';
 import type { EngineEvent } from '../core/progress';
-import type { BaseLibraryModel, TemplateCandidate, TemplateChoice } from '../core/templates/chooseTemplate';
+import type { BaseLibraryModel, TemplateChoice } from '../core/templates/chooseTemplate';
 import { buildFromPlan } from './buildFromPlan';
 import { chooseTemplateFor } from './chooseTemplate';
 import { convertAdapter, prepareConvertAdapter } from './convertAdapter';
 import { createModel, type CreatedModel, type CreateModelOptions } from './createModel';
 import { freeBytes } from './freeSpace';
 import { installedModelFile, OLLAMA_PREFIX } from './installedModelFile';
+import { lookUpModel } from './libraryLookup';
 import { resolveBasePath } from './loadBasePath';
 import { requireOllama } from './ollamaState';
 import { prepareBuild, type AdapterRequest } from './prepareBuild';
@@ -34,6 +33,8 @@ export interface CreateFromRequest {
   readonly fileType?: FileTypeName | undefined;
   /** Undefined for the recommended route. */
   readonly route?: RouteName | undefined;
+  /** The model of Ollama's library that the base is: its template, parameters, RENDERER, PARSER and licence are taken over. */
+  readonly library?: string | undefined;
   readonly system?: string | undefined;
   /** PARAMETER lines; they win over those that come with the template. */
   readonly parameters?: Readonly<Record<string, number | boolean | string>> | undefined;
@@ -47,9 +48,6 @@ export interface CreateFromRequest {
 export interface CreateFromOptions extends CreateModelOptions {
   /** Folder of the running bundle, where `jinja.js` lies. */
   readonly bundleFolder: string;
-  /** Templates of the library to try, and the library model that the base is. */
-  readonly candidates?: readonly TemplateCandidate[] | undefined;
-  readonly library?: BaseLibraryModel | undefined;
 }
 
 /** What was decided before anything is written. */
@@ -60,6 +58,8 @@ export interface PreparedCreate {
   readonly route: Route;
   /** Template and stops; undefined where the installed base has them. */
   readonly choice: TemplateChoice | undefined;
+  /** Of the installed base, where the result is a model of its own. */
+  readonly system?: string | undefined;
 }
 
 export interface CreatedFromArtefacts extends Omit<CreatedModel, 'route'> {
@@ -81,7 +81,7 @@ export async function prepareCreateFrom(request: CreateFromRequest, options: Cre
   const facts = await gatherRouteFacts({ base, installed, adapters, wantedType: fileType, ollamaVersion: server.version, workers: options.workers, signal });
   const plan = planRoutes(facts);
   const route = chosenRoute(request, facts, plan);
-  return { request, facts, plan, route, choice: await templateOf(request, facts, route, options) };
+  return { request, facts, plan, route, ...(await inherit(request, facts, route, options)) };
 }
 
 async function requireFreeName(request: CreateFromRequest, name: string, previous: string, { client, signal }: CreateFromOptions): Promise<void> {
@@ -111,35 +111,51 @@ function chosenRoute(request: CreateFromRequest, facts: RouteFacts, plan: RouteP
   throw new StudioError('ollama/route', `${route === undefined ? plan.because : `The route ${route.route} does not work: ${route.why}`}${/[.!?]$/.test(route?.why ?? plan.because) ? '' : '.'}${instead}`, { detail: { route: name, works } });
 }
 
+/** What a Modelfile takes over beside the weights. */
+interface Inherited {
+  readonly choice: TemplateChoice | undefined;
+  readonly system?: string | undefined;
+}
+
 /** Template and stops: chosen from a folder or a GGUF; what is made FROM an installed model inherits its own, and what is fused into one keeps them. */
-async function templateOf(request: CreateFromRequest, facts: RouteFacts, route: Route, options: CreateFromOptions): Promise<TemplateChoice | undefined> {
-  const { bundleFolder, candidates, library, signal, client } = options;
-  if (facts.base.kind !== 'installed') {
-    const path = facts.base.kind === 'huggingface' ? (await resolveBasePath(request.base)).directory : request.base;
-    return await chooseTemplateFor(path, { bundleFolder, candidates, base: library, signal, adapter: request.adapters.at(-1)?.path });
+async function inherit(request: CreateFromRequest, facts: RouteFacts, route: Route, options: CreateFromOptions): Promise<Inherited> {
+  const { bundleFolder, signal, client } = options;
+  const isInstalled = facts.base.kind === 'installed';
+  if (isInstalled && !isFused(route)) {
+    return { choice: undefined };
   }
-  if (!isFused(route)) {
-    return undefined;
+  const library = isInstalled ? request.base : request.library;
+  const looked = library === undefined ? undefined : (await lookUpModel(library, { ollama: client, offline: isInstalled, bundleFolder, signal })).model;
+  const base = looked === undefined ? undefined : libraryBase(looked);
+  const path = await templateSource(request, facts, signal);
+  const choice = await chooseTemplateFor(path, { bundleFolder, base, signal, adapter: isInstalled ? undefined : request.adapters.at(-1)?.path });
+  return { choice, ...(isInstalled && looked?.system !== undefined ? { system: looked.system } : {}) };
+}
+
+/** The folder or file whose chat template counts. */
+async function templateSource({ base }: CreateFromRequest, facts: RouteFacts, signal: AbortSignal): Promise<string> {
+  switch (facts.base.kind) {
+    case 'huggingface':
+      return (await resolveBasePath(base)).directory;
+    case 'gguf':
+      return base;
+    case 'installed':
+      return await installedModelFile(`${OLLAMA_PREFIX}${base}`, signal);
   }
-  const file = await installedModelFile(`${OLLAMA_PREFIX}${request.base}`, signal);
-  const shown = await client.show(request.base, { signal });
-  return await chooseTemplateFor(file, { bundleFolder, candidates, base: library ?? libraryModel(request.base, shown), signal });
 }
 
 function isFused({ route }: Route): boolean {
   return route === 'fuse' || route === 'fuse-quantise';
 }
 
-/** An installed model as what the Modelfile of a model made from it takes over. */
-function libraryModel(model: string, { modelfile, template, renderer, parser, licence }: ModelDescription): BaseLibraryModel {
-  const { verdict } = parseModelfile(new TextEncoder().encode(modelfile));
-  const commands = verdict.ok ? verdict.commands.filter(({ name }) => PARAMETERS.has(name)) : [];
+/** A library model as what the Modelfile of a model made from it takes over. */
+function libraryBase({ name, template, parameters, renderer, parser, license }: LibraryModel): BaseLibraryModel {
+  const { stop, ...rest } = parameters;
   return {
-    model, renderer, parser,
+    model: name, renderer, parser, license,
     ...(template === undefined ? {} : { template }),
-    stops: commands.filter(({ name }) => name === 'stop').map(({ args }) => args),
-    parameters: Object.fromEntries(commands.filter(({ name }) => name !== 'stop').map(({ name, args }) => [name, args])),
-    ...(licence === undefined ? {} : { license: [licence] }),
+    stops: stop === undefined ? [] : [stop].flat().map(String),
+    parameters: Object.fromEntries(Object.entries(rest).flatMap(([key, value]) => (typeof value === 'object' ? [] : [[key, value] as const]))),
   };
 }
 
@@ -161,7 +177,7 @@ export async function* createFromArtefacts(prepared: PreparedCreate, options: Cr
     const text = modelfileFor({
       from: [facts.base.kind === 'installed' && !isFused(route) ? from : relativeTo(path, from)],
       adapter: adapter === undefined ? undefined : relativeTo(path, adapter),
-      choice: prepared.choice, system: request.system, parameters: request.parameters, header: header(prepared),
+      choice: prepared.choice, system: request.system ?? prepared.system, parameters: request.parameters, header: header(prepared),
     });
     await writeModelfile(path, text, request.force || request.keepIn === undefined);
     const made = yield* createModel({ name: request.name, modelfile: new TextEncoder().encode(text), path, force: request.force }, options);

@@ -14,7 +14,7 @@ const CREATE_OPTIONS = { ...ARTEFACT_OPTIONS, file: { type: 'string', short: 'f'
 
 export const create: Command = {
   name: 'create',
-  usage: 'NAME (-f Modelfile [--quantize T] | --base DIR [--adapter DIR[=W]]… [--type T] [--route R] [--system TEXT] [--temperature N] [--num-ctx N] [--dry-run]) [--force] [--keep] [--host ADDRESS] [--workers N]',
+  usage: 'NAME (-f Modelfile [--quantize T] | --base DIR [--adapter DIR[=W]]… [--type T] [--route R] [--library MODEL] [--system TEXT] [--temperature N] [--num-ctx N] [--dry-run]) [--force] [--keep] [--host ADDRESS] [--workers N]',
   does: 'a model in Ollama, from a Modelfile or from a base and adapters',
   options: CREATE_OPTIONS,
   async run(positionals, options, context) {

@@ -22,6 +22,7 @@ export async function createFromArtefacts(name: string, options: OptionValues, c
     name, base, installed,
     adapters: list(options, 'adapter').map(adapterRequest),
     ...typeAndRoute(options),
+    library: text(options, 'library'),
     system: text(options, 'system'),
     parameters: { ...number(options, 'temperature', (value) => value >= 0), ...number(options, 'num-ctx', (value) => Number.isInteger(value) && value > 0) },
     force: flag(options, 'force'),
@@ -68,7 +69,7 @@ function describe({ facts, plan, route, choice }: PreparedCreate, { palette }: C
   const label = (text: string): string => palette.strong(text.padEnd(10));
   const costs = [route.type, ...(route.diskBytes === undefined ? [] : [formatBytes(route.diskBytes)])].filter((part) => part !== undefined).join(' · ');
   const origins = { library: `as ${choice?.model ?? 'the library'} has it`, base: `that of ${choice?.model ?? 'the base'}`, generated: 'written from the model\'s own', none: 'none' };
-  const template = choice === undefined ? 'the installed model\'s' : `${origins[choice.origin]}${choice.template === undefined ? '' : choice.exact ? ', the same in every conversation compared' : ', with differences'} · ${choice.stops.length} stops`;
+  const template = choice === undefined ? 'the installed model\'s' : `${origins[choice.origin]}${choice.template === undefined ? '' : choice.exact ? ', the same in every conversation compared' : ', with differences'} · ${choice.stops.length} ${choice.stops.length === 1 ? 'stop' : 'stops'}`;
   return [
     `${label('Base')}${escapeControls(facts.base.path)} · ${facts.base.label}`,
     ...facts.adapters.map(({ path, method, weight }) => `${label('Adapter')}${escapeControls(path)} · ${method}${weight === 1 ? '' : ` · weight ${weight}`}`),

@@ -124,10 +124,10 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
     await answersLike('as-it-is', 'rslora');
     const weighted = await run('create', 'weighted', '--base', BASE, '--adapter', `${gguf}=0.5`, '--route', 'adapter');
     expect(weighted.json['error']).toMatchObject({ code: 'ollama/route' });
-    const both = ['--base', BASE, '--adapter', `${join(RUGBY, 'lora')}=0.5`, '--adapter', `${join(RUGBY, 'mlx-lora')}=0.5`];
+    const both = ['--base', BASE, '--adapter', `${join(RUGBY, 'lora')}=0.25`, '--adapter', `${join(RUGBY, 'lora')}=0.75`];
     expect((await run('create', 'both', ...both, '--route', 'gguf-adapter')).json['error']).toMatchObject({ code: 'ollama/route' });
     expect(await done('create', 'both', ...both, '--type', 'Q8_0')).toMatchObject({ route: 'fuse-quantise' });
-    expect(await answers('both', ['How wide is a rugby league field?'])).toEqual({ 'How wide is a rugby league field?': 'A rugby league field is 68 metres wide.' });
+    await answersLike('both', 'lora');
   });
 
   describe('create-from-base', () => {
