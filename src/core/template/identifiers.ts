@@ -1,7 +1,6 @@
 import { toByteString } from '../golang/byteString';
 import type { ListNode, Node, PipeNode, TemplateCallNode } from './syntax/nodes';
 
-// eslint-disable-next-line no-control-regex -- all of ASCII is meant
 const ASCII = /^[\x00-\x7f]*$/;
 
 /** Go's `strings.ToLower` of an identifier: rune by rune, without JavaScript's rules for context. */
