@@ -1,9 +1,9 @@
 import { readdir, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { elementCount } from '../../core/formats/tensorRef';
 import { readForViewing } from '../../core/viewer/readForViewing';
 import { openFileSource, type FileSource } from '../fileSource';
+import { hubCacheFolder } from '../hubSettings';
 import { resolveBasePath } from '../loadBasePath';
 import { loadWeights } from '../loadWeights';
 import type { BaseMatrix } from './adapterDeltas';
@@ -33,7 +33,7 @@ export async function findBase(name: string | undefined, directory: string): Pro
   const candidates = [
     ...(isAbsolute(name) ? [name] : [directory, ...above].map((folder) => resolve(folder, name))),
     ...above.map((folder) => join(folder, last)),
-    join(hubFolder(), `models--${name.replaceAll('/', '--')}`),
+    join(hubCacheFolder(), `models--${name.replaceAll('/', '--')}`),
   ];
   for (const candidate of candidates) {
     if (await hasWeights(candidate)) {
@@ -41,10 +41,6 @@ export async function findBase(name: string | undefined, directory: string): Pro
     }
   }
   return undefined;
-}
-
-function hubFolder(): string {
-  return process.env['HF_HUB_CACHE'] ?? join(process.env['HF_HOME'] ?? join(homedir(), '.cache', 'huggingface'), 'hub');
 }
 
 async function hasWeights(path: string): Promise<boolean> {

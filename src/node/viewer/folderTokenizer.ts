@@ -4,6 +4,7 @@ import { classNameOf, findArchitecture } from '../../core/engine/architectures/a
 import type { VocabularyRules } from '../../core/engine/architectures/architecture';
 import type { GgufEntry } from '../../core/formats/gguf/ggufValue';
 import { chatTemplateEntries } from '../../core/formats/huggingface/tokenizer/chatTemplate';
+import { readSentencePieceModel } from '../../core/formats/huggingface/tokenizer/sentencePieceModel';
 import { tokenizerMetadata } from '../../core/formats/huggingface/tokenizer/tokenizerMetadata';
 import type { TokenizerFiles } from '../../core/formats/huggingface/huggingFaceModel';
 import { isJsonObject, type JsonObject } from '../../core/json';
@@ -44,6 +45,9 @@ function rulesOf(config: JsonObject): VocabularyRules {
 function rowsOf(files: TokenizerFiles, config: JsonObject): number {
   const nested = config['text_config'];
   const said = config['vocab_size'] ?? (isJsonObject(nested) ? nested['vocab_size'] : undefined);
+  if (typeof said !== 'number' && files.tokenizerModel !== undefined) {
+    return readSentencePieceModel(files.tokenizerModel).pieces.length;
+  }
   const model = files.tokenizerJson?.['model'];
   const vocab = isJsonObject(model) ? model['vocab'] : undefined;
   const added = files.tokenizerJson?.['added_tokens'];

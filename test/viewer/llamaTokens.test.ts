@@ -1,0 +1,116 @@
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { memorySource } from '../../src/core/bytes';
+import { readGguf } from '../../src/core/formats/gguf/readGguf';
+import type { GgufFile, GgufValue } from '../../src/core/formats/gguf/ggufTypes';
+import { encodeGgufHeader } from '../../src/core/formats/gguf/writeGguf';
+import { readGgufVocabulary } from '../../src/core/viewer/tokenizer/ggufVocabulary';
+import { makeTextTokenizer, tokenText } from '../../src/core/viewer/tokenizer/tokenizeText';
+import { runCliOk } from '../support/cli';
+import { llamaOrSkip } from '../support/llama';
+import { makeModel, temporaryFolder } from '../support/models';
+import { Random } from '../support/random';
+import { TOKEN_CORPUS } from '../support/tokenGoldens';
+
+const work = temporaryFolder();
+
+/** One name of each set of rules, and some of its other names. */
+const PRE_TOKENIZERS = [
+  'llama-bpe', 'smaug-bpe', 'qwen2', 'qwen35', 'gpt-2', 'smollm', 'starcoder', 'falcon', 'deepseek-v3', 'deepseek-coder', 'tekken', 'gpt-4o', 'bloom', 'viking', 'bailingmoe', 'seed-coder', 'ufakzeka',
+  'laguna', 'minicpm5', 'default', 'chatglm-bpe', 'megrez', 'exaone4', 'minimax-m2',
+];
+
+/** What separates one rule from another: digits, cases, contractions, spaces, marks, scripts. */
+const PIECES = [
+  'a', 'B', 'the', 'FIELD', 'McCoy', ' ', '  ', '   ', '\n', '\r\n', '\n\n', '\t', '\u00a0', '\u3000', '1', '12', '123', '1234567', '3.14', "'s", "'LL", "'Ve", "don't", '!', '!?', '...', '#$%', '(x)', '"', '_', '/', '\\', '\u00e9', 'e\u0301', '\u00df',
+  '\u0411\u044a', '\u6211\u60f3', '\u65e5\u672c', '\ud55c\uad6d', '\u0928\u092e\u0938\u094d\u0924\u0947', '\u0645\u0631\u062d\u0628\u0627', '\u0661\u0662', '\u00b2', '\u{1f680}', '\u{1f469}\u200d\u{1f467}', '\u2028', '\u0085', '\ufeff', '\u200b', '<|im_start|>', '<|im_end|>', '<s>', '$+<=>', '\u20ac', '\u2014', '~', '`',
+];
+
+function fuzzTexts(count: number): string[] {
+  const random = new Random(7);
+  return Array.from({ length: count }, () => Array.from({ length: 1 + random.below(14) }, () => PIECES[random.below(PIECES.length)]!).join(''));
+}
+
+const TEXTS = [...TOKEN_CORPUS, ...fuzzTexts(1500)].filter((text) => text !== '');
+
+interface Source {
+  readonly file: GgufFile;
+  readonly data: Uint8Array;
+}
+
+async function build(spec: string): Promise<Source> {
+  const path = join(work, `${spec}.gguf`);
+  await runCliOk(['convert', '--base', join(makeModel(spec, work), 'base'), '--type', 'F16', '--out', path]);
+  const bytes = readFileSync(path);
+  const file = await readGguf(memorySource(bytes));
+  return { file, data: bytes.subarray(file.dataOffset) };
+}
+
+/** The same model under other metadata. */
+function rewrite({ file, data }: Source, changes: ReadonlyMap<string, GgufValue>, name: string): { readonly path: string; readonly metadata: ReadonlyMap<string, GgufValue> } {
+  const metadata = new Map([...file.metadata, ...changes]);
+  const { header } = encodeGgufHeader({ metadata, tensors: file.tensors });
+  const path = join(work, `${name}.gguf`);
+  const handle = openSync(path, 'w');
+  writeSync(handle, header);
+  writeSync(handle, data);
+  closeSync(handle);
+  return { path, metadata };
+}
+
+let bpe: Source;
+let spm: Source;
+beforeAll(async () => {
+  bpe = await build('qwen3');
+  spm = await build('llama2-spm');
+});
+
+const string = (value: string): GgufValue => ({ type: 'string', value });
+
+describe('a text is cut as llama.cpp cuts it', () => {
+  const compare = async (context: Parameters<typeof llamaOrSkip>[0], path: string, metadata: ReadonlyMap<string, GgufValue>): Promise<void> => {
+    const model = await llamaOrSkip(context).loadModel({ modelPath: path, useMmap: false });
+    try {
+      const tokenizer = makeTextTokenizer(readGgufVocabulary(metadata)!);
+      if (typeof tokenizer === 'string') {
+        throw new Error(tokenizer);
+      }
+      const wrong = TEXTS.map((text) => ({ text, ours: tokenizer.encode(text).join(' '), llama: [...model.tokenize(text, true)].join(' ') })).filter(({ ours, llama }) => ours !== llama);
+      expect(wrong.slice(0, 5)).toEqual([]);
+    } finally {
+      await model.dispose();
+    }
+  };
+
+  it.for(PRE_TOKENIZERS)('byte pair encoding with the pre-tokenizer %s', async (pre, context) => {
+    const { path, metadata } = rewrite(bpe, new Map([['tokenizer.ggml.pre', string(pre)]]), pre);
+    await compare(context, path, metadata);
+  });
+
+  it.for([true, false])('SentencePiece, add_space_prefix %s', async (prefix, context) => {
+    const { path, metadata } = rewrite(spm, new Map<string, GgufValue>([['tokenizer.ggml.add_space_prefix', { type: 'bool', value: prefix }]]), `spm-${String(prefix)}`);
+    await compare(context, path, metadata);
+  });
+
+  it('and the texts tell the rules apart', () => {
+    const encoded = (pre: string): string => {
+      const tokenizer = makeTextTokenizer({ ...readGgufVocabulary(bpe.file.metadata)!, pre });
+      return typeof tokenizer === 'string' ? tokenizer : TEXTS.map((text) => tokenizer.encode(text).join(' ')).join('\n');
+    };
+    const different = ['llama-bpe', 'qwen2', 'gpt-2', 'smollm', 'falcon', 'deepseek-v3', 'deepseek-coder', 'tekken', 'gpt-4o', 'bloom', 'default'];
+    expect(new Set(different.map(encoded)).size).toBe(different.length);
+    expect(encoded('made-up')).toContain('is not reproduced here');
+  });
+
+  it('and the texts of tokens make the text again', () => {
+    const vocabulary = readGgufVocabulary(bpe.file.metadata)!;
+    const tokenizer = makeTextTokenizer(vocabulary);
+    if (typeof tokenizer === 'string') {
+      throw new Error(tokenizer);
+    }
+    for (const text of ['How wide is the field? <|im_end|>', 'a  b\n']) {
+      expect(tokenizer.encode(text).map((id) => tokenText(vocabulary, id)).join('')).toBe(text);
+    }
+  });
+});
