@@ -8,6 +8,7 @@ import { cp } from './commands/cp';
 import { create } from './commands/create';
 import { createFromBase } from './commands/createFromBase';
 import { doctor } from './commands/doctor';
+import { fetchAdapter, fetchModel } from './commands/fetchFromHub';
 import { fuse } from './commands/fuse';
 import { inspect } from './commands/inspect';
 import { list } from './commands/list';
@@ -28,4 +29,4 @@ import { unload } from './commands/unload';
 import { verify } from './commands/verify';
 
 /** Every command, in the order in which the help lists them. */
-export const COMMANDS: readonly Command[] = [scan, inspect, compare, routes, plan, build, convert, convertAdapter, fuse, quantize, verify, clean, doctor, ...MODELFILE_COMMANDS, template, modelfile, create, createFromBase, run, list, show, ps, cp, rm, pull, push, unload];
+export const COMMANDS: readonly Command[] = [scan, inspect, compare, routes, plan, build, convert, convertAdapter, fuse, quantize, verify, fetchModel, fetchAdapter, clean, doctor, ...MODELFILE_COMMANDS, template, modelfile, create, createFromBase, run, list, show, ps, cp, rm, pull, push, unload];

@@ -72,7 +72,18 @@ export const ERROR_CODES = {
   'adapter/mutated-base': 'The adapter was trained on a changed copy of its base.',
   'adapter/empty': 'An adapter without any weights.',
   'adapter/values': 'An adapter holds NaN or infinite values.',
+  'adapter/base-missing': 'The model that an adapter was trained on is not here.',
   'adapter/no-gguf-form': 'A kind of adapter that a GGUF adapter cannot hold; it can be fused.',
+
+  'hub/address': 'The address of the Hugging Face hub cannot be used.',
+  'hub/name': 'A text that is no name of a repository.',
+  'hub/not-found': 'The hub has no such repository, or does not show it.',
+  'hub/gated': 'The owners of a repository want their terms accepted first.',
+  'hub/refused': 'The hub does not give what was asked for.',
+  'hub/unreachable': 'The hub cannot be reached.',
+  'hub/protocol': 'What answers does not speak as the hub does.',
+  'hub/not-usable': 'A repository that holds nothing usable here.',
+  'hub/checksum': 'A fetched file is not what the hub promised.',
 
   'quantize/type': 'An unknown or unsuitable quantisation type.',
   'quantize/shape': 'Rows that do not divide into the blocks of a type.',

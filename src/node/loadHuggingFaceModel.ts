@@ -26,7 +26,7 @@ const README_BYTES = 1024 * 1024;
  */
 export async function loadHuggingFaceModel(path: string, options: LoadHuggingFaceModelOptions = {}): Promise<HuggingFaceModel> {
   const { signal } = options;
-  const directoryName = basename(await resolveDirectory(path));
+  const directoryName = modelName(await resolveDirectory(path));
   const names = await readdir(path).catch((cause: unknown) => {
     throw readError(path, cause);
   });
@@ -83,4 +83,13 @@ async function readGenerationConfig(directory: string, signal: AbortSignal | und
     }
     throw error;
   });
+}
+
+/**
+ * The name that a model gets from its folder. The folders of the Hugging Face cache are named after commits, so there the repository
+ * gives the name, as it does where llama.cpp's converter is given the repository itself.
+ */
+function modelName(directory: string): string {
+  const cached = /[\\/]models--(?:[^\\/]+--)?([^\\/]+)[\\/]snapshots[\\/][^\\/]+[\\/]?$/.exec(directory);
+  return cached?.[1] ?? basename(directory);
 }

@@ -1,6 +1,7 @@
 import { prepareFuse } from '../../node/prepareBuild';
 import { finishFusedFolder } from '../../node/finishFusedFolder';
 import type { FuseType } from '../../core/engine/planFuse';
+import { baseOption } from '../baseOption';
 import type { Command } from '../command';
 import { adapterRequest, flag, list, required, RUN_OPTIONS, text, usageError, workerCount } from '../options';
 import { runAndReport } from '../runAndReport';
@@ -30,7 +31,7 @@ export const fuse: Command = {
     }
     const workers = workerCount(options);
     const output = required(options, 'out', 'merged').replace(/(?<=.)[\\/]+$/, '');
-    const { plan, base } = await prepareFuse({ base: required(options, 'base', 'models/Qwen3-0.6B'), adapters, output, dtype, signal: context.signal });
+    const { plan, base } = await prepareFuse({ base: await baseOption(options, context), adapters, output, dtype, signal: context.signal });
     return await runAndReport(plan, { force: flag(options, 'force'), workers, dryRun: flag(options, 'dry-run'), finishFolder: (folder) => finishFusedFolder(folder, plan, base) }, context);
   },
 };
