@@ -44,9 +44,11 @@ export interface ExpectationOptions {
 export async function renderExpectations(format: ChatFormat & { readonly jinja: string }, render: JinjaRenderer, options: ExpectationOptions, signal?: AbortSignal): Promise<Expectations> {
   const chosen = CHECK_CONVERSATIONS.filter((conversation) => applies(conversation, options));
   const cases: { conversation: Conversation; answer: JinjaAnswer }[] = [];
-  for (const withTools of [false, true]) {
-    const own = chosen.filter(({ tools }) => (tools !== undefined) === withTools);
-    const answers = own.length === 0 ? [] : await render(withTools ? (format.toolJinja ?? format.jinja) : format.jinja, own.map((conversation) => jinjaRequest(format, conversation, options.now)), signal);
+  const { jinja, toolJinja = jinja } = format;
+  // One call for both kinds where one template serves both.
+  for (const template of new Set([jinja, toolJinja])) {
+    const own = chosen.filter(({ tools }) => (tools === undefined ? jinja : toolJinja) === template);
+    const answers = own.length === 0 ? [] : await render(template, own.map((conversation) => jinjaRequest(format, conversation, options.now)), signal);
     own.forEach((conversation, index) => {
       const answer = answers[index] ?? { ok: false, error: 'not rendered' };
       cases.push({ conversation, answer: answer.ok ? { ok: true, text: comparableText(answer.text, format, conversation) } : answer });

@@ -121,9 +121,10 @@ export async function probeJinja(format: ChatFormat & { readonly jinja: string }
   const mentionsTools = toolJinja !== undefined || /\btools?\b|tool_call/.test(jinja);
   const keys = wanted(mentionsTools, knowsThinking);
   const texts = new Map<string, string>();
-  for (const ofTools of [false, true]) {
-    const own = keys.filter(({ tools = false }) => tools === ofTools);
-    const answers = own.length === 0 ? [] : await render(ofTools ? (toolJinja ?? jinja) : jinja, own.map((key) => request(format, key)), signal);
+  const forTools = toolJinja ?? jinja;
+  for (const template of new Set([jinja, forTools])) {
+    const own = keys.filter(({ tools = false }) => (tools ? forTools : jinja) === template);
+    const answers = own.length === 0 ? [] : await render(template, own.map((key) => request(format, key)), signal);
     answers.forEach((answer, index) => {
       const key = own[index];
       if (answer.ok && key !== undefined) {
