@@ -66,8 +66,11 @@ export async function toCreateRequest(commands: readonly ModelfileCommand[], res
 
 class RequestBuilder {
   readonly request: CreateRequest = {};
-  private readonly models: Found[] = [];
-  private readonly drafts: Found[] = [];
+  /** Canonical paths. */
+  private readonly models = new Set<string>();
+  private readonly drafts = new Set<string>();
+  private readonly found = new Map<string, LocalFiles>();
+  private readonly lists = new Map<string, string[]>();
 
   constructor(private readonly resolve: LocalFileResolver) {}
 
@@ -79,8 +82,8 @@ class RequestBuilder {
       case 'draft': {
         const draft = await this.required(args);
         rejectSame(draft, this.models);
-        this.drafts.push(draft);
-        request.draftFiles = new Map([...(request.draftFiles ?? []), ...draft.digests]);
+        this.drafts.add(draft.canonicalPath);
+        addAll((request.draftFiles ??= new Map()), draft.digests);
         return;
       }
       case 'adapter':
@@ -110,7 +113,7 @@ class RequestBuilder {
   }
 
   private async model(args: string): Promise<void> {
-    const found = await this.resolve(args);
+    const found = await this.find(args);
     if (found.status === 'absent') {
       this.request.from = args;
       return;
@@ -119,12 +122,23 @@ class RequestBuilder {
       throw new RequestError(found.error);
     }
     rejectSame(found, this.drafts);
-    this.models.push(found);
-    this.request.files = new Map([...(this.request.files ?? []), ...found.digests]);
+    this.models.add(found.canonicalPath);
+    addAll((this.request.files ??= new Map()), found.digests);
+  }
+
+  /** A path that is named again is not read again. */
+  private async find(path: string): Promise<LocalFiles> {
+    const known = this.found.get(path);
+    if (known !== undefined) {
+      return known;
+    }
+    const found = await this.resolve(path);
+    this.found.set(path, found);
+    return found;
   }
 
   private async required(args: string): Promise<Found> {
-    const found = await this.resolve(args);
+    const found = await this.find(args);
     if (found.status !== 'files') {
       throw new RequestError(found.error);
     }
@@ -137,19 +151,28 @@ class RequestBuilder {
       throw new RequestError(result.error);
     }
     if (result.kind === 'value') {
-      const parameters = (this.request.parameters ??= new Map());
-      const before = parameters.get(name);
       const { value } = result;
-      parameters.set(
-        name,
-        value.type === 'strings' && before?.type === 'strings' ? { type: 'strings', value: [...before.value, ...value.value] } : value,
-      );
+      (this.request.parameters ??= new Map()).set(name, value.type === 'strings' ? { type: 'strings', value: this.list(name, value.value) } : value);
     }
+  }
+
+  /** Of a parameter that may be repeated all values so far, these included. */
+  private list(name: string, values: readonly string[]): readonly string[] {
+    const list = this.lists.get(name) ?? [];
+    list.push(...values);
+    this.lists.set(name, list);
+    return list;
   }
 }
 
-function rejectSame(found: Found, others: readonly Found[]): void {
-  if (others.some((other) => other.canonicalPath === found.canonicalPath)) {
+function addAll(target: Map<string, string>, digests: ReadonlyMap<string, string>): void {
+  for (const [path, digest] of digests) {
+    target.set(path, digest);
+  }
+}
+
+function rejectSame(found: Found, others: ReadonlySet<string>): void {
+  if (others.has(found.canonicalPath)) {
     throw new RequestError(`DRAFT must not reference the same local path as FROM: ${found.path}`);
   }
 }
