@@ -16,7 +16,15 @@ export function temporaryFolder(): string {
 
 /** Writes the noise model of a spec (test/fixtures/specs) and its adapters; returns the folder that holds `base` and them. */
 export function makeModel(spec: string, folder: string): string {
-  const out = join(folder, spec);
-  execFileSync(process.execPath, [join(FIXTURES, 'make-model.mjs'), join(FIXTURES, 'specs', `${spec}.json`), out]);
+  return makeFrom(join(FIXTURES, 'specs', `${spec}.json`), join(folder, spec));
+}
+
+/** Writes a model of the configuration that a real one was published with (test/fixtures/shapes): its widths, few layers, noise. */
+export function makeRealShape(name: string, folder: string): string {
+  return makeFrom(join(FIXTURES, 'shapes', `${name}.json`), join(folder, name));
+}
+
+function makeFrom(spec: string, out: string): string {
+  execFileSync(process.execPath, [join(FIXTURES, 'make-model.mjs'), spec, out]);
   return out;
 }
