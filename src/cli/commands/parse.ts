@@ -59,11 +59,17 @@ async function parseFile(path: string, signal: AbortSignal): Promise<ParsedFile>
   return marshalled.ok ? { path, ok: true, commands, request: exactJson(marshalled.json) } : { path, ok: true, commands, requestError: marshalled.error };
 }
 
+/** -0 and integers that a double may not hold, as they are spelt; within strings too, where they do no harm. */
+const UNSAFE_NUMBER = /-0[,}\]]|[0-9]{16}/;
+
 /**
  * JSON text as a value that `JSON.stringify` writes back number by number as it was: 64-bit integers and -0 are kept
  * as raw text where the runtime can (Node 22).
  */
 export function exactJson(text: string): unknown {
+  if (!UNSAFE_NUMBER.test(text)) {
+    return JSON.parse(text);
+  }
   const raw = (JSON as unknown as { rawJSON?: (source: string) => unknown }).rawJSON;
   const revive = (_: string, value: unknown, context?: { readonly source?: string }): unknown => {
     const source = context?.source;
