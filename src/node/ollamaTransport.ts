@@ -53,7 +53,10 @@ export async function exchange(address: OllamaAddress, options: Exchange): Promi
     request.end(options.body);
   } else {
     options.send(request).catch((thrown: unknown) => {
-      end(failure(thrown, address, what, 'while it was sent'));
+      // A broken pipe is told by the request itself, or by the answer that came before it: a full disk, for one.
+      if (thrown instanceof StudioError) {
+        end(thrown);
+      }
     });
   }
   let response: IncomingMessage;
