@@ -22,6 +22,8 @@ const DEEPSEEK3 = String.raw`${ASCII_PUNCTUATION}[A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}
 /** llama.cpp tells capitals from small letters in ASCII alone here: any other letter is both. */
 const CASED = (suffix: string, digits: string): string =>
   String.raw`[^\r\n\p{L}\p{N}]?(?:(?=\p{L})[^a-z])*(?:(?=\p{L})[^A-Z])+${suffix}|[^\r\n\p{L}\p{N}]?(?:(?=\p{L})[^a-z])+(?:(?=\p{L})[^A-Z])*${suffix}|${digits}| ?[^\s\p{L}\p{N}]+[\r\n/]*|${SPACES}`;
+/** llama.cpp takes white space for something else before it matches this. */
+const WIDE = String.raw`(?:(?!\s)[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff])+`;
 const BLOOM = ' ?[^(\\s|.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c)]+';
 
 /** White space is Unicode's, which is not quite JavaScript's. */
@@ -37,7 +39,7 @@ const RULES: readonly (readonly [readonly string[], PreTokenizerRules])[] = [
   [['starcoder', 'refact', 'command-r', 'smollm', 'codeshell', 'exaone', 'minerva-7b', 'mellum2'], { splits: all(String.raw`\p{N}`, GPT2) }],
   [['falcon'], { splits: all(String.raw`[\p{P}$+<=>^~|` + '`' + ']+', GPT2, '[0-9][0-9][0-9]') }],
   [['deepseek-v3', 'hunyuan-dense', 'joyai-llm', 'hy_v4'], { splits: all(String.raw`\p{N}{1,3}`, CJK, DEEPSEEK3) }],
-  [['deepseek-coder'], { splits: all(String.raw`[\r\n]`, String.raw`\s?\p{L}+`, String.raw`\s?\p{P}+`, '[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+', String.raw`\p{N}`) }],
+  [['deepseek-coder'], { splits: all(String.raw`[\r\n]`, String.raw`\s?\p{L}+`, String.raw`\s?\p{P}+`, WIDE, String.raw`\p{N}`) }],
   [['tekken'], { splits: all(CASED('', String.raw`\p{N}`)), ignoreMerges: true, addBos: true }],
   [['gpt-4o', 'llama4', 'kanana2', 'talkie', 'minimax-m2'], { splits: all(CASED(`(?:${CONTRACTIONS})?`, String.raw`\p{N}{1,3}`)) }],
   [['poro-chat', 'bloom', 'gpt3-finnish'], { splits: all(BLOOM) }],
