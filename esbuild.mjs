@@ -63,8 +63,8 @@ if (!watch) {
 }
 
 /** Splits a bundle at its dynamic imports. esbuild splits ES modules only, so that each file is made CommonJS afterwards. */
-async function buildInChunks({ outfile, entryPoints, ...options }) {
-  const split = await esbuild.build({ ...options, entryPoints, outdir: 'dist', chunkNames: 'extension-[hash]', format: 'esm', splitting: true, sourcemap: false, write: false });
+async function buildInChunks(options) {
+  const split = await esbuild.build({ ...options, outfile: undefined, outdir: 'dist', chunkNames: 'extension-[hash]', format: 'esm', splitting: true, sourcemap: false, write: false });
   for (const { path, text } of split.outputFiles) {
     const { code } = await esbuild.transform(text, { format: 'cjs', platform: options.platform, target: options.target, minify, supported: { 'dynamic-import': false }, legalComments: 'none' });
     writeFileSync(path, code);

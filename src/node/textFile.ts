@@ -21,17 +21,17 @@ export async function readSmallFile(path: string, signal?: AbortSignal): Promise
   }
 }
 
-/** Replaces the content of a file: written beside it, flushed, and put in its place under its name and mode. */
+/** Writes a file, new or in the place of one: written beside it, flushed, and renamed; the mode of an old one is kept. */
 export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
   // A link keeps pointing where it points.
-  const target = await realpath(path);
+  const target = await realpath(path).catch(() => path);
   const partial = join(dirname(target), `.${basename(target)}.${process.pid}.partial`);
   try {
-    const { mode } = await stat(target);
+    const mode = await stat(target).then((found) => found.mode, () => undefined);
     const file = await open(partial, 'wx', mode);
     try {
       await file.writeFile(bytes);
-      await file.chmod(mode);
+      await (mode === undefined ? undefined : file.chmod(mode));
       await file.sync();
     } finally {
       await file.close();

@@ -14,7 +14,7 @@ export function artefactLabel(artefact: Artefact, { roots }: LabelRoots): string
   }
   const part = artefact.partOf === undefined ? undefined : below(artefact.path, artefact.partOf);
   if (part !== undefined && part !== '') {
-    return escapeControls(part);
+    return escapeControls(artefact.kind === 'mlx-checkpoint' ? part.replace(/_adapters\.safetensors$/, '') : part);
   }
   const root = [...roots].sort((a, b) => b.path.length - a.path.length).find(({ path }) => below(artefact.path, path) !== undefined);
   if (root === undefined) {

@@ -91,13 +91,14 @@ export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode
   provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {
     const plan = this.#plans.get(document.uri.toString());
     const top = new vscode.Range(0, 0, 0, 0);
-    const lens = (title: string, command: string): vscode.CodeLens => new vscode.CodeLens(top, { title, command: `modelfileStudio.${command}`, arguments: [document.uri] });
+    // Without arguments a lens survives the next one: the page that is in front is meant.
+    const lens = (title: string, command: string): vscode.CodeLens => new vscode.CodeLens(top, { title, command: `modelfileStudio.${command}` });
     const change = plan?.proposal.change === undefined ? [] : [lens(vscode.l10n.t('Change Type'), 'changePlan')];
     switch (plan?.state.kind) {
       case undefined:
         return [];
       case 'planning':
-        return [new vscode.CodeLens(top, { title: vscode.l10n.t('$(sync~spin) Planning…'), command: '' }), lens(vscode.l10n.t('Cancel'), 'cancelPlan')];
+        return [lens(vscode.l10n.t('$(sync~spin) Planning: Cancel'), 'cancelPlan')];
       case 'ready':
         return [lens(vscode.l10n.t('$(play) Run'), 'runPlan'), ...change, lens(vscode.l10n.t('Copy as Command'), 'copyPlanCommand')];
       case 'refused':

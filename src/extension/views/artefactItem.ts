@@ -22,6 +22,7 @@ export function artefactItem(node: TreeNode, isOpen: boolean): vscode.TreeItem {
       item.label = node.base === '' ? vscode.l10n.t('base not known') : vscode.l10n.t('base not found: {0}', escapeControls(node.base));
       item.iconPath = new vscode.ThemeIcon('question');
       item.contextValue = 'missingBase';
+      item.accessibilityInformation = { label: item.label };
       item.tooltip = vscode.l10n.t('These adapters fit none of the models that were found. Add the folder of their base to the scanned folders, or fetch it.');
       return item;
     case 'cache':

@@ -15,11 +15,19 @@ export const ARTEFACTS_VIEW = 'modelfileStudio.artefacts';
 /** A tree of up to this many lines is shown opened to its leaves. */
 const MOST_OPEN = 200;
 
+/** More new artefacts at once are no result of a build, but of a folder that was added. */
+const MOST_REVEALED = 5;
+
 /** The tree of artefacts. Nothing is scanned before the view is seen or a command asks. */
 export function registerArtefactsView(services: Services): vscode.TreeView<TreeNode> {
   const { context } = services;
-  const provider = new ArtefactsProvider(services);
-  const view = vscode.window.createTreeView(ARTEFACTS_VIEW, { treeDataProvider: provider, canSelectMany: true, showCollapseAll: true, dragAndDropController: new ArtefactDrag() });
+  const provider = new ArtefactsProvider(services, (node) => {
+    if (view.visible) {
+      // Opens what it came under, which stays folded otherwise; the focus stays where it is.
+      void Promise.resolve(view.reveal(node, { select: false, focus: false })).catch(() => undefined);
+    }
+  });
+  const view: vscode.TreeView<TreeNode> = vscode.window.createTreeView(ARTEFACTS_VIEW, { treeDataProvider: provider, canSelectMany: true, showCollapseAll: true, dragAndDropController: new ArtefactDrag() });
   const decorations = new ArtefactDecorations(services.artefacts);
   const refresh = (): void => void (services.artefacts.state.kind === 'idle' ? undefined : services.artefacts.scan());
   context.subscriptions.push(
@@ -43,7 +51,8 @@ class ArtefactsProvider implements vscode.TreeDataProvider<TreeNode>, vscode.Dis
   #parents = new Map<TreeNode, TreeNode>();
   #isSmall = true;
 
-  constructor(private readonly services: Services) {
+  /** @param onNew called with each artefact that came below another one since the last scan */
+  constructor(private readonly services: Services, private readonly onNew: (node: TreeNode) => void) {
     this.#stop = [services.artefacts.onChange(() => void this.#rebuild()), onMadeModel(services, () => void this.#rebuild())];
   }
 
@@ -82,11 +91,20 @@ class ArtefactsProvider implements vscode.TreeDataProvider<TreeNode>, vscode.Dis
       return;
     }
     const models: readonly MadeModel[] = madeModels(this.services);
+    const before = new Set(this.#roots.flatMap((root) => [root.id, ...parentsBelow(root).map(([{ id }]) => id)]));
     this.#roots = buildArtefactTree(artefacts.artefacts, { roots: await namedRoots(this.services), models });
     this.#isSmall = countNodes(this.#roots) <= MOST_OPEN;
     this.#parents = new Map(this.#roots.flatMap(parentsBelow));
     contextKey('artefacts', this.#roots.length > 0 ? 'ready' : artefacts.state.kind === 'error' ? 'error' : 'empty');
     this.#changed.fire(undefined);
+    this.#reportNew(before);
+  }
+
+  #reportNew(before: ReadonlySet<string>): void {
+    const fresh = [...this.#parents.keys()].filter(({ id }) => !before.has(id));
+    if (before.size > 0 && fresh.length <= MOST_REVEALED) {
+      fresh.forEach(this.onNew);
+    }
   }
 }
 

@@ -28,20 +28,14 @@ export function registerJobsView(services: Services, artefacts: vscode.TreeView<
     const fresh = jobs.jobs.find(({ id, state }) => !seen.has(id) && state === 'queued');
     seen = new Set(jobs.jobs.map(({ id }) => id));
     if (fresh !== undefined && (artefacts.visible || view.visible)) {
-      void show(view, fresh);
+      // Unfolds the view, which is folded while it is empty; the focus stays where it is.
+      void vscode.commands.executeCommand(`${JOBS_VIEW}.focus`, { preserveFocus: true });
     }
   });
   context.subscriptions.push(view, provider, { dispose: stop });
   registerJobCommands(services);
   registerJobStatus(services);
   announceEnd(services);
-}
-
-/** Unfolds the view, which is folded while it is empty; the focus stays where it is. */
-async function show(view: vscode.TreeView<Job>, job: Job): Promise<void> {
-  await vscode.window.withProgress({ location: { viewId: JOBS_VIEW } }, async () => {
-    await Promise.resolve(view.reveal(job, { focus: false, select: false })).catch(() => undefined);
-  });
 }
 
 class JobsProvider implements vscode.TreeDataProvider<Job>, vscode.Disposable {
