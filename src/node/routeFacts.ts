@@ -15,7 +15,7 @@ import { readGguf } from '../core/formats/gguf/readGguf';
 import type { GgufFile } from '../core/formats/gguf/ggufTypes';
 import { elementCount } from '../core/formats/tensorRef';
 import type { HuggingFaceModel } from '../core/formats/huggingface/huggingFaceModel';
-import { recommendedType, type RouteAdapter, type RouteBase, type RouteBuild, type RouteFacts } from '../core/ollama/planRoutes';
+import { typeOfRoute, type RouteAdapter, type RouteBase, type RouteBuild, type RouteFacts, type RouteName } from '../core/ollama/planRoutes';
 import { requireOwnWeights } from './convertAdapter';
 import { openFileSource } from './fileSource';
 import { installedModelFile, OLLAMA_PREFIX } from './installedModelFile';
@@ -64,20 +64,21 @@ export async function gatherRouteFacts(request: RouteRequest): Promise<RouteFact
     adapters.push(await loadRouteAdapter(adapter, loaded.target, request.signal));
   }
   const weighted = adapters.map((adapter) => adapter.weighted);
-  const types = typesToPlan(loaded.base, request.wantedType);
   const { model } = loaded;
+  const none = { builds: [] };
+  const facts: RouteFacts = { base: loaded.base, adapters: adapters.map((adapter) => adapter.facts), ollamaVersion: request.ollamaVersion, wantedType: request.wantedType, fused: none, plain: none };
+  const fusedTypes = typesOf(facts, ['fuse', 'fuse-quantise']);
+  const plainTypes = typesOf(facts, facts.adapters[0]?.format === 'gguf' ? ['adapter'] : ['gguf-adapter']);
   return {
-    base: loaded.base,
-    adapters: adapters.map(({ facts }) => facts),
-    ollamaVersion: request.ollamaVersion,
-    wantedType: request.wantedType,
-    fused: model === undefined ? await ggufBuilds(request, weighted, types) : builds(types, request.workers, await folderPlanner(model, weighted)),
-    plain: model === undefined || weighted.length !== 1 ? { builds: [] } : builds(types, request.workers, await folderPlanner(model, [])),
+    ...facts,
+    fused: model === undefined ? await ggufBuilds(request, weighted, fusedTypes) : builds(fusedTypes, request.workers, await folderPlanner(model, weighted)),
+    plain: model === undefined || weighted.length !== 1 ? none : builds(plainTypes, request.workers, await folderPlanner(model, [])),
   };
 }
 
-function typesToPlan(base: RouteBase, wanted: FileTypeName | undefined): FileTypeName[] {
-  return [...new Set([base.sixteenBit, 'Q8_0' as const, wanted ?? recommendedType(base)])];
+/** The types of these routes, each once: planning a large vocabulary takes a second. */
+function typesOf(facts: RouteFacts, routes: readonly RouteName[]): FileTypeName[] {
+  return [...new Set(routes.map((route) => typeOfRoute(facts, route)))];
 }
 
 async function loadBase(request: RouteRequest): Promise<LoadedBase> {
