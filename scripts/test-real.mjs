@@ -14,6 +14,8 @@ const INSTALLERS = [
   { tool: "llama.cpp's llama-server and llama-quantize for Ollama", script: 'scripts/installLlama.mjs' },
   { tool: 'a registry of models (docker-registry)', script: 'scripts/installRegistry.mjs' },
   { tool: 'VS Code (code-server and Chromium)', script: 'scripts/installCodeServer.mjs' },
+  { tool: 'Neovim', script: 'scripts/installNeovim.mjs' },
+  { tool: 'Helix', script: 'scripts/installHelix.mjs' },
 ];
 
 for (const { tool, script } of INSTALLERS) {

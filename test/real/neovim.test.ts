@@ -27,7 +27,7 @@ local answers = vim.lsp.buf_request_sync(0, 'textDocument/hover', params, 5000) 
 for _, answer in pairs(answers) do report.hover = answer.result.contents.value end
 params.options = { tabSize = 2, insertSpaces = true }
 answers = vim.lsp.buf_request_sync(0, 'textDocument/formatting', params, 5000) or {}
-for _, answer in pairs(answers) do vim.lsp.util.apply_text_edits(answer.result, 0, 'utf-16') end
+for _, answer in pairs(answers) do vim.lsp.util.apply_text_edits(answer.result, vim.api.nvim_get_current_buf(), 'utf-16') end
 report.formatted = vim.api.nvim_buf_get_lines(0, 0, -1, false)
 local file = io.open(os.getenv('REPORT'), 'w')
 file:write(vim.json and vim.json.encode(report) or vim.fn.json_encode(report))
@@ -35,11 +35,12 @@ file:close()
 vim.cmd('qall!')
 `;
 
+const { findNeovims } = (await import(installer)) as { readonly findNeovims: () => string[] };
+const neovims = findNeovims();
+
 describe('Neovim with the configuration of the documentation', () => {
   let folder = '';
-  let neovim: string | undefined;
   beforeAll(async () => {
-    neovim = ((await import(installer)) as { findNeovim: () => string | undefined }).findNeovim();
     folder = realpathSync(mkdtempSync(join(tmpdir(), 'modelfile-neovim-')));
     await build({
       entryPoints: [join(root, 'language-server/src/server/main.ts')],
@@ -48,11 +49,9 @@ describe('Neovim with the configuration of the documentation', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it('opens a Modelfile, shows its diagnostics, hovers and formats', { timeout: 120_000 }, async (context) => {
-    if (neovim === undefined) {
-      context.skip('There is no Neovim here (NVIM_BIN, the path, or scripts/installNeovim.mjs).');
-      return;
-    }
+  it.skipIf(neovims.length > 0)('is not here (NVIM_BIN, the path, or scripts/installNeovim.mjs)', (context) => context.skip());
+
+  it.each(neovims)('%s opens a Modelfile, shows its diagnostics, hovers and formats', { timeout: 120_000 }, async (neovim) => {
     const modelfile = join(folder, 'Modelfile');
     const script = join(folder, 'check.lua');
     const report = join(folder, 'report.json');
@@ -60,9 +59,11 @@ describe('Neovim with the configuration of the documentation', () => {
     writeFileSync(script, SCRIPT);
     const command = `let g:modelfile_server = ['${process.execPath}', '${join(folder, 'server.js')}', '--stdio']`;
     const args = ['--headless', '-u', 'NONE', '--cmd', command, '--cmd', `luafile ${join(root, 'language-server/editors/neovim.lua')}`, modelfile, '-c', `luafile ${script}`];
-    await promisify(execFile)(neovim, args, { timeout: 60_000, env: { ...process.env, REPORT: report, HOME: folder, OLLAMA_HOST: '127.0.0.1:9' } });
+    const { stdout: version } = await promisify(execFile)(neovim, ['--version']);
+    // A script that fails leaves Neovim waiting: the time-out ends it.
+    await promisify(execFile)(neovim, args, { timeout: 60_000, env: { ...process.env, REPORT: report, HOME: folder, XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder, OLLAMA_HOST: '127.0.0.1:9' } });
     const found = JSON.parse(readFileSync(report, 'utf8')) as NeovimReport;
-    expect(found.diagnostics.map(({ lnum, severity, source }) => [lnum, severity, source])).toEqual([[0, 2, 'modelfile'], [5, 2, 'modelfile']]);
+    expect(found.diagnostics.map(({ lnum, severity, source }) => [lnum, severity, source]), version.split('\n')[0]).toEqual([[0, 2, 'modelfile'], [5, 2, 'modelfile']]);
     expect(found.diagnostics[0]?.message).toContain('./none.gguf does not exist');
     expect(found.hover).toContain('FROM name or path');
     expect(found.formatted).toEqual(['FROM ./none.gguf', 'PARAMETER seed 1', '', 'SYSTEM ""']);
