@@ -170,6 +170,10 @@ describe('the output', () => {
   test('the command line says what it did, as text and as JSON', async () => {
     const output = join(work, 'cli.gguf');
     const args = ['convert-adapter', '--adapter', join(RUGBY, 'rslora'), '--base', join(RUGBY, 'base'), '--out', output];
+    const dry = await runCli([...args, '--dry-run', '--json']);
+    expect(dry.json).toMatchObject({ ok: true, type: 'F16', folded: 5, alpha: Math.fround(8 * Math.sqrt(8)) });
+    expect(dry.json['tensors']).toHaveLength(56);
+    expect(existsSync(output)).toBe(false);
     const { code, json } = await runCli([...args, '--json']);
     expect(code).toBe(0);
     expect(json).toMatchObject({ ok: true, output, tensors: 56, type: 'F16', architecture: 'qwen3', folded: 5, warnings: [], adapters: [{ path: join(RUGBY, 'rslora'), weight: 1 }] });

@@ -1,7 +1,7 @@
 import { describeAdapterPlan } from '../../core/engine/describeAdapterPlan';
 import { ADAPTER_TYPES, type AdapterType } from '../../core/engine/planAdapterGguf';
 import { formatBytes } from '../../core/formatBytes';
-import { convertAdapter as write, prepareConvertAdapter } from '../../node/convertAdapter';
+import { convertAdapter as write, prepareConvertAdapter, type PreparedAdapter } from '../../node/convertAdapter';
 import type { Command } from '../command';
 import { follow } from '../follow';
 import { adapterRequest, flag, required, text, usageError } from '../options';
@@ -32,8 +32,7 @@ export const convertAdapter: Command = {
       signal: context.signal,
     });
     if (flag(options, 'dry-run')) {
-      const described = describeAdapterPlan(plan);
-      return { exitCode: 0, json: { ok: true, output: plan.output, type: plan.type, text: described, warnings: plan.warnings }, text: describeAdapterPlan(plan, context.palette) };
+      return { exitCode: 0, json: planJson(plan), text: describeAdapterPlan(plan, context.palette) };
     }
     context.say(describeAdapterPlan(plan, context.palette));
     const report = await follow(write(plan, { force: flag(options, 'force'), signal: context.signal }), context);
@@ -59,3 +58,18 @@ export const convertAdapter: Command = {
     };
   },
 };
+
+/** The plan for scripts: what every tensor is made of. */
+function planJson(plan: PreparedAdapter): Record<string, unknown> {
+  const { output, type, target, scales, metadata, tensors, bytesRead, bytesWritten, checks, warnings, adapter, weight } = plan;
+  return {
+    ok: true, output, type,
+    architecture: target.architecture.name,
+    alpha: scales.alpha, folded: scales.folded, modules: scales.modules,
+    adapters: [{ path: adapter.path, weightsFile: adapter.weightsFile, weight }],
+    bytesRead, bytesWritten,
+    metadata: metadata.map(([key, { type: kind, value }]) => ({ key, type: kind, value })),
+    tensors: tensors.map(({ name, shape, type: stored, offset, bytes }) => ({ name, shape, type: stored, offset, bytes })),
+    checks, warnings,
+  };
+}

@@ -2,12 +2,14 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createFromArtefacts, prepareCreateFrom } from '../../../src/node/createFromArtefacts';
 import type { OllamaClient } from '../../../src/node/ollamaClient';
-import { FIXTURES, runCli, type CliRun } from '../../support/cli';
+import { FIXTURES, ROOT, runCli, type CliRun } from '../../support/cli';
 import { findRealOllama, NO_LLAMA, NO_OLLAMA, RealOllama } from '../../support/realOllama';
 
 const RUGBY = join(FIXTURES, 'rugby');
 const BASE = join(RUGBY, 'base');
+const DIST = join(ROOT, 'dist');
 const EXPECTED = JSON.parse(readFileSync(join(RUGBY, 'expected.json'), 'utf8')) as Record<string, Record<string, string>>;
 
 /** Every adapter of the fixtures, and the routes that must be open to it on this server. */
@@ -174,6 +176,35 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
     expect(await done('create', 'twice', '--base', BASE, '--adapter', join(RUGBY, 'embed'), '--force')).toMatchObject({ previous: 'twice:previous' });
     await answersLike('twice', 'embed');
     await answersLike('twice:previous', 'lora');
+  });
+
+  it.each(['running', 'uploading', 'creating'] as const)('a cancel while it is %s leaves neither a model nor a file', async (phase) => {
+    const before = process.env['TMPDIR'];
+    const temporary = mkdtempSync(join(folder, 'tmp-'));
+    process.env['TMPDIR'] = temporary;
+    try {
+      const abort = new AbortController();
+      const options = { client, signal: abort.signal, workers: 1, workerScript: join(DIST, 'worker.js'), bundleFolder: DIST };
+      const request = { name: 'cancelled', base: BASE, adapters: [{ path: join(RUGBY, 'dora'), weight: 1 }], fileType: 'Q4_K_M' as const, force: false };
+      const making = createFromArtefacts(await prepareCreateFrom(request, options), options);
+      const cancelled = async (): Promise<void> => {
+        for (let step = await making.next(); step.done !== true; step = await making.next()) {
+          if (step.value.event === 'phase' && step.value.phase === phase) {
+            expect(readdirSync(temporary)).toHaveLength(1);
+            abort.abort();
+          }
+        }
+      };
+      await expect(cancelled()).rejects.toMatchObject({ code: 'run/cancelled' });
+      expect(readdirSync(temporary)).toEqual([]);
+      expect((await client.list()).filter(({ name }) => name.startsWith('cancelled'))).toEqual([]);
+    } finally {
+      if (before === undefined) {
+        delete process.env['TMPDIR'];
+      } else {
+        process.env['TMPDIR'] = before;
+      }
+    }
   });
 
   it('a Modelfile with FROM ./base and ADAPTER ./lora, where the command line of Ollama fails', async () => {
