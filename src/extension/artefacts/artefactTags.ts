@@ -12,6 +12,15 @@ export function contentOf(artefact: Artefact): ArtefactKind {
   return artefact.content ?? artefact.kind;
 }
 
+/** Absolute path of the weights that would be taken: in the artefact's folder, or the artefact itself. */
+export function weightsPath({ path, weightsFile }: Artefact): string {
+  const name = weightsFile?.replaceAll('\\', '/');
+  if (weightsFile === undefined || name === undefined || path.replaceAll('\\', '/').endsWith(name)) {
+    return path;
+  }
+  return /^(?:[\\/]|[a-z]:[\\/])/i.test(weightsFile) ? weightsFile : `${path}${path.includes('\\') ? '\\' : '/'}${weightsFile}`;
+}
+
 /** An adapter in a folder or a numbered file of one, wherever training left it. */
 export function isAdapter(artefact: Artefact): boolean {
   return !isBroken(artefact) && ADAPTERS.includes(contentOf(artefact));
@@ -52,7 +61,7 @@ export function artefactTags(artefact: Artefact): readonly ArtefactTag[] {
   } else if (kind === 'gguf-adapter') {
     tags.push('modelfile');
   }
-  if (/\.(?:gguf|safetensors)$/i.test(artefact.weightsFile ?? artefact.path)) {
+  if (/\.(?:gguf|safetensors)$/i.test(weightsPath(artefact))) {
     tags.push('viewable', 'comparable');
   }
   return artefact.builtFrom === undefined ? tags : [...tags, 'rebuildable'];

@@ -10,8 +10,9 @@ export interface ArtefactTooltip {
   readonly problems: readonly { readonly code: string; readonly message: string }[];
 }
 
-export function artefactTooltip(artefact: Artefact): ArtefactTooltip {
-  const rows = [...identity(artefact), ...adapterRows(artefact), ...weightRows(artefact), ...historyRows(artefact), ...fileRows(artefact)];
+/** @param shorten gives a path as people know it, below the folder of the workspace */
+export function artefactTooltip(artefact: Artefact, shorten: (path: string) => string = (path) => path): ArtefactTooltip {
+  const rows = [...identity(artefact), ...adapterRows(artefact, shorten), ...weightRows(artefact), ...historyRows(artefact, shorten), ...fileRows(artefact)];
   return {
     title: escapeControls(artefact.path),
     rows: rows.filter(([, text]) => text !== '').map(([label, text]) => [label, escapeControls(text)] as const),
@@ -31,17 +32,17 @@ type Row = readonly [string, string];
 function identity(artefact: Artefact): Row[] {
   const { producer, content, kind } = artefact;
   return [
-    ['Kind', join(kindText(kind), content === undefined || content === kind ? '' : kindText(content), producer === undefined ? '' : `by ${producerText(producer)}`)],
+    ['Kind', join(kindText(kind), content === undefined || content === kind ? '' : kindText(content), producer === undefined ? '' : producer === 'modelfile-studio' ? producerText(producer) : `by ${producerText(producer)}`)],
     ['Model', join(artefact.name, artefact.label ?? artefact.architecture, count(artefact.layers, 'layers'), artefact.contextLength === undefined ? '' : `context ${artefact.contextLength}`)],
   ];
 }
 
-function adapterRows(artefact: Artefact): Row[] {
+function adapterRows(artefact: Artefact, shorten: (path: string) => string): Row[] {
   const { base, builtFrom } = artefact;
   const others = (base?.candidates.length ?? 0) - 1;
   return [
     ['Names as base', builtFrom === undefined ? (base?.name ?? '') : ''],
-    ['Fits', base === undefined || builtFrom !== undefined ? '' : base.path === undefined ? 'no model that was found' : `${base.path}${others > 0 ? ` and ${others} more` : ''}`],
+    ['Fits', base === undefined || builtFrom !== undefined ? '' : base.path === undefined ? 'no model that was found' : `${shorten(base.path)}${others > 0 ? ` and ${others} more` : ''}`],
     ['Method', join(artefact.method, value('rank', artefact.rank), value('alpha', artefact.alpha), value('applied with scale', artefact.scale))],
     ['Changes', join(targetsText(artefact.targets ?? []), count(artefact.modules, 'modules'))],
   ];
@@ -57,14 +58,14 @@ function weightRows(artefact: Artefact): Row[] {
   ];
 }
 
-function historyRows(artefact: Artefact): Row[] {
+function historyRows(artefact: Artefact, shorten: (path: string) => string): Row[] {
   const { builtFrom, step, checkpoints } = artefact;
   const changed = builtFrom?.changed ?? [];
   return [
     ['Training', join(value('step', step), value('epoch', artefact.epoch), value('loss', artefact.loss), value('evaluation loss', artefact.evalLoss), artefact.isBest === true ? 'best' : '', artefact.isNewest === true ? 'newest' : '')],
-    ['Checkpoints', checkpoints === undefined ? '' : join(String(checkpoints.length), artefact.bestCheckpoint === undefined ? '' : `stands for ${artefact.bestCheckpoint}`)],
-    ['Built from', builtFrom === undefined ? '' : join(builtFrom.base, ...builtFrom.adapters.map(({ path, weight }) => (weight === 1 ? path : `${path} × ${weight}`)))],
-    ['Out of date', builtFrom?.stale === true ? `changed or gone since: ${changed.slice(0, 3).join(', ')}${changed.length > 3 ? ` and ${changed.length - 3} more` : ''}. Rebuild with Last Choices makes it anew.` : ''],
+    ['Checkpoints', checkpoints === undefined ? '' : join(String(checkpoints.length), artefact.bestCheckpoint === undefined ? '' : `stands for ${shorten(artefact.bestCheckpoint)}`)],
+    ['Built from', builtFrom === undefined ? '' : join(shorten(builtFrom.base), ...builtFrom.adapters.map(({ path, weight }) => (weight === 1 ? shorten(path) : `${shorten(path)} × ${weight}`)))],
+    ['Out of date', builtFrom?.stale === true ? `changed or gone since: ${changed.slice(0, 3).map(shorten).join(', ')}${changed.length > 3 ? ` and ${changed.length - 3} more` : ''}. Rebuild with Last Choices makes it anew.` : ''],
   ];
 }
 

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { artefactTags } from '../artefacts/artefactTags';
+import { artefactTags, weightsPath } from '../artefacts/artefactTags';
 import { showComparison } from '../editors/showComparison';
 import type { CommandServices } from './commandContext';
 import { pickArtefact, type ArtefactPickOptions } from './pickArtefact';
@@ -31,7 +31,7 @@ export async function compare({ services }: CommandServices, args: readonly unkn
   if (pair?.left === undefined || pair.right === undefined) {
     return;
   }
-  const both = await Promise.all([pair.left, pair.right].map(async (path) => (await artefactAt(services, path)).weightsFile ?? path));
+  const both = await Promise.all([pair.left, pair.right].map(async (path) => weightsPath(await artefactAt(services, path))));
   const [left, right] = both.map((path) => vscode.Uri.file(path));
   await showComparison(left!, right!);
 }

@@ -14,13 +14,15 @@ export async function showReport(title: string, write: (signal: AbortSignal) => 
   const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${title}`, query: String(++count) });
   const abort = new AbortController();
   texts.set(uri.toString(), vscode.l10n.t('Looking…'));
-  const closed = vscode.workspace.onDidCloseTextDocument((document) => {
-    if (document.uri.toString() === uri.toString()) {
+  const document = await vscode.languages.setTextDocumentLanguage(await vscode.workspace.openTextDocument(uri), 'modelfile-studio-plan');
+  await vscode.window.showTextDocument(document, { preview: true });
+  const closed = vscode.workspace.onDidCloseTextDocument((other) => {
+    if (other.uri.toString() === uri.toString()) {
       abort.abort();
+      texts.delete(uri.toString());
     }
   });
   try {
-    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri), { preview: true });
     const text = await write(abort.signal).catch((thrown: unknown) => {
       const { code, message } = toStudioError(thrown);
       return `${code}: ${escapeControls(message)}\n`;
@@ -36,10 +38,17 @@ export async function showReport(title: string, write: (signal: AbortSignal) => 
 
 /** Makes the pages known to the editor. */
 export function registerReportDocuments({ context }: Services): void {
-  const forget = vscode.workspace.onDidCloseTextDocument(({ uri }) => void texts.delete(uri.toString()));
   const provider: vscode.TextDocumentContentProvider = {
     onDidChange: changed.event,
     provideTextDocumentContent: (uri) => texts.get(uri.toString()) ?? vscode.l10n.t('This page was made before the window was reloaded. Run the command again.'),
   };
+  const forget = vscode.workspace.onDidCloseTextDocument(({ uri }) => {
+    // A page that only got its language is closed and opened at once.
+    setTimeout(() => {
+      if (!vscode.workspace.textDocuments.some((document) => document.uri.toString() === uri.toString())) {
+        texts.delete(uri.toString());
+      }
+    }, 0);
+  });
   context.subscriptions.push(changed, forget, vscode.workspace.registerTextDocumentContentProvider(SCHEME, provider));
 }

@@ -42,7 +42,7 @@ export function artefactItem(node: TreeNode, isOpen: boolean): vscode.TreeItem {
 
 /** Everything that is known of an artefact, as Markdown in which text from files stays text. */
 export function artefactMarkdown(artefact: Artefact): vscode.MarkdownString {
-  const { title, rows, problems } = artefactTooltip(artefact);
+  const { title, rows, problems } = artefactTooltip(artefact, (path) => vscode.workspace.asRelativePath(path));
   const markdown = new vscode.MarkdownString('', false);
   markdown.isTrusted = false;
   markdown.supportHtml = false;
