@@ -2,6 +2,7 @@ import { parseTemplate } from '../../template/parseTemplate';
 import { didYouMean } from '../didYouMean';
 import { edit, fix, suggestion } from '../diagnostic';
 import type { LintContext } from '../lintContext';
+import type { Span } from '../modelfileTypes';
 import { inDocument, type TemplateAnalysis } from '../templateAnalysis';
 import { fieldsOf, typeTitle, type FieldUse } from '../templateScope';
 
@@ -50,13 +51,32 @@ function overridden(context: LintContext): void {
   }
 }
 
-function syntax(context: LintContext, { entry, tolerant }: TemplateAnalysis, verdict: { readonly error: string; readonly offset: number }): void {
+function syntax(context: LintContext, { entry, tolerant }: TemplateAnalysis, verdict: { readonly error: string; readonly line: number; readonly offset: number }): void {
   const [first, ...others] = tolerant.problems;
   const span = first ?? { start: verdict.offset, end: verdict.offset + 1 };
-  context.report('modelfile/template-syntax', visible(inDocument(entry, span)), { error: verdict.error });
+  context.report('modelfile/template-syntax', visible(inDocument(entry, onLine(entry.command.args, span, verdict.line))), { error: verdict.error });
   for (const problem of others) {
-    context.report('modelfile/template-syntax', visible(inDocument(entry, problem)), { error: problem.error });
+    context.report('modelfile/template-syntax', visible(inDocument(entry, onLine(entry.command.args, problem, problem.line))), { error: problem.error });
   }
+}
+
+/** Go names the line that it had come to, which can be below what is wrong: its line is the one to be shown. */
+function onLine(text: string, span: Span, line: number): Span {
+  let start = 0;
+  for (let i = 1; i < line; i += 1) {
+    const next = text.indexOf('\n', start);
+    if (next < 0) {
+      return span;
+    }
+    start = next + 1;
+  }
+  const found = text.indexOf('\n', start);
+  const end = found < 0 ? text.length : found;
+  if (start <= span.start && span.start <= end) {
+    return span;
+  }
+  const indent = /^[ \t\r]*/.exec(text.slice(start, end))?.[0].length ?? 0;
+  return { start: start + indent, end };
 }
 
 /** At least one character wide, so that it can be seen. */
