@@ -110,7 +110,12 @@ export class CreateFiles {
       throw new StudioError('ollama/adapter', 'An adapter folder needs to know its base: name its Hugging Face folder, its GGUF or an installed model in FROM.');
     }
     const base = 'path' in given ? given.path : await installedTarget(client, given.name, signal);
-    const plan = await prepareConvertAdapter({ adapter: { path: part.path, weight: 1 }, base, type: 'F16', output: await this.output('adapter.gguf'), signal });
+    const request = { adapter: { path: part.path, weight: 1 }, base, type: 'F16' as const, output: await this.output('adapter.gguf'), signal };
+    const plan = await prepareConvertAdapter(request).catch((thrown: unknown) => {
+      const error = toStudioError(thrown);
+      // The installed model has layers of its own (template, parameters) that a merged file would lose: --base keeps them.
+      throw error.code === 'adapter/no-gguf-form' && 'name' in given ? new StudioError(error.code, `${error.message} For this one: create NAME --base ollama:${given.name} --adapter ${part.path}.`, { path: error.path, detail: error.detail }) : error;
+    });
     const report = yield* convertAdapter(plan, { force: force && this.options.keepIn !== undefined, signal });
     this.warnings.push(...report.warnings.map(({ code, message }) => ({ code, message })));
     return [await this.result(report.output)];

@@ -1,7 +1,9 @@
-import { open, readdir, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { classNameOf, findArchitecture } from '../core/engine/architectures/architectures';
-import type { FileTypeName } from '../core/engine/fileTypes';
+import { fileTypeName, type FileTypeName } from '../core/engine/fileTypes';
 import { StudioError, throwIfAborted, toStudioError } from '../core/errors';
 import { escapeControls } from '../core/escapeControls';
 import type { Instruction, ModelfileCommand, ParsedModelfile } from '../core/modelfile/modelfileTypes';
@@ -9,13 +11,13 @@ import { CONVERTIBLE_ARCHITECTURES } from '../core/modelfile/ollamaFeatures';
 import type { ModelfileLines } from '../core/ollama/modelfileLines';
 import { parseModelReference } from '../core/ollama/modelName';
 import type { RouteName } from '../core/ollama/planRoutes';
-import type { AdapterRequest } from './prepareBuild';
-import { loadHuggingFaceModel } from './loadHuggingFaceModel';
+import { prepareConvertAdapter } from './convertAdapter';
+import { lookAtPath, type NamedPath } from './createPath';
 import { resolveBasePath } from './loadBasePath';
-import { expandModelfilePath } from './modelfileFiles';
+import { loadHuggingFaceModel } from './loadHuggingFaceModel';
+import type { AdapterRequest } from './prepareBuild';
 import { readGgufParts } from './readGgufParts';
 import { systemCode } from './systemError';
-import { isUntouchable } from './workspaceFacts';
 
 /** What becomes of one FROM, ADAPTER or DRAFT. */
 export type CreatePart = { readonly line: number; readonly role: 'model' | 'adapter' | 'draft' } & (
@@ -24,7 +26,7 @@ export type CreatePart = { readonly line: number; readonly role: 'model' | 'adap
   | { readonly kind: 'split'; readonly path: string; readonly paths: readonly string[] }
   /** A folder whose files are sent as Ollama's command line sends them; the server converts. */
   | { readonly kind: 'folder'; readonly path: string }
-  /** A folder that our engine makes a GGUF of, with adapters merged into it. */
+  /** A folder or a GGUF that our engine makes a GGUF of, with adapters merged into it. */
   | { readonly kind: 'build'; readonly path: string; readonly fileType: FileTypeName; readonly adapters: readonly AdapterRequest[] }
   /** A GGUF of another type. */
   | { readonly kind: 'quantise'; readonly path: string; readonly fileType: FileTypeName; readonly splits: readonly string[] }
@@ -48,28 +50,18 @@ export interface CreatePlan {
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }
 
-/** An instruction with a path or name, looked at. */
-interface Found {
-  readonly instruction: Instruction;
-  readonly command: ModelfileCommand;
-  readonly line: number;
-  /** Absolute. */
-  readonly path: string;
-  readonly kind: 'absent' | 'gguf' | 'file' | 'folder';
-}
-
 /**
  * Decides what happens to every file that a Modelfile names; nothing is written and no server asked.
  * @param directory of the Modelfile, which paths are relative to
  * @throws StudioError with the line: input/…, model/…, ollama/…
  */
 export async function planCreate(parsed: ParsedModelfile, lines: ModelfileLines, directory: string, options: { readonly fileType?: FileTypeName | undefined; readonly signal?: AbortSignal | undefined }): Promise<CreatePlan> {
-  const found = new Map<Instruction, Found>();
+  const found = new Map<Instruction, NamedPath>();
   for (const instruction of parsed.instructions) {
     const { command } = instruction;
     if (command !== undefined && ['model', 'adapter', 'draft'].includes(command.name)) {
       throwIfAborted(options.signal);
-      found.set(instruction, await look(instruction, command, lines, directory));
+      found.set(instruction, await lookAtPath(instruction, command, lines, directory));
     }
   }
   const planner = new Planner([...found.values()], options.fileType, lines);
@@ -92,82 +84,24 @@ export async function planCreate(parsed: ParsedModelfile, lines: ModelfileLines,
 }
 
 /** Stands for a path within `commands`; no path of a Modelfile has a NUL. */
-function keyOf({ instruction }: Found): string {
+function keyOf({ instruction }: NamedPath): string {
   return `\u0000${instruction.span.start}`;
-}
-
-async function look(instruction: Instruction, command: ModelfileCommand, lines: ModelfileLines, directory: string): Promise<Found> {
-  const { args } = command;
-  const line = lines.ofInstruction(instruction);
-  const failed = (error: StudioError): StudioError => lines.at(error, line);
-  if (isUntouchable(args)) {
-    throw failed(new StudioError('input/not-regular', `${escapeControls(args)} is a network share, a device or a URL, which is not opened. Copy or download the files and name them here.`));
-  }
-  const path = await expandModelfilePath(args, directory).catch((thrown: unknown) => {
-    throw failed(new StudioError('input/missing', `${escapeControls(args)}: ${thrown instanceof Error ? thrown.message : String(thrown)}. Check the path.`));
-  });
-  const stats = await stat(path).catch((thrown: unknown) => {
-    if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(systemCode(thrown) ?? '')) {
-      return undefined;
-    }
-    throw failed(new StudioError('input/unreadable', `${path} cannot be looked at (${systemCode(thrown) ?? 'unknown'}). Check its permissions.`, { path }));
-  });
-  if (stats === undefined) {
-    return { instruction, command, line, path, kind: 'absent' };
-  }
-  if (stats.isDirectory()) {
-    return { instruction, command, line, path, kind: 'folder' };
-  }
-  if (!stats.isFile()) {
-    throw failed(new StudioError('input/not-regular', `${path} is neither a file nor a folder. Name a model file or folder.`, { path }));
-  }
-  const head = await headOf(path).catch((thrown: unknown) => {
-    throw failed(new StudioError('input/unreadable', `${path} cannot be read (${systemCode(thrown) ?? 'unknown'}). Check its permissions.`, { path }));
-  });
-  const refused = refusedContent(path, head, stats.size);
-  if (refused !== undefined) {
-    throw failed(refused);
-  }
-  return { instruction, command, line, path, kind: head.subarray(0, 4).toString('latin1') === 'GGUF' ? 'gguf' : 'file' };
-}
-
-async function headOf(path: string): Promise<Buffer> {
-  const file = await open(path, 'r');
-  try {
-    const head = Buffer.alloc(128);
-    const { bytesRead } = await file.read(head, 0, head.length, 0);
-    return head.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
-
-/** Files that no server could read, refused before they are sent. */
-function refusedContent(path: string, head: Buffer, size: number): StudioError | undefined {
-  if (size === 0) {
-    return new StudioError('input/empty', `${path} is empty. Get the file again.`, { path });
-  }
-  if (head.toString('latin1').startsWith('version https://git-lfs.github.com/spec/')) {
-    return new StudioError('input/lfs-pointer', `${path} is a Git LFS pointer: the file itself was never downloaded. Run git lfs pull in its folder.`, { path });
-  }
-  if (head[0] === 0x80 || (head.subarray(0, 4).toString('latin1') === 'PK\u0003\u0004' && /\.(?:bin|pt|pth|ckpt|pkl)$/i.test(path))) {
-    return new StudioError('input/pickle', `${path} is a Python pickle, which can run any code when it is loaded and is not sent. Get the model as safetensors.`, { path });
-  }
-  return undefined;
 }
 
 class Planner {
   readonly warnings: { readonly code: string; readonly message: string }[] = [];
-  private readonly models: readonly Found[];
-  private readonly adapters: readonly Found[];
-  private readonly drafts: readonly Found[];
+  /** Types of GGUF models that adapters could be merged into. */
+  private readonly ggufTypes = new Map<NamedPath, FileTypeName>();
+  private readonly models: readonly NamedPath[];
+  private readonly adapters: readonly NamedPath[];
+  private readonly drafts: readonly NamedPath[];
 
   constructor(
-    found: readonly Found[],
+    found: readonly NamedPath[],
     private readonly fileType: FileTypeName | undefined,
     private readonly lines: ModelfileLines,
   ) {
-    const of = (name: string): Found[] => found.filter(({ command }) => command.name === name);
+    const of = (name: string): NamedPath[] => found.filter(({ command }) => command.name === name);
     this.models = of('model');
     this.adapters = of('adapter');
     this.drafts = of('draft');
@@ -201,7 +135,7 @@ class Planner {
     if (locals.length > 0 && locals.length < this.models.length) {
       this.warnings.push({ code: 'modelfile/from-ignored', message: 'FROM names a model as well as files: Ollama takes the model and ignores the files' });
     }
-    const modelParts = new Map<Found, CreatePart>();
+    const modelParts = new Map<NamedPath, CreatePart>();
     for (const model of this.models.some(({ kind }) => kind === 'absent') ? [] : locals) {
       const known = [...modelParts.values()].some((part) => part.kind === 'split' ? part.paths.includes(model.path) : part.kind === 'quantise' && part.splits.includes(model.path));
       if (!known) {
@@ -212,9 +146,9 @@ class Planner {
     if (built.length > 1) {
       throw this.lines.at(new StudioError('ollama/file', 'Two model folders in FROM: a model has one. Several FROM may name GGUF files (shards, a projector).'), built[1]![0].line);
     }
-    const merged = await this.adapterParts(parts, built[0]?.[1]);
-    for (const [model, part] of modelParts) {
-      parts.set(keyOf(model), part.kind === 'build' ? { ...part, adapters: merged } : part);
+    const adapters = await this.adapterParts(modelParts);
+    for (const [found, part] of [...modelParts, ...adapters]) {
+      parts.set(keyOf(found), part);
     }
     for (const draft of this.drafts) {
       parts.set(keyOf(draft), { kind: draft.kind === 'folder' ? 'folder' : 'file', role: 'draft', line: draft.line, path: draft.path });
@@ -232,10 +166,10 @@ class Planner {
     }
   }
 
-  private async model(found: Found): Promise<CreatePart> {
+  private async model(found: NamedPath): Promise<CreatePart> {
     const { path, line, kind } = found;
     if (kind === 'gguf') {
-      return await this.gguf(path, line);
+      return await this.gguf(found);
     }
     if (kind === 'file') {
       if (!/\.safetensors$/i.test(path)) {
@@ -247,12 +181,19 @@ class Planner {
     return await this.folder(path, line);
   }
 
-  private async gguf(path: string, line: number): Promise<CreatePart> {
+  private async gguf(found: NamedPath): Promise<CreatePart> {
+    const { path, line } = found;
     try {
       const ggufs = await readGgufParts(path);
+      const fileType = ggufs[0]?.file.metadata.get('general.file_type')?.value;
+      const type = typeof fileType === 'number' ? fileTypeName(fileType) : undefined;
       const isProjector = ggufs[0]?.file.metadata.get('general.architecture')?.value === 'clip';
       const paths = ggufs.map((part) => part.path);
       const splits = paths.length > 1 ? paths : [];
+      // The engine tells a GGUF by its name.
+      if (!isProjector && type !== undefined && /\.gguf$/i.test(path)) {
+        this.ggufTypes.set(found, type);
+      }
       if (this.fileType !== undefined && !isProjector) {
         return { kind: 'quantise', role: 'model', line, path, fileType: this.fileType, splits };
       }
@@ -285,29 +226,62 @@ class Planner {
     }
   }
 
-  /** Sets the parts of adapters that stay apart, and returns those that are merged. */
-  private async adapterParts(parts: Map<string, CreatePart>, model: CreatePart | undefined): Promise<readonly AdapterRequest[]> {
-    const merged: AdapterRequest[] = [];
-    const apart: Found[] = [];
+  /** The parts of adapters that stay apart; the others are merged into the model's part. */
+  private async adapterParts(modelParts: Map<NamedPath, CreatePart>): Promise<ReadonlyMap<NamedPath, CreatePart>> {
+    const folders: NamedPath[] = [];
+    const apart = new Map<NamedPath, CreatePart>();
     for (const adapter of this.adapters) {
       const gguf = adapter.kind === 'gguf' ? adapter.path : adapter.kind === 'folder' ? await onlyGguf(adapter.path) : undefined;
-      if (gguf === undefined && model?.kind === 'build') {
-        merged.push({ path: adapter.path, weight: 1 });
-        continue;
+      if (gguf === undefined) {
+        folders.push(adapter);
+      } else {
+        apart.set(adapter, { kind: 'file', role: 'adapter', line: adapter.line, path: gguf });
       }
-      if (gguf === undefined && model?.kind === 'folder') {
-        throw this.lines.at(new StudioError('ollama/adapter', 'An adapter folder is merged into its base, and this architecture is converted by the server alone. Merge it where it was trained, and name the merged folder in FROM.'), adapter.line);
+    }
+    if (folders.length > 0) {
+      const base = await this.mergingBase(modelParts, folders, apart.size > 0);
+      if (base === undefined) {
+        folders.forEach((adapter) => apart.set(adapter, { kind: 'convert-adapter', role: 'adapter', line: adapter.line, path: adapter.path }));
+      } else {
+        modelParts.set(base.found, { ...base.part, adapters: folders.map(({ path }) => ({ path, weight: 1 })) });
+        if (folders.length > 1) {
+          this.warnings.push({ code: 'modelfile/adapters-add-up', message: `${folders.length} adapters were merged, each with weight 1; Ollama itself takes the last ADAPTER only` });
+        }
       }
-      apart.push(adapter);
-      parts.set(keyOf(adapter), gguf === undefined ? { kind: 'convert-adapter', role: 'adapter', line: adapter.line, path: adapter.path } : { kind: 'file', role: 'adapter', line: adapter.line, path: gguf });
     }
-    if (apart.length > 1) {
-      throw this.lines.at(new StudioError('ollama/adapter', 'Ollama takes one ADAPTER. Merge several into the base: name its Hugging Face folder in FROM and the adapters\' folders in ADAPTER, or run build --base … --adapter A --adapter B.'), apart[1]!.line);
+    if (apart.size > 1) {
+      throw this.lines.at(new StudioError('ollama/adapter', 'Ollama takes one ADAPTER. Several are merged where FROM names a folder or a GGUF and each ADAPTER the folder of an adapter; or run create NAME --base … --adapter A --adapter B.'), [...apart.keys()][1]!.line);
     }
-    if (merged.length > 1) {
-      this.warnings.push({ code: 'modelfile/adapters-add-up', message: `${merged.length} adapters were merged, each with weight 1; Ollama itself takes the last ADAPTER only` });
+    return apart;
+  }
+
+  /** The model that adapter folders are merged into; undefined where the one adapter becomes a GGUF beside it. */
+  private async mergingBase(modelParts: ReadonlyMap<NamedPath, CreatePart>, folders: readonly NamedPath[], hasOther: boolean): Promise<{ readonly found: NamedPath; readonly part: Extract<CreatePart, { kind: 'build' }> } | undefined> {
+    for (const [found, part] of modelParts) {
+      if (part.kind === 'build') {
+        return { found, part };
+      }
+      if (part.kind === 'folder') {
+        throw this.lines.at(new StudioError('ollama/adapter', 'An adapter folder is merged into its base or made for it, and this model is converted by the server alone. Name its GGUF in FROM, or merge the adapter where it was trained and name the merged folder.'), folders[0]!.line);
+      }
+      const type = this.ggufTypes.get(found);
+      const [first] = folders;
+      if (type !== undefined && (folders.length > 1 || hasOther || !(await hasGgufForm(first!.path, part.path)))) {
+        return { found, part: { kind: 'build', role: 'model', line: part.line, path: part.path, fileType: this.fileType ?? type, adapters: [] } };
+      }
     }
-    return merged;
+    return undefined;
+  }
+}
+
+/** Whether llama.cpp can hold an adapter apart from its base; what else is wrong with it is told when it is made. */
+async function hasGgufForm(adapter: string, base: string): Promise<boolean> {
+  const output = join(tmpdir(), `modelfile-studio-${randomBytes(8).toString('hex')}.gguf`);
+  try {
+    await prepareConvertAdapter({ adapter: { path: adapter, weight: 1 }, base, type: 'F16', output });
+    return true;
+  } catch (thrown) {
+    return toStudioError(thrown).code !== 'adapter/no-gguf-form';
   }
 }
 

@@ -13,7 +13,7 @@ import { arrayKey, buildGguf, key, textKey, tokensKey, u32Key, u64 } from '../ho
 import { below, model, peft, safetensorsBytes, temporaryFolder, writeTree } from './folders';
 
 const RUGBY = join(FIXTURES, 'rugby');
-const CONTEXT: CommandContext = { json: true, quiet: false, signal: new AbortController().signal, palette: PLAIN, say: () => undefined, status: undefined, onEvent: () => undefined, columns: 80, bundleFolder: '' };
+const CONTEXT: CommandContext = { json: true, quiet: false, signal: new AbortController().signal, palette: PLAIN, say: () => undefined, write: () => undefined, status: undefined, onEvent: () => undefined, columns: 80, bundleFolder: '' };
 
 describe('one path', () => {
   test.each([
