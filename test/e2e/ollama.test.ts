@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startOllama, type TestOllama } from '../support/e2eOllama';
-import { missingVSCode, VSCode } from '../support/vscode';
+import { missingVSCode, photographFailures, VSCode } from '../support/vscode';
 
 describe.skipIf(missingVSCode !== undefined)('the Ollama view without a server', () => {
   let code: VSCode;
+  photographFailures(() => code as VSCode | undefined);
   const emptyPath = mkdtempSync(join(tmpdir(), 'modelfile-studio-path-'));
 
   beforeAll(async () => {
@@ -39,7 +40,7 @@ describe.skipIf(missingVSCode !== undefined)('the Ollama view without a server',
     await code.setting('modelfileStudio.ollama.host', 'http://192.0.2.7:11434');
     const welcome = code.view('Ollama').locator('.welcome-view-content');
     await welcome.getByText('another machine').waitFor();
-    await welcome.getByText('Allow').click();
+    await welcome.getByRole('button', { name: 'Allow' }).click();
     expect(await code.answerDialog('Cancel')).toContain('192.0.2.7');
     await welcome.getByText('another machine').waitFor();
     await code.setting('modelfileStudio.ollama.host', undefined);
@@ -54,6 +55,7 @@ describe.skipIf(missingVSCode !== undefined)('the Ollama view without a server',
 
 describe.skipIf(missingVSCode !== undefined)('with a real Ollama', () => {
   let code: VSCode;
+  photographFailures(() => code as VSCode | undefined);
   let ollama: TestOllama | undefined;
 
   beforeAll(async () => {

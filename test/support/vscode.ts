@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterEach } from 'vitest';
 import type * as api from 'vscode';
 import { chromium, type Browser, type ConsoleMessage, type Frame, type FrameLocator, type Locator, type Page } from 'playwright-core';
 
@@ -167,6 +168,52 @@ export class VSCode {
     }, { name, value });
   }
 
+  /** Calls a command that ends with a plan, and gives its text once it is worked out. Other editors are closed first. */
+  async plan(command: string, request: object): Promise<string> {
+    await this.closeEditors();
+    await this.startCommand(command, request);
+    return await this.planText();
+  }
+
+  /** The text of the plan that is in front, once it is worked out and can be acted upon. */
+  async planText(): Promise<string> {
+    const text = await this.until(
+      'a plan',
+      async () => {
+        const { scheme, text: found } = await this.inHost((vscode) => {
+          const document = vscode.window.activeTextEditor?.document;
+          return { scheme: document?.uri.scheme, text: document?.getText() ?? '' };
+        });
+        return scheme === 'modelfile-studio-plan' && !/^Planning…/m.test(found) && found;
+      },
+      30_000,
+    );
+    await this.page.locator('.codelens-decoration a', { hasText: 'Copy as Command' }).first().waitFor();
+    return text;
+  }
+
+  /** Closes all editors; what is not saved is lost. */
+  async closeEditors(): Promise<void> {
+    await this.inHost(async (vscode) => {
+      while (vscode.window.activeTextEditor?.document.isDirty === true) {
+        await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+      }
+      await vscode.commands.executeCommand('workbench.action.closeAllEditors');
+    });
+  }
+
+  /** Runs the plan that is in front and waits until the job of that title has a state, by its row. */
+  async runPlan(title: string | RegExp, state: string | RegExp = /, done/, timeout = 40_000): Promise<string> {
+    await this.page.locator('.codelens-decoration a', { hasText: 'Run' }).first().click();
+    return await this.job(title, state, timeout);
+  }
+
+  /** Waits until the row of a job says something, and gives all of it. */
+  async job(title: string | RegExp, state: string | RegExp, timeout = 40_000): Promise<string> {
+    const matches = (text: string, pattern: string | RegExp): boolean => (typeof pattern === 'string' ? text.includes(pattern) : pattern.test(text));
+    return await this.until(`job ${String(title)} in state ${String(state)}`, async () => (await this.rows('Jobs')).find((row) => matches(row, title) && matches(row, state)), timeout);
+  }
+
   async openPalette(filter = ''): Promise<void> {
     await this.page.keyboard.press('Escape');
     await this.page.keyboard.press('F1');
@@ -329,4 +376,13 @@ export class VSCode {
   write(name: string, content: string | Uint8Array): void {
     writeFileSync(this.path(name), content);
   }
+}
+
+/** A test that fails leaves a picture of what was to be seen. */
+export function photographFailures(code: () => VSCode | undefined): void {
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') {
+      await code()?.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-').slice(0, 60)}`).catch(() => undefined);
+    }
+  });
 }

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { dirname, relative, resolve, sep } from 'node:path';
 import { modelfileFor } from '../../core/modelfile/writeModelfile';
 import { chooseTemplateFor } from '../../node/chooseTemplate';
@@ -31,7 +30,7 @@ export const modelfile: Command = {
     const folder = out === undefined ? process.cwd() : dirname(resolve(out));
     const content = modelfileFor({ from: [fromFolder(folder, base)], choice, ...(adapter === undefined ? {} : { adapter: fromFolder(folder, adapter) }), ...(system === undefined ? {} : { system }) });
     if (out !== undefined) {
-      await (existsSync(out) ? replaceFile(out, new TextEncoder().encode(content)) : writeFile(out, content, { flag: 'wx' }));
+      await replaceFile(out, new TextEncoder().encode(content));
     }
     const json = { ok: true, ...(out === undefined ? {} : { output: out }), modelfile: content, choice };
     return { exitCode: 0, json, text: out === undefined ? content.trimEnd() : `Wrote ${out}` };

@@ -123,7 +123,7 @@ export const HOST_SUITE: Readonly<Record<string, (context: HostContext) => Promi
     const document = await open(context, 'Modelfile');
     const hover = async (line: number): Promise<string> => {
       const hovers = await vscode.commands.executeCommand<api.Hover[]>('vscode.executeHoverProvider', document.uri, new vscode.Position(line, 8));
-      return hovers.flatMap(({ contents }) => contents.map((content) => (typeof content === 'string' ? content : content.value))).join('\n');
+      return hovers.flatMap(({ contents }) => contents.map((content) => (content as api.MarkdownString).value)).join('\n');
     };
     assert.match(await until('a hover', async () => (await hover(0)).includes('Qwen3') && hover(0)), /512/);
     assert.match(await hover(1), /LoRA|lora/);
