@@ -61,11 +61,19 @@ describe('values', () => {
     ['{"messages": [{"tool_calls": [{"function": {"index": 1.5}}]}]}', 'messages[0].tool_calls[0].function.index must be an integer'],
     ['{"tools": [{"function": {"parameters": {"properties": {"a": {"type": 1}}}}}]}', 'tools[0].function.parameters.properties.a.type must be a list'],
     ['{"think": "high"}', 'think must be true or false'],
-    ['[]', ' must be an object'],
+    ['[]', 'The conversation must be an object'],
+    ['{"messages": [{"images": [[256]]}]}', 'messages[0].images[0] must be base64'],
   ])('are refused where they are of the wrong type: %s', (json, message) => {
     const text = codeOf(() => decodeConversation(parseOrderedJson(json)));
     expect(text).toContain('template/values ');
     expect(text).toContain(message);
+  });
+
+  it('take names and bytes as Go does: the long s is an s, numbers are bytes', () => {
+    expect(decodeConversation(parseOrderedJson('{"me\u017f\u017fages": [{"role": "\u0130\u03a3", "images": [[104, 105, null]]}], "thin\u212a": true}'))).toMatchObject({
+      messages: [{ role: 'i\u03c3', images: ['hi\u0000'] }],
+      think: true,
+    });
   });
 
   it('a conversation that is wrong says so and is no failure of the template', () => {

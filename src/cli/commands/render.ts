@@ -37,7 +37,8 @@ export async function renderCommand(args: RenderCommandArgs): Promise<ModelfileC
 }
 
 async function readConversations(path: string, signal: AbortSignal): Promise<ReadonlyMap<string, OrderedJson>> {
-  const text = new TextDecoder().decode(await readSmallFile(path, signal));
+  // As Go reads JSON: what is no UTF-8 becomes one U+FFFD a byte; a byte order mark, which Go refuses, is let pass.
+  const text = fromByteString(latin1(await readSmallFile(path, signal))).replace(/^\ufeff/, '');
   try {
     return namedConversations(parseOrderedJson(text));
   } catch (thrown) {

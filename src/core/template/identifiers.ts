@@ -1,12 +1,8 @@
 import { toByteString } from '../golang/byteString';
+import { toLower } from '../golang/toLower';
 import type { ListNode, Node, PipeNode, TemplateCallNode } from './syntax/nodes';
 
 const ASCII = /^[\x00-\x7f]*$/;
-
-/** Go's `strings.ToLower` of an identifier: rune by rune, without JavaScript's rules for context. */
-function lower(ident: string): string {
-  return ASCII.test(ident) ? ident.toLowerCase() : Array.from(ident, (char) => (char === '\u0130' ? 'i' : char.toLowerCase())).join('');
-}
 
 function compareBytes(a: string, b: string): number {
   if (ASCII.test(a) && ASCII.test(b)) {
@@ -77,5 +73,5 @@ export function identifiers(roots: Iterable<ListNode>): Identifiers {
 
 /** Ollama's `Vars`: the names in lower case, each once, in the order of their bytes. */
 export function variableNames(names: Iterable<string>): string[] {
-  return [...new Set(Array.from(names, lower))].sort(compareBytes);
+  return [...new Set(Array.from(names, toLower))].sort(compareBytes);
 }

@@ -1,11 +1,12 @@
 import { StudioError } from '../../errors';
+import { toLower } from '../../golang/toLower';
 import type { ChatMessage, TemplateValues, Tool, ToolCall, ToolProperties, ToolProperty } from './conversation';
 import type { OrderedJson } from './orderedJson';
 
 type JsonMap = ReadonlyMap<string, OrderedJson>;
 
 function fail(where: string, expected: string): never {
-  throw new StudioError('template/values', `${where} must be ${expected}, as in Ollama's API. Correct the conversation and try again.`, {
+  throw new StudioError('template/values', `${where === '' ? 'The conversation' : where} must be ${expected}, as in Ollama's API. Correct the conversation and try again.`, {
     detail: { where, expected },
   });
 }
@@ -16,6 +17,11 @@ function isMap(value: OrderedJson): value is JsonMap {
 
 function isList(value: OrderedJson): value is readonly OrderedJson[] {
   return Array.isArray(value);
+}
+
+/** Names that `encoding/json` takes for the same: the long s and the Kelvin sign are letters as well. */
+function fold(name: string): string {
+  return name.toLowerCase().replaceAll('\u017f', 's').replaceAll('\u212a', 'k');
 }
 
 /** One JSON object read as Go reads a struct: names in any case, null and absence leave zero. */
@@ -31,18 +37,19 @@ class Fields {
     }
     for (const [name, member] of value ?? []) {
       // A null is no value: what stood before it under another spelling stays.
-      if (member !== null || !this.byName.has(name.toLowerCase())) {
-        this.byName.set(name.toLowerCase(), member);
+      const folded = fold(name);
+      if (member !== null || !this.byName.has(folded)) {
+        this.byName.set(folded, member);
       }
     }
   }
 
   has(name: string): boolean {
-    return this.byName.has(name.toLowerCase());
+    return this.byName.has(fold(name));
   }
 
   json(name: string): OrderedJson {
-    return this.byName.get(name.toLowerCase()) ?? null;
+    return this.byName.get(fold(name)) ?? null;
   }
 
   path(name: string): string {
@@ -86,6 +93,10 @@ function decodeImage(item: OrderedJson, where: string): string | null {
   if (item === null) {
     return null;
   }
+  if (isList(item)) {
+    // Go takes a list of numbers for bytes, too.
+    return item.map((byte) => String.fromCharCode(Number.isInteger(byte) && Number(byte) >= 0 && Number(byte) < 256 ? Number(byte) : byte === null ? 0 : fail(where, 'base64'))).join('');
+  }
   const text = typeof item === 'string' ? item.replace(/[\r\n]/g, '') : '!';
   if (text.length % 4 !== 0 || /[^A-Za-z0-9+/=]|=[^=]|={3}/.test(text)) {
     fail(where, 'base64');
@@ -102,7 +113,7 @@ function decodeToolCall(item: OrderedJson, where: string): ToolCall {
 function decodeMessage(item: OrderedJson, where: string): ChatMessage {
   const message = new Fields(item, where);
   return {
-    role: message.string('role').toLowerCase(),
+    role: toLower(message.string('role')),
     content: message.string('content'),
     thinking: message.string('thinking'),
     images: message.list('images', decodeImage),
