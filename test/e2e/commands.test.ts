@@ -82,7 +82,7 @@ describe.skipIf(missingVSCode !== undefined)('commands', () => {
       ['fuse', /Fuse/, 'fused', { base: `${folder}/base`, adapters: [`${folder}/dora`] }],
       ['convert', /Convert/, 'base.BF16.gguf', { base: `${folder}/base`, type: 'BF16' }],
       ['quantize', /Quantise/, 'base.Q4_K_M.gguf', { path: `${folder}/base`, type: 'Q4_K_M' }],
-      ['convertAdapter', /adapter/i, 'lora.F16.gguf', { base: `${folder}/base`, adapters: [`${folder}/lora`], type: 'F16' }],
+      ['convertAdapter', /Convert lora/, 'lora.F16.gguf', { base: `${folder}/base`, adapters: [`${folder}/lora`], type: 'F16' }],
     ];
     for (const [command, title, out, request] of runs) {
       const plan = await code.plan(`modelfileStudio.${command}`, { ...request, out: `${folder}/${out}` });

@@ -24,7 +24,8 @@ export async function rebuild({ services, plans }: CommandServices, args: readon
   }
   const spec = builds.find((build) => build.output === output);
   if (spec !== undefined) {
-    await plans.show({ job: { ...spec, title: `Rebuild ${basename(output)}` }, planArgs: [...spec.args, '--dry-run'], files: [['result', output]], then: [], canReplace: true });
+    // The Modelfile beside it may have been edited since: it stays as it is.
+    await plans.show({ job: { ...spec, title: `Rebuild ${basename(output)}`, next: [] }, planArgs: [...spec.args, '--dry-run'], files: [['result', output]], then: [], canReplace: true });
     return;
   }
   const { builtFrom } = await artefactAt(services, output);
