@@ -5,7 +5,9 @@ import { LIMITS } from '../core/limits';
 import type { ChatFormat } from '../core/templates/chatFormat';
 import { chooseTemplate, type BaseLibraryModel, type TemplateCandidate, type TemplateChoice } from '../core/templates/chooseTemplate';
 import { chatFormatOfFolder, chatFormatOfGguf } from '../core/templates/readChatFormat';
-import { bundledLibrary } from './bundledLibrary';
+import { libraryNameOf } from '../core/ollama/libraryNames';
+import { baseNames } from './baseNames';
+import { bundledLibrary, libraryTemplate } from './bundledLibrary';
 import { openFileSource, readError } from './fileSource';
 import { createJinjaRenderer } from './jinjaRenderer';
 import { loadTokenizerFiles } from './loadTokenizerFiles';
@@ -18,7 +20,7 @@ export interface ChooseTemplateForOptions {
   readonly adapter?: string | undefined;
   /** Templates of the library, asked for where the generated one is not the model's own; those that come with this product unless given. */
   readonly candidates?: (() => Promise<readonly TemplateCandidate[]>) | undefined;
-  /** The library model that the base is. */
+  /** The library model that the base is; else parameters and stops of the one that its files name are taken from the table of this product. */
   readonly base?: BaseLibraryModel | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -28,13 +30,31 @@ export interface ChooseTemplateForOptions {
  * @throws StudioError input/missing, gguf/…, json/…, run/cancelled
  */
 export async function chooseTemplateFor(path: string, options: ChooseTemplateForOptions): Promise<TemplateChoice> {
-  const { signal, base } = options;
+  const { signal } = options;
+  const base = options.base ?? (await namedBase(path, options));
   const candidates = options.candidates ?? (() => bundledCandidates(options.bundleFolder));
   const own = await readChatFormat(path, signal);
   const trained = options.adapter === undefined ? undefined : await readAdapterFormat(options.adapter, own, signal);
   const choice = await chooseTemplate(trained ?? own, createJinjaRenderer(options.bundleFolder), { candidates, base, now: Date.now(), signal });
   const differs = trained?.jinja !== undefined && trained.jinja !== own.jinja;
   return differs ? { ...choice, notes: [...choice.notes, "The adapter's folder has a chat template of its own, which it was trained with; that one was taken, not the base's."] } : choice;
+}
+
+/** Parameters and stops of the library model whose weights the files say they began from; its template is not taken unseen. */
+async function namedBase(path: string, { adapter, bundleFolder, signal }: ChooseTemplateForOptions): Promise<BaseLibraryModel | undefined> {
+  for (const name of await baseNames(path, adapter, signal)) {
+    const known = libraryNameOf(name);
+    const model = known === undefined ? undefined : await libraryTemplate(bundleFolder, known);
+    if (model !== undefined) {
+      const { stop, ...rest } = model.parameters;
+      return {
+        model: model.name,
+        stops: stop === undefined ? [] : [stop].flat().map(String),
+        parameters: Object.fromEntries(Object.entries(rest).flatMap(([key, value]) => (typeof value === 'object' ? [] : [[key, value] as const]))),
+      };
+    }
+  }
+  return undefined;
 }
 
 async function bundledCandidates(bundleFolder: string): Promise<readonly TemplateCandidate[]> {

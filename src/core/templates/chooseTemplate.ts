@@ -157,7 +157,7 @@ function differenceNotes({ differences, compared, refused }: TemplateComparison)
     notes.push("The model's own template takes white space off the ends of messages; Ollama's templates cannot. It matters only for messages that begin or end with it.");
   }
   if (refused.length > 0) {
-    notes.push(`The model's own template refuses ${refused.length} kinds of conversations (${refused.map(({ conversation }) => conversation).join(', ')}): what the TEMPLATE does there is nobody's rule.`);
+    notes.push(`The model's own template refuses ${refused.length === 1 ? 'one kind' : `${refused.length} kinds`} of conversations (${refused.map(({ conversation }) => conversation).join(', ')}): what the TEMPLATE does there is nobody's rule.`);
   }
   return notes;
 }

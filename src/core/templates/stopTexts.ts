@@ -8,9 +8,6 @@ export interface StopText {
   readonly reason: string;
 }
 
-/** More than this would be a mistake of the model's files. */
-const MAX_STOPS = 12;
-
 /**
  * Where an answer ends: what the template writes behind one, what the model's files call its end tokens (also where llama.cpp stops
  * there by itself: other runtimes and older versions do not), and the stops of the library's model.
@@ -31,7 +28,7 @@ export function stopTexts(format: ChatFormat, template: string | undefined, libr
   for (const text of libraryStops) {
     add(text, 'the library model has it');
   }
-  return Array.from(reasons, ([text, all]) => ({ text, reason: [...new Set(all)].join('; ') })).slice(0, MAX_STOPS);
+  return Array.from(reasons, ([text, all]) => ({ text, reason: [...new Set(all)].join('; ') }));
 }
 
 function templateStops(template: string | undefined): readonly StopText[] {
