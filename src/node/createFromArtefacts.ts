@@ -12,7 +12,7 @@ import type { LibraryModel } from '../core/ollama/registryManifest';
 import type { EngineEvent } from '../core/progress';
 import type { BaseLibraryModel, TemplateChoice } from '../core/templates/chooseTemplate';
 import { buildFromPlan } from './buildFromPlan';
-import { chooseTemplateFor } from './chooseTemplate';
+import { chooseTemplateFor, readChatFormat } from './chooseTemplate';
 import { convertAdapter, prepareConvertAdapter } from './convertAdapter';
 import { createModel, type CreatedModel, type CreateModelOptions } from './createModel';
 import { freeBytes } from './freeSpace';
@@ -58,6 +58,8 @@ export interface PreparedCreate {
   readonly route: Route;
   /** Template and stops; undefined where the installed base has them. */
   readonly choice: TemplateChoice | undefined;
+  /** The adapter's folder, where its chat template takes the place of the base's: in the GGUF too, for Ollama may prefer that one to TEMPLATE. */
+  readonly templateFrom?: string | undefined;
   /** Of the installed base, where the result is a model of its own. */
   readonly system?: string | undefined;
 }
@@ -114,6 +116,7 @@ function chosenRoute(request: CreateFromRequest, facts: RouteFacts, plan: RouteP
 /** What a Modelfile takes over beside the weights. */
 interface Inherited {
   readonly choice: TemplateChoice | undefined;
+  readonly templateFrom?: string | undefined;
   readonly system?: string | undefined;
 }
 
@@ -128,8 +131,34 @@ async function inherit(request: CreateFromRequest, facts: RouteFacts, route: Rou
   const looked = library === undefined ? undefined : (await lookUpModel(library, { ollama: client, offline: isInstalled, bundleFolder, signal })).model;
   const base = looked === undefined ? undefined : libraryBase(looked);
   const path = await templateSource(request, facts, signal);
-  const choice = await chooseTemplateFor(path, { bundleFolder, base, signal, adapter: isInstalled ? undefined : request.adapters.at(-1)?.path });
-  return { choice, ...(isInstalled && looked?.system !== undefined ? { system: looked.system } : {}) };
+  const templateFrom = facts.base.kind === 'huggingface' ? await ownTemplate(path, facts, signal) : undefined;
+  const choice = await chooseTemplateFor(path, { bundleFolder, base, signal, adapter: templateFrom });
+  return { choice, templateFrom, ...(isInstalled && looked?.system !== undefined ? { system: looked.system } : {}) };
+}
+
+/** The folder of the last adapter that has another chat template than the base: the one that it was trained with, and so the right one. */
+async function ownTemplate(base: string, facts: RouteFacts, signal: AbortSignal): Promise<string | undefined> {
+  const own = (await readChatFormat(base, signal)).jinja;
+  for (const { directory, format } of [...facts.adapters].reverse()) {
+    const trained = format === 'gguf' ? undefined : await trainedTemplate(directory, signal);
+    if (trained !== undefined && trained !== own) {
+      return directory;
+    }
+  }
+  return undefined;
+}
+
+/** Undefined for a folder without a readable tokenizer of its own: most adapters have none. */
+async function trainedTemplate(directory: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    return (await readChatFormat(directory, signal)).jinja;
+  } catch (thrown) {
+    throwIfAborted(signal);
+    if (thrown instanceof StudioError && thrown.code !== 'internal/unexpected') {
+      return undefined;
+    }
+    throw thrown;
+  }
 }
 
 /** The folder or file whose chat template counts. */
@@ -256,7 +285,8 @@ class FileMaker {
     const fileType = typeOfRoute(facts, route.route);
     yield { event: 'phase', phase: 'planning' };
     const plan = await prepareBuild({
-      base: facts.base.kind === 'installed' ? `${OLLAMA_PREFIX}${request.base}` : request.base, adapters: fused ? request.adapters : [], fileType, output: this.path(`${fileType}.gguf`), layout: 'quantised', signal: this.options.signal,
+      base: facts.base.kind === 'installed' ? `${OLLAMA_PREFIX}${request.base}` : request.base, adapters: fused ? request.adapters : [], fileType, output: this.path(`${fileType}.gguf`), layout: 'quantised',
+      templateFrom: this.prepared.templateFrom, signal: this.options.signal,
     });
     this.note(plan.warnings);
     const report = yield* buildFromPlan(plan, { force: this.mayReplace, workers: this.options.workers, signal: this.options.signal, workerScript: this.options.workerScript });

@@ -8,7 +8,7 @@ import { planGgufBuild } from '../core/engine/planGgufBuild';
 import { planQuantize } from '../core/engine/planQuantize';
 import { formatBytes } from '../core/formatBytes';
 import { readImatrix } from '../core/formats/gguf/imatrix';
-import type { HuggingFaceModel } from '../core/formats/huggingface/huggingFaceModel';
+import type { HuggingFaceModel, TokenizerFiles } from '../core/formats/huggingface/huggingFaceModel';
 import { checkOutput, type ReadPaths } from './checkOutput';
 import { deltaFacts } from './deltaFacts';
 import { openFileSource } from './fileSource';
@@ -31,6 +31,8 @@ export interface BuildRequest extends Omit<BuildOptions, 'imatrix'> {
   readonly base: string;
   readonly adapters: readonly AdapterRequest[];
   readonly imatrixPath?: string | undefined;
+  /** Folder of an adapter whose chat template takes the place of the base's: the one that it was trained with. */
+  readonly templateFrom?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -53,7 +55,8 @@ export async function prepareBuild(request: BuildRequest): Promise<BuildPlan> {
   if (isGgufBase(request.base)) {
     return await prepareGgufBuild(request);
   }
-  const { base, adapters, folders, states } = await loadInputs(request);
+  const { base: loaded, adapters, folders, states } = await loadInputs(request);
+  const base = request.templateFrom === undefined ? loaded : withTemplateOf(loaded, await loadTokenizerFiles(request.templateFrom));
   const imatrix = await loadImatrix(request.imatrixPath);
   const plan = planBuild({ base, adapters, options: { ...request, imatrix }, sha256 });
   return await withFacts(plan, { files: imatrixFiles(request), folders, states }, request.signal);
@@ -143,6 +146,12 @@ export async function withResizedTokenizer(base: HuggingFaceModel, adapters: rea
     }
   }
   return base;
+}
+
+/** The base with the chat templates of other tokenizer files. */
+function withTemplateOf(base: HuggingFaceModel, { tokenizerConfig, chatTemplate, chatTemplateJson, additionalTemplates }: TokenizerFiles): HuggingFaceModel {
+  const config = { ...base.tokenizer.tokenizerConfig, chat_template: tokenizerConfig?.['chat_template'] ?? null };
+  return { ...base, tokenizer: { ...base.tokenizer, tokenizerConfig: config, chatTemplate, chatTemplateJson, additionalTemplates } };
 }
 
 /** Deltas this much larger than the weights that they change are seldom meant. */

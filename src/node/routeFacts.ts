@@ -121,7 +121,7 @@ function folderBase(model: HuggingFaceModel, target: AdapterTarget): RouteBase {
 async function loadRouteAdapter({ path, weight }: AdapterRequest, target: AdapterTarget, signal: AbortSignal | undefined): Promise<{ readonly facts: RouteAdapter; readonly weighted: WeightedAdapter }> {
   const adapter = await loadAdapter(path, { signal });
   const { size } = await stat(adapter.weightsFile);
-  const facts = { path, format: adapter.format, method: adapter.method, weight, bytes: size, targets: adapter.targets };
+  const facts = { path, directory: adapter.directory, format: adapter.format, method: adapter.method, weight, bytes: size, targets: adapter.targets };
   if (adapter.format === 'gguf') {
     const architecture = (await readHeader(adapter.weightsFile)).metadata.get('general.architecture')?.value;
     return { weighted: { adapter, weight }, facts: { ...facts, hasPatterns: false, architecture: typeof architecture === 'string' ? architecture : undefined, ggufBytes: size } };

@@ -6,7 +6,7 @@ import { planRoutes, recommendedType, ROUTES, type Route, type RouteAdapter, typ
 import { TYPE_QUALITY } from '../../src/core/ollama/typeQuality';
 
 const BASE: RouteBase = { path: 'models/Qwen3-4B', kind: 'huggingface', architecture: 'qwen3', className: 'Qwen3ForCausalLM', label: 'Qwen3', parameters: 4e9, sixteenBit: 'BF16' };
-const LORA: RouteAdapter = { path: 'outputs/lora', format: 'peft', method: 'lora', weight: 1, bytes: 4e7, hasPatterns: false, targets: ['k_proj', 'q_proj'], ggufBytes: 2e7 };
+const LORA: RouteAdapter = { path: 'outputs/lora', directory: 'outputs/lora', format: 'peft', method: 'lora', weight: 1, bytes: 4e7, hasPatterns: false, targets: ['k_proj', 'q_proj'], ggufBytes: 2e7 };
 const GGUF: RouteAdapter = { ...LORA, path: 'lora.gguf', format: 'gguf', architecture: 'qwen3', targets: [] };
 const DORA: ErrorJson = { code: 'adapter/no-gguf-form', message: 'outputs/dora cannot be a GGUF adapter: it is a DoRA.' };
 

@@ -12,6 +12,8 @@ export type RouteName = (typeof ROUTES)[number];
 /** What the planner knows of an adapter. */
 export interface RouteAdapter {
   readonly path: string;
+  /** The folder of the file that was taken for it. */
+  readonly directory: string;
   readonly format: 'peft' | 'mlx' | 'gguf';
   readonly method: 'lora' | 'rslora' | 'dora' | 'full';
   readonly weight: number;

@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createFromArtefacts, prepareCreateFrom } from '../../../src/node/createFromArtefacts';
 import type { OllamaClient } from '../../../src/node/ollamaClient';
 import { FIXTURES, ROOT, runCli, type CliRun } from '../../support/cli';
+import { describeGguf } from '../../support/describeGguf';
 import { findRealOllama, NO_LLAMA, NO_OLLAMA, RealOllama } from '../../support/realOllama';
 
 const RUGBY = join(FIXTURES, 'rugby');
@@ -205,6 +206,22 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
         process.env['TMPDIR'] = before;
       }
     }
+  });
+
+  it.each(['fuse', 'gguf-adapter'])('%s: an adapter that was trained with another chat template brings it, to TEMPLATE and into the GGUF', async (route) => {
+    const adapter = join(folder, `other-template-${route}`);
+    cpSync(join(RUGBY, 'lora'), adapter, { recursive: true });
+    const jinja = "{% for message in messages %}{{ '### ' + message['role'] + ':\\n' + message['content'] + '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '### assistant:\\n' }}{% endif %}";
+    writeFileSync(join(adapter, 'tokenizer_config.json'), JSON.stringify({ eos_token: '<|im_end|>', chat_template: jinja }));
+    const name = `other-template-${route}`;
+    const json = await done('create', name, '--base', BASE, '--adapter', adapter, '--route', route, '--out-modelfile', join(adapter, 'Modelfile'));
+    expect(json).toMatchObject({ route, template: { exact: true } });
+    const shown = await client.show(name);
+    expect(shown.template).toContain('### assistant:');
+    const kept = describeGguf((json['kept'] as readonly string[])[0]!).metadata.find(({ key }) => key === 'tokenizer.chat_template');
+    expect(kept?.value).toBe(jinja);
+    const prompt = await client.renderPrompt({ model: name, messages: [{ role: 'user', content: 'Hello?' }] });
+    expect(prompt).toBe('### user:\nHello?<|im_end|>\n### assistant:\n');
   });
 
   it('a Modelfile with FROM ./base and ADAPTER ./lora, where the command line of Ollama fails', async () => {
