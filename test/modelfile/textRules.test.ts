@@ -84,6 +84,10 @@ describe('parameters', () => {
     ['PARAMETER draft_num_predict 4', ['draft-parameter-without-draft: draft_num_predict']],
     ["PARAMETER stop 'a'", ["stop-never-matches: 'a'"]],
     ['PARAMETER stop "\\n"', ['stop-never-matches: "\\n"']],
+    ['PARAMETER stop “</s>”', ['stop-never-matches: “</s>”']],
+    ['PARAMETER stop ["a", "b"]', ['stop-never-matches: ["a", "b"]']],
+    ['PARAMETER stop "say \\"x"', ['stop-never-matches: "say \\"x"']],
+    ['PARAMETER stop [INST]', []],
     ['PARAMETER stop ""', ['stop-never-matches: ""']],
     ['PARAMETER stop "a\u200bb"', ['stop-never-matches: "a\u200bb"']],
   ])('case %#', (line, codes) => {
@@ -98,6 +102,9 @@ describe('parameters', () => {
     expect(fixed('FROM a\nPARAMETER use_mmap on\n')).toBe('FROM a\nPARAMETER use_mmap true\n');
     expect(fixed('FROM a\nPARAMETER Temperature 1\nPARAMETER tfs_z 1\nPARAMETER mirostat 2\n')).toBe('FROM a\nPARAMETER temperature 1\n');
     expect(fixed("FROM a\nPARAMETER stop '</s>'\n")).toBe('FROM a\nPARAMETER stop "</s>"\n');
+    expect(fixed('FROM a\r\nPARAMETER stop ["</s>", "[INST]"]\r\n')).toBe('FROM a\r\nPARAMETER stop "</s>"\r\nPARAMETER stop "[INST]"\r\n');
+    expect(fixed('FROM a\r\nPARAMETER temperature 0.7 # warm\r\n')).toBe('FROM a\r\n# warm\r\nPARAMETER temperature 0.7\r\n');
+    expect(fixed('FROM a\nPARAMETER stop “</s>”\n')).toBe('FROM a\nPARAMETER stop "</s>"\n');
     expect(parseModelfile(fixed('FROM a\nPARAMETER stop "\\n\\n"\n')).verdict).toMatchObject({ commands: [{}, { name: 'stop', args: '\n\n' }] });
   });
 });
@@ -138,6 +145,8 @@ describe('quoting', () => {
     ['SYSTEM a\u00a0b', ['dropped-characters: \u00a0']],
     ['FROM x # the base', ['comment-in-value: x # the base']],
     ['FROM ./a#b.gguf', []],
+    ['FROM “a”', ['single-quotes: “a”']],
+    ['SYSTEM “a”', []],
     ['SYSTEM say # nothing', []],
   ])('case %#', (line, codes) => {
     expect(found(`FROM a\n${line}\n`)).toEqual(codes);
@@ -158,6 +167,7 @@ describe('templates', () => {
     ['{{ .System }}{{ .Prompt }} {{ foo }}{{ .Response }}<|end|>', ['template-syntax: foo']],
     ['{{ .System }}{{ if .Response }}{{ .Response }}{{ else }}x{{ end }}', ['template-panics: TEMPLATE']],
     ['{{ .System }}{{ .Promt }}{{ .Prompt }}|{{ .Response }}<|end|>', ['template-unknown-field: Promt']],
+    ['{% if x %}{{ .System }}{{ .Prompt }}|{{ .Response }}<|end|>', ['template-is-jinja: {% if x %}']],
     ['{{ .Prompt }}|{{ .Response }}<|end|>', ['template-ignores-system: TEMPLATE']],
     ['{{ .System }}{{ .Prompt }}{{ .Response }}', ['template-no-turn-end: TEMPLATE']],
     ['<|im_start|>system\n{{ .System }}<|im_end|>\n<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n{{ .Response }}', ['template-no-turn-end: TEMPLATE']],

@@ -113,6 +113,7 @@ export const DIAGNOSTICS = {
   'modelfile/template-dead': warning('This TEMPLATE is never used: {reason}', 'A renderer, given, inherited or chosen for the architecture, comes before TEMPLATE; and the template inside the model file wins when it can do more.'),
   'modelfile/template-overridden': warning('Another TEMPLATE in line {line} takes the place of this one.', 'The last one counts.'),
   'modelfile/template-syntax-unused': warning('{error} (This TEMPLATE is not the last one, so Ollama does not read it.)', 'Only the last TEMPLATE of a file is parsed.'),
+  'modelfile/template-is-jinja': warning('This looks like a Jinja template. TEMPLATE is a Go template: Ollama prints {word} as it stands. Leave TEMPLATE out, so that the template inside the model file is used, or write it in Go’s words.', 'Templates of Hugging Face are Jinja (`{% for message in messages %}`); Ollama’s are Go’s (`{{ range .Messages }}`). The two look alike and have nothing in common.'),
   'modelfile/template-empty': warning('An empty TEMPLATE is as if it were not there.', 'Ollama leaves it out of the request.'),
   'modelfile/template-no-turn-end': warning('Nothing in this TEMPLATE ends the assistant’s turn: in a conversation the next question follows the answer directly, and the model learns from it to talk on. Put the model’s end-of-turn token after .Response, or after the .Content of the assistant.', 'Rendered with a conversation, nothing stands between an answer and what begins the next question. A template that ends before the answer gets `{{ .Response }}` appended, without an end.'),
   'modelfile/template-no-stop': warning('This TEMPLATE ends turns with {token}, but nothing stops there: {reason}. Add PARAMETER stop "{token}".', 'Generation ends at the model’s own end token or at a stop text. If the marker of the template is neither, the model plays both sides.'),
@@ -135,7 +136,7 @@ export const DIAGNOSTICS = {
 
   // Quoting
   'modelfile/quotes-dropped': warning('The outer quotes are taken for delimiters: Ollama reads {value}. Put """ around the whole value to keep them.', 'A value that begins and ends with `"` loses both, also when they belong to different words.'),
-  'modelfile/single-quotes': warning('Single quotes are part of the value: Ollama reads {value} with them. Use double quotes or none.', 'Only `"` and `"""` are quotes.'),
+  'modelfile/single-quotes': warning('These quotes are part of the value: Ollama reads {value} with them. Use double quotes or none.', 'Only `"` and `"""` are quotes.'),
   'modelfile/swallowed-instruction': warning('The quote that begins here closes only in line {line}, so that {instruction} in between is part of the value. Close it on its own line, or use """.', 'A `"` value runs over lines until one ends with `"`.'),
   'modelfile/dropped-characters': warning('Ollama drops {characters}: they do not reach the model.', 'Characters that Go’s strconv.IsPrint refuses are removed from values, among them no-break spaces, zero-width joiners of emoji, and control characters.'),
   'modelfile/comment-in-value': warning('A comment cannot follow a value: Ollama reads {value}. Put the comment on a line of its own.', '`#` begins a comment only where an instruction could begin.'),

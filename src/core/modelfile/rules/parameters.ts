@@ -166,20 +166,41 @@ export function stopRules(context: LintContext): void {
   }
 }
 
+/** The texts of `["a", "b"]`; undefined for what is no such list. */
+function textsOfList(args: string): readonly string[] | undefined {
+  if (!/^\[\s*"[^]*"\s*\]$/.test(args)) {
+    return undefined;
+  }
+  try {
+    const list: unknown = JSON.parse(args);
+    return Array.isArray(list) && list.length > 0 && list.every((text) => typeof text === 'string' && text !== '') ? (list as string[]) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function neverMatches(context: LintContext, args: string, entry: Entry): { text: string; fixes: Fix[] } | undefined {
   const { span, dropped } = entry.value;
   if (args === '') {
     return { text: 'it is empty.', fixes: [context.removal(entry.instruction, false)] };
   }
-  const single = /^'(.+)'$/s.exec(args);
+  const single = /^(?:'(.+)'|[‘’“”„](.+)[‘’“”])$/s.exec(args);
   if (single !== null) {
-    return { text: `the single quotes are part of it (${quoted(args)}).`, fixes: [fix('Use double quotes', true, edit(span, `"${single[1] ?? ''}"`))] };
+    const inner = single[1] ?? single[2] ?? '';
+    return { text: `the quotes are part of it (${quoted(args)}); only " and \"\"\" delimit a value.`, fixes: [fix('Use double quotes', true, edit(span, `"${inner}"`))] };
   }
-  const escape = /\\(?:n|t|r|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2})/.exec(args);
+  const list = textsOfList(args);
+  if (list !== undefined) {
+    const { start } = entry.instruction.span;
+    const lines = list.map((text) => `PARAMETER stop "${text}"`).join(context.newline);
+    const fixes = list.some((text) => /["\r\n]/.test(text)) ? [] : [fix('Write one line for each text', true, edit({ start, end: span.end }, lines))];
+    return { text: 'a list is taken as one text. Write one PARAMETER stop for each.', fixes };
+  }
+  const escape = /\\(?:n|t|r|"|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2})/.exec(args);
   if (escape !== null) {
-    const newline = args.replaceAll('\\n', '\n').replaceAll('\\t', '\t');
+    const newline = args.replaceAll('\\n', '\n').replaceAll('\\t', '\t').replaceAll('\\"', '"');
     const fixes = /^[^\\]*$/.test(newline) ? [fix('Write the character itself', true, edit(span, `"""${newline}"""`))] : [];
-    return { text: `${escape[0]} is not interpreted; it means a backslash and a letter.`, fixes };
+    return { text: `${escape[0]} is not interpreted; it means a backslash and what follows it.`, fixes };
   }
   return dropped.length === 0 ? undefined : { text: 'it holds characters that Ollama drops.', fixes: [] };
 }

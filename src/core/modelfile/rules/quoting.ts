@@ -38,8 +38,10 @@ function quotesDropped(context: LintContext, { value }: Entry): boolean {
 
 function singleQuotes(context: LintContext, entry: Entry): void {
   const { value } = entry;
-  if (value.quote === '' && /^'[^']*'$/s.test(value.text)) {
-    const isSure = PATH_KEYWORDS.has(entry.instruction.keyword);
+  const isSure = PATH_KEYWORDS.has(entry.instruction.keyword);
+  // In prose, typographic quotes are prose.
+  const isQuoted = /^'[^']*'$/s.test(value.text) || (isSure && /^[‘’“”„][^‘’“”„]*[‘’“”]$/s.test(value.text));
+  if (value.quote === '' && isQuoted) {
     const inner = value.text.slice(1, -1);
     const fixes = inner.includes('"') ? [] : [fix('Use double quotes', isSure, edit(value.span, `"${inner}"`))];
     context.report('modelfile/single-quotes', value.span, { value: quoted(value.text) }, { fixes });

@@ -1,6 +1,6 @@
 import { parseTemplate } from '../../template/parseTemplate';
 import { didYouMean } from '../didYouMean';
-import { edit, fix, suggestion } from '../diagnostic';
+import { edit, fix, quoted, suggestion } from '../diagnostic';
 import type { LintContext } from '../lintContext';
 import type { Span } from '../modelfileTypes';
 import { inDocument, type TemplateAnalysis } from '../templateAnalysis';
@@ -12,6 +12,7 @@ export function templateRules(context: LintContext, analysis: TemplateAnalysis |
   if (analysis === undefined) {
     return;
   }
+  jinja(context, analysis);
   if (!analysis.verdict.ok) {
     syntax(context, analysis, analysis.verdict);
     return;
@@ -26,6 +27,16 @@ export function templateRules(context: LintContext, analysis: TemplateAnalysis |
     unknownField(context, analysis, use);
   }
   suspicious(context, analysis);
+}
+
+/** Words of Jinja, which Go prints as they are. */
+const JINJA = /\{%-?\s*(?:for|if|elif|else|endfor|endif|set|macro|generation|endgeneration)\b[^%]{0,200}%\}/;
+
+function jinja(context: LintContext, { entry }: TemplateAnalysis): void {
+  const match = JINJA.exec(entry.command.args);
+  if (match !== null) {
+    context.report('modelfile/template-is-jinja', inDocument(entry, { start: match.index, end: match.index + match[0].length }), { word: quoted(match[0]) });
+  }
 }
 
 export function dead(context: LintContext, { entry }: TemplateAnalysis, reason: string): void {
