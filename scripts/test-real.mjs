@@ -12,6 +12,7 @@ const INSTALLERS = [
   { tool: 'vocabularies of known models', script: 'scripts/installVocabularies.mjs' },
   { tool: 'Ollama', script: 'scripts/installOllama.mjs' },
   { tool: "llama.cpp's llama-server and llama-quantize for Ollama", script: 'scripts/installLlama.mjs' },
+  { tool: "llama.cpp's converter and PEFT", script: 'scripts/installConverter.mjs' },
   { tool: 'a registry of models (docker-registry)', script: 'scripts/installRegistry.mjs' },
   { tool: 'VS Code (code-server and Chromium)', script: 'scripts/installCodeServer.mjs' },
   { tool: 'Neovim', script: 'scripts/installNeovim.mjs' },

@@ -85,10 +85,23 @@ function place(modules: Map<string, PeftModuleTensors>, name: PeftTensorName, te
   }
   const role = name.role === 'replace' && name.parameter === 'bias' ? 'replaceBias' : name.role;
   const other = entry.byRole.get(role);
+  if (other !== undefined && isSavedTwice(other, tensor)) {
+    entry.byRole.set(role, other.name.includes('.modules_to_save.') ? tensor : other);
+    return;
+  }
   if (other !== undefined) {
     problems.push(new StudioError('adapter/unsupported', `${other.name} and ${tensor.name} are for the same place: the file holds several adapters. Save one adapter a file, or merge them in the training script.`, { path: input.path, detail: { tensors: [other.name, tensor.name] } }));
   }
   entry.byRole.set(role, tensor);
+}
+
+/**
+ * PEFT saves a trained embedding or head twice where it also saves embeddings as such (after a resize): under its plain name, and
+ * as `modules_to_save`. They are the same tensor.
+ */
+function isSavedTwice(a: TensorRef, b: TensorRef): boolean {
+  const marked = [a, b].filter(({ name }) => name.includes('.modules_to_save.'));
+  return marked.length === 1 && a.dtype === b.dtype && a.shape.join() === b.shape.join();
 }
 
 function methodOf(settings: PeftSettings, parts: readonly AdapterPart[]): AdapterMethod {
