@@ -53,7 +53,7 @@ function writeMillion(path: string): number {
 describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
   let code: VSCode;
   let million = 0;
-  photographFailures(() => code as VSCode | undefined);
+  photographFailures(() => code);
 
   beforeAll(async () => {
     code = await VSCode.open({
@@ -158,7 +158,7 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
     const frame = await open('rugby.Q4_K_M.gguf');
     await frame.getByText('Copy as JSON').click();
     const copied = await code.until('JSON in the clipboard', async () => {
-      const text = await code.inHost((vscode) => vscode.env.clipboard.readText());
+      const text = await code.inHost(async (vscode) => await vscode.env.clipboard.readText());
       return text.startsWith('{') && text;
     });
     expect(JSON.parse(copied)).toEqual(await runCliOk(['inspect', code.path('rugby.Q4_K_M.gguf')]));
