@@ -23,7 +23,7 @@ export function converterOrSkip(context: TestContext): string {
     console.log(`skipped: ${context.task.name} (llama.cpp's converter is not installed: node scripts/installConverter.mjs)`);
     context.skip();
   }
-  return python!;
+  return python;
 }
 
 /** Runs jobs in one process; their answers in order. */
