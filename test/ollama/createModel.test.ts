@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EngineEvent } from '../../src/core/progress';
+import { resolveOllamaAddress } from '../../src/core/ollama/ollamaAddress';
 import { createModel, type CreatedModel, type CreateModelRequest } from '../../src/node/createModel';
+import { OllamaClient } from '../../src/node/ollamaClient';
 import { FIXTURES, ROOT, runCliOk } from '../support/cli';
 import { collect, rejection } from '../support/collect';
 import { FakeOllama, json, lines } from '../support/fakeOllama';
@@ -146,5 +148,41 @@ describe('createModel', () => {
     expect(silent.warnings).toEqual([expect.objectContaining({ code: 'ollama/inference' })]);
     fake.handlers.set('POST /api/show', json({ capabilities: ['embedding'] }));
     expect((await collect(run(`FROM ${gguf}\n`, { force: true }))).result.warnings).toEqual([expect.objectContaining({ code: 'ollama/no-answer' })]);
+  });
+});
+
+describe('a server on another machine', () => {
+  it('is told to be one, with how much goes there, before anything does', async () => {
+    const address = Object.values(networkInterfaces()).flat().find((entry) => entry?.family === 'IPv4' && !entry.internal)?.address;
+    if (address === undefined) {
+      console.log('skipped: this machine has no address but its own');
+      return;
+    }
+    const remote = await FakeOllama.start('0.32.15', '0.0.0.0');
+    try {
+      for (const [key, handler] of fake.handlers) {
+        if (!remote.handlers.has(key)) {
+          remote.handlers.set(key, handler);
+        }
+      }
+      const client = new OllamaClient(resolveOllamaAddress({ setting: `${address}:${remote.host.split(':')[1] ?? ''}` }));
+      remote.handlers.set('POST /api/copy', async (request, response) => {
+        remote.handlers.set('GET /api/tags', json({ models: [{ name: 'm:latest', size: 1, digest: DIGEST }] }));
+        await OK(request, response);
+      });
+      remote.handlers.set('POST /api/create', CREATED);
+      let sentBefore: readonly string[] | undefined;
+      const created = createModel({ name: 'm', modelfile: new TextEncoder().encode(`FROM ${gguf}\n`), path: join(folder, 'Modelfile'), force: false }, { client, signal: new AbortController().signal, workers: 1, workerScript: '' });
+      for await (const event of created) {
+        if (event.event === 'warning' && event.code === 'ollama/remote-upload') {
+          expect(event.message).toMatch(/^up to 3\.\d MB go to .* over the network, unencrypted: about \d+ s at 100 Mbit\/s$/);
+          sentBefore = remote.requests.filter((request) => request.startsWith('POST'));
+        }
+      }
+      expect(sentBefore).toEqual([]);
+      expect(remote.requests).toContain('POST /api/blobs');
+    } finally {
+      await remote.stop();
+    }
   });
 });

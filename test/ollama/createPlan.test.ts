@@ -110,7 +110,7 @@ describe('names', () => {
     expect(previous.split(':')[1]).toHaveLength(80);
   });
 
-  it.each(['', ' ', '../up', 'a b', '-x', 'a/b/c/d', 'rugby:', `${'a'.repeat(81)}`, 'x\u001b[2J'])('%j is none', (text) => {
+  it.each(['', ' ', '../up', 'a b', '-x', 'a/b/c/d', 'rugby:', 'a'.repeat(81), 'x\u001b[2J'])('%j is none', (text) => {
     expect(() => createNames(text)).toThrow(expect.objectContaining({ code: 'ollama/model-name' }));
   });
 });

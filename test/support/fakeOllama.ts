@@ -22,11 +22,11 @@ export class FakeOllama {
     });
   }
 
-  static async start(version = '0.32.15'): Promise<FakeOllama> {
+  static async start(version = '0.32.15', listen = '127.0.0.1'): Promise<FakeOllama> {
     const server = createServer();
     const fake = new FakeOllama(server);
     server.on('request', (request, response) => void fake.answer(request, response));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => server.listen(0, listen, resolve));
     fake.handlers.set('GET /api/version', json({ version }));
     fake.handlers.set('GET /api/tags', json({ models: [] }));
     fake.handlers.set('HEAD /api/blobs', (_request, response) => void response.writeHead(404).end());

@@ -104,6 +104,17 @@ describe.skipIf(reason !== '')(`create on a real Ollama${reason === '' ? '' : `:
     });
   });
 
+  it('merges into a GGUF what no GGUF adapter holds', async () => {
+    await created('half', fromBase, '--keep');
+    const half = join(folder, 'half-BF16.gguf');
+    for (const adapter of ['dora', 'mlx-full']) {
+      expect(await created(`${adapter}-onto`, `FROM ${half}\nADAPTER ${join(RUGBY, adapter)}\nPARAMETER temperature 0\n`)).toMatchObject({ route: 'fuse' });
+      expect(await answers(`${adapter}-onto`, EXPECTED[adapter]!)).toEqual(EXPECTED[adapter]);
+    }
+    expect(await created('lora-onto', `FROM ${half}\nADAPTER ${join(RUGBY, 'lora')}\nPARAMETER temperature 0\n`)).toMatchObject({ route: 'gguf-adapter' });
+    expect(await answers('lora-onto', EXPECTED['lora']!)).toEqual(EXPECTED['lora']);
+  });
+
   it('takes relative paths, and everything else that a Modelfile can say', async () => {
     const text = [
       'FROM ./base', 'ADAPTER ./lora', 'TEMPLATE """{{- range .Messages }}<|im_start|>{{ .Role }}', '{{ .Content }}<|im_end|>', '{{ end }}<|im_start|>assistant', '"""',
@@ -157,7 +168,7 @@ describe.skipIf(reason !== '')(`create on a real Ollama${reason === '' ? '' : `:
   });
 
   it('quantises a 16-bit GGUF here, and an installed model on the server', async () => {
-    await created('half', fromBase, '--keep');
+    await created('half', fromBase, '--keep', '--force');
     expect(await created('fifth', `FROM ${join(folder, 'half-BF16.gguf')}\n`, '--quantize', 'Q5_K_M')).toMatchObject({ route: 'build' });
     expect((await client.show('fifth')).quantisation).toBe('Q5_K_M');
     expect(await created('eighth', 'FROM half\n', '--quantize', 'Q8_0')).toMatchObject({ route: 'direct', uploadedBytes: 0 });
