@@ -99,7 +99,7 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
     await frame.locator('#panel-tensors .sorter', { hasText: 'Size' }).click();
     await frame.locator('#panel-tensors .sorter', { hasText: 'Size' }).click();
     await frame.locator('#panel-tensors .grid-rows .grid-row:not(.coming) .grid-cell').first().waitFor();
-    await expect.poll(() => frame.locator('#panel-tensors .grid-rows .grid-row').first().innerText()).toContain('token_embd.weight');
+    await expect.poll(() => frame.locator('#panel-tensors .grid-rows .grid-row').first().innerText()).toContain('ffn_down.weight');
     await code.screenshot('viewer-tensors');
     await frame.locator('#panel-tensors input[type=search]').fill('attn_q norm');
     await expect.poll(() => frame.locator('#panel-tensors .count').innerText()).toBe('4 of 46');
