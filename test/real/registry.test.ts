@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { lookUpModel } from '../../src/node/libraryLookup';
-import { CLI, runCli } from '../support/cli';
+import { instruction } from '../../src/core/modelfile/writeModelfile';
+import { CLI, FIXTURES, runCli, runCliOk } from '../support/cli';
+import { findRealOllama, NO_OLLAMA, RealOllama } from '../support/realOllama';
 import { digestOf, findRealRegistry, NO_REGISTRY, RealRegistry, type PushedLayer } from '../support/realRegistry';
 
 const BUNDLE = join(CLI, '..');
@@ -20,6 +22,7 @@ const LAYERS: readonly PushedLayer[] = [
 const CONFIG = { model_format: 'gguf', model_family: 'qwen3', model_type: '3.3M', file_type: 'Q8_0', renderer: '', parser: '', requires: '0.14.0' };
 
 const path = await findRealRegistry();
+const ollama = await findRealOllama();
 
 describe.skipIf(path === undefined)(`a real registry${path === undefined ? `: ${NO_REGISTRY}` : ''}`, () => {
   let registry: RealRegistry;
@@ -107,6 +110,31 @@ describe.skipIf(path === undefined)(`a real registry${path === undefined ? `: ${
       await sending.stop();
     }
   }, 30_000);
+
+  it.skipIf(ollama === undefined)(`gives what a real Ollama pushed${ollama === undefined ? `: ${NO_OLLAMA}` : ''}`, async () => {
+    const server = await RealOllama.start(ollama!.path);
+    const folder = mkdtempSync(join(tmpdir(), 'modelfile-studio-push-'));
+    try {
+      const gguf = join(folder, 'rugby.gguf');
+      await runCliOk(['convert', '--base', join(FIXTURES, 'rugby/base'), '--type', 'Q8_0', '--out', gguf]);
+      const name = `${registry.host}/library/pushed`;
+      writeFileSync(join(folder, 'Modelfile'), `FROM ${gguf}\n${instruction('TEMPLATE', TEMPLATE)}\nSYSTEM "A referee."\nPARAMETER stop "<|im_end|>"\nPARAMETER temperature 0.25\nLICENSE "MIT"\nMESSAGE user Hi\nMESSAGE assistant Hello.\nREQUIRES 0.20.0\n`);
+      await runCliOk(['create', name, '-f', join(folder, 'Modelfile')], { env: server.environment });
+      const client = server.client();
+      for await (const event of client.push(name, { insecure: true })) {
+        expect(event).toBeDefined();
+      }
+      const { model, source } = await ask(name);
+      expect(source).toBe('registry');
+      expect(model).toMatchObject({ template: TEMPLATE, system: 'A referee.', parameters: { stop: ['<|im_end|>'], temperature: 0.25 }, license: ['MIT'], messages: [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'Hello.' }], family: 'qwen3', requires: '0.20.0' });
+      // The same of the server itself, where the model is installed.
+      const shown = await lookUpModel(name, { bundleFolder: BUNDLE, cacheFolder, ollama: client });
+      expect(shown).toMatchObject({ source: 'installed', model: { template: TEMPLATE, system: 'A referee.', parameters: { stop: ['<|im_end|>'], temperature: 0.25 }, license: ['MIT'], requires: '0.20.0' } });
+    } finally {
+      await server.stop();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }, 120_000);
 
   it('is what the command line asks', async () => {
     const environment = { ...process.env, MODELFILE_STUDIO_CACHE: cacheFolder, OLLAMA_HOST: '127.0.0.1:1' };

@@ -4,6 +4,7 @@ import type { ChatFormat, JinjaRenderer } from './chatFormat';
 import { withContentForm } from './contentForm';
 import { compareTemplate, renderExpectations, type Expectations, type TemplateComparison, type TemplateDifference } from './compareTemplate';
 import { generateTemplate } from './generate/generateTemplate';
+import { suspiciousJinja } from './suspiciousJinja';
 import { stopTexts, type StopText } from './stopTexts';
 
 /** A Go template that may be the right one. */
@@ -133,7 +134,7 @@ function decided(best: Judged, format: ChatFormat, base: BaseLibraryModel | unde
     exact: comparison.differences.length === 0,
     exactButTrim: real.length === 0,
     comparison,
-    notes: [...differenceNotes(comparison), ...best.gaps, ...bosNote(format), ...(jinjaWins ? [JINJA_WINS] : []), ...rendererNote(base)],
+    notes: [...suspiciousJinja(format.jinja ?? ''), ...differenceNotes(comparison), ...best.gaps, ...bosNote(format), ...(jinjaWins ? [JINJA_WINS] : []), ...rendererNote(base)],
     stops: stopTexts(format, template, base?.stops),
     ...fromBase(format, base),
     jinjaWins,
