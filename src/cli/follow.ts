@@ -1,3 +1,4 @@
+import { escapeControls } from '../core/escapeControls';
 import type { EngineEvent } from '../core/progress';
 import type { CommandContext } from './command';
 
@@ -10,5 +11,10 @@ export async function follow<Result>(run: AsyncGenerator<EngineEvent, Result>, c
       return step.value;
     }
     context.onEvent(step.value);
+    if (step.value.event === 'warning') {
+      // What has to be known before the run is over.
+      context.status?.('');
+      context.say(`${context.palette.warning('!')} ${escapeControls(step.value.message)}`);
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { escapeControls } from '../core/escapeControls';
 import { formatBytes, formatSeconds } from '../core/formatBytes';
 import type { EngineEvent } from '../core/progress';
 
@@ -7,7 +8,7 @@ const BAR_WIDTH = 24;
 export function progressLine(event: EngineEvent, columns: number): string | undefined {
   if (event.event === 'phase') {
     const words = { planning: 'Planning', checking: 'Checking', resuming: 'Resuming', running: 'Working', verifying: 'Verifying', finishing: 'Finishing', hashing: 'Hashing', uploading: 'Uploading', creating: 'Creating', downloading: 'Downloading', answering: 'Asking' };
-    return cut(`${words[event.phase]}${event.detail === undefined ? '' : `: ${event.detail}`}…`, columns);
+    return cut(`${words[event.phase]}${event.detail === undefined ? '' : `: ${escapeControls(event.detail)}`}…`, columns);
   }
   if (event.event !== 'progress') {
     return undefined;
@@ -20,7 +21,7 @@ export function progressLine(event: EngineEvent, columns: number): string | unde
     `${formatBytes(event.bytesDone)} of ${formatBytes(event.bytesTotal)}`,
     ...(event.rate > 0 ? [`${formatBytes(event.rate)}/s`] : []),
     ...(event.secondsLeft === undefined ? [] : [`${formatSeconds(event.secondsLeft)} left`]),
-    event.tensor,
+    escapeControls(event.tensor),
   ];
   return cut(parts.filter((part) => part !== '').join(' · '), columns);
 }

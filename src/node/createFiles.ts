@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { targetOfGguf } from '../core/engine/adapterTarget';
 import type { BuildPlan } from '../core/engine/buildPlan';
@@ -19,6 +17,7 @@ import { localFileResolver } from './modelfileFiles';
 import type { OllamaClient } from './ollamaClient';
 import { prepareBuild, prepareQuantize } from './prepareBuild';
 import { RateMeter } from './rateMeter';
+import { temporaryFolder } from './temporaryFolder';
 
 /** A file for the server, with the name under which it is announced. */
 export interface CreateFile {
@@ -126,13 +125,7 @@ export class CreateFiles {
     if (keepIn !== undefined) {
       return join(keepIn, `${stem}-${ending}`);
     }
-    let folder: string;
-    if (inFolder === undefined) {
-      folder = await mkdtemp(join(tmpdir(), 'modelfile-studio-create-'));
-    } else {
-      folder = join(inFolder, `.modelfile-studio-create-${randomBytes(6).toString('hex')}`);
-      await mkdir(folder);
-    }
+    const folder = await temporaryFolder(inFolder);
     this.folders.push(folder);
     return join(folder, `${stem}-${ending}`);
   }

@@ -227,21 +227,21 @@ function remoteNotice(client: OllamaClient, files: CreateFiles): { readonly code
 
 /** Makes the model under a name of its own, and gives it the wanted one when it is whole. */
 async function* make(body: string, names: CreateNames, exists: boolean, client: OllamaClient, lines: ModelfileLines, signal: AbortSignal): AsyncGenerator<EngineEvent, void> {
-  let isWhole = false;
+  let isNamed = false;
   try {
     yield* client.create(body, { signal });
     throwIfAborted(signal);
-    isWhole = true;
-    // From here on it takes three renames in the server: too short to be cancelled.
+    // From here on it takes three short requests: too short to be cancelled.
     if (exists) {
       await client.copy(names.name, names.previous);
     }
     await client.copy(names.unfinished, names.name);
+    isNamed = true;
     await client.delete(names.unfinished);
   } catch (thrown) {
     throw lines.ofServer(toStudioError(thrown));
   } finally {
-    if (!isWhole) {
+    if (!isNamed) {
       await removeUnfinished(client, names.unfinished);
     }
   }

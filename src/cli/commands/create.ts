@@ -69,7 +69,8 @@ export function reportCreated(model: CreatedModel, { palette }: CommandContext):
     ...(previous === undefined ? [] : [`Previous  ${escapeControls(previous)}`]),
     ...kept.map((path) => `Kept      ${escapeControls(path)}`),
     ...(answer === undefined ? [] : [`Answer    ${modelText(answer).trim().replace(/\n/g, '\n          ')}`]),
-    ...warnings.map(({ message }) => `${palette.warning('!')} ${escapeControls(message)}`),
+    // Said before anything was sent.
+    ...warnings.filter(({ code }) => code !== 'ollama/remote-upload').map(({ message }) => `${palette.warning('!')} ${escapeControls(message)}`),
   ];
   return { exitCode: 0, json, text: lines.join('\n') };
 }

@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeError } from './systemError';
+
+/** Followed by the number of the process that made it. */
+const PREFIX = 'modelfile-studio-create-';
+
+/**
+ * A new folder for files that are needed for a while. Those of processes that were killed before they could remove
+ * theirs are removed first: a GGUF of many gigabytes must not stay for ever.
+ * @param parent another place than the system's own for temporary files
+ */
+export async function temporaryFolder(parent?: string): Promise<string> {
+  const place = parent ?? tmpdir();
+  const prefix = parent === undefined ? PREFIX : `.${PREFIX}`;
+  await removeStale(place, prefix);
+  const folder = join(place, `${prefix}${process.pid}-${randomBytes(6).toString('hex')}`);
+  try {
+    // For this user alone: a model may be nobody else's business.
+    await mkdir(folder, { mode: 0o700 });
+  } catch (thrown) {
+    throw writeError(thrown, folder);
+  }
+  return folder;
+}
+
+async function removeStale(place: string, prefix: string): Promise<void> {
+  const names = await readdir(place).catch(() => []);
+  for (const name of names) {
+    const found = name.startsWith(prefix) ? /^(\d+)-[0-9a-f]{12}$/.exec(name.slice(prefix.length)) : null;
+    if (found !== null && !isRunning(Number(found[1]))) {
+      await rm(join(place, name), { recursive: true, force: true }).catch(() => undefined);
+    }
+  }
+}
+
+/** Also true for a process of another user, and where it cannot be told. */
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return !(thrown instanceof Error && 'code' in thrown && thrown.code === 'ESRCH');
+  }
+}
