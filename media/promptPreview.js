@@ -46,7 +46,7 @@
     notes.replaceChildren(...lines);
     text = (parts ?? []).map((part) => part.text).join('');
     prompt.replaceChildren(...(parts ?? []).map((part) => (part.isSpecial ? element('span', 'token', part.text) : document.createTextNode(part.text))));
-    byId('copy').disabled = text === '';
+    document.querySelector('.result').hidden = parts === undefined;
   }
 
   function choose() {

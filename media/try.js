@@ -160,7 +160,7 @@
     }
     const { stopReason, tokens, tokensPerSecond, promptTokens, loadSeconds, seed } = facts;
     return [
-      tokensPerSecond === undefined ? '' : say('tokensPerSecond', tokensPerSecond.toFixed(1)),
+      tokensPerSecond === undefined ? '' : say('tokensPerSecond', tokensPerSecond.toFixed(tokensPerSecond < 100 ? 1 : 0)),
       say('tokens', tokens),
       say('promptTokens', promptTokens),
       strings[`stop.${stopReason}`] ?? stopReason ?? '',

@@ -23,6 +23,7 @@ const QUIET = {
   'security.workspace.trust.startupPrompt': 'never',
   'security.workspace.trust.banner': 'never',
   'editor.minimap.enabled': false,
+  'files.autoSave': 'off',
   'files.simpleDialog.enable': true,
   'window.dialogStyle': 'custom',
 };

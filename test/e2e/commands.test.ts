@@ -10,7 +10,7 @@ const sha256 = (path: string): string => createHash('sha256').update(readFileSyn
 
 describe.skipIf(missingVSCode !== undefined)('commands', () => {
   let code: VSCode;
-  photographFailures(() => code as VSCode | undefined);
+  photographFailures(() => code);
 
   beforeAll(async () => {
     code = await VSCode.open({ env: NOBODY });
@@ -164,7 +164,7 @@ describe.skipIf(missingVSCode !== undefined)('commands', () => {
 
 describe.skipIf(missingVSCode !== undefined)('a long job', () => {
   let code: VSCode;
-  photographFailures(() => code as VSCode | undefined);
+  photographFailures(() => code);
 
   beforeAll(async () => {
     code = await VSCode.open({ env: NOBODY, fill: (folder) => writeLargeModel(`${folder}/large`, 8), settings: { 'modelfileStudio.engine.workers': 1 } });

@@ -11,7 +11,7 @@ const entry = new URL('host/suite.ts', import.meta.url).pathname;
 // The same tests run in a desktop VS Code: scripts/test-electron.mjs.
 describe.skipIf(missingVSCode !== undefined)('in the extension host', () => {
   let code: VSCode;
-  photographFailures(() => code as VSCode | undefined);
+  photographFailures(() => code);
   const bundles = mkdtempSync(join(tmpdir(), 'modelfile-studio-suite-'));
   const bundle = join(bundles, 'suite.cjs');
 

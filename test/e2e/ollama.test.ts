@@ -7,7 +7,7 @@ import { missingVSCode, photographFailures, VSCode } from '../support/vscode';
 
 describe.skipIf(missingVSCode !== undefined)('the Ollama view without a server', () => {
   let code: VSCode;
-  photographFailures(() => code as VSCode | undefined);
+  photographFailures(() => code);
   const emptyPath = mkdtempSync(join(tmpdir(), 'modelfile-studio-path-'));
 
   beforeAll(async () => {
@@ -55,7 +55,7 @@ describe.skipIf(missingVSCode !== undefined)('the Ollama view without a server',
 
 describe.skipIf(missingVSCode !== undefined)('with a real Ollama', () => {
   let code: VSCode;
-  photographFailures(() => code as VSCode | undefined);
+  photographFailures(() => code);
   let ollama: TestOllama | undefined;
 
   beforeAll(async () => {

@@ -117,7 +117,7 @@ export class VSCode {
   }
 
   /** Runs a function in the extension host: `vscode` is the API there; argument and result travel as JSON. */
-  async inHost<R>(work: (vscode: typeof api, argument: never, require: NodeJS.Require) => R | Promise<R>, argument: unknown = null): Promise<Awaited<R>> {
+  async inHost<R>(work: (vscode: typeof api, argument: never, require: NodeJS.Require) => R | PromiseLike<R>, argument: unknown = null): Promise<Awaited<R>> {
     const { port } = JSON.parse(readFileSync(join(this.profile, 'probe.json'), 'utf8')) as { port: number };
     // What esbuild's keepNames wraps functions in does not exist over there.
     const source = `(vscode, argument, require) => { const __name = (f) => f; return (${work.toString()})(vscode, argument, require); }`;
@@ -168,10 +168,12 @@ export class VSCode {
     }, { name, value });
   }
 
-  /** Calls a command that ends with a plan, and gives its text once it is worked out. Other editors are closed first. */
-  async plan(command: string, request: object): Promise<string> {
-    await this.closeEditors();
-    await this.startCommand(command, request);
+  /** Calls a command that ends with a plan, and gives its text once it is worked out; other editors are closed first. Without a command: the plan in front. */
+  async plan(command?: string, request: object = {}): Promise<string> {
+    if (command !== undefined) {
+      await this.closeEditors();
+      await this.startCommand(command, request);
+    }
     return await this.planText();
   }
 
@@ -258,6 +260,7 @@ export class VSCode {
     await tab.waitFor();
     if ((await this.page.locator('.part.sidebar .composite.title h2').first().innerText().catch(() => '')).toLowerCase() !== 'modelfile studio') {
       await tab.click();
+      await this.page.mouse.move(800, 780);
     }
     await this.page.locator('.part.sidebar .pane-header', { hasText: 'Artefacts' }).waitFor();
   }

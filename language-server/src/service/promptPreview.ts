@@ -39,13 +39,13 @@ export async function computePromptPreview(document: ModelfileDocument, request:
   }
   const parsed = parseTemplate(text);
   if (!parsed.ok) {
-    return { source, notes: [], error: { message: parsed.error, line: lineOf(parsed.error) } };
+    return { source, notes: [], error: goError(parsed.error) };
   }
   const notes = hasRenderer ? (['renderer'] as const) : jinjaWins(base, parsed.template) ? (['jinja-preferred'] as const) : [];
   const history = context.all('message').map(({ command }) => splitMessage(command.args));
   const conversation = sampleConversation(request.conversation, request.question, context.last('system')?.command.args, history);
   const rendered = renderConversation(parsed.template, conversation, { budget: BUDGET });
-  return rendered.ok ? { source, notes, parts: markSpecialTokens(rendered.text) } : { source, notes, error: { message: rendered.error, line: rendered.line } };
+  return rendered.ok ? { source, notes, parts: markSpecialTokens(rendered.text) } : { source, notes, error: { ...goError(rendered.error), ...(rendered.line === undefined ? {} : { line: rendered.line }) } };
 }
 
 function jinjaWins(base: BaseModel, template: ParsedTemplate): boolean {
@@ -58,8 +58,8 @@ function splitMessage(args: string): { readonly role: string; readonly content: 
   return at < 0 ? { role: 'user', content: args } : { role: args.slice(0, at), content: args.slice(at + 2) };
 }
 
-/** Go writes `template: :3: …`. */
-function lineOf(error: string): number | undefined {
-  const line = /^template: [^:]*:(\d+)/.exec(error)?.[1];
-  return line === undefined ? undefined : Number(line);
+/** Go's own words without the place that it puts before them: `template: :3:12: …`. */
+function goError(error: string): { readonly message: string; readonly line?: number } {
+  const place = /^template: [^:]*:(\d+)(?::\d+)?: /.exec(error);
+  return place === null ? { message: error } : { message: error.slice(place[0].length), line: Number(place[1]) };
 }

@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { missingVSCode, photographFailures, VSCode } from '../support/vscode';
+
+const THEMES = ['Default Light Modern', 'Default Dark Modern', 'Default High Contrast', 'Default High Contrast Light'] as const;
+
+describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
+  let code: VSCode;
+  photographFailures(() => code);
+
+  beforeAll(async () => {
+    code = await VSCode.open({ env: { OLLAMA_HOST: '127.0.0.1:1' } });
+  });
+
+  afterAll(async () => {
+    await (code as VSCode | undefined)?.close();
+  });
+
+  it('shows errors, lenses and the state of the language server', async () => {
+    await code.openFile('broken.modelfile');
+    await code.page.locator('.squiggly-error').first().waitFor();
+    await code.page.locator('.codelens-decoration', { hasText: 'Preview prompt' }).first().waitFor();
+    await code.page.locator('.codelens-decoration', { hasText: 'context 512' }).first().waitFor();
+    await code.page.locator('.statusbar-item[id*="languageStatus"], .statusbar-item#status\\.languageStatus').first().waitFor();
+    await code.screenshot('modelfile-errors');
+  });
+
+  it('fixes by keyboard: to the error, to its fix, and in', async () => {
+    await code.page.locator('.monaco-editor').first().click();
+    await code.runCommand('Go to Next Problem');
+    await code.page.keyboard.press('Escape');
+    await code.page.keyboard.press('Control+.');
+    const menu = code.page.locator('.action-widget', { hasText: 'temperature' });
+    await menu.waitFor();
+    await code.screenshot('quick-fix');
+    await menu.getByText('temperature').first().waitFor();
+    await code.page.keyboard.press('Enter');
+    await code.until('the fix', async () => (await code.editorText()).includes('PARAMETER temperature 0.7'));
+    await code.inHost((vscode) => vscode.commands.executeCommand('workbench.action.files.revert'));
+  });
+
+  it('completes while one types', async () => {
+    await code.closeEditors();
+    code.write('typing.modelfile', 'FROM ./base\n');
+    await code.openFile('typing.modelfile');
+    await code.page.locator('.monaco-editor .view-lines').first().click();
+    await code.page.keyboard.press('Control+End');
+    await code.page.keyboard.type('PARAMETER num_');
+    const list = code.page.locator('.suggest-widget.visible');
+    await list.getByText('num_ctx').first().waitFor();
+    await code.screenshot('completion');
+    await code.page.keyboard.press('Escape');
+    await code.closeEditors();
+  });
+
+  it('previews the prompt, follows the text, and marks what is special', async () => {
+    await code.openFile('Modelfile');
+    await code.runCommand('Modelfile Studio: Preview Prompt');
+    const page = await code.webview('#prompt .token');
+    expect(await page.locator('#prompt').innerText()).toBe('<|im_start|>system\nYou answer questions about rugby league.<|im_end|>\n<|im_start|>user\nHow wide is a rugby league field?<|im_end|>\n<|im_start|>assistant\n');
+    await page.locator('#conversation').selectOption('turns');
+    await page.locator('#prompt', { hasText: 'What can I do for you?' }).waitFor();
+    await page.locator('#question').fill('And how long?');
+    await page.locator('#prompt', { hasText: 'And how long?' }).waitFor();
+    await code.inHost(async (vscode) => {
+      const editor = vscode.window.visibleTextEditors.find(({ document }) => document.languageId === 'modelfile');
+      const text = editor?.document.getText() ?? '';
+      await editor?.edit((edit) => edit.replace(editor.document.positionAt(text.indexOf('rugby league.')), 'union or '));
+    });
+    await page.locator('#prompt', { hasText: 'union or rugby league' }).waitFor();
+    await code.inHost(async (vscode) => {
+      const editor = vscode.window.visibleTextEditors.find(({ document }) => document.languageId === 'modelfile');
+      const text = editor?.document.getText() ?? '';
+      await editor?.edit((edit) => edit.insert(editor.document.positionAt(text.indexOf('{{ .Content')), '{{ if }}'));
+    });
+    await page.locator('#notes .error', { hasText: 'missing value for if' }).waitFor();
+    await code.screenshot('preview-error');
+    await code.closeEditors();
+  });
+
+  it('keeps a preview over a reload', async () => {
+    await code.openFile('Modelfile');
+    await code.runCommand('Modelfile Studio: Preview Prompt');
+    const page = await code.webview('#prompt .token');
+    await page.locator('#conversation').selectOption('begun');
+    await page.locator('#prompt', { hasText: 'Let me begin' }).waitFor();
+    await code.reload();
+    const again = await code.webview('#prompt .token', 40_000);
+    await again.locator('#prompt', { hasText: 'Let me begin' }).waitFor();
+  });
+
+  it.each(THEMES)('can be read in %s', async (theme) => {
+    await code.theme(theme);
+    await code.openSideBar();
+    const page = await code.webview('#prompt .token');
+    const contrast = await page.locator('#prompt .token').first().evaluate((element) => {
+      const luminance = (colour: string): number => {
+        const [r = 0, g = 0, b = 0] = (colour.match(/[\d.]+/g) ?? []).map(Number).map((value) => (value / 255 <= 0.03928 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+      };
+      const style = (node: unknown): { color: string; backgroundColor: string } => (globalThis as unknown as { getComputedStyle(node: unknown): { color: string; backgroundColor: string } }).getComputedStyle(node);
+      let behind = element as unknown as { parentElement: typeof behind | null } | null;
+      while (behind !== null && /rgba\(0, 0, 0, 0\)|transparent/.test(style(behind).backgroundColor)) {
+        behind = behind.parentElement;
+      }
+      const [a, b] = [luminance(style(element).color), luminance(behind === null ? 'rgb(255,255,255)' : style(behind).backgroundColor)];
+      return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    });
+    expect(contrast).toBeGreaterThan(4.5);
+    await code.screenshot(`theme-${theme.replaceAll(' ', '-')}`);
+  });
+
+  it('shows the walkthrough, which works without a network', async () => {
+    await code.theme('Default Light Modern');
+    await code.closeEditors();
+    await code.inHost((vscode) => vscode.commands.executeCommand('workbench.action.openWalkthrough', 'modelfile-studio.modelfile-studio#start', false));
+    await code.page.getByText('From an adapter to a model in Ollama').first().waitFor();
+    await code.page.waitForTimeout(1500);
+    await code.screenshot('walkthrough');
+    await code.closeEditors();
+  });
+
+  it('violates no content security policy', () => {
+    expect(code.pageErrors).toEqual([]);
+  });
+});
