@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
@@ -20,6 +21,7 @@ import { installedModelFile, OLLAMA_PREFIX } from './installedModelFile';
 import { lookUpModel } from './libraryLookup';
 import { resolveBasePath } from './loadBasePath';
 import { requireOllama } from './ollamaState';
+import { existsError } from './partialOutput';
 import { prepareBuild, type AdapterRequest } from './prepareBuild';
 import { gatherRouteFacts, type InstalledBase } from './routeFacts';
 
@@ -79,6 +81,10 @@ export async function prepareCreateFrom(request: CreateFromRequest, options: Cre
   const { client, signal } = options;
   const server = await requireOllama(client, { signal });
   await requireFreeName(request, names.name, names.previous, options);
+  const kept = keptModelfile(request);
+  if (kept !== undefined && !request.force && existsSync(kept)) {
+    throw existsError(kept);
+  }
   const { base, installed, adapters, fileType } = request;
   const facts = await gatherRouteFacts({ base, installed, adapters, wantedType: fileType, ollamaVersion: server.version, workers: options.workers, signal });
   const plan = planRoutes(facts);
@@ -106,7 +112,8 @@ function chosenRoute(request: CreateFromRequest, facts: RouteFacts, plan: RouteP
   }
   const problem = request.route === undefined || request.route === 'fuse' || request.route === 'fuse-quantise' ? facts.fused.problem : facts.adapters[0]?.ggufProblem;
   if (problem !== undefined && problem.code !== 'adapter/no-gguf-form') {
-    throw StudioError.fromJSON(problem);
+    const folder = facts.base.kind === 'installed' && problem.code === 'ollama/file' ? ' Or give the Hugging Face folder of the base with --base DIR.' : '';
+    throw StudioError.fromJSON({ ...problem, message: `${problem.message}${folder}` });
   }
   const works = plan.routes.filter((candidate) => candidate.works).map((candidate) => candidate.route);
   const instead = works.length > 0 ? ` What works here: ${works.join(', ')}${plan.recommended === undefined ? '' : ` (recommended: ${plan.recommended})`}; leave --route out to take it.` : '';
@@ -200,7 +207,7 @@ export async function* createFromArtefacts(prepared: PreparedCreate, options: Cr
   const folder = request.keepIn ?? (await temporaryFolder(route));
   try {
     const maker = new FileMaker(prepared, options, folder);
-    const path = request.modelfilePath ?? join(folder, request.keepIn === undefined ? 'Modelfile' : `${stem(request.name)}.Modelfile`);
+    const path = keptModelfile(request) ?? join(folder, 'Modelfile');
     const from = yield* maker.model();
     const adapter = yield* maker.adapter();
     const text = modelfileFor({
@@ -223,11 +230,18 @@ export async function* createFromArtefacts(prepared: PreparedCreate, options: Cr
       await rm(folder, { recursive: true, force: true }).catch(() => undefined);
     }
   }
+}
 
-  function header({ request: { adapters } }: PreparedCreate): string[] {
-    const names = adapters.map(({ path, weight }) => `${basename(resolve(path))}${weight === 1 ? '' : ` (weight ${weight})`}`);
-    return [`${request.name}: ${basename(facts.base.path)}${names.length === 0 ? '' : ` with ${names.join(' and ')}`}, ${route.type ?? ''} (${route.route})`];
-  }
+/** The comment at the top of the Modelfile. */
+function header({ request: { name, adapters, base }, facts, route }: PreparedCreate): string[] {
+  const names = adapters.map(({ path, weight }) => `${basename(resolve(path))}${weight === 1 ? '' : ` (weight ${weight})`}`);
+  const of = facts.base.kind === 'installed' ? base : basename(resolve(base));
+  return [`${name}: ${of}${names.length === 0 ? '' : ` with ${names.join(' and ')}`}, ${route.type ?? ''} (${route.route})`];
+}
+
+/** Where the Modelfile is written; undefined while it is made in a folder that is removed. */
+function keptModelfile({ modelfilePath, keepIn, name }: CreateFromRequest): string | undefined {
+  return modelfilePath ?? (keepIn === undefined ? undefined : join(keepIn, `${stem(name)}.Modelfile`));
 }
 
 /** As a Modelfile names a file beside it; any other by its whole path. */
@@ -253,7 +267,7 @@ async function writeModelfile(path: string, text: string, replace: boolean): Pro
     await writeFile(path, text, { flag: replace ? 'w' : 'wx' });
   } catch (thrown) {
     if (thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST') {
-      throw new StudioError('output/exists', `${path} exists and was not touched. Pass --force to replace it, or choose another name.`, { path });
+      throw existsError(path);
     }
     throw new StudioError('output/unwritable', `${path} cannot be written. Check the folder and its permissions.`, { path, cause: thrown });
   }

@@ -94,6 +94,18 @@ describe('what no GGUF adapter can hold is refused, and the way that works is na
     }
   });
 
+  test('a scale that no f32 holds', async () => {
+    const folder = writePeft(join(work, 'huge-scale'), { r: 4, lora_alpha: 1e300 }, Q);
+    await expect(prepareConvertAdapter({ adapter: { path: folder, weight: 1 }, base: shapedTarget(llama), type: 'F16', output: join(folder, 'out.gguf') })).rejects.toMatchObject({ code: 'adapter/config' });
+  });
+
+  test('a GGUF adapter is one already', async () => {
+    const folder = writePeft(join(work, 'twice'), { r: 4, lora_alpha: 8 }, Q);
+    const gguf = join(folder, 'out.gguf');
+    await writeAdapterGguf({ adapter: { path: folder, weight: 1 }, base: shapedTarget(llama), type: 'F16', output: gguf });
+    await expect(prepareConvertAdapter({ adapter: { path: gguf, weight: 1 }, base: shapedTarget(llama), type: 'F16', output: join(folder, 'again.gguf') })).rejects.toMatchObject({ code: 'adapter/unsupported' });
+  });
+
   test('another base: the refusal of every merge', async () => {
     const folder = writePeft(join(work, 'other-base'), { r: 4, lora_alpha: 8 }, pair('layers.0.self_attn.q_proj', 48, 64));
     await expect(prepareConvertAdapter({ adapter: { path: folder, weight: 1 }, base: shapedTarget(llama), type: 'F16', output: join(folder, 'out.gguf') })).rejects.toMatchObject({ code: 'adapter/base-mismatch' });

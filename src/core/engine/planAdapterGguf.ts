@@ -108,6 +108,9 @@ export function planAdapterGguf(request: AdapterGgufRequest): AdapterGgufPlan {
   }
   const lowRank = adapter.parts.filter((part): part is LowRankPart => part.kind === 'lowRank').sort((a, b) => compareText(a.a.name, b.a.name));
   const scales = adapterScales(lowRank.map((part) => ({ module: part.target, rank: part.rank, scale: part.scale * request.weight })));
+  if (!Number.isFinite(scales.alpha)) {
+    throw new StudioError('adapter/config', `${adapter.path}: its scale is beyond what a GGUF can hold (alpha ${scales.alpha}). adapter_config.json cannot be right: restore it as the training tool wrote it.`, { path: adapter.path });
+  }
   const drafts = factorDrafts(lowRank.map((part, index) => ({ part, mapping: mapModule(part, adapter, target), scale: scales.modules[index]! })), adapter, type);
   const metadata: GgufEntry[] = [
     ['general.architecture', string(target.architecture.name)],
