@@ -3,7 +3,7 @@ import { isJsonObject, type Json, type JsonObject } from '../json';
 /** The first line of a build record. */
 const FORMAT = /^modelfile-studio build \d+$/;
 
-/** `NAME.gguf.build.json` as far as lineage needs it. */
+/** `NAME.build.json` beside a GGUF or a merged folder, as far as lineage needs it. */
 export interface BuildRecord {
   readonly base: string;
   readonly adapters: readonly { readonly path: string; readonly weight: number }[];

@@ -27,7 +27,8 @@ export function describeFile(folder: FolderFacts, name: string, partOf: string |
   return { artefact, record: recordOf(folder, name), ggufShapes };
 }
 
-function recordOf(folder: FolderFacts, name: string): BuildRecord | undefined {
+/** The build record beside a result; undefined where there is none. */
+export function recordOf(folder: FolderFacts, name: string): BuildRecord | undefined {
   const facts = folder.facts.get(`${name}.build.json`);
   return facts?.format === 'json' && isJsonObject(facts.value) ? readBuildRecord(facts.value) : undefined;
 }

@@ -22,7 +22,7 @@ export function linkLineage(findings: readonly Finding[]): Artefact[] {
       return artefact;
     }
     const fitting = adapter === undefined ? findings.filter((model) => fitsGguf(finding, model)) : models.filter((model) => fits(adapter, model));
-    const candidates = fitting.map((model) => ({ finding: model, rank: rankOf(artefact, model.artefact) }));
+    const candidates = fitting.map((model) => ({ finding: model, rank: rankOf(artefact, model.artefact, model.record !== undefined) }));
     const paths = [...new Set(candidates.sort(compare).map((candidate) => candidate.finding.artefact.path))];
     return { ...artefact, base: { name: artefact.base?.name, path: paths[0], candidates: paths } };
   });
@@ -67,11 +67,12 @@ function needsWhole(adapter: Adapter): boolean {
   return adapter.parts.some((part) => part.kind === 'base' || part.kind === 'replace');
 }
 
-function rankOf(adapter: Artefact, model: Artefact): number[] {
+/** @param isMade the model was built here from another one, by its record */
+function rankOf(adapter: Artefact, model: Artefact, isMade: boolean): number[] {
   return [
     model.complete === true ? 0 : 1,
     nameDistance(adapter.base?.name, model),
-    model.kind === 'checkpoint' || model.builtFrom !== undefined ? 1 : 0,
+    model.kind === 'checkpoint' || isMade ? 1 : 0,
     packedDistance(adapter, model),
     model.quantisation === undefined || model.quantisation.method === 'mlx' ? 0 : 1,
     pathDistance(adapter.path, model.path),

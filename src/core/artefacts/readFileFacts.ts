@@ -44,7 +44,7 @@ const TOKENIZERS = new Set(['tokenizer.json', 'tokenizer.model', 'vocab.json']);
 
 /** How a scan reads the file of this name; undefined when it is not opened at all. */
 export function readingOf(name: string, bytes: number): Reading | undefined {
-  if (READ_WHOLE.has(name) || name.endsWith('.gguf.build.json')) {
+  if (READ_WHOLE.has(name) || name.endsWith('.build.json')) {
     return 'json';
   }
   if (READ_TEXT.has(name)) {

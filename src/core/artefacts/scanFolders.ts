@@ -3,6 +3,7 @@ import { addOrigins } from './addOrigins';
 import type { Artefact } from './artefact';
 import type { ArtefactFiles, ListedEntry } from './artefactFiles';
 import { describeFolder } from './describeFolder';
+import { recordOf } from './describeFile';
 import type { Finding, FolderFindings } from './finding';
 import { asProblem, type FolderFacts } from './folderFacts';
 import { Gate } from './gate';
@@ -150,9 +151,16 @@ function judgeNode(node: Node): { readonly own: Judged | undefined; readonly bro
     return { own: undefined, broken };
   }
   const judged = below.map((one) => one.own).filter((one) => one !== undefined);
-  const { own, children } = describeFolder(node.facts, judged);
-  const marked = children.map((child, index): Judged => ({ ...judged[index]!, findings: child.findings }));
+  const { facts } = node;
+  const { own, children } = describeFolder(facts, judged);
+  const marked = children.map((child, index): Judged => ({ ...judged[index]!, findings: child.findings.map((finding) => withFolderRecord(finding, child.folder, facts)) }));
   return { own: { ...own, children: marked }, broken };
+}
+
+/** A merged folder's record lies beside it, in the folder above. */
+function withFolderRecord(finding: Finding, folder: FolderFacts, above: FolderFacts): Finding {
+  const record = finding.artefact.path === folder.path && finding.model !== undefined ? recordOf(above, folder.name) : undefined;
+  return record === undefined ? finding : { ...finding, record };
 }
 
 function flatten(judged: Judged | undefined): Finding[] {

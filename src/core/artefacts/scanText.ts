@@ -40,8 +40,8 @@ class Tree {
   }
 
   lines(): Line[] {
-    const models = [...this.rest].filter((one) => one.kind === 'model' || one.kind === 'mlx-model' || (one.kind === 'gguf-model' && one.base?.path === undefined));
-    const grouped = models.flatMap((model) => [...this.branch(model, 0), ...this.take((one) => one.base?.path === model.path && one !== model).flatMap((one) => this.branch(one, 1))]);
+    const models = [...this.rest].filter((one) => (one.kind === 'model' || one.kind === 'mlx-model' || one.kind === 'gguf-model') && one.base?.path === undefined);
+    const grouped = models.flatMap((model) => this.withDescendants(model, 0));
     const baseless = this.take((one) => one.base !== undefined && one.base.path === undefined && isAdapter(one));
     const names = [...new Set(baseless.map((one) => one.base?.name ?? ''))];
     const named = names.flatMap((name): Line[] => [
@@ -49,6 +49,12 @@ class Tree {
       ...baseless.filter((one) => (one.base?.name ?? '') === name).flatMap((one) => this.branch(one, 1)),
     ]);
     return [...grouped, ...named, ...[...this.rest].flatMap((one) => this.branch(one, 0))];
+  }
+
+  /** An artefact with everything that was made for it or from it below. */
+  private withDescendants(artefact: Artefact, depth: number): Line[] {
+    const own = this.branch(artefact, depth);
+    return [...own, ...this.take((one) => one.base?.path === artefact.path && one !== artefact).flatMap((one) => this.withDescendants(one, depth + 1))];
   }
 
   /** Removes and returns those of the rest. */
