@@ -78,7 +78,7 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
   const open = async (...names: readonly string[]): Promise<Frame> => {
     await code.closeEditors();
     await code.openFile(...names);
-    return (await code.webview('.tabs, .failure', 60_000)).frame;
+    return (await code.webview('#viewer .tabs, #viewer .failure', 60_000)).frame;
   };
   const tab = async (frame: Frame, name: string): Promise<void> => {
     await frame.locator(`#tab-${name}`).click();
@@ -207,7 +207,7 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
       await code.inHost((vscode) => vscode.version);
       lags.push(performance.now() - started);
     }
-    const { frame } = await code.webview('.tabs', 60_000);
+    const { frame } = await code.webview('#viewer .tabs', 60_000);
     expect(Math.max(...lags), 'milliseconds that the extension host did not answer').toBeLessThan(1500);
     await tab(frame, 'tensors');
     const grid = frame.locator('#panel-tensors [role=grid]');
