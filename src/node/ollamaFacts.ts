@@ -14,7 +14,7 @@ const MAX_BYTES = 64 * 1024 * 1024;
 export class OllamaFacts {
   private readonly cache = new Map<string, { readonly until: number; readonly answer: Promise<JsonObject | undefined> }>();
 
-  /** @param host `http://127.0.0.1:11434`; who calls has checked that it may be asked */
+  /** @param host `http://127.0.0.1:11434`, without a slash at its end; who calls has checked that it may be asked */
   constructor(private readonly host: string) {}
 
   async version(signal?: AbortSignal): Promise<string | undefined> {
@@ -59,7 +59,7 @@ export class OllamaFacts {
   /** Not tied to who asks: an editor gives up its requests at every keystroke, and the next one wants the same answer. */
   private async fetch(method: string, path: string, body: string | undefined): Promise<JsonObject | undefined> {
     try {
-      const response = await fetch(new URL(path, this.host), {
+      const response = await fetch(`${this.host}${path}`, {
         method,
         redirect: 'error',
         signal: AbortSignal.timeout(TIMEOUT),

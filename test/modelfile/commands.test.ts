@@ -130,6 +130,17 @@ describe('lint', () => {
     });
   });
 
+  it('checks against the version that is asked for, and asks no server by itself', async () => {
+    const path = write('Modelfile', 'FROM x\nRENDERER qwen3.5\nPARSER qwen3.5\n');
+    const codes = async (ollamaVersion?: string): Promise<string[]> => {
+      const { json } = await lintCommand({ paths: [path], json: true, ollamaVersion, signal });
+      return (json as { files: { diagnostics: { code: string }[] }[] }).files[0]?.diagnostics.map(({ code }) => code) ?? [];
+    };
+    expect(await codes()).toEqual([]);
+    expect(await codes('0.16.0')).toEqual(['modelfile/too-new', 'modelfile/too-new']);
+    expect(await codes('0.17.1')).toEqual([]);
+  });
+
   it('shows no control characters of the file', async () => {
     const path = write('Modelfile', 'FROM x\nPARAMETER stop "\\n\u001b[2J"\nMESSAGE \u202euser hi\n');
     const { text } = await lintCommand({ paths: [path], json: false, signal });

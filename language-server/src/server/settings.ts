@@ -1,3 +1,5 @@
+import { resolveOllamaAddress } from '../../../src/core/ollama/ollamaAddress';
+import { requiresVersion } from '../../../src/core/modelfile/semver';
 import { isDiagnosticCode, SEVERITIES, type DiagnosticCode, type Severity } from '../../../src/core/modelfile/diagnosticCodes';
 
 /** Section of the settings that the server asks for. */
@@ -19,11 +21,10 @@ export interface ServerSettings {
 export function readSettings(value: unknown, environmentHost?: string): ServerSettings {
   const root = record(value);
   const ollama = record(root['ollama']);
-  const host = text(ollama['host']) ?? environmentHost;
   return {
     severities: readSeverities(record(record(root['diagnostics'])['severity'])),
-    ollamaHost: ollama['enabled'] === false ? undefined : hostUrl(host),
-    ollamaVersion: text(ollama['version'])?.replace(/^v/, ''),
+    ollamaHost: ollama['enabled'] === false ? undefined : hostUrl(text(ollama['host']), environmentHost),
+    ollamaVersion: version(text(ollama['version'])),
   };
 }
 
@@ -47,22 +48,15 @@ function readSeverities(values: Readonly<Record<string, unknown>>): Map<Diagnost
   return found;
 }
 
-const DEFAULT_HOST = 'http://127.0.0.1:11434';
+/** A version that is none would make every comparison senseless: it is as if it were not set. */
+function version(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : requiresVersion(value);
+}
 
-/** `OLLAMA_HOST` in its shapes (`0.0.0.0`, `host:port`, a URL) as a URL; undefined for what cannot be one. */
-export function hostUrl(host: string | undefined): string | undefined {
-  if (host === undefined) {
-    return DEFAULT_HOST;
-  }
+/** The address to ask; undefined for what cannot be one. */
+function hostUrl(setting: string | undefined, environment: string | undefined): string | undefined {
   try {
-    const url = new URL(/^[a-z]+:\/\//i.test(host) ? host : `http://${host}`);
-    if ((url.protocol !== 'http:' && url.protocol !== 'https:') || url.username !== '' || url.password !== '') {
-      return undefined;
-    }
-    // Servers listen on all addresses; a client asks the machine itself.
-    const name = url.hostname === '0.0.0.0' || url.hostname === '[::]' ? '127.0.0.1' : url.hostname;
-    const port = url.port !== '' ? url.port : /^[a-z]+:\/\//i.test(host) ? '' : '11434';
-    return `${url.protocol}//${name}${port === '' ? '' : `:${port}`}`;
+    return resolveOllamaAddress({ setting, environment }).url;
   } catch {
     return undefined;
   }

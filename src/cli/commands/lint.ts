@@ -9,6 +9,7 @@ import { lintModelfile } from '../../core/modelfile/lintModelfile';
 import { parseModelfile } from '../../core/modelfile/parseModelfile';
 import { sarifLog, type LintedFile } from '../../core/modelfile/sarif';
 import type { WorkspaceFacts } from '../../core/modelfile/workspaceFacts';
+import { OllamaFacts } from '../../node/ollamaFacts';
 import { readSmallFile, replaceFile } from '../../node/textFile';
 import { factsForFile } from '../../node/workspaceFacts';
 import type { ModelfileCommandArgs, ModelfileCommandResult } from './parse';
@@ -18,6 +19,10 @@ export interface LintCommandArgs extends ModelfileCommandArgs {
   readonly fix?: boolean | undefined;
   /** SARIF 2.1 in place of both other forms. */
   readonly sarif?: boolean | undefined;
+  /** Version of Ollama to check against, `0.20.0`. */
+  readonly ollamaVersion?: string | undefined;
+  /** An Ollama to ask for its version and its models, as a URL; without it none is asked. */
+  readonly ollamaHost?: string | undefined;
 }
 
 interface FileResult extends LintedFile {
@@ -47,7 +52,8 @@ export async function lintCommand(args: LintCommandArgs): Promise<ModelfileComma
 async function lintFile(path: string, args: LintCommandArgs): Promise<FileResult> {
   try {
     const bytes = await readSmallFile(path, args.signal);
-    const facts = factsForFile(path, { isTrusted: true });
+    const { ollamaVersion, ollamaHost } = args;
+    const facts = factsForFile(path, { isTrusted: true, ollamaVersion, ollama: ollamaHost === undefined ? undefined : new OllamaFacts(ollamaHost) });
     if (args.fix === true) {
       return await fixFile(path, bytes, facts, args.signal);
     }

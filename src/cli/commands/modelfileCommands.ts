@@ -1,3 +1,5 @@
+import { requiresVersion } from '../../core/modelfile/semver';
+import { resolveOllamaAddress } from '../../core/ollama/ollamaAddress';
 import type { Command } from '../command';
 import { flag, required, usageError } from '../options';
 import { formatCommand } from './format';
@@ -22,10 +24,24 @@ const parse: Command = {
 
 const lint: Command = {
   name: 'lint',
-  usage: 'FILE… [--fix] [--sarif]',
+  usage: 'FILE… [--fix] [--sarif] [--ollama] [--ollama-version V]',
   does: "Modelfile diagnostics; the errors are Ollama's",
-  options: { fix: { type: 'boolean' }, sarif: { type: 'boolean' } },
-  run: (positionals, options, { json, signal }) => lintCommand({ paths: filesOf('lint', positionals), json, signal, fix: flag(options, 'fix'), sarif: flag(options, 'sarif') }),
+  options: { fix: { type: 'boolean' }, sarif: { type: 'boolean' }, ollama: { type: 'boolean' }, 'ollama-version': { type: 'string' } },
+  run: (positionals, options, { json, signal }) => {
+    const version = options['ollama-version'];
+    if (typeof version === 'string' && requiresVersion(version) === undefined) {
+      throw usageError(`--ollama-version ${version} is no version. For example: --ollama-version 0.20.0`);
+    }
+    return lintCommand({
+      paths: filesOf('lint', positionals),
+      json,
+      signal,
+      fix: flag(options, 'fix'),
+      sarif: flag(options, 'sarif'),
+      ollamaVersion: typeof version === 'string' ? version.replace(/^v/, '') : undefined,
+      ollamaHost: flag(options, 'ollama') ? resolveOllamaAddress({ setting: undefined, environment: process.env['OLLAMA_HOST'] }).url : undefined,
+    });
+  },
 };
 
 const format: Command = {

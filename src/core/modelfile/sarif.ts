@@ -8,6 +8,8 @@ export interface LintedFile {
   readonly path: string;
   readonly text: string;
   readonly diagnostics: readonly Diagnostic[];
+  /** Why the file could not be looked at. */
+  readonly error?: { readonly code: string; readonly message: string } | undefined;
 }
 
 const LEVELS: Readonly<Record<Severity, 'error' | 'warning' | 'note'>> = { error: 'error', warning: 'warning', information: 'note', hint: 'note' };
@@ -29,15 +31,27 @@ export function sarifLog(files: readonly LintedFile[]): unknown {
               defaultConfiguration: { level: LEVELS[DIAGNOSTICS[code].severity] },
               shortDescription: { text: DIAGNOSTICS[code].message },
               fullDescription: { text: DIAGNOSTICS[code].documentation },
+              help: { text: DIAGNOSTICS[code].documentation, markdown: DIAGNOSTICS[code].documentation },
             })),
           },
         },
+        invocations: [
+          {
+            executionSuccessful: files.every(({ error }) => error === undefined),
+            toolExecutionNotifications: files.flatMap(({ path, error }) => (error === undefined ? [] : [notification(path, error)])),
+          },
+        ],
         columnKind: 'utf16CodeUnits',
         artifacts: files.map(({ path }) => ({ location: { uri: toUri(path) } })),
         results: files.flatMap((file) => fileResults(file, index)),
       },
     ],
   };
+}
+
+/** A file that was not looked at is no finding, and must not be taken for a clean one. */
+function notification(path: string, { code, message }: { readonly code: string; readonly message: string }): unknown {
+  return { level: 'error', descriptor: { id: code }, message: { text: message }, locations: [{ physicalLocation: { artifactLocation: { uri: toUri(path) } } }] };
 }
 
 /** A relative reference, or a file URI for an absolute path. */
