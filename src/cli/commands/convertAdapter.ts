@@ -32,7 +32,7 @@ export const convertAdapter: Command = {
       signal: context.signal,
     });
     if (flag(options, 'dry-run')) {
-      return { exitCode: 0, json: planJson(plan), text: describeAdapterPlan(plan, context.palette) };
+      return { exitCode: 0, json: { ...planJson(plan), text: describeAdapterPlan(plan) }, text: describeAdapterPlan(plan, context.palette) };
     }
     context.say(describeAdapterPlan(plan, context.palette));
     const report = await follow(write(plan, { force: flag(options, 'force'), signal: context.signal }), context);
