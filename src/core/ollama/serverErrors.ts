@@ -33,6 +33,7 @@ const REFUSALS: readonly Refusal[] = [
   { pattern: /template error/i, code: 'ollama/template', instruction: 'TEMPLATE', next: 'lint shows where the template is wrong.' },
   { pattern: /unknown renderer "?([^"]*)"?/i, code: 'ollama/renderer', instruction: 'RENDERER', next: 'This server has no renderer of that name: correct it or take the line out; lint lists the names.' },
   { pattern: /unknown parser "?([^"]*)"?/i, code: 'ollama/renderer', instruction: 'PARSER', next: 'This server has no parser of that name: correct it or take the line out; lint lists the names.' },
+  { pattern: /contain MTP layers|draft context/i, code: 'ollama/draft', instruction: 'DRAFT', next: 'This DRAFT is an ordinary model, and the server wants the prediction layers (MTP) that were trained with the base. Take the DRAFT out, or name the MTP file of this base.' },
   { pattern: /DRAFT (?:cannot|must not|requires)|draft (?:model|quantization)/i, code: 'ollama/draft', instruction: 'DRAFT', next: 'A DRAFT needs a local base in FROM, and an unquantised draft model of the same family.' },
   { pattern: /does not support tools/i, code: 'ollama/capability', next: 'The template of this model has no place for tools: take one that has (template MODEL), or ask without tools.' },
   { pattern: /does not support (?:chat|generate|thinking|insert|embed)/i, code: 'ollama/capability', next: 'The model is not made for this request: its template or kind lacks it.' },

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -174,6 +174,19 @@ describe.skipIf(reason !== '')(`create on a real Ollama${reason === '' ? '' : `:
     expect(await created('eighth', 'FROM half\n', '--quantize', 'Q8_0')).toMatchObject({ route: 'direct', uploadedBytes: 0 });
     expect((await client.show('eighth')).quantisation).toBe('Q8_0');
     expect((await create('fourth', 'FROM half\n', '--quantize', 'Q5_K_M')).json).toMatchObject({ error: { code: 'ollama/quantise', line: 1 } });
+  });
+
+  it('takes a folder of GGUF files, and a DRAFT', async () => {
+    const ggufs = join(folder, 'ggufs');
+    mkdirSync(ggufs);
+    await created('whole', fromBase, '--quantize', 'Q8_0', '--keep');
+    copyFileSync(join(folder, 'whole-Q8_0.gguf'), join(ggufs, 'model.gguf'));
+    expect(await created('folder', 'FROM ./ggufs\n')).toMatchObject({ route: 'server', uploadedBytes: 0 });
+    expect(await answers('folder', { 'Where is Sydney?': '' })).toEqual({ 'Where is Sydney?': 'Sydney is in Australia.' });
+    // The server takes any model for a DRAFT, and runs those with layers of their own for it only.
+    const drafted = await created('drafted', 'FROM ./whole-Q8_0.gguf\nDRAFT ./ggufs/model.gguf\n');
+    expect((await client.show('drafted')).modelfile).toMatch(/^DRAFT .*sha256-/m);
+    expect(drafted['warnings']).toContainEqual(expect.objectContaining({ code: 'ollama/draft', message: expect.stringContaining('Modelfile:2: ') as string }));
   });
 
   it('adds several adapters up, where Ollama would take the last', async () => {
