@@ -13,6 +13,9 @@ export function randomConversation(random: Random, abilities: { readonly tools: 
   const messages: JinjaMessage[] = abilities.system && random.chance(0.5) ? [{ role: 'system', content: content() }] : [];
   const turns = random.below(4);
   for (let turn = 0; turn <= turns; turn += 1) {
+    if (turn > 0 && abilities.system && random.chance(0.15)) {
+      messages.push({ role: 'system', content: content() });
+    }
     messages.push({ role: 'user', content: content() });
     if (withTools && random.chance(0.4)) {
       messages.push(...calls(random, turn, content));

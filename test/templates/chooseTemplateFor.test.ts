@@ -28,7 +28,7 @@ describe('template and stops for a model on disk', () => {
     const choice = await chooseTemplateFor(base, { bundleFolder });
     expect(choice).toMatchObject({ origin: 'generated', exact: true, notes: [], jinjaWins: false });
     expect(choice.stops).toEqual([{ text: '<|im_end|>', reason: 'the template ends an answer with it; generation_config.json ends an answer with it' }]);
-    expect(choice.comparison?.compared.length).toBe(12);
+    expect(choice.comparison?.compared.length).toBe(13);
   });
 
   it('of the GGUF that is made from it are the same', async () => {
@@ -81,10 +81,10 @@ describe('template and stops for a model on disk', () => {
   });
 
   it('prefer the template of the base where that is as right', async () => {
-    const template = '{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>\n{{ end }}{{ range $i, $_ := .Messages }}{{ $last := eq (len (slice $.Messages $i)) 1 }}{{ if ne .Role "system" }}<|im_start|>{{ .Role }}\n{{ .Content }}{{ if not (and $last (eq .Role "assistant")) }}<|im_end|>\n{{ end }}{{ end }}{{ if and $last (ne .Role "assistant") }}<|im_start|>assistant\n{{ end }}{{ end }}';
+    const template = '{{ range $i, $_ := .Messages }}{{ $last := eq (len (slice $.Messages $i)) 1 }}<|im_start|>{{ .Role }}\n{{ .Content }}{{ if not (and $last (eq .Role "assistant")) }}<|im_end|>\n{{ end }}{{ if and $last (ne .Role "assistant") }}<|im_start|>assistant\n{{ end }}{{ end }}';
     const right = await chooseTemplateFor(base, { bundleFolder, base: { model: 'own:1b', template } });
     expect(right).toMatchObject({ origin: 'base', model: 'own:1b', exact: true, template });
-    const wrong = await chooseTemplateFor(base, { bundleFolder, base: { model: 'own:1b', template: template.replace('<|im_end|>\n{{ end }}{{ end }}', '<|im_end|>{{ end }}{{ end }}') } });
+    const wrong = await chooseTemplateFor(base, { bundleFolder, base: { model: 'own:1b', template: template.replace('<|im_end|>\n{{ end }}', '<|im_end|>{{ end }}') } });
     expect(wrong).toMatchObject({ origin: 'generated', exact: true });
   });
 

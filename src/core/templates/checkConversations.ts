@@ -58,6 +58,7 @@ export const CHECK_CONVERSATIONS: readonly Conversation[] = [
   { name: 'unicode', messages: [system('Répondez en français.'), user('Où est la bibliothèque ? 图书馆 🏉'), assistant('À gauche — près de l’église.'), user('ありがとう')] },
   { name: 'several lines', messages: [user('First line\n\nThird line\twith a tab'), assistant('1. one\n2. two\n\n```js\nlet a = "b";\n```'), user('More')] },
   { name: 'marks of templates', messages: [user('Explain {{ .System }} and {% if x %} and <b>"quoted"</b> & \\n'), assistant("It's {{ text }}."), user('And <|x|>?')] },
+  { name: 'system message in the middle', messages: [system('You are a referee.'), user('Who won?'), assistant('The home side.'), system('From now on, answer in French.'), user('By how much?')] },
   { name: 'white space at the ends', messages: [system(' Be kind. \n'), user('  Hello \n'), assistant('\n Hi there  '), user('\tBye ')] },
   { name: 'tools', messages: [ASK], tools: TOOLS },
   { name: 'system and tools', messages: [system('You are a referee.'), ASK], tools: TOOLS },

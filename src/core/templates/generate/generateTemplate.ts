@@ -1,6 +1,6 @@
 import type { ChatFormat, JinjaRenderer } from '../chatFormat';
 import { goDate } from '../dateFormat';
-import { GoText } from './goText';
+import { escapeLiteral, GoText } from './goText';
 import { SPACED_JSON, toolDefinition } from './jsonText';
 import { HOLE } from './marks';
 import { choose, type Piece, type Question, type Sample } from './pieceTable';
@@ -25,12 +25,11 @@ export interface Generation {
 
 const THINK_ON: Question = { name: 'thinkOn', condition: '$.Think' };
 const THINK_OFF: Question = { name: 'thinkOff', condition: 'and $.IsThinkSet (not $.Think)' };
-const SYSTEM: Question = { name: 'system', condition: '$.System' };
 const TOOLS: Question = { name: 'tools', condition: '$.Tools' };
 const AFTER_RESULT: Question = { name: 'afterResult', condition: 'eq $previous "tool"' };
 
-const USER_QUESTIONS: readonly Question[] = [
-  { name: 'first', condition: '$first' }, TOOLS, SYSTEM, { name: 'lastUser', condition: 'eq $i $lastUser' }, { name: 'last', condition: '$last' }, THINK_OFF, THINK_ON,
+const userQuestions = (system: Question): readonly Question[] => [
+  { name: 'first', condition: '$first' }, TOOLS, system, { name: 'lastUser', condition: 'eq $i $lastUser' }, { name: 'last', condition: '$last' }, THINK_OFF, THINK_ON,
 ];
 const ASSISTANT_QUESTIONS: readonly Question[] = [
   { name: 'thinking', condition: '.Thinking' }, { name: 'current', condition: 'gt $i $lastUser' }, { name: 'last', condition: '$last' },
@@ -64,13 +63,15 @@ export async function generateTemplate(format: ChatFormat & { readonly jinja: st
 
 class TemplateWriter {
   private readonly go: GoText;
+  private readonly system: Question;
 
   constructor(
     private readonly shape: ChatShape,
     private readonly thinks: boolean,
   ) {
+    this.system = { name: 'system', condition: this.ownsSystem ? '$system' : '$.System' };
     this.go = new GoText(new Map([
-      [HOLE.system, '{{ $.System }}'],
+      [HOLE.system, `{{ ${this.system.condition} }}`],
       [HOLE.tools, this.toolList()],
       [HOLE.thinking, '{{ .Thinking }}'],
       [HOLE.callId, '{{ .ID }}'],
@@ -81,7 +82,7 @@ class TemplateWriter {
 
   private toolList(): string {
     const { toolList } = this.shape;
-    const separator = toolList === undefined ? '' : toolList.separator;
+    const separator = toolList === undefined ? '' : escapeLiteral(toolList.separator);
     return `{{ range $i, $tool := $.Tools }}{{ if $i }}${separator}{{ end }}{{ template "tool" $tool }}{{ end }}`;
   }
 
@@ -98,14 +99,22 @@ class TemplateWriter {
       go.define(SPACED_JSON);
       go.define(toolDefinition(shape.toolList.layout, shape.toolList.whole));
     }
-    const all = JSON.stringify([user, assistant, generation, shape.toolTurn === undefined ? '' : RESULT_BEFORE]);
-    go.pieces(user.top);
+    const inline = this.inlineSystem(user.top);
+    const top = inline === 'everywhere' ? [] : user.top;
+    const all = JSON.stringify([top, user.turn, assistant, generation, shape.toolTurn === undefined ? '' : RESULT_BEFORE]);
+    if (this.ownsSystem) {
+      this.firstSystem(all);
+    }
+    go.pieces(top);
     this.variables(all);
     go.control('range $i, $_ := .Messages');
     go.control('$last := eq (len (slice $.Messages $i)) 1');
     go.control('if eq .Role "user"').pieces(user.turn).output('.Content').literal(shape.userAfter);
     if (all.includes('$first')) {
       go.control('$first = false');
+    }
+    if (inline !== 'nowhere' && shape.laterSystem.kind === 'inline') {
+      go.control(inline === 'everywhere' ? 'else if eq .Role "system"' : 'else if and $i (eq .Role "system")').literal(shape.laterSystem.before).output('.Content').literal(shape.laterSystem.after);
     }
     go.control('else if eq .Role "assistant"');
     this.assistant(assistant);
@@ -122,6 +131,31 @@ class TemplateWriter {
     }
     go.control('end');
     return go.toString();
+  }
+
+  /** Whether only one of the system messages goes to the top: others are written where they stand, or not at all. */
+  private get ownsSystem(): boolean {
+    const { kind } = this.shape.laterSystem;
+    return kind !== 'top';
+  }
+
+  /** A first system message that is written as every other one needs no words of its own. */
+  private inlineSystem(top: readonly Piece[]): 'everywhere' | 'later' | 'nowhere' {
+    const { laterSystem } = this.shape;
+    if (laterSystem.kind !== 'inline') {
+      return 'nowhere';
+    }
+    const [only, ...rest] = top;
+    const isSame = rest.length === 0 && typeof only === 'object' && only.otherwise.length === 0 && only.condition === '$system' && JSON.stringify(only.then) === JSON.stringify([`${laterSystem.before}${HOLE.system}${laterSystem.after}`]);
+    return isSame ? 'everywhere' : 'later';
+  }
+
+  /** `.System` is all system messages together; these templates write the others where they stand. */
+  private firstSystem(all: string): void {
+    if (all.includes('$system') || all.includes(HOLE.system)) {
+      const which = this.shape.laterSystem.kind === 'last' ? 'eq .Role "system"' : 'and (not $i) (eq .Role "system")';
+      this.go.control('$system := ""').control('range $i, $_ := .Messages').control(`if ${which}`).control('$system = .Content').control('end').control('end');
+    }
   }
 
   /** `$previous` is still the turn before here, while the generation follows the last one. */
@@ -153,12 +187,12 @@ class TemplateWriter {
     const [turn] = later;
     const first = samples.filter(({ answers }) => answers['first'] === true);
     if (turn !== undefined && later.every((text) => text === turn) && first.every(({ text }) => text.endsWith(turn))) {
-      const top = choose(unique(first.map((sample) => ({ ...sample, text: sample.text.slice(0, sample.text.length - turn.length) }))), [TOOLS, SYSTEM, THINK_OFF, THINK_ON]);
+      const top = choose(unique(first.map((sample) => ({ ...sample, text: sample.text.slice(0, sample.text.length - turn.length) }))), [TOOLS, this.system, THINK_OFF, THINK_ON]);
       if (top !== undefined) {
         return { top: atTop(top), turn: turn === '' ? [] : [turn] };
       }
     }
-    const pieces = choose(samples, USER_QUESTIONS);
+    const pieces = choose(samples, userQuestions(this.system));
     return pieces === undefined ? undefined : { top: [], turn: pieces };
   }
 
@@ -191,7 +225,7 @@ class TemplateWriter {
   private calls(turn: ToolTurnShape): void {
     const { go } = this;
     const separate = (name: string, text: string, argument: string): void => {
-      go.define(`{{- define "${name}" }}{{ if . }}${text}{{ end }}{{ end }}`);
+      go.define(`{{- define "${name}" }}{{ if . }}${escapeLiteral(text)}{{ end }}{{ end }}`);
       go.call(`template "${name}" ${argument}`);
     };
     go.control('if .ToolCalls');

@@ -3,6 +3,14 @@ import { goDate } from '../dateFormat';
 import { HOLE } from './marks';
 import type { Piece } from './pieceTable';
 
+/** What Go would take for an action, or Ollama's Modelfile parser would drop. */
+const SPECIAL = /\{\{|"""|[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u00ad\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]/g;
+
+/** Text that comes out of a Go template as it is. */
+export function escapeLiteral(text: string): string {
+  return text.replace(SPECIAL, (special) => `{{ ${quoteText(special)} }}`);
+}
+
 /** A place where Go template text is written, with white space that counts only where text has it. */
 export class GoText {
   private text = '';
@@ -79,7 +87,7 @@ export class GoText {
         this.raw(this.holes.get(part) ?? '');
         this.mayTrim = true;
       } else if (part !== '') {
-        this.raw(part.replace(/\{\{|"""|[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u00ad\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]/g, (special) => `{{ ${quoteText(special)} }}`));
+        this.raw(escapeLiteral(part));
         this.mayTrim = !/\s$/.test(this.text);
       }
     }

@@ -4,6 +4,7 @@
  */
 export const MARKS = {
   system: 'qxSystemqx',
+  laterSystem: 'qxLaterqx',
   user: (turn: number): string => `qxUser${turn}qx`,
   assistant: (turn: number): string => `qxAnswer${turn}qx`,
   thinking: 'qxThoughtqx',

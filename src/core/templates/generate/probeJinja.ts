@@ -58,6 +58,8 @@ const SHAPES = {
   second: { messages: [user(1), answer(1), user(2)], generate: true },
   secondAnswered: { messages: [user(1), answer(1), user(2), answer(2)], generate: false },
   third: { messages: [user(1), answer(1), user(2), answer(2), user(3)], generate: true },
+  laterSystem: { messages: [user(1), answer(1), { role: 'system', content: MARKS.system }, user(2)], generate: true },
+  twoSystems: { messages: [{ role: 'system', content: MARKS.system }, user(1), answer(1), { role: 'system', content: MARKS.laterSystem }, user(2)], generate: true },
   thoughtBefore: { messages: [user(1), thoughtful(1), user(2)], generate: true },
   thoughtLast: { messages: [user(1), thoughtful(1)], generate: false },
   call: { messages: [user(1), calls('', 1)], generate: false },
@@ -101,7 +103,7 @@ function keyText({ shape, system = false, tools = false, think }: ProbeKey): str
 function wanted(withTools: boolean, withThinking: boolean): ProbeKey[] {
   const flags = [false, true];
   const keys: ProbeKey[] = LEADS.flatMap((shape) => flags.flatMap((system) => (withTools ? flags : [false]).map((tools) => ({ shape, system, tools }))));
-  keys.push({ shape: 'openQuestion' }, { shape: 'thoughtBefore' }, { shape: 'thoughtLast' });
+  keys.push({ shape: 'openQuestion' }, { shape: 'laterSystem' }, { shape: 'twoSystems' }, { shape: 'thoughtBefore' }, { shape: 'thoughtLast' });
   if (withTools) {
     keys.push(...TOOL_SHAPES.map((shape) => ({ shape, tools: true })));
   }

@@ -35,6 +35,15 @@ export interface ToolTurnShape {
   readonly resultIsJson: boolean;
 }
 
+/** What becomes of a system message that is not the first message. */
+export type LaterSystem =
+  /** Written where it stands. */
+  | { readonly kind: 'inline'; readonly before: string; readonly after: string }
+  /** Left out; or taken instead of the first. */
+  | { readonly kind: 'ignored' | 'last' }
+  /** Written at the top, or the template refuses: all system messages go there. */
+  | { readonly kind: 'top' };
+
 /** A chat template taken apart. Texts have placeholders (`HOLE`). */
 export interface ChatShape {
   /** Before a question; told apart by `first`, `lastUser`, `last`, `system`, `tools`, `thinkOn`, `thinkOff`. */
@@ -45,6 +54,7 @@ export interface ChatShape {
   readonly assistantAfter: string;
   /** What begins the answer; told apart by `thinkOn`, `thinkOff`, `afterResult`. */
   readonly generation: readonly Sample[];
+  readonly laterSystem: LaterSystem;
   readonly toolList?: ToolListShape | undefined;
   readonly toolTurn?: ToolTurnShape | undefined;
 }
@@ -97,9 +107,32 @@ class ShapeReader {
       assistantBefore: this.assistantBefore(userAfter, toolTurn),
       assistantAfter,
       generation: this.generation(userAfter, toolTurn),
+      laterSystem: this.laterSystem(assistantAfter),
       toolList: this.toolList,
       toolTurn,
     };
+  }
+
+  private laterSystem(assistantAfter: string): LaterSystem {
+    const text = this.text({ shape: 'laterSystem' });
+    const usual = between(this.text({ shape: 'second' }) ?? '', MARKS.assistant(1), MARKS.user(2));
+    const piece = text === undefined ? undefined : between(text, MARKS.assistant(1), MARKS.user(2));
+    if (text === undefined || piece === undefined || usual?.startsWith(assistantAfter) !== true) {
+      return { kind: 'top' };
+    }
+    if (!text.includes(HOLE.system)) {
+      return { kind: 'ignored' };
+    }
+    const two = this.text({ shape: 'twoSystems' }) ?? '';
+    if (two.includes(MARKS.laterSystem) && !two.includes(HOLE.system)) {
+      return { kind: 'last' };
+    }
+    const userStart = usual.slice(assistantAfter.length);
+    if (!piece.startsWith(assistantAfter) || !piece.endsWith(userStart) || !piece.includes(HOLE.system)) {
+      return { kind: 'top' };
+    }
+    const [before = '', after = ''] = piece.slice(assistantAfter.length, piece.length - userStart.length).split(HOLE.system);
+    return { kind: 'inline', before, after };
   }
 
   private userBefore(assistantAfter: string): Sample[] {
