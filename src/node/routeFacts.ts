@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { WeightedAdapter } from '../core/engine/applyAdapters';
 import { targetOfModel, type AdapterTarget } from '../core/engine/adapterTarget';
 import type { BuildPlan } from '../core/engine/buildPlan';
@@ -9,7 +9,7 @@ import { peakMemory, estimatedSeconds } from '../core/engine/finishPlan';
 import { planAdapterGguf } from '../core/engine/planAdapterGguf';
 import { planBuild } from '../core/engine/planBuild';
 import { planGgufBuild } from '../core/engine/planGgufBuild';
-import { toStudioError, type ErrorJson } from '../core/errors';
+import { StudioError, toStudioError, type ErrorJson } from '../core/errors';
 import type { Adapter } from '../core/formats/adapters/adapter';
 import { readGguf } from '../core/formats/gguf/readGguf';
 import type { GgufFile } from '../core/formats/gguf/ggufTypes';
@@ -40,6 +40,10 @@ export interface RouteRequest {
 /** An installed model as Ollama describes it. */
 export interface InstalledBase {
   readonly target: AdapterTarget;
+  /** Name of its file in the models folder of its server (`sha256-…`); undefined where the server does not say. */
+  readonly blob: string | undefined;
+  /** The server's address, for people. */
+  readonly host: string;
   readonly type: string;
   readonly bytes: number;
   readonly parameters: number;
@@ -156,11 +160,20 @@ async function folderPlanner(model: HuggingFaceModel, adapters: readonly Weighte
 /** Builds on a GGUF, or on the file of an installed model where that is within reach. */
 async function ggufBuilds({ base, installed, workers, signal }: RouteRequest, adapters: readonly WeightedAdapter[], types: readonly FileTypeName[]): Promise<RouteFacts['fused']> {
   try {
-    const parts = await readGgufParts(installed === undefined ? base : await installedModelFile(`${OLLAMA_PREFIX}${base}`, signal));
+    const parts = await readGgufParts(installed === undefined ? base : await fileOfInstalled(base, installed, signal));
     return builds(types, workers, (fileType) => planGgufBuild({ parts, adapters, options: { fileType, output: join(tmpdir(), 'model.gguf'), layout: 'quantised' } }));
   } catch (thrown) {
     return { builds: [], problem: refusal(thrown) };
   }
+}
+
+/** A folder of models may belong to another server, and have another model of that name. */
+async function fileOfInstalled(name: string, { blob, host }: InstalledBase, signal: AbortSignal | undefined): Promise<string> {
+  const path = await installedModelFile(`${OLLAMA_PREFIX}${name}`, signal);
+  if (blob !== undefined && basename(path) !== blob) {
+    throw new StudioError('ollama/file', `${name} on ${host} is another file than the one found here under that name (${path}). Run this where that server runs, or give its models folder in OLLAMA_MODELS.`, { path });
+  }
+  return path;
 }
 
 function builds(types: readonly FileTypeName[], workers: number, planner: Planner): RouteFacts['fused'] {

@@ -161,11 +161,25 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
       await answersLike(`into-${adapter}`, adapter);
     });
 
+    it('is not taken in by another model of that name in a folder here', async () => {
+      const other = await RealOllama.start(ollama!.path);
+      try {
+        const env = { ...other.environment, OLLAMA_MODELS: other.models };
+        expect((await runCli(['create', 'rugby-base', '--base', BASE, '--type', 'Q8_0', '--json'], { env })).json).toMatchObject({ ok: true });
+        const wrong = await runCli(['create-from-base', '--base', 'rugby-base', '--adapter', join(RUGBY, 'dora'), '--name', 'wrong', '--json'], { env: { ...env, OLLAMA_HOST: server.host } });
+        expect(wrong.json['error']).toMatchObject({ code: 'ollama/file', message: expect.stringContaining('another file') as string });
+      } finally {
+        await other.stop();
+      }
+    });
+
     it('refuses an adapter of another model, and a base that is nowhere', async () => {
       const { json } = await run('create-from-base', '--base', 'rugby-base', '--adapter', join(RUGBY, 'nothing'), '--name', 'x');
       expect(json['error']).toMatchObject({ code: 'input/missing' });
       const missing = await run('create-from-base', '--base', 'no-such-model', '--adapter', join(RUGBY, 'lora'), '--name', 'x');
       expect(missing.json['error']).toMatchObject({ code: 'ollama/model-missing' });
+      const second = await run('create-from-base', '--base', 'on-lora', '--adapter', join(RUGBY, 'rslora'), '--name', 'x');
+      expect(second.json['error']).toMatchObject({ code: 'ollama/adapter' });
     });
   });
 
