@@ -43,7 +43,7 @@ async function judge({ jinja }: FamilyTemplate): Promise<Judged | undefined> {
   const format = await withContentForm(formatFor(jinja), renderHere);
   const { template, knowsTools, gaps } = await generateTemplate(format, renderHere);
   const expectations = await renderExpectations(format, renderHere, { now: NOW, tools: knowsTools, thinking: thinks(jinja) });
-  return template === undefined ? undefined : { template: template.text, comparison: compareTemplate(template.text, expectations, format), tools: knowsTools, gaps };
+  return template === undefined ? undefined : { template: template.text, comparison: compareTemplate(template.text, expectations), tools: knowsTools, gaps };
 }
 
 describe("templates from models' own Jinja", () => {
@@ -95,7 +95,7 @@ describe("templates from models' own Jinja", () => {
           continue;
         }
         const expected = { ok: true as const, text: comparableText(answer.text, format, made) };
-        const { differences } = compareTemplate(one.template, { now: NOW, cases: [{ conversation: made, answer: expected }] }, format);
+        const { differences } = compareTemplate(one.template, { now: NOW, cases: [{ conversation: made, answer: expected }] });
         expect(differences, `${name}: ${JSON.stringify(made)}`).toEqual([]);
         compared += 1;
       }
@@ -111,7 +111,7 @@ describe("templates from models' own Jinja", () => {
       const { template } = judged.get(name)!;
       const broken = template.replace('{{ .Content }}', '{{ .Content }} ');
       expect(broken).not.toBe(template);
-      expect(compareTemplate(broken, expectations, format).differences.filter(({ kind }) => kind === 'text').length, name).toBeGreaterThan(5);
+      expect(compareTemplate(broken, expectations).differences.filter(({ kind }) => kind === 'text').length, name).toBeGreaterThan(5);
     }
   });
 

@@ -89,7 +89,7 @@ export async function chooseTemplate(format: ChatFormat, render: JinjaRenderer, 
   }
   const judged: Judged[] = [];
   const judge = (candidate: Omit<Judged, 'comparison'>): void => {
-    judged.push({ ...candidate, comparison: compareTemplate(candidate.template, expectations, format) });
+    judged.push({ ...candidate, comparison: compareTemplate(candidate.template, expectations) });
   };
   if (base?.template !== undefined) {
     judge({ origin: 'base', model: base.model, template: base.template, gaps: [] });

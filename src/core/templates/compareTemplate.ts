@@ -1,7 +1,7 @@
 import { executeTemplate } from '../template/executeTemplate';
 import { parseTemplate } from '../template/parseTemplate';
 import type { ChatFormat, Conversation, JinjaAnswer, JinjaRenderer } from './chatFormat';
-import { applies, CHECK_CONVERSATIONS } from './checkConversations';
+import { applies, CHECK_CONVERSATIONS, isPrefill } from './checkConversations';
 import { comparableText, jinjaRequest, templateValues } from './conversationValues';
 
 /** A conversation that a TEMPLATE renders otherwise than the model's Jinja template. */
@@ -58,7 +58,7 @@ export async function renderExpectations(format: ChatFormat & { readonly jinja: 
 }
 
 /** Compares what our evaluator, which is Ollama's, makes of a Go template with what the Jinja template made. */
-export function compareTemplate(text: string, expectations: Expectations, format: ChatFormat): TemplateComparison {
+export function compareTemplate(text: string, expectations: Expectations): TemplateComparison {
   const parsed = parseTemplate(text);
   const compared: string[] = [];
   const differences: TemplateDifference[] = [];
@@ -70,7 +70,7 @@ export function compareTemplate(text: string, expectations: Expectations, format
     }
     compared.push(conversation.name);
     const run = parsed.ok ? executeTemplate(parsed.template, templateValues(conversation), { now: new Date(expectations.now), budget: BUDGET }) : parsed;
-    const found = run.ok ? comparableEnd(run.text, format, conversation) : run.error;
+    const found = run.ok ? comparableEnd(run.text, conversation) : run.error;
     if (!run.ok || found !== answer.text) {
       differences.push(difference(conversation, answer.text, found, run.ok));
     }
@@ -81,9 +81,9 @@ export function compareTemplate(text: string, expectations: Expectations, format
 const BUDGET = { steps: 200_000, depth: 300, bytes: 1024 * 1024 };
 const SHOWN = 60;
 
-/** Ollama's prompt is sent as it is; only a doubled BOS would be seen there, so nothing is taken off but the tail of a prefill's white space. */
-function comparableEnd(text: string, _format: ChatFormat, conversation: Conversation): string {
-  return conversation.messages.at(-1)?.role === 'assistant' ? text.trimEnd() : text;
+/** A prefill's last white space stands before what the model goes on with, and nobody compares that. */
+function comparableEnd(text: string, conversation: Conversation): string {
+  return isPrefill(conversation) ? text.trimEnd() : text;
 }
 
 function difference({ name, messages }: Conversation, expected: string, found: string, rendered: boolean): TemplateDifference {

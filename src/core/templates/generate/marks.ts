@@ -49,3 +49,21 @@ export function commonSuffix(a: string, b: string): string {
   }
   return a.slice(a.length - size);
 }
+
+/** What stands before a mark; undefined where it is not there. */
+export function beforeMark(text: string, mark: string): string | undefined {
+  const at = text.indexOf(mark);
+  return at < 0 ? undefined : text.slice(0, at);
+}
+
+/** What stands behind a mark. */
+export function after(text: string, mark: string): string | undefined {
+  const at = text.indexOf(mark);
+  return at < 0 ? undefined : text.slice(at + mark.length);
+}
+
+/** What stands between two marks, the second one behind the first. */
+export function between(text: string, start: string, end: string): string | undefined {
+  const rest = after(text, start);
+  return rest === undefined ? undefined : beforeMark(rest, end);
+}

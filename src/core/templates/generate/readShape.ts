@@ -1,8 +1,9 @@
 import type { JinjaObject } from '../chatFormat';
 import { JSON_LAYOUTS, pythonJson, type JsonLayout } from './jsonText';
-import { commonPrefix, commonSuffix, HOLE, MARKS } from './marks';
+import { after, beforeMark, between, commonPrefix, HOLE, MARKS } from './marks';
 import type { Sample } from './pieceTable';
 import { PROBE_TOOLS, type ProbeAnswers, type ProbeKey, type ShapeName } from './probeJinja';
+import { splitCall, splitItems } from './splitCall';
 
 /** How tools are told. */
 export interface ToolListShape {
@@ -27,8 +28,6 @@ export interface ToolTurnShape {
   readonly afterArguments: string;
   readonly betweenCalls: string;
   readonly afterCalls: string;
-  /** Ends a turn with calls; as other answers end where undefined. */
-  readonly callEnd?: string | undefined;
   readonly resultBefore: readonly Sample[];
   readonly resultAfter: readonly Sample[];
   /** Whether the result is written as a JSON string. */
@@ -236,7 +235,6 @@ class ShapeReader {
       writesCalls: true,
       beforeCallsWithText: withText?.head.endsWith(parts.beforeName) === true ? withText.head.slice(0, withText.head.length - parts.beforeName.length) : parts.beforeCalls,
       afterCalls: ends ? parts.afterCalls.slice(0, parts.afterCalls.length - assistantAfter.length) : parts.afterCalls,
-      callEnd: ends ? undefined : '',
       ...results,
     };
   }
@@ -287,21 +285,6 @@ function resultIds(text: string): string {
   return at < 0 ? text : text.slice(0, at) + resultNames(text.slice(at));
 }
 
-function beforeMark(text: string, mark: string): string | undefined {
-  const at = text.indexOf(mark);
-  return at < 0 ? undefined : text.slice(0, at);
-}
-
-function after(text: string, mark: string): string | undefined {
-  const at = text.indexOf(mark);
-  return at < 0 ? undefined : text.slice(at + mark.length);
-}
-
-function between(text: string, start: string, end: string): string | undefined {
-  const rest = after(text, start);
-  return rest === undefined ? undefined : beforeMark(rest, end);
-}
-
 /** The end of a turn, as far as what follows begins with it; a token is not torn apart. */
 function sharedStart(own: string, followers: readonly string[]): string {
   const shared = followers.reduce(commonPrefix, own);
@@ -333,54 +316,4 @@ function findToolList(text: string): ToolListShape | undefined {
 function withoutToolList(text: string, { layout, whole, separator }: ToolListShape): string {
   const [first = '', second = ''] = toolTexts(layout, whole);
   return text.replaceAll(`${first}${separator}${second}`, HOLE.tools);
-}
-
-interface SplitCall {
-  readonly head: string;
-  readonly middle: string;
-  /** Between the first call's arguments and the second one's name. */
-  readonly gap?: string | undefined;
-  readonly tail: string;
-}
-
-/** A turn with calls, cut at the names and arguments. */
-function splitCall(text: string, count: number): SplitCall | undefined {
-  const own = [1, 2].reduce((all, number) => all.replaceAll(MARKS.callId(number), HOLE.callId), text);
-  const json = (number: number): string => pythonJson({ city: MARKS.argument(number) }, { base: 0 });
-  const head = beforeMark(own, MARKS.tool(1));
-  const middle = between(own, MARKS.tool(1), json(1));
-  const rest = after(own, json(1));
-  if (head === undefined || middle === undefined || rest === undefined) {
-    return undefined;
-  }
-  if (count === 1) {
-    return { head, middle, tail: rest };
-  }
-  const gap = beforeMark(rest, MARKS.tool(2));
-  const tail = after(rest, json(2));
-  return gap === undefined || tail === undefined ? undefined : { head, middle, gap, tail };
-}
-
-type CallParts = Pick<ToolTurnShape, 'beforeCalls' | 'beforeName' | 'beforeArguments' | 'afterArguments' | 'betweenCalls' | 'afterCalls'>;
-
-/** What belongs to one call, and what to all of them: seen where there are two. */
-function splitItems(one: SplitCall, two: SplitCall | undefined): CallParts {
-  const { head, tail, middle } = one;
-  const gap = two?.gap;
-  if (gap === undefined) {
-    const start = Math.max(head.lastIndexOf('{'), 0);
-    const closing = head[start] === '{' && tail.startsWith('}') ? '}' : '';
-    return { beforeCalls: head.slice(0, start), beforeName: head.slice(start), beforeArguments: middle, afterArguments: closing, betweenCalls: '', afterCalls: tail.slice(closing.length) };
-  }
-  const beforeName = commonSuffix(head, gap);
-  const rest = gap.slice(0, gap.length - beforeName.length);
-  const afterArguments = commonPrefix(rest, tail);
-  return {
-    beforeCalls: head.slice(0, head.length - beforeName.length),
-    beforeName,
-    beforeArguments: middle,
-    afterArguments,
-    betweenCalls: rest.slice(afterArguments.length),
-    afterCalls: tail.slice(afterArguments.length),
-  };
 }
