@@ -1,5 +1,5 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -84,11 +84,35 @@ describe('the server as a process', () => {
     expect(await ended).not.toBeNull();
   });
 
-  it('says how it is started', async () => {
-    const child = spawn(process.execPath, [server], { stdio: 'pipe' });
+  it.each([
+    [[], 2, /it is started by an editor\. Start it with --stdio/],
+    [['--stdoi'], 2, /"--stdoi" is no option\. Start it with --stdio/],
+    [['Modelfile'], 2, /"Modelfile" is no option/],
+    [['--socket'], 2, /--socket needs a port number/],
+    [['--socket=x'], 2, /--socket needs a port number/],
+    [['--stdio=yes'], 2, /"--stdio=yes" is no option/],
+    [['--stdio', '--pipe=x'], 2, /--stdio and --pipe cannot go together/],
+    [['--version'], 0, /^\d+\.\d+\.\d+\n$/],
+    [['--help'], 0, /--stdio[^]*--node-ipc/],
+  ])('with %j ends with %d and says why', async (args, code, said) => {
+    const child = spawn(process.execPath, [server, ...args], { stdio: 'pipe' });
     let text = '';
-    child.stderr.on('data', (data: Buffer) => (text += data.toString()));
-    expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(2);
-    expect(text).toContain('--stdio');
+    (code === 0 ? child.stdout : child.stderr).on('data', (data: Buffer) => (text += data.toString()));
+    expect(await new Promise((resolve) => child.once('close', resolve))).toBe(code);
+    expect(text).toMatch(said);
+  });
+
+  it('names its version in the handshake, and can be run as a command', async () => {
+    const child = spawn(process.execPath, [server, '--stdio', '--clientProcessId', String(process.pid)], { stdio: 'pipe', env: { ...process.env, OLLAMA_HOST: '127.0.0.1:9' } });
+    const client = createProtocolConnection(new StreamMessageReader(child.stdout), new StreamMessageWriter(child.stdin));
+    client.listen();
+    const { serverInfo } = await client.sendRequest(InitializeRequest.type, { ...NO_FOLDER, capabilities: {} });
+    const { version, bin } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string; readonly bin: Readonly<Record<string, string>> };
+    expect(serverInfo).toEqual({ name: 'modelfile-language-server', version });
+    expect(bin['modelfile-language-server']).toBe('dist/server.js');
+    expect(readFileSync(server, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+    client.dispose();
+    child.stdin.end();
+    await new Promise((resolve) => child.once('exit', resolve));
   });
 });

@@ -46,6 +46,24 @@ describe('the formatter', () => {
     expect(changed).toBeGreaterThan(500);
   });
 
+  it('changes no command when it formats a range, and nothing far from it', () => {
+    let changed = 0;
+    for (let seed = 0; seed < 3000; seed += 1) {
+      const random = new Random(seed);
+      const text = random.chance(0.5) ? mutate(random, randomModelfile(random)) : randomModelfile(random);
+      const parsed = parseModelfile(text);
+      const start = random.below(parsed.text.length + 1);
+      const range = { start, end: Math.min(parsed.text.length, start + random.below(40)) };
+      const edits = formatModelfile(parsed, range);
+      const once = applyEdits(parsed.text, edits);
+      const note = `seed ${seed}: ${JSON.stringify(text)} ${JSON.stringify(range)}`;
+      expect(commands(once), note).toEqual(commands(parsed.text));
+      expect(edits.every(({ span }) => span.start <= range.end && span.end >= range.start), note).toBe(true);
+      changed += edits.length > 0 ? 1 : 0;
+    }
+    expect(changed).toBeGreaterThan(300);
+  });
+
   it('never overlaps edits', () => {
     for (let seed = 0; seed < 500; seed += 1) {
       const parsed = parseModelfile(randomModelfile(new Random(seed)));
