@@ -96,6 +96,10 @@ function install() {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
+    if (process.env.OLLAMA_BIN) {
+      process.stdout.write('OLLAMA_BIN names an installed Ollama, which brings its own.\n');
+      process.exit(0);
+    }
     if (findLlama() === undefined) {
       install();
     }

@@ -42,6 +42,9 @@ function install() {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
+    if (findOllama() === undefined && process.env.OLLAMA_BIN) {
+      throw new Error(`OLLAMA_BIN is ${process.env.OLLAMA_BIN}, which does not start. Correct it, or take it away to have one built.`);
+    }
     if (findOllama() === undefined) {
       install();
     }

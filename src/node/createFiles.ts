@@ -53,6 +53,8 @@ export class CreateFiles {
   private readonly names = new Set<string>();
   private readonly files = new Map<string, readonly CreateFile[]>();
   private readonly paths = new Map<string, string>();
+  /** Digests that were found on the way. */
+  private readonly known = new Map<string, string>();
 
   constructor(private readonly options: CreateFilesOptions) {}
 
@@ -73,6 +75,7 @@ export class CreateFiles {
       case 'split':
         return await Promise.all(part.paths.map((path) => this.describe(path)));
       case 'folder':
+        yield { event: 'phase', phase: 'hashing', detail: part.path };
         return await this.folderFiles(part.path);
       case 'build': {
         const { path, adapters, fileType } = part;
@@ -148,6 +151,7 @@ export class CreateFiles {
     if (found.status !== 'files') {
       throw new StudioError(/insecure path/.test(found.error) ? 'input/unreadable' : 'ollama/file', folderAdvice(folder, found.error), { path: folder });
     }
+    found.digests.forEach((digest, path) => this.known.set(path, digest));
     return await Promise.all([...found.digests.keys()].map(async (path) => ({ path, bytes: (await stat(path)).size, name: path.startsWith(folder) ? path.slice(folder.length + 1).replaceAll('\\', '/') : basename(path) })));
   }
 
@@ -157,11 +161,11 @@ export class CreateFiles {
 
   /** The digests of all files, told with progress. */
   async *hash(): AsyncGenerator<EngineEvent, ReadonlyMap<string, string>> {
-    const files = this.all;
+    const files = this.all.filter(({ path }) => !this.known.has(path));
     const bytesTotal = files.reduce((sum, { bytes }) => sum + bytes, 0);
     yield { event: 'phase', phase: 'hashing' };
     return yield* eventsOf<EngineEvent, ReadonlyMap<string, string>>(async (emit) => {
-      const digests = new Map<string, string>();
+      const digests = new Map(this.known);
       const report = reporter(bytesTotal, emit);
       for (const { path, name } of files) {
         digests.set(path, await hashFile(path, { signal: this.options.signal, onBytes: (bytes) => report.add(bytes, name) }));

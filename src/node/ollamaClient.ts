@@ -3,7 +3,8 @@ import * as z from 'zod';
 import { StudioError, throwIfAborted } from '../core/errors';
 import type { OllamaAddress } from '../core/ollama/ollamaAddress';
 import type { AnswerEvent, ChatRequest, GenerateRequest, InstalledModel, ModelAnswer, ModelDescription, ModelTensors, RunningModel } from '../core/ollama/ollamaModels';
-import { answerOf, installedModels, modelDescription, modelTensors, runningModels } from '../core/ollama/readAnswers';
+import { AnswerCollector } from '../core/ollama/answerCollector';
+import { installedModels, modelDescription, modelTensors, runningModels } from '../core/ollama/readAnswers';
 import { StatusProgress } from '../core/ollama/statusProgress';
 import { chatSchema, generateSchema, listSchema, readRecord, runningSchema, showSchema, statusSchema, tensorsSchema, versionSchema } from '../core/ollama/wire';
 import type { EngineEvent, OllamaPhase } from '../core/progress';
@@ -116,26 +117,24 @@ export class OllamaClient {
   async *chat(request: ChatRequest, { signal }: Cancellable = {}): AsyncGenerator<AnswerEvent, ModelAnswer> {
     const body = chatBody(request);
     const records = this.stream({ what: 'chat', idle: this.timeouts.answer, streams: true, signal }, (ollama) => ollama.chat({ ...body, stream: true } as Parameters<typeof ollama.chat>[0] & { stream: true }));
-    const pieces: z.infer<typeof chatSchema>[] = [];
+    const answer = new AnswerCollector();
     for await (const record of records) {
-      const piece = readRecord(chatSchema, record, 'chat');
-      pieces.push(piece);
-      yield* textEvents(piece.message?.content, piece.message?.thinking);
+      const { message, ...rest } = readRecord(chatSchema, record, 'chat');
+      yield* answer.add({ ...rest, text: message?.content, thinking: message?.thinking, toolCalls: message?.tool_calls ?? [] });
     }
-    return answerOf(pieces.map(({ message, ...rest }) => ({ ...rest, text: message?.content, thinking: message?.thinking, toolCalls: message?.tool_calls ?? [] })));
+    return answer.whole();
   }
 
   /** The continuation of a prompt, piece by piece; its result is the whole of it. */
   async *generate(request: GenerateRequest, { signal }: Cancellable = {}): AsyncGenerator<AnswerEvent, ModelAnswer> {
     const body = generateBody(request);
     const records = this.stream({ what: 'generate', idle: this.timeouts.answer, streams: true, signal }, (ollama) => ollama.generate({ ...body, stream: true } as Parameters<typeof ollama.generate>[0] & { stream: true }));
-    const pieces: z.infer<typeof generateSchema>[] = [];
+    const answer = new AnswerCollector();
     for await (const record of records) {
-      const piece = readRecord(generateSchema, record, 'generate');
-      pieces.push(piece);
-      yield* textEvents(piece.response, piece.thinking);
+      const { response, ...rest } = readRecord(generateSchema, record, 'generate');
+      yield* answer.add({ ...rest, text: response, toolCalls: [] });
     }
-    return answerOf(pieces.map(({ response, ...rest }) => ({ ...rest, text: response, toolCalls: [] })));
+    return answer.whole();
   }
 
   /** The exact prompt that `chat` would give to the model, which is not asked. */
@@ -243,10 +242,6 @@ export class OllamaClient {
     if (streams) {
       return new Response(recordStream(readRecords(answer, this.address, what)));
     }
-    if (answer.response.headers['content-length'] === '0') {
-      answer.response.destroy();
-      return new Response('{}');
-    }
     return new Response(JSON.stringify(await readJson(answer, this.address, what)));
   }
 }
@@ -267,15 +262,6 @@ function recordStream(records: AsyncGenerator<Record<string, unknown>, void>): R
       await records.return();
     },
   });
-}
-
-function* textEvents(text: string | undefined, thinking: string | undefined): Generator<AnswerEvent> {
-  if (thinking !== undefined && thinking !== '') {
-    yield { event: 'thinking', text: thinking };
-  }
-  if (text !== undefined && text !== '') {
-    yield { event: 'text', text };
-  }
 }
 
 function chatBody({ model, messages, options, think, tools, keepAlive }: ChatRequest): Record<string, unknown> & { model: string } {

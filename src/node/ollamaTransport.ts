@@ -162,7 +162,7 @@ async function readText(response: IncomingMessage, limit: number): Promise<strin
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** One JSON value. */
+/** One JSON value; `{}` for an empty answer, which copy and delete give. */
 export async function readJson({ response, ended }: Answer, address: OllamaAddress, what: string): Promise<unknown> {
   let text: string;
   try {
@@ -170,7 +170,7 @@ export async function readJson({ response, ended }: Answer, address: OllamaAddre
   } catch (thrown) {
     throw ended() ?? failure(thrown, address, what, 'in the middle of its answer');
   }
-  return parseRecord(text, what);
+  return text.trim() === '' ? {} : parseRecord(text, what);
 }
 
 /** The records of a stream, each an object; a record with `error` ends it. */

@@ -102,6 +102,14 @@ describe('a server that misbehaves', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
   });
 
+  it('never comes to an end: it is left when no model could have written that much', async () => {
+    const piece = Buffer.from(`${JSON.stringify(line('x'.repeat(500_000)))}\n`);
+    expect(await broken((_request, response) => {
+      response.writeHead(200);
+      void pour(response, piece, () => true);
+    })).toMatchObject({ code: 'ollama/protocol' });
+  });
+
   it('sends one value without end', async () => {
     fake.handlers.set('GET /api/tags', async (_request, response) => {
       response.writeHead(200);
@@ -140,6 +148,14 @@ describe('a server that misbehaves', () => {
   it('escapes what a server says for terminals', async () => {
     const error = await broken(json({ error: '\u001b[2Jgone' }, 500));
     expect((error as Error).message).not.toContain('\u001b');
+  });
+
+  it('says very much at once', async () => {
+    const started = performance.now();
+    const error = await broken(lines({ error: 'pull model manifest: '.repeat(45_000) }));
+    expect(error).toMatchObject({ code: 'ollama/registry' });
+    expect((error as Error).message.length).toBeLessThan(10_000);
+    expect(performance.now() - started).toBeLessThan(2000);
   });
 
   it('sends the request elsewhere: nobody is asked there', async () => {

@@ -2,6 +2,7 @@ import { StudioError } from '../errors';
 
 /** Bytes of one record of a stream: the largest real ones (a message with its tool calls) are some kB. */
 export const MAX_LINE_BYTES = 1024 * 1024;
+const MOST_PARTS = 1024;
 
 /**
  * Cuts a stream of bytes into lines of at most {@link MAX_LINE_BYTES}; what has been seen of an unfinished line is all
@@ -41,16 +42,25 @@ export class LineSplitter {
     if (bytes.length > 0) {
       // The chunk's memory may be used again by who gave it.
       this.parts.push(bytes.slice());
+      // A line that comes byte by byte must not cost an object for each.
+      if (this.parts.length > MOST_PARTS) {
+        this.parts = [this.joined()];
+      }
     }
   }
 
-  private take(): string {
+  private joined(): Uint8Array {
     const bytes = new Uint8Array(this.held);
     let at = 0;
     for (const part of this.parts) {
       bytes.set(part, at);
       at += part.length;
     }
+    return bytes;
+  }
+
+  private take(): string {
+    const bytes = this.joined();
     this.parts = [];
     this.held = 0;
     try {

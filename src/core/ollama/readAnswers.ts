@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import type { InstalledModel, ModelAnswer, ModelDescription, ModelTensors, RunningModel } from './ollamaModels';
+import type { InstalledModel, ModelDescription, ModelTensors, RunningModel } from './ollamaModels';
 import type { listSchema, runningSchema, showSchema, tensorsSchema } from './wire';
 
 /** The models of a `list`. */
@@ -56,41 +56,4 @@ export function modelTensors({ model_info, details, tensors }: z.infer<typeof te
 
 function filled(text: string | undefined): string | undefined {
   return text === undefined || text === '' ? undefined : text;
-}
-
-/** A piece of an answer, of `chat` or `generate`; durations in nanoseconds. */
-export interface AnswerPiece {
-  readonly text?: string | undefined;
-  readonly thinking?: string | undefined;
-  readonly toolCalls: readonly unknown[];
-  readonly done_reason?: string | undefined;
-  readonly total_duration?: number | undefined;
-  readonly load_duration?: number | undefined;
-  readonly prompt_eval_count?: number | undefined;
-  readonly prompt_eval_duration?: number | undefined;
-  readonly eval_count?: number | undefined;
-  readonly eval_duration?: number | undefined;
-}
-
-const NANOSECONDS = 1e9;
-
-/** The whole answer of its pieces; the last one has the figures. */
-export function answerOf(pieces: readonly AnswerPiece[]): ModelAnswer {
-  const last = pieces.at(-1);
-  return {
-    text: pieces.map(({ text }) => text ?? '').join(''),
-    thinking: pieces.map(({ thinking }) => thinking ?? '').join(''),
-    toolCalls: pieces.flatMap(({ toolCalls }) => toolCalls),
-    stopReason: filled(last?.done_reason),
-    promptTokens: last?.prompt_eval_count ?? 0,
-    tokens: last?.eval_count ?? 0,
-    tokensPerSecond: rate(last?.eval_count, last?.eval_duration),
-    promptTokensPerSecond: rate(last?.prompt_eval_count, last?.prompt_eval_duration),
-    loadSeconds: (last?.load_duration ?? 0) / NANOSECONDS,
-    seconds: (last?.total_duration ?? 0) / NANOSECONDS,
-  };
-}
-
-function rate(count: number | undefined, duration: number | undefined): number | undefined {
-  return count === undefined || duration === undefined || duration === 0 ? undefined : count / (duration / NANOSECONDS);
 }

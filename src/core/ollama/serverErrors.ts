@@ -46,6 +46,8 @@ const REFUSALS: readonly Refusal[] = [
   { pattern: /model ['"]?(.*?)['"]? not found|no such model/i, code: 'ollama/model-missing', next: 'list shows what is installed; pull gets a model of the library.' },
 ];
 
+const MOST_WORDS = 4000;
+
 /** What is known of a server's refusal. */
 export interface ServerRefusal {
   /** HTTP status; undefined for an error in the middle of a stream. */
@@ -58,8 +60,10 @@ export interface ServerRefusal {
 
 /** The typed error for a server's own words; `detail.instruction` names the part of a Modelfile that it is about. */
 export function serverError({ status, text, what }: ServerRefusal): StudioError {
-  const words = escapeControls(text.length > 2000 ? `${text.slice(0, 2000)}…` : text).trim();
-  const found = REFUSALS.find(({ pattern }) => pattern.test(text));
+  // Enough for every real one; the patterns' time grows with the square of it.
+  const cut = text.length > MOST_WORDS ? `${text.slice(0, MOST_WORDS)}…` : text;
+  const words = escapeControls(cut).trim();
+  const found = REFUSALS.find(({ pattern }) => pattern.test(cut));
   const said = words === '' ? `HTTP status ${status ?? 'unknown'}` : words.replace(/[.\s]+$/, '');
   const detail = { request: what, server: words, ...(status === undefined ? {} : { status }), ...(found?.instruction === undefined ? {} : { instruction: found.instruction }) };
   if (found !== undefined) {

@@ -1,5 +1,8 @@
 import type { EngineEvent, OllamaPhase } from '../progress';
 
+/** Blobs of one model; a server that announces new ones without end fills no memory. */
+const MOST_BLOBS = 10_000;
+
 /** Measures a rate from readings of bytes done and in all. */
 export interface Meter {
   measure(bytes: number, total: number): { readonly rate: number; readonly secondsLeft: number | undefined };
@@ -28,10 +31,11 @@ export class StatusProgress {
       this.last = status;
       yield { event: 'phase', phase: this.phase, detail: status };
     }
-    if (total === undefined || total === 0) {
+    const key = digest ?? status;
+    if (total === undefined || total === 0 || (this.blobs.size >= MOST_BLOBS && !this.blobs.has(key))) {
       return;
     }
-    this.blobs.set(digest ?? status, { total, completed: Math.min(completed ?? 0, total) });
+    this.blobs.set(key, { total, completed: Math.min(completed ?? 0, total) });
     let bytesTotal = 0;
     let bytesDone = 0;
     for (const blob of this.blobs.values()) {
