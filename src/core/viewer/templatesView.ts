@@ -1,26 +1,23 @@
 import { chatTemplateName } from '../artefacts/chatTemplateName';
 import { LIMITS } from '../limits';
+import { suspiciousJinja } from '../templates/suspiciousJinja';
 import { displayLine, displayText } from './displayText';
 import type { TemplatesAnswer } from './viewerProtocol';
 
 const KEY = 'tokenizer.chat_template';
 
-/** What makes a template worth a second look before it is trusted; it says nothing of one that has none of it. */
-const SUSPICIOUS: readonly (readonly [RegExp, string])[] = [
-  [/https?:\/\//i, 'It holds a web address.'],
-  [/[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/, 'It holds characters that are invisible or reorder text.'],
-  [/__(?:class|globals|builtins|import|subclasses|mro|init)__/, 'It reaches for Python internals, as an attack on the program that renders it would.'],
-  [/[A-Za-z0-9+/]{120,}={0,2}/, 'It holds a long run of encoded text.'],
-];
+/** Names that reach for the program that renders a template. */
+const INTERNALS = /__(?:class|globals|builtins|import|subclasses|mro|init)__/;
 
 /** Chat templates by name (`default` and others), as they stand in a file. They are shown, never run here. */
 export function templatesOf(texts: readonly (readonly [name: string, text: string])[]): TemplatesAnswer {
   const warnings = new Set<string>();
   const templates = texts.map(([name, text]) => {
-    for (const [pattern, warning] of SUSPICIOUS) {
-      if (pattern.test(text)) {
-        warnings.add(warning);
-      }
+    for (const warning of suspiciousJinja(text)) {
+      warnings.add(displayLine(warning));
+    }
+    if (INTERNALS.test(text)) {
+      warnings.add('The template reaches for Python internals, as an attack on the program that renders it would: do not trust this model.');
     }
     const format = chatTemplateName(text);
     return { name: displayLine(name, 80), text: displayText(text.slice(0, LIMITS.chatTemplateBytes)), cut: text.length > LIMITS.chatTemplateBytes, format };

@@ -26,6 +26,7 @@ export const PageQuestion = z.discriminatedUnion('ask', [
   z.object({ ask: z.literal('vocabulary'), filter, kind: z.enum(VOCABULARY_KINDS), ...page }),
   z.object({ ask: z.literal('tokenise'), text: z.string().check(z.maxLength(TRIAL_UNITS)) }),
   z.object({ ask: z.literal('templates') }),
+  z.object({ ask: z.literal('goTemplate') }),
   z.object({ ask: z.literal('adapter') }),
   z.object({ ask: z.literal('problems'), ...page }),
   z.object({ ask: z.literal('differences'), part: z.enum(DIFFERENCE_PARTS), filter, ...page }),
@@ -100,10 +101,12 @@ export const TokeniseAnswer = z.object({ tokens: z.array(TokenAnswer), total: nu
 export type TokeniseAnswer = z.infer<typeof TokeniseAnswer>;
 export const TemplatesAnswer = z.object({
   templates: z.array(z.object({ name: z.string(), text: z.string(), cut: z.boolean(), format: z.string() })),
-  go: z.optional(z.object({ name: z.string(), text: z.string(), note: z.string() })),
   warnings: z.array(z.string()),
 });
 export type TemplatesAnswer = z.infer<typeof TemplatesAnswer>;
+/** The TEMPLATE of Ollama that does the same; without `text` there is none. */
+export const GoTemplateAnswer = z.object({ text: optionalText, title: z.string(), exact: z.boolean(), notes: z.array(z.string()), stops: z.array(z.string()) });
+export type GoTemplateAnswer = z.infer<typeof GoTemplateAnswer>;
 export const AdapterCell = z.object({ layer: number, module: z.string(), name: z.string(), rank: number, scale: number, delta: optionalNumber, ratio: optionalNumber, problem: optionalText });
 export type AdapterCell = z.infer<typeof AdapterCell>;
 export const AdapterAnswer = z.object({
@@ -128,7 +131,7 @@ export const ValuesAnswer = z.object({ text: z.string() });
 /** The shape of every answer, by its question. */
 export const ANSWERS = {
   summary: SummaryAnswer, origin: OriginAnswer, tensors: TensorsAnswer, find: FindAnswer, metadata: MetadataAnswer, value: ValueAnswer, vocabulary: VocabularyAnswer, tokenise: TokeniseAnswer,
-  templates: TemplatesAnswer, adapter: AdapterAnswer, problems: ProblemsAnswer, differences: DifferencesAnswer, values: ValuesAnswer, compare: CompareAnswer, json: z.object({ text: z.string() }),
+  templates: TemplatesAnswer, goTemplate: GoTemplateAnswer, adapter: AdapterAnswer, problems: ProblemsAnswer, differences: DifferencesAnswer, values: ValuesAnswer, compare: CompareAnswer, json: z.object({ text: z.string() }),
 } as const;
 export type AnswerOf<K extends keyof typeof ANSWERS> = z.infer<(typeof ANSWERS)[K]>;
 

@@ -121,6 +121,11 @@ export class ModelFileEditor implements vscode.Disposable {
   }
 
   async #relay(id: number, question: PageQuestion): Promise<void> {
+    if (question.ask === 'goTemplate' && !vscode.workspace.isTrusted) {
+      // The templates are compared by rendering them, in a thread that is bounded; but strangers' programs stay unrun until asked for.
+      this.#post({ kind: 'refused', id, error: { code: 'run/cancelled', message: vscode.l10n.t('Shown once this workspace is trusted: templates are compared by rendering them.') } });
+      return;
+    }
     const abort = new AbortController();
     this.#asked.set(id, abort);
     try {

@@ -1,4 +1,4 @@
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname, relative, resolve } from 'node:path';
 import { describeArtefact } from '../../core/artefacts/describeArtefact';
 import { StudioError } from '../../core/errors';
 import { formatBytes } from '../../core/formatBytes';
@@ -15,6 +15,7 @@ import { VocabularyView } from '../../core/viewer/vocabularyView';
 import type { AnswerOf, PageQuestion, TensorRowAnswer, ViewerQuestion } from '../../core/viewer/viewerProtocol';
 import type { ViewedFile } from '../../core/viewer/viewedFile';
 import { openFileSource, type FileSource } from '../fileSource';
+import { goTemplateFor } from './goTemplate';
 import { inspectPath } from '../inspectPath';
 import { viewAdapter } from './viewAdapter';
 import { compareValues, differenceText, storedValues } from './compareValues';
@@ -36,7 +37,8 @@ export class ViewerServer {
   #reader: Promise<ValueReader> | undefined;
   #other: { readonly source: FileSource; readonly comparison: FileComparison } | undefined;
 
-  constructor(path: string) {
+  /** @param bundleFolder where `jinja.js` and `library.json` lie */
+  constructor(path: string, private readonly bundleFolder: string) {
     this.#path = path;
   }
 
@@ -63,6 +65,8 @@ export class ViewerServer {
         return (await this.#vocabularyView(signal)).tokenise(question.text);
       case 'templates':
         return await this.#templates(signal);
+      case 'goTemplate':
+        return await this.#goTemplate(signal);
       case 'adapter': {
         const { source, view } = await this.#opened();
         return await viewAdapter({ path: this.#path, source, view, base: 'base' in question ? question.base : undefined, reader: await this.#values(), signal });
@@ -151,6 +155,11 @@ export class ViewerServer {
     return templatesOf(ggufTemplates(view.format === 'gguf' ? view.metadata : await folderTemplates(this.#directory(), signal)));
   }
 
+  async #goTemplate(signal: AbortSignal | undefined): Promise<AnswerOf<'goTemplate'>> {
+    const { view } = await this.#opened();
+    return await goTemplateFor(view.format === 'gguf' ? this.#path : this.#directory(), this.bundleFolder, signal);
+  }
+
   async #origin(signal: AbortSignal | undefined): Promise<AnswerOf<'origin'>> {
     const { view } = await this.#opened();
     const beside = view.format === 'safetensors' ? await tokenizerFilesBeside(this.#directory()) : { hasTokenizer: false, hasTemplate: false };
@@ -162,11 +171,17 @@ export class ViewerServer {
       }
       const origin = inspection.builtFrom;
       if (origin !== undefined) {
-        facts.push({ label: 'Built from', value: displayLine([origin.base, ...origin.adapters.map(({ path, weight }) => (weight === 1 ? path : `${path} × ${weight}`))].join(' + ')) });
-        facts.push({ label: 'Up to date', value: origin.stale ? displayLine(`no: ${origin.changed.join(', ')} changed since`) : 'yes' });
+        facts.push({ label: 'Built from', value: displayLine([this.#shortPath(origin.base), ...origin.adapters.map(({ path, weight }) => `${this.#shortPath(path)}${weight === 1 ? '' : ` × ${weight}`}`)].join(' + ')) });
+        facts.push({ label: 'Up to date', value: origin.stale ? displayLine(`no: ${origin.changed.map((path) => this.#shortPath(path)).join(', ')} changed since`) : 'yes' });
       }
     }
     return { facts, ...beside };
+  }
+
+  /** As seen from the file's folder, where that is shorter. */
+  #shortPath(path: string): string {
+    const near = relative(this.#directory(), resolve(path));
+    return near !== '' && near.length < path.length ? near : path;
   }
 
   #directory(): string {

@@ -12,7 +12,7 @@ export type ViewerReply = { readonly id: number; readonly answer: unknown } | { 
 /** The entry of `dist/viewerWorker.js`: answers questions about the file in `workerData.path` until its port closes. */
 function serve(): void {
   const port = parentPort!;
-  const server = new ViewerServer((workerData as { readonly path: string }).path);
+  const server = new ViewerServer((workerData as { readonly path: string }).path, __dirname);
   const running = new Map<number, AbortController>();
   port.on('message', (request: ViewerRequest) => {
     if (request.kind === 'cancel') {
