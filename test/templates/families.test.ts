@@ -136,6 +136,12 @@ describe("templates from models' own Jinja", () => {
     expect(choice.comparison?.differences[0]).toMatchObject({ conversation: 'several turns', kind: 'text', at: expect.any(Number) as number });
   });
 
+  it('says nothing of doubts that the comparison settled', async () => {
+    const notes = async (name: string): Promise<readonly string[]> => (await chooseTemplate(formatFor(families.find((family) => family.name === name)!.jinja), renderHere, { now: NOW })).notes;
+    expect((await notes('granite3-dense:2b')).filter((note) => note.includes('left out'))).toEqual([]);
+    expect(await notes('granite3.3:2b')).toContain("The model's own template writes results of tools but not the calls; so does the TEMPLATE.");
+  });
+
   it('takes a template of the library where that is nearer', async () => {
     const { jinja } = families.find(({ name }) => name === 'glm4:9b')!;
     const exact = "[gMASK]<sop>{{ range $i, $_ := .Messages }}{{ $last := eq (len (slice $.Messages $i)) 1 }}{{ if .Content }}<|{{ .Role }}|>\n{{ .Content }}{{ end }}{{ if and $last (ne .Role \"assistant\") }}<|assistant|>{{ end }}{{ end }}";

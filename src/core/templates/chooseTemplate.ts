@@ -69,7 +69,8 @@ interface Judged {
   readonly model?: string | undefined;
   readonly template: string;
   readonly comparison: TemplateComparison;
-  readonly gaps: readonly string[];
+  readonly gaps?: readonly string[] | undefined;
+  readonly doubts?: readonly string[] | undefined;
 }
 
 /**
@@ -92,14 +93,14 @@ export async function chooseTemplate(format: ChatFormat, render: JinjaRenderer, 
     judged.push({ ...candidate, comparison: compareTemplate(candidate.template, expectations) });
   };
   if (base?.template !== undefined) {
-    judge({ origin: 'base', model: base.model, template: base.template, gaps: [] });
+    judge({ origin: 'base', model: base.model, template: base.template });
   }
   if (template !== undefined) {
-    judge({ origin: 'generated', template: template.text, gaps });
+    judge({ origin: 'generated', template: template.text, gaps: template.gaps, doubts: template.doubts });
   }
   if (!judged.some(({ comparison }) => isRight(comparison))) {
     for (const candidate of (await options.candidates?.()) ?? []) {
-      judge({ origin: 'library', ...candidate, gaps: [] });
+      judge({ origin: 'library', ...candidate });
     }
   }
   // Among equals the first: the base's own, the generated one, the library's.
@@ -134,7 +135,7 @@ function decided(best: Judged, format: ChatFormat, base: BaseLibraryModel | unde
     exact: comparison.differences.length === 0,
     exactButTrim: real.length === 0,
     comparison,
-    notes: [...suspiciousJinja(format.jinja ?? ''), ...differenceNotes(comparison), ...best.gaps, ...bosNote(format), ...(jinjaWins ? [JINJA_WINS] : []), ...rendererNote(base)],
+    notes: [...suspiciousJinja(format.jinja ?? ''), ...differenceNotes(comparison), ...(best.gaps ?? []), ...(real.length > 0 || comparison.refused.length > 0 ? (best.doubts ?? []) : []), ...bosNote(format), ...(jinjaWins ? [JINJA_WINS] : []), ...rendererNote(base)],
     stops: stopTexts(format, template, base?.stops),
     ...fromBase(format, base),
     jinjaWins,

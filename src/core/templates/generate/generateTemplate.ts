@@ -10,8 +10,10 @@ import { readShape, type ChatShape, type ToolTurnShape } from './readShape';
 /** A Go template written from what a Jinja template was seen to do. */
 export interface GeneratedTemplate {
   readonly text: string;
-  /** What it was not told how to write, in sentences. */
+  /** What its user should know, in sentences. */
   readonly gaps: readonly string[];
+  /** What could not be seen, in sentences: worth telling where the comparison shows a difference or has nothing to show. */
+  readonly doubts: readonly string[];
 }
 
 /** What came of it. */
@@ -52,13 +54,15 @@ export async function generateTemplate(format: ChatFormat & { readonly jinja: st
   const gaps = [
     ...(answers.text({ shape: 'question', system: true }) === undefined ? ['The Jinja template takes no system message; the TEMPLATE puts it before the first question.'] : []),
     ...(answers.text({ shape: 'question', system: true })?.includes(HOLE.system) === false ? ["The model's own template leaves system messages out; so does the TEMPLATE."] : []),
+    ...(shape.toolTurn?.writesCalls === false ? ["The model's own template writes results of tools but not the calls; so does the TEMPLATE."] : []),
+  ];
+  const doubts = [
     ...(answers.knowsTools && shape.toolList === undefined ? ['The Jinja template describes tools in words of its own, which are not taken over: the model gets no tools.'] : []),
     ...(shape.toolList !== undefined && shape.toolTurn === undefined ? ['How the Jinja template writes calls of tools and their results could not be seen; they are left out.'] : []),
-    ...(shape.toolTurn?.writesCalls === false ? ["The model's own template writes results of tools but not the calls; so does the TEMPLATE."] : []),
   ];
   const writer = new TemplateWriter(shape, /<think>/.test(format.jinja));
   const text = writer.write();
-  return text === undefined ? { gaps: ['The Jinja template chooses by more than a Go template is told.'], knowsTools } : { template: { text, gaps }, gaps, knowsTools };
+  return text === undefined ? { gaps: ['The Jinja template chooses by more than a Go template is told.'], knowsTools } : { template: { text, gaps, doubts }, gaps, knowsTools };
 }
 
 class TemplateWriter {
