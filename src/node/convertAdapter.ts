@@ -5,7 +5,7 @@ import { noGgufForm } from '../core/engine/adapterGgufRefusals';
 import type { AdapterTarget } from '../core/engine/adapterTarget';
 import type { PlanNote } from '../core/engine/buildPlan';
 import { planAdapterGguf, type AdapterGgufPlan, type AdapterType } from '../core/engine/planAdapterGguf';
-import { throwIfAborted, toStudioError } from '../core/errors';
+import { StudioError, throwIfAborted, toStudioError } from '../core/errors';
 import { readGguf } from '../core/formats/gguf/readGguf';
 import type { EngineEvent } from '../core/progress';
 import { checkOutput } from './checkOutput';
@@ -52,6 +52,9 @@ export interface ConvertAdapterReport {
 export async function prepareConvertAdapter(request: ConvertAdapterRequest): Promise<PreparedAdapter> {
   const loaded: LoadedTarget = typeof request.base === 'string' ? await loadAdapterTarget(request.base) : { target: request.base, folders: [], files: [] };
   const adapter = await loadAdapter(request.adapter.path, request.signal === undefined ? {} : { signal: request.signal });
+  if (adapter.format === 'gguf') {
+    throw new StudioError('adapter/unsupported', `${request.adapter.path} is a GGUF adapter already. Use it as it is (ADAPTER in a Modelfile), or merge it with build.`, { path: request.adapter.path });
+  }
   const inputState = identityText(await identify(adapter.weightsFile));
   const plan = planAdapterGguf({ adapter, weight: request.adapter.weight, target: loaded.target, type: request.type, output: request.output });
   await checkOutput(request.output, 'gguf', { files: [adapter.weightsFile, ...loaded.files], folders: [adapter.directory, ...loaded.folders] });

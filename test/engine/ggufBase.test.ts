@@ -137,6 +137,16 @@ describe('a base that only Ollama has', () => {
     }
   });
 
+  it('serves convert-adapter, and a GGUF adapter is not converted twice', async () => {
+    const models = installed(await ggufOf(join(RUGBY, 'base')), {});
+    const outputs = [join(fresh(), 'a.gguf'), join(fresh(), 'b.gguf')] as const;
+    await runCliOk(['convert-adapter', '--adapter', join(RUGBY, 'lora'), '--base', 'ollama:rugby', '--type', 'F16', '--out', outputs[0]], { env: { ...process.env, OLLAMA_MODELS: models } });
+    await runCliOk(['convert-adapter', '--adapter', join(RUGBY, 'lora'), '--base', join(RUGBY, 'base'), '--type', 'F16', '--out', outputs[1]]);
+    expect(describeGguf(outputs[0]).tensors).toEqual(describeGguf(outputs[1]).tensors);
+    const again = await runCli(['convert-adapter', '--adapter', outputs[0], '--base', join(RUGBY, 'base'), '--out', join(fresh(), 'c.gguf'), '--json']);
+    expect(errorCode(again)).toBe('adapter/unsupported');
+  });
+
   it.each<[string, string, Parameters<typeof installed>[1]]>([
     ['ollama:nobody', 'ollama/model-missing', {}],
     ['ollama:a b', 'ollama/model-name', {}],
