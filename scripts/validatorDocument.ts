@@ -24,9 +24,23 @@ The same rules run in the editor, in \`modelfile-language-server --stdio\` and i
 there. Several codes are separated by spaces or commas, and \`modelfile/\` may be left out. The setting
 \`modelfileStudio.diagnostics.severity\` maps codes to \`error\`, \`warning\`, \`information\`, \`hint\` or \`off\`.
 
+## Settings
+
+The language server asks for the section \`modelfileStudio\` (\`workspace/configuration\`), takes it from \`workspace/didChangeConfiguration\`, or once from \`initializationOptions.settings\`:
+
+| setting | value |
+|---|---|
+| \`diagnostics.severity\` | an object: code to \`error\`, \`warning\`, \`information\`, \`hint\` or \`off\`; \`modelfile/\` may be left out |
+| \`ollama.enabled\` | \`false\`: no Ollama is asked for installed models and its version. Default \`true\` |
+| \`ollama.host\` | the Ollama to ask. Default: \`OLLAMA_HOST\`, else \`127.0.0.1:11434\` |
+| \`ollama.version\` | the version to check against (\`0.20.0\`), whatever the server says |
+
+\`initializationOptions.isTrusted: false\` keeps the server from looking at any file and from asking any Ollama; the notification \`modelfile/trust\` with \`{ "isTrusted": true }\` changes that later.
+On the command line: \`lint --ollama-version V\`, and \`lint --ollama\` to ask the Ollama of \`OLLAMA_HOST\`; without it no server is asked.
+
 ## Fixes
 
-A *sure* fix is right beyond doubt; \`lint --fix\` and "fix all" apply it. The others are offered one by one.
+A *sure* fix is right beyond doubt; \`lint --fix\` and "fix all" (\`source.fixAll.modelfile\`) apply it. The others are offered one by one.
 `;
 
 /** The text of language-server/VALIDATOR.md. */

@@ -17,8 +17,13 @@ import {
   ModelfileDocument,
   TOKEN_TYPES,
 } from '../../language-server/src/service/languageService';
+import { applySureFixes } from '../../src/core/modelfile/applyFixes';
+import { lintModelfile } from '../../src/core/modelfile/lintModelfile';
+import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
 import { NO_FACTS, type WorkspaceFacts } from '../../src/core/modelfile/workspaceFacts';
 import { NodeWorkspaceFacts } from '../../src/node/workspaceFacts';
+import { mutate, randomModelfile } from '../support/modelfileGenerator';
+import { Random } from '../support/random';
 import { marked } from './markedText';
 
 const URI = 'file:///nowhere/Modelfile';
@@ -234,10 +239,35 @@ describe('formatting and code actions', () => {
     const actions = await computeCodeActions(document, { range: at(1), diagnostics }, NO_FACTS);
     const edited = (title: string): string => apply(document, actions.find((action) => action.title === title)?.edit?.changes?.[URI] ?? []);
     expect(edited('Write temperature')).toBe('FROM a\nPARAMETER temperature 0,7\nSYSTEM ""\n');
-    expect(edited('Apply all sure fixes')).toBe('FROM a\nPARAMETER temperature 0,7\n');
+    // In rounds, as lint --fix: the value can be mended once the name is right.
+    expect(edited('Apply all sure fixes')).toBe('FROM a\nPARAMETER temperature 0.7\n');
     expect(edited('Ignore modelfile/unknown-parameter here')).toBe('FROM a\n# modelfile-studio: ignore modelfile/unknown-parameter\nPARAMETER temprature 0,7\nSYSTEM ""\n');
     expect(actions.find(({ title }) => title === 'Write temperature')?.diagnostics).toHaveLength(1);
     const only = await computeCodeActions(document, { range: at(0), diagnostics: [], only: ['source.fixAll'] }, NO_FACTS);
     expect(only.map(({ kind }) => kind)).toEqual(['source.fixAll.modelfile']);
+  });
+});
+
+describe('fix all', () => {
+  it('gives what lint --fix would write, whatever the text', async () => {
+    let changed = 0;
+    for (let seed = 0; seed < 400; seed += 1) {
+      const random = new Random(seed);
+      const document = open(mutate(random, randomModelfile(random)).replaceAll('\n', random.chance(0.3) ? '\r\n' : '\n'));
+      const { parsed } = document;
+      let expected = parsed.text;
+      for (let round = 0; round < 10; round += 1) {
+        expected = applySureFixes(expected, await lintModelfile(parseModelfile(expected)));
+      }
+      const range = { start: { line: 0, character: 0 }, end: { line: 0, character: 0 } };
+      const [action] = await computeCodeActions(document, { range, diagnostics: [], only: ['source.fixAll'] }, NO_FACTS);
+      const edits = action?.edit?.changes?.[URI] ?? [];
+      const result = [...edits]
+        .sort((a, b) => document.offset(b.range.start) - document.offset(a.range.start))
+        .reduce((text, edit) => text.slice(0, document.offset(edit.range.start)) + edit.newText + text.slice(document.offset(edit.range.end)), parsed.text);
+      expect(result, `seed ${seed}: ${JSON.stringify(parsed.text)}`).toBe(expected);
+      changed += edits.length > 0 ? 1 : 0;
+    }
+    expect(changed).toBeGreaterThan(40);
   });
 });

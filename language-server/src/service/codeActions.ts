@@ -1,7 +1,9 @@
 import { CodeActionKind, type CodeAction, type Diagnostic, type Range, type TextEdit } from 'vscode-languageserver-types';
-import { sureEdits } from '../../../src/core/modelfile/applyFixes';
+import { applySureFixes, sureEdits } from '../../../src/core/modelfile/applyFixes';
 import type { Diagnostic as Finding, TextEdit as CoreEdit } from '../../../src/core/modelfile/diagnostic';
+import { applyEdits } from '../../../src/core/modelfile/formatModelfile';
 import { lintModelfile } from '../../../src/core/modelfile/lintModelfile';
+import { parseModelfile } from '../../../src/core/modelfile/parseModelfile';
 import type { WorkspaceFacts } from '../../../src/core/modelfile/workspaceFacts';
 import { DIAGNOSTIC_SOURCE, type Severities } from './diagnostics';
 import type { ModelfileDocument } from './modelfileDocument';
@@ -34,12 +36,46 @@ export async function computeCodeActions(
     }
   }
   if (isWanted(request, FIX_ALL_KIND)) {
-    const edits = sureEdits(findings);
+    const edits = await allSureEdits(document, findings, facts, severities, signal);
     if (edits.length > 0) {
       actions.push({ title: 'Apply all sure fixes', kind: FIX_ALL_KIND, edit: workspaceEdit(document, edits) });
     }
   }
   return actions;
+}
+
+/** Fixes can make room for others; after these many rounds something goes in circles. */
+const MAX_ROUNDS = 10;
+
+/** What `lint --fix` does: rounds of sure fixes until none is left. One round stays as it is, several become one edit of what differs. */
+async function allSureEdits(document: ModelfileDocument, findings: readonly Finding[], facts: WorkspaceFacts, severities: Severities | undefined, signal: AbortSignal | undefined): Promise<readonly CoreEdit[]> {
+  const first = sureEdits(findings);
+  const { text } = document.parsed;
+  let before = applyEdits(text, first);
+  for (let round = 1; round < MAX_ROUNDS && first.length > 0; round += 1) {
+    const next = applySureFixes(before, await lintModelfile(parseModelfile(before), { facts, severities, signal }));
+    if (next === before) {
+      return round === 1 ? first : [difference(text, before)];
+    }
+    before = next;
+  }
+  return first.length === 0 ? [] : [difference(text, before)];
+}
+
+/** One edit of the lines that differ. */
+function difference(from: string, to: string): CoreEdit {
+  let start = 0;
+  while (start < from.length && from[start] === to[start]) {
+    start += 1;
+  }
+  start = Math.max(from.lastIndexOf('\n', start - 1) + 1, 0);
+  let end = 0;
+  while (end < Math.min(from.length, to.length) - start && from[from.length - 1 - end] === to[to.length - 1 - end]) {
+    end += 1;
+  }
+  const lineEnd = from.indexOf('\n', from.length - end);
+  end = lineEnd < 0 ? 0 : from.length - lineEnd - 1;
+  return { span: { start, end: from.length - end }, newText: to.slice(start, to.length - end) };
 }
 
 function isWanted({ only }: CodeActionRequest, kind: string): boolean {
