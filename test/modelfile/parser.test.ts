@@ -111,11 +111,13 @@ describe('time', () => {
     ['blank lines before instructions', () => `SYSTEM """${fill('\n   FROM')}`],
   ];
 
+  /** Of processor time, the best of some runs. */
   const milliseconds = (text: string): number => {
     const times = [0, 1, 2].map(() => {
-      const begin = performance.now();
+      const begin = process.cpuUsage();
       parseModelfile(text);
-      return performance.now() - begin;
+      const { user, system } = process.cpuUsage(begin);
+      return (user + system) / 1000;
     });
     return Math.min(...times);
   };
@@ -124,6 +126,6 @@ describe('time', () => {
   it.each(shapes)('grows with the length for %s', (_, make) => {
     const text = make();
     const small = milliseconds(make().slice(0, size / 10));
-    expect(milliseconds(text)).toBeLessThan(15 * small + 300);
+    expect(milliseconds(text)).toBeLessThan(30 * small + 400);
   });
 });

@@ -148,7 +148,7 @@ export const DIAGNOSTICS = {
 
   // About the checks
   'modelfile/unknown-ignore': hint('{word} is no diagnostic code: nothing is ignored.{suggestion}', '`# modelfile-studio: ignore CODE` above a line silences that code there; several codes are separated by spaces or commas.'),
-  'modelfile/large-file': information('The file is larger than 4 MiB: only its grammar is checked.', 'Everything else would take too long while you type.'),
+  'modelfile/large-file': information('{what} is larger than {size}: only its grammar is checked.', 'Of a file above 4 MiB, and of a template above 1 MiB. Everything else would take too long while you type.'),
 } as const satisfies Record<string, DiagnosticInfo>;
 
 export type DiagnosticCode = keyof typeof DIAGNOSTICS;

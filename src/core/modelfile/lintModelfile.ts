@@ -64,7 +64,7 @@ function textRules(context: LintContext): void {
   grammarRules(context);
   if (!isAnalysed(context.parsed)) {
     if (context.text.length > LIMITS.modelfileBytes) {
-      context.report('modelfile/large-file', { start: 0, end: context.lines.lineEnd(0) });
+      context.report('modelfile/large-file', { start: 0, end: context.lines.lineEnd(0) }, { what: 'The file', size: '4 MiB' });
     }
     return;
   }

@@ -1,4 +1,5 @@
-import { parseTemplate, parseTemplateTolerantly, type TemplateParse, type TolerantParse } from '../template/parseTemplate';
+import { LIMITS } from '../limits';
+import { checkTemplate, parseTemplate, parseTemplateTolerantly, type TemplateParse, type TolerantParse } from '../template/parseTemplate';
 import type { Entry, LintContext } from './lintContext';
 import type { ParsedModelfile, Span } from './modelfileTypes';
 import { offsetInDocument } from './scanValue';
@@ -43,13 +44,28 @@ export function analyseTemplate(context: LintContext): TemplateAnalysis | undefi
   return analysis;
 }
 
+/** Whether only the syntax of a template is looked at. */
+export function isLargeTemplate(text: string): boolean {
+  return text.length > LIMITS.chatTemplateBytes;
+}
+
 function analyse(text: string): TextAnalysis {
+  if (isLargeTemplate(text)) {
+    return syntaxOnly(text);
+  }
   const verdict = parseTemplate(text);
   // What Ollama accepts has no problems to recover from; only where a definition hides the text itself is there more to see.
   const isPlain = verdict.ok && !verdict.template.definitions.some(({ name }) => name === '');
   const tolerant = isPlain ? { problems: [], template: verdict.template, root: verdict.template.main.root } : parseTemplateTolerantly(text);
   const probe = verdict.ok && text.length <= MAX_PROBED ? probeTemplate(verdict.template) : undefined;
   return { verdict, tolerant, scopes: templateScopes(tolerant), probe };
+}
+
+function syntaxOnly(text: string): TextAnalysis {
+  const verdict = checkTemplate(text);
+  const { template, root } = parseTemplateTolerantly('');
+  const problems = verdict.ok ? [] : [{ error: verdict.error, line: verdict.line, start: verdict.offset, end: verdict.offset + 1 }];
+  return { verdict, tolerant: { problems, template, root }, scopes: { fields: [], functions: [], areas: [] } };
 }
 
 /** A place of the template in the document. */

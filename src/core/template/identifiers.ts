@@ -1,6 +1,7 @@
 import { toByteString } from '../golang/byteString';
 import { toLower } from '../golang/toLower';
 import type { ListNode, Node, PipeNode, TemplateCallNode } from './syntax/nodes';
+import type { PipelineVisitor } from './syntax/parserOptions';
 
 const ASCII = /^[\x00-\x7f]*$/;
 
@@ -69,6 +70,36 @@ export function identifiers(roots: Iterable<ListNode>): Identifiers {
     }
   }
   return { names, ...(bareCall === undefined ? {} : { bareCall }) };
+}
+
+/** The same for pipelines that come one by one. */
+export class IdentifierCollector implements PipelineVisitor {
+  readonly names = new Set<string>();
+  firstBareCall: TemplateCallNode | undefined;
+  private readonly pending: Node[] = [];
+
+  pipeline(pipe: PipeNode): void {
+    const { pending } = this;
+    pushPipe(pending, pipe);
+    for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+      if (node.kind === 'pipe') {
+        pushPipe(pending, node);
+      } else if (node.kind === 'field' || node.kind === 'variable') {
+        for (const ident of node.idents) {
+          this.names.add(ident);
+        }
+      }
+    }
+  }
+
+  bareCall(call: TemplateCallNode): void {
+    this.firstBareCall ??= call;
+  }
+
+  result(): Identifiers {
+    const { names, firstBareCall } = this;
+    return { names, ...(firstBareCall === undefined ? {} : { bareCall: firstBareCall }) };
+  }
 }
 
 /** Ollama's `Vars`: the names in lower case, each once, in the order of their bytes. */

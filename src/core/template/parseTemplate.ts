@@ -1,9 +1,10 @@
 import type { ByteString } from '../golang/byteString';
 import { isTemplateFunction } from './functionNames';
-import { identifiers, variableNames } from './identifiers';
+import { IdentifierCollector, identifiers, variableNames, type Identifiers } from './identifiers';
 import type { CommentSpan } from './syntax/lexer';
 import type { Definition, ListNode, Span, Tree } from './syntax/nodes';
-import { TemplateParser, type ParseOutput } from './syntax/parser';
+import { TemplateParser } from './syntax/parser';
+import type { ParseOutput, ParserOptions } from './syntax/parserOptions';
 import { lineAt, SyntaxFailure } from './syntax/treeState';
 
 /** A template that Ollama accepts. */
@@ -69,10 +70,23 @@ function treeRoots(output: ParseOutput): ListNode[] {
  * Linear in the length of the text; never throws.
  */
 export function parseTemplate(source: string): TemplateParse {
+  return parse(source, {}, (output) => identifiers(treeRoots(output)));
+}
+
+/**
+ * The same verdict and the same names without the tree: every list of the result has at most one statement. For texts
+ * so long that what is kept of them takes more time than reading them.
+ */
+export function checkTemplate(source: string): TemplateParse {
+  const collector = new IdentifierCollector();
+  return parse(source, { visitor: collector }, () => collector.result());
+}
+
+function parse(source: string, options: Pick<ParserOptions, 'visitor'>, identifiersOf: (output: ParseOutput) => Identifiers): TemplateParse {
   const text = wellFormed(source);
   let output: ParseOutput;
   try {
-    output = new TemplateParser(text, { isFunction: isTemplateFunction }).parse();
+    output = new TemplateParser(text, { isFunction: isTemplateFunction, ...options }).parse();
   } catch (thrown) {
     if (!(thrown instanceof SyntaxFailure)) {
       throw thrown;
@@ -80,7 +94,7 @@ export function parseTemplate(source: string): TemplateParse {
     const { error, line, start } = toProblem(thrown, text, undefined);
     return { ok: false, error, line, offset: start };
   }
-  const { names, bareCall } = identifiers(treeRoots(output));
+  const { names, bareCall } = identifiersOf(output);
   if (bareCall !== undefined) {
     return { ok: false, error: BARE_CALL, line: lineAt(text, bareCall.start), offset: bareCall.start };
   }

@@ -3,7 +3,7 @@ import { didYouMean } from '../didYouMean';
 import { edit, fix, quoted, suggestion } from '../diagnostic';
 import type { LintContext } from '../lintContext';
 import type { Span } from '../modelfileTypes';
-import { inDocument, type TemplateAnalysis } from '../templateAnalysis';
+import { inDocument, isLargeTemplate, type TemplateAnalysis } from '../templateAnalysis';
 import { fieldsOf, typeTitle, type FieldUse } from '../templateScope';
 
 /** TEMPLATE, as far as the text alone tells. */
@@ -13,6 +13,9 @@ export function templateRules(context: LintContext, analysis: TemplateAnalysis |
     return;
   }
   jinja(context, analysis);
+  if (isLargeTemplate(analysis.entry.command.args)) {
+    context.report('modelfile/large-file', analysis.entry.instruction.keywordSpan, { what: 'The template', size: '1 MiB' });
+  }
   if (!analysis.verdict.ok) {
     syntax(context, analysis, analysis.verdict);
     return;
@@ -137,7 +140,7 @@ function unknownField(context: LintContext, { entry }: TemplateAnalysis, use: Fi
 const SUSPICIONS: readonly (readonly [RegExp, string])[] = [
   [/https?:\/\/[^\s"'<>{}]{4,}/i, 'The template writes a web address into every prompt.'],
   [/[A-Za-z0-9+/]{160,}={0,2}/, 'The template holds a long run of letters that could be encoded text.'],
-  [/\{\{-?\s*(?:else )?if\s+[^}]*\b(?:eq|ne)\s+(?:\.Content|\.Prompt|\$\w*\.Content|\$\.Prompt)\s+"[^"]+"/, 'The template behaves differently for one exact message of the user.'],
+  [/\{\{-?\s*(?:else )?if\s+[^}]{0,200}\b(?:eq|ne)\s+(?:\.Content|\.Prompt|\$\w*\.Content|\$\.Prompt)\s+"[^"]+"/, 'The template behaves differently for one exact message of the user.'],
 ];
 
 function suspicious(context: LintContext, { entry }: TemplateAnalysis): void {

@@ -2,6 +2,9 @@ import type { ByteString } from '../../golang/byteString';
 import type { BranchNode, Definition, ListNode, PipeNode, Span, Statement, TemplateCallNode } from './nodes';
 import type { TreeState } from './treeState';
 
+/** Stands for a pipeline that a visitor was given. */
+export const VISITED_PIPE: PipeNode = { kind: 'pipe', pos: 0, start: 0, end: 0, isAssign: false, decl: [], cmds: [] };
+
 export interface OpenList {
   readonly pos: number;
   readonly start: number;

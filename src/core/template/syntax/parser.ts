@@ -1,31 +1,17 @@
 import { fromByteString, toByteString, type ByteString } from '../../golang/byteString';
 import { quote } from '../../golang/quote';
 import { unquote } from '../../golang/unquote';
-import { isEmptyList } from './emptyTree';
+import { isEmptyList, isSpace } from './emptyTree';
 import { Lexer, type CommentSpan } from './lexer';
 import type { Definition, ListNode, PipeNode, Span, Statement, TemplateCallNode, Tree } from './nodes';
 import {
-  closeBranch, closeDefinition, closeList, statementsOf, unreadableBlock,
+  closeBranch, closeDefinition, closeList, statementsOf, unreadableBlock, VISITED_PIPE,
   type Open, type OpenBranch, type OpenDefinition, type Opener, type OpenList, type OpenRoot,
 } from './openBlocks';
+import type { ParseOutput, ParserOptions } from './parserOptions';
 import { INVALID_SYNTAX, PipelineParser } from './pipelineParser';
 import { TokenType, type Token } from './tokens';
 import { asFailure, TreeState, type SyntaxFailure } from './treeState';
-
-/** What a parse of the whole text gave; after errors, as much as could be read. */
-export interface ParseOutput {
-  readonly trees: ReadonlyMap<ByteString, Tree>;
-  readonly root: ListNode;
-  /** Every `{{define}}` and `{{block}}` in the order of their ends, those that Go drops included. */
-  readonly definitions: readonly Definition[];
-  readonly comments: readonly CommentSpan[];
-}
-
-export interface ParserOptions {
-  readonly isFunction: (name: string) => boolean;
-  /** Called with every failure; if it is absent the first failure is thrown. False skips the rest of the text. */
-  readonly onFailure?: (failure: SyntaxFailure, unclosed: Span | undefined) => boolean;
-}
 
 const CONTEXTS = { define: 'define clause', block: 'block clause' } as const;
 
@@ -66,7 +52,7 @@ export class TemplateParser {
       }
     }
     const root = closeList(this.root.list, this.text.length);
-    this.guarded(() => this.add('', root, this.root.tree));
+    this.guarded(() => this.define('', root, this.root.tree));
     return { trees: this.trees, root, definitions: this.definitions, comments: this.comments };
   }
 
@@ -95,8 +81,18 @@ export class TemplateParser {
     return this.open.at(-1) ?? this.root;
   }
 
-  private get nodes(): Statement[] {
-    return statementsOf(this.top);
+  private add(statement: Statement): void {
+    const nodes = statementsOf(this.top);
+    if (this.options.visitor === undefined || (nodes.length === 0 && !isSpace(statement))) {
+      nodes.push(statement);
+    }
+  }
+
+  private pipeline(tree: TreeState, context: string): PipeNode {
+    const pipe = this.pipelines.parse(tree, context);
+    const { visitor } = this.options;
+    visitor?.pipeline(pipe);
+    return visitor === undefined ? pipe : VISITED_PIPE;
   }
 
   /** Reads to the end of the text; true once it is there. */
@@ -157,7 +153,7 @@ export class TemplateParser {
     const token = tree.nextNonSpace();
     switch (token.type) {
       case TokenType.Text:
-        this.nodes.push({ kind: 'text', pos: token.start, start: token.start, end: token.end, text: tree.value(token) });
+        this.add({ kind: 'text', pos: token.start, start: token.start, end: token.end, text: tree.value(token) });
         return;
       case TokenType.LeftDelim:
         tree.actionStart = token.start;
@@ -205,8 +201,8 @@ export class TemplateParser {
       default: {
         tree.backup();
         const pos = tree.peek().start;
-        const pipe = this.pipelines.parse(tree, 'command');
-        this.nodes.push({ kind: 'action', pos, start: this.delim.start, end: tree.lastRead.end, pipe });
+        const pipe = this.pipeline(tree, 'command');
+        this.add({ kind: 'action', pos, start: this.delim.start, end: tree.lastRead.end, pipe });
         return true;
       }
     }
@@ -225,13 +221,13 @@ export class TemplateParser {
     if (tree.rangeDepth === 0) {
       tree.fail(`{{${kind}}} outside {{range}}`, keyword);
     }
-    this.nodes.push({ kind, pos: keyword.start, ...this.actionSpan(tree) });
+    this.add({ kind, pos: keyword.start, ...this.actionSpan(tree) });
   }
 
   private branch(tree: TreeState, kind: OpenBranch['kind'], implied: boolean): void {
     this.opening = kind;
     const mark = tree.variableMark;
-    const pipe = this.pipelines.parse(tree, kind);
+    const pipe = this.pipeline(tree, kind);
     const header = this.actionSpan(tree);
     if (kind === 'range') {
       tree.rangeDepth++;
@@ -243,7 +239,7 @@ export class TemplateParser {
     this.opening = 'block';
     const token = tree.nextNonSpace();
     const name = this.templateName(tree, token, CONTEXTS.block);
-    const pipe = this.pipelines.parse(tree, CONTEXTS.block);
+    const pipe = this.pipeline(tree, CONTEXTS.block);
     const header = this.actionSpan(tree);
     const call: TemplateCallNode = { kind: 'template', pos: token.start, ...header, name, nameSpan: token, pipe };
     const own = this.newTree();
@@ -262,10 +258,13 @@ export class TemplateParser {
     let pipe: PipeNode | undefined;
     if (tree.nextNonSpace().type !== TokenType.RightDelim) {
       tree.backup();
-      pipe = this.pipelines.parse(tree, context);
+      pipe = this.pipeline(tree, context);
     }
     const call = { kind: 'template' as const, pos: token.start, ...this.actionSpan(tree), name, nameSpan: token };
-    this.nodes.push(pipe === undefined ? call : { ...call, pipe });
+    if (pipe === undefined) {
+      this.options.visitor?.bareCall(call);
+    }
+    this.add(pipe === undefined ? call : { ...call, pipe });
   }
 
   /** False if it opened the branch of an `else if` or `else with`, for which Go remembers no line. */
@@ -335,7 +334,7 @@ export class TemplateParser {
         closed.tree.rangeDepth--;
       }
       closed.tree.actionStart = undefined;
-      this.nodes.push(closeBranch(closed, endAction));
+      this.add(closeBranch(closed, endAction));
       if (!closed.implied) {
         return;
       }
@@ -347,15 +346,15 @@ export class TemplateParser {
     this.definitions.push(definition);
     if (open.call !== undefined) {
       this.top.tree.actionStart = undefined;
-      this.nodes.push(open.call);
+      this.add(open.call);
     }
     if (open.unreadable !== true) {
-      this.guarded(() => this.add(definition.name, definition.root, open.tree));
+      this.guarded(() => this.define(definition.name, definition.root, open.tree));
     }
   }
 
   /** Go keeps the first definition of a name that is not empty, and refuses a second one. */
-  private add(name: ByteString, root: ListNode, tree: TreeState): void {
+  private define(name: ByteString, root: ListNode, tree: TreeState): void {
     const known = this.trees.get(name);
     if (known === undefined || isEmptyList(known.root)) {
       this.trees.set(name, { name, root });
