@@ -154,6 +154,11 @@ describe("templates from models' own Jinja", () => {
     const added = await chooseTemplate(formatFor(jinja), renderHere, { now: NOW });
     expect(added.exact).toBe(true);
     expect(added.template).not.toContain('<s>');
+    expect(added.notes.filter((note) => note.startsWith('Ollama puts'))).toEqual([]);
+    const late = await chooseTemplate(formatFor(`x${jinja}`), renderHere, { now: NOW });
+    expect(late.notes).toContain("Ollama puts <s> before every prompt, and the model's own template writes it once more after other text: the model sees it twice.");
+    const never = await chooseTemplate(formatFor(jinja.replace('{{- bos_token }}', '')), renderHere, { now: NOW });
+    expect(never.notes).toContain("Ollama puts <s> before every prompt, because the tokenizer says so; the model's own template does not.");
     const bare = await chooseTemplate({ ...formatFor(jinja), addsBos: false }, renderHere, { now: NOW });
     expect(bare.exact).toBe(true);
     expect(bare.template?.startsWith('<s>') === true || bare.template?.includes('<s>[INST]') === true).toBe(true);

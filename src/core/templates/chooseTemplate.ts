@@ -105,7 +105,7 @@ export async function chooseTemplate(format: ChatFormat, render: JinjaRenderer, 
   }
   // Among equals the first: the base's own, the generated one, the library's.
   const [best] = judged.sort((a, b) => distance(a.comparison) - distance(b.comparison));
-  return best === undefined ? unreadable(format, base, expectations, gaps) : decided(best, format, base);
+  return best === undefined ? unreadable(format, base, expectations, gaps) : decided(best, format, base, expectations);
 }
 
 /** Words alone decide: nothing is run. */
@@ -123,7 +123,7 @@ function distance({ differences }: TemplateComparison): number {
   return differences.reduce((sum, { kind }) => sum + weights[kind], 0);
 }
 
-function decided(best: Judged, format: ChatFormat, base: BaseLibraryModel | undefined): TemplateChoice {
+function decided(best: Judged, format: ChatFormat, base: BaseLibraryModel | undefined, expectations: Expectations): TemplateChoice {
   const { template, comparison, origin, model } = best;
   const parsed = parseTemplate(template);
   const jinjaWins = parsed.ok && format.jinja !== undefined && prefersJinja(format.jinja, parsed.template);
@@ -135,7 +135,7 @@ function decided(best: Judged, format: ChatFormat, base: BaseLibraryModel | unde
     exact: comparison.differences.length === 0,
     exactButTrim: real.length === 0,
     comparison,
-    notes: [...suspiciousJinja(format.jinja ?? ''), ...differenceNotes(comparison), ...(best.gaps ?? []), ...(real.length > 0 || comparison.refused.length > 0 ? (best.doubts ?? []) : []), ...bosNote(format), ...(jinjaWins ? [JINJA_WINS] : []), ...rendererNote(base)],
+    notes: [...suspiciousJinja(format.jinja ?? ''), ...differenceNotes(comparison), ...(best.gaps ?? []), ...(real.length > 0 || comparison.refused.length > 0 ? (best.doubts ?? []) : []), ...bosNote(format, expectations), ...(jinjaWins ? [JINJA_WINS] : []), ...rendererNote(base)],
     stops: stopTexts(format, template, base?.stops),
     ...fromBase(format, base),
     jinjaWins,
@@ -170,9 +170,16 @@ function differenceNote({ conversation, kind, at, expected, found }: TemplateDif
   return kind === 'error' ? `${conversation}: the TEMPLATE fails: ${found}` : `${conversation}, from character ${at}: ${JSON.stringify(expected)} became ${JSON.stringify(found)}.`;
 }
 
-function bosNote({ jinja = '', specials, addsBos }: ChatFormat): string[] {
+function bosNote({ jinja = '', specials, addsBos }: ChatFormat, { cases }: Expectations): string[] {
   const { bos_token: bos = '' } = specials;
-  return addsBos && bos !== '' && !jinja.includes('bos_token') && !jinja.includes(bos) ? [`Ollama puts ${bos} before every prompt, because the tokenizer says so; the model's own template does not.`] : [];
+  if (!addsBos || bos === '') {
+    return [];
+  }
+  if (!jinja.includes('bos_token') && !jinja.includes(bos)) {
+    return [`Ollama puts ${bos} before every prompt, because the tokenizer says so; the model's own template does not.`];
+  }
+  const [first] = cases;
+  return first?.answer.ok === true && first.answer.text.includes(bos) ? [`Ollama puts ${bos} before every prompt, and the model's own template writes it once more after other text: the model sees it twice.`] : [];
 }
 
 function fromBase(format: ChatFormat, base: BaseLibraryModel | undefined): Pick<TemplateChoice, 'parameters' | 'renderer' | 'parser' | 'license'> {

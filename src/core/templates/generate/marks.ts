@@ -29,11 +29,7 @@ export const HOLE = {
   dateEnd: '\ue008',
 } as const;
 
-/** Whether a text has a character that is used as a placeholder. */
-export function hasHole(text: string): boolean {
-  return /[\ue001-\ue008]/.test(text);
-}
-
+/** The longest text that both begin with. */
 export function commonPrefix(a: string, b: string): string {
   let end = 0;
   while (end < a.length && end < b.length && a[end] === b[end]) {
@@ -42,6 +38,7 @@ export function commonPrefix(a: string, b: string): string {
   return a.slice(0, end);
 }
 
+/** The longest text that both end with. */
 export function commonSuffix(a: string, b: string): string {
   let size = 0;
   while (size < a.length && size < b.length && a[a.length - 1 - size] === b[b.length - 1 - size]) {
