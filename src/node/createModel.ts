@@ -117,11 +117,12 @@ export async function* createModel(request: CreateModelRequest, options: CreateM
     }
     const quantize = plan.from === undefined ? undefined : request.quantize;
     yield* make(createBody(built.request, { name: names.unfinished, quantize }), names, exists, client, lines, signal);
+    const digest = await digestOf(client, names.name);
     yield { event: 'phase', phase: 'answering' };
     const proof = await askForProof(client, names.name, { lines, signal });
     return {
       name: names.name,
-      digest: await digestOf(client, names.name, signal),
+      digest,
       modelfile: parsed.text,
       route: plan.route,
       answer: proof.answer,
@@ -177,15 +178,15 @@ async function hasModel(client: OllamaClient, name: string, signal: AbortSignal)
   return (await findModel(client, name, signal)) !== undefined;
 }
 
-async function digestOf(client: OllamaClient, name: string, signal: AbortSignal): Promise<string> {
-  const digest = await findModel(client, name, signal);
+async function digestOf(client: OllamaClient, name: string): Promise<string> {
+  const digest = await findModel(client, name);
   if (digest === undefined) {
     throw new StudioError('ollama/lost', `${name} was created and is gone again: something else removed it. Run this again.`);
   }
   return `sha256:${digest.replace(/^sha256:/, '')}`;
 }
 
-async function findModel(client: OllamaClient, name: string, signal: AbortSignal): Promise<string | undefined> {
+async function findModel(client: OllamaClient, name: string, signal?: AbortSignal): Promise<string | undefined> {
   const wanted = parseModelName(name);
   const models = await client.list({ signal });
   return models.find((model) => {

@@ -29,8 +29,9 @@ export async function askForProof(client: OllamaClient, name: string, { lines, s
     }
   } catch (thrown) {
     const error = toStudioError(thrown);
-    if (error.code === 'run/cancelled' || signal.aborted) {
-      throw error;
+    if (signal.aborted) {
+      // The model has its name by now: that the question was cut short takes nothing back.
+      return { answer: undefined, warnings: [{ code: 'ollama/no-answer', message: 'cancelled while the model was asked its question; it was created and stays' }] };
     }
     return { answer: undefined, warnings: [{ code: error.code, message: `the model was created and could not be asked: ${lines.ofServer(error).message}` }] };
   }

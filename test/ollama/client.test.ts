@@ -48,6 +48,19 @@ describe('answers', () => {
     expect(fake.connections).toBe(0);
   });
 
+  it('are asked for below the path of a proxy', async () => {
+    fake.handlers.set('GET /ollama/api/version', json({ version: '0.32.15' }));
+    fake.handlers.set('GET /ollama/api/tags', json({ models: [{ name: 'a:latest', size: 5, digest: 'd', details: { family: 'qwen3', parameter_size: '3M', quantization_level: 'F16' } }] }));
+    fake.handlers.set('POST /ollama/api/copy', (_request, response) => void response.writeHead(200).end());
+    fake.handlers.set('DELETE /ollama/api/delete', (_request, response) => void response.writeHead(200, { 'content-length': '0' }).end());
+    const client = new OllamaClient(resolveOllamaAddress({ setting: `http://${fake.host}/ollama/` }));
+    expect(await client.version()).toBe('0.32.15');
+    expect(await client.list()).toEqual([{ name: 'a:latest', digest: 'd', bytes: 5, modifiedAt: undefined, family: 'qwen3', parameterSize: '3M', quantisation: 'F16', isCloud: false }]);
+    await client.copy('a', 'b');
+    await client.delete('a');
+    expect(fake.requests).toEqual(['GET /ollama/api/version', 'GET /ollama/api/tags', 'POST /ollama/api/copy', 'DELETE /ollama/api/delete']);
+  });
+
   it('of pull are events with all blobs added up', async () => {
     fake.handlers.set('POST /api/pull', lines({ status: 'pulling manifest' }, { status: 'pulling a', digest: 'sha256:a', total: 100, completed: 50 }, { status: 'pulling b', digest: 'sha256:b', total: 100 }, { status: 'success' }));
     const { events } = await collect(fake.client().pull('m'));

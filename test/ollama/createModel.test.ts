@@ -61,7 +61,7 @@ describe('createModel', () => {
       `{"model":"m:unfinished","files":{"base.gguf":"${digest}"},"license":["MIT"],"system":"a \\u003cb\\u003e \\u0026 c","parameters":{"seed":9007199254740993,"stop":["\\u003c|im_end|\\u003e"]},"messages":[{"role":"user","content":"hi"}],"renderer":"qwen3-coder","parser":"qwen3-coder","requires":"0.12","stream":true}`,
     );
     expect(fake.requests).toEqual([
-      'GET /api/version', 'GET /api/tags', 'HEAD /api/blobs', 'HEAD /api/blobs', 'POST /api/blobs', 'POST /api/create', 'POST /api/copy', 'DELETE /api/delete', 'POST /api/show', 'POST /api/chat', 'GET /api/tags',
+      'GET /api/version', 'GET /api/tags', 'HEAD /api/blobs', 'HEAD /api/blobs', 'POST /api/blobs', 'POST /api/create', 'POST /api/copy', 'DELETE /api/delete', 'GET /api/tags', 'POST /api/show', 'POST /api/chat',
     ]);
     expect(copies.map((text) => JSON.parse(text) as unknown)).toEqual([{ source: 'm:unfinished', destination: 'm:latest' }]);
     expect(createHash('sha256').update(fake.bodies.get('POST /api/blobs')!, 'latin1').digest('hex')).toBe(digest.slice(7));
@@ -128,6 +128,16 @@ describe('createModel', () => {
     expect(copies).toEqual([]);
     expect(temporaries()).toEqual(before);
     await other;
+  });
+
+  it('cancelled while the new model is asked, it stays', async () => {
+    const abort = new AbortController();
+    fake.handlers.set('POST /api/chat', (_request, response) => {
+      response.writeHead(200).write(`${JSON.stringify({ message: { content: 'I' } })}\n`);
+      setTimeout(() => abort.abort(), 20);
+    });
+    const { result } = await collect(run(`FROM ${gguf}\n`, { signal: abort.signal }));
+    expect(result).toMatchObject({ name: 'm:latest', answer: undefined, warnings: [{ code: 'ollama/no-answer' }] });
   });
 
   it('an older server quantises nothing, and gets what was quantised here', async () => {
