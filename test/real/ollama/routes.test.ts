@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createFromArtefacts, prepareCreateFrom } from '../../../src/node/createFromArtefacts';
 import type { OllamaClient } from '../../../src/node/ollamaClient';
 import { FIXTURES, ROOT, runCli, type CliRun } from '../../support/cli';
@@ -26,6 +26,9 @@ interface RouteJson {
   readonly works: boolean;
   readonly why: string;
 }
+
+// A model is loaded for most tests, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 240_000 });
 
 const ollama = await findRealOllama();
 const reason = ollama === undefined ? NO_OLLAMA : ollama.runsModels ? '' : NO_LLAMA;
