@@ -53,6 +53,11 @@ export class ArtefactStore {
     }
   }
 
+  /** Resolves when no scan runs. */
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
   /** The artefacts, scanned first where that has not happened. */
   async ready(): Promise<readonly Artefact[]> {
     if (this.#state.kind === 'idle' || this.#state.kind === 'scanning') {

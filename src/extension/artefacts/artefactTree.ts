@@ -30,7 +30,7 @@ export type TreeNode =
   | (NodeBase & { readonly kind: 'missing-base'; readonly base: string })
   /** Models of the Hugging Face cache that nothing in the workspace was made for. */
   | (NodeBase & { readonly kind: 'cache' })
-  | (NodeBase & { readonly kind: 'ollama-model'; readonly model: MadeModel });
+  | (NodeBase & { readonly kind: 'ollama-model'; readonly name: string });
 
 export interface TreeOptions extends LabelRoots {
   readonly models?: readonly MadeModel[] | undefined;
@@ -105,7 +105,7 @@ class TreeBuilder {
       kind: 'artefact', id, artefact, parent, label: artefactLabel(artefact, this.options),
       children: [
         ...below.map((child) => this.#node(child, artefact)),
-        ...models.map((model): TreeNode => ({ kind: 'ollama-model', id: `${id}\0${model.name}`, label: model.name, model, children: [] })),
+        ...models.map((model): TreeNode => ({ kind: 'ollama-model', id: `${id}\0${model.name}`, label: model.name, name: model.name, children: [] })),
       ],
     };
   }

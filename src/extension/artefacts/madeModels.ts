@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { OllamaServer } from '../ollama/ollamaServer';
 import type { Services } from '../services';
 import type { MadeModel } from './artefactTree';
 
@@ -15,13 +16,22 @@ export function madeModels({ context }: Services): readonly MadeModel[] {
   return parsed.success ? parsed.data : [];
 }
 
-/** Forgets models that are gone from Ollama. */
-export function keepModels(services: Services, isThere: (name: string) => boolean): void {
+const INSTALLED = z.object({ models: z.array(z.object({ name: z.string() })) });
+
+/** Asks Ollama which of the noted models are still there, and forgets the others; where it does not answer, all are kept. True when some were forgotten. */
+export async function forgetRemoved(services: Services): Promise<boolean> {
   const all = madeModels(services);
-  const kept = all.filter(({ name }) => isThere(name));
-  if (kept.length !== all.length) {
-    void services.context.workspaceState.update(KEY, kept);
+  if (all.length === 0 || !new OllamaServer(services).isReady) {
+    return false;
   }
+  const answer = INSTALLED.safeParse(await services.cli.json(['list']).catch(() => undefined));
+  if (!answer.success) {
+    return false;
+  }
+  const installed = new Set(answer.data.models.map(({ name }) => name));
+  const kept = all.filter(({ name }) => installed.has(name) || installed.has(`${name}:latest`));
+  await services.context.workspaceState.update(KEY, kept);
+  return kept.length !== all.length;
 }
 
 /** Notes each model that a job makes, and then calls `listener`. Returns what ends that. */

@@ -1,5 +1,8 @@
-import { basename } from 'node:path';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import * as z from 'zod/mini';
 import type { Proposal } from '../plans/proposal';
+import { modelNameFrom } from './resultNames';
 
 /** What every build is made of; all paths are absolute. */
 export interface Sources {
@@ -38,11 +41,23 @@ export function createProposal(choices: Sources & { readonly type: string | unde
   return {
     job: { kind: 'create', title: `Create ${choices.name}`, args, model: choices.name, from: choices.adapters[0] ?? choices.base },
     planArgs: [...args, '--dry-run'],
+    detail: (answer) => enginePlan(answer, choices),
     files: sourceFiles(choices),
     then: [],
     canReplace: true,
   };
 }
+
+/** What the engine would do on the route that was chosen, where it does something. */
+function enginePlan(answer: unknown, choices: Sources & { readonly name: string }): readonly string[] | undefined {
+  const { route, type } = ROUTE.safeParse(answer).data ?? {};
+  if (route === undefined || type === undefined || !route.startsWith('fuse')) {
+    return undefined;
+  }
+  return ['build', ...sourceArgs(choices), '--type', type, '--out', join(tmpdir(), `${modelNameFrom(choices.name)}.${type}.gguf`), '--dry-run'];
+}
+
+const ROUTE = z.object({ route: z.string(), type: z.string() });
 
 /** A merged Hugging Face folder. */
 export function fuseProposal(choices: Sources & { readonly out: string }, workers: number): Proposal {

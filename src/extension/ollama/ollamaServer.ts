@@ -25,6 +25,15 @@ export class OllamaServer {
     return isLoopback || this.#allowed().includes(url);
   }
 
+  /** True where the server may be asked without asking the user first. */
+  get isReady(): boolean {
+    try {
+      return this.isEnabled && this.isAllowed;
+    } catch {
+      return false;
+    }
+  }
+
   /** True where `OLLAMA_HOST` makes a server of this machine listen to others as well. */
   get listensToOthers(): boolean {
     return this.address.origin === 'OLLAMA_HOST' && /^["']?(?:https?:\/\/)?(?:0\.0\.0\.0|\[?::\]?)(?=[:/"']|$)/.test(process.env['OLLAMA_HOST'] ?? '');

@@ -38,15 +38,28 @@ export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode
   }
 
   async #plan(uri: vscode.Uri, plan: Plan): Promise<void> {
-    const { planArgs, job } = plan.proposal;
+    const { job } = plan.proposal;
     try {
-      const answer = (await this.services.cli.json(planArgs, { signal: plan.abort.signal })) as { readonly text?: unknown };
+      const text = await this.#work(plan);
       const exists = job.output !== undefined && (await lstat(job.output).then(() => true, () => false));
-      this.#set(uri, plan, { kind: 'ready', text: typeof answer.text === 'string' ? answer.text : '', exists });
+      this.#set(uri, plan, { kind: 'ready', text, exists });
     } catch (thrown) {
       const { code, message } = toStudioError(thrown);
       this.#set(uri, plan, { kind: 'refused', code, message });
     }
+  }
+
+  /** The text of a plan, with what a second one tells before it; lines that both have come once. */
+  async #work({ proposal: { planArgs, detail }, abort: { signal } }: Plan): Promise<string> {
+    const answer = await this.services.cli.json(planArgs, { signal });
+    const own = textOf(answer);
+    const more = detail?.(answer);
+    if (more === undefined) {
+      return own;
+    }
+    const first = textOf(await this.services.cli.json(more, { signal }));
+    const known = new Set(first.split('\n').map(labelOf));
+    return [first, ...own.split('\n').filter((line) => !known.has(labelOf(line)) || labelOf(line) === '!')].join('\n');
   }
 
   /** Begins the job of a plan; asks before anything is replaced. */
@@ -155,6 +168,14 @@ export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode
     }
     return [key, plan];
   }
+}
+
+function textOf(answer: unknown): string {
+  return typeof answer === 'object' && answer !== null && 'text' in answer && typeof answer.text === 'string' ? answer.text : '';
+}
+
+function labelOf(line: string): string {
+  return line.split(/\s/, 1)[0] ?? '';
 }
 
 /** True to replace, undefined to leave it. */

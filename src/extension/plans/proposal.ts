@@ -6,6 +6,8 @@ export interface Proposal {
   readonly job: JobSpec;
   /** The command line that answers with the plan: `text`, `warnings`. It writes nothing. */
   readonly planArgs: readonly string[];
+  /** For an answer that says little: the command line whose plan tells the rest. Its text comes first. */
+  readonly detail?: ((answer: unknown) => readonly string[] | undefined) | undefined;
   /** What it reads and writes, for the list of files: label and absolute path. */
   readonly files: readonly (readonly [label: string, path: string])[];
   /** What happens after the engine is done, one sentence a line. */

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import { madeModels, onMadeModel } from '../artefacts/madeModels';
+import { forgetRemoved, madeModels, onMadeModel } from '../artefacts/madeModels';
 import { scannedFolders } from '../artefacts/scannedFolders';
 import { buildArtefactTree, countNodes, isInCache, type MadeModel, type TreeNode } from '../artefacts/artefactTree';
 import { contextKey } from '../contextKey';
@@ -86,6 +86,7 @@ class ArtefactsProvider implements vscode.TreeDataProvider<TreeNode>, vscode.Dis
   async #rebuild(): Promise<void> {
     const { artefacts } = this.services;
     if (artefacts.state.kind === 'scanning') {
+      void vscode.window.withProgress({ location: { viewId: ARTEFACTS_VIEW } }, () => artefacts.settled());
       // What was found before stays in sight; an empty view says that it is being looked.
       contextKey('artefacts', this.#roots.length > 0 ? 'ready' : 'scanning');
       return;
@@ -98,6 +99,9 @@ class ArtefactsProvider implements vscode.TreeDataProvider<TreeNode>, vscode.Dis
     contextKey('artefacts', this.#roots.length > 0 ? 'ready' : artefacts.state.kind === 'error' ? 'error' : 'empty');
     this.#changed.fire(undefined);
     this.#reportNew(before);
+    if (await forgetRemoved(this.services)) {
+      await this.#rebuild();
+    }
   }
 
   #reportNew(before: ReadonlySet<string>): void {

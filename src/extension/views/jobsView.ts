@@ -20,11 +20,16 @@ export function registerJobsView(services: Services, artefacts: vscode.TreeView<
   const { context, jobs } = services;
   const provider = new JobsProvider(services);
   const view = vscode.window.createTreeView(JOBS_VIEW, { treeDataProvider: provider, canSelectMany: true });
+  const shown = new Set<string>();
   let seen = new Set(jobs.jobs.map(({ id }) => id));
   const stop = jobs.onChange((job) => {
     provider.changed(job);
     const active = jobs.jobs.filter((one) => !isOver(one)).length;
     view.badge = active === 0 ? undefined : { value: active, tooltip: vscode.l10n.t('{0} jobs run or wait', active) };
+    if (job?.state === 'running' && !shown.has(job.id)) {
+      shown.add(job.id);
+      void vscode.window.withProgress({ location: { viewId: JOBS_VIEW } }, () => jobs.finished(job.id));
+    }
     const fresh = jobs.jobs.find(({ id, state }) => !seen.has(id) && state === 'queued');
     seen = new Set(jobs.jobs.map(({ id }) => id));
     if (fresh !== undefined && (artefacts.visible || view.visible)) {
