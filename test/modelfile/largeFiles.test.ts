@@ -84,6 +84,14 @@ describe('large files', () => {
     expect(await took(SIZE)).toBeLessThan(30 * quick + 200);
   });
 
+  it('of a template above 1 MiB only the syntax is checked, and that is said', () => {
+    const large = (action: string): string => `FROM x\nTEMPLATE """${'hello world\n'.repeat(100_000)}${action}"""\n`;
+    expect(lintText(parseModelfile(large('{{ .Nonsense }}'))).map(({ code }) => code)).toEqual(['modelfile/large-file']);
+    const [notice, error] = lintText(parseModelfile(large('{{ if }}')));
+    expect(notice).toMatchObject({ severity: 'information', message: 'The template is larger than 1 MiB: only its grammar is checked.' });
+    expect(error).toMatchObject({ code: 'modelfile/template-syntax', severity: 'error', message: expect.stringContaining('template: :100001: missing value for if') as unknown });
+  });
+
   it('of findings of one code a thousand are told, and how many more there are', () => {
     const found = lintText(parseModelfile(`FROM x\n${'PARAMETER temprature 1\n'.repeat(2500)}`)).filter(({ code }) => code === 'modelfile/unknown-parameter');
     expect(found).toHaveLength(1001);

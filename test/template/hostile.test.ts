@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { executeTemplate } from '../../src/core/template/executeTemplate';
 import { decodeConversation } from '../../src/core/template/ollama/decodeConversation';
 import { parseOrderedJson } from '../../src/core/template/ollama/orderedJson';
-import { parseTemplate } from '../../src/core/template/parseTemplate';
+import { checkTemplate, parseTemplate, type TemplateParse } from '../../src/core/template/parseTemplate';
 import { ConversationGenerator } from '../support/conversationGenerator';
 import { Random } from '../support/random';
 import { mutateTemplate, TemplateGenerator } from '../support/templateGenerator';
+import { FAULTS } from './faults';
+import { SHAPES } from './shapes';
 
 const BUDGET = { steps: 20_000, depth: 100, bytes: 64 * 1024 };
 
@@ -20,6 +22,25 @@ const COSTLY = [
   (inside: string) => `{{ if and (or (not (len (print $))) 1) }}${inside}{{ end }}`,
   (inside: string) => `{{ printf "%[1]*[2]v%-99999999d%.99999999f" 999999 $ 1 1.5 }}${inside}`,
 ];
+
+describe('a template that is read without its tree', () => {
+  it('gets the same verdict, names and definitions', () => {
+    const told = (parsed: TemplateParse): unknown =>
+      parsed.ok ? { vars: parsed.template.vars, appends: parsed.template.appendsResponse, names: [...parsed.template.trees.keys()], definitions: parsed.template.definitions.length } : parsed;
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
+        const random = new Random(seed);
+        const text = new TemplateGenerator(random, 0.02).template();
+        const changed = random.chance(0.5) ? mutateTemplate(random, text) : text;
+        expect(told(checkTemplate(changed))).toEqual(told(parseTemplate(changed)));
+      }),
+      { numRuns: 3000 },
+    );
+    for (const text of [...FAULTS, ...SHAPES]) {
+      expect(told(checkTemplate(text)), text).toEqual(told(parseTemplate(text)));
+    }
+  });
+});
 
 describe('a template that is out to cost', () => {
   it('ends with text, an error of Go, or its budget: it never throws', () => {
