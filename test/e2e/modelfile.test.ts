@@ -83,6 +83,8 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
     const page = await code.webview('#prompt .token');
     await page.locator('#conversation').selectOption('begun');
     await page.locator('#prompt', { hasText: 'Let me begin' }).waitFor();
+    // VS Code keeps the state of pages with its workspace's, every few seconds.
+    await code.page.waitForTimeout(6000);
     await code.reload();
     const again = await code.webview('#prompt .token', 40_000);
     await again.locator('#prompt', { hasText: 'Let me begin' }).waitFor();
@@ -107,6 +109,26 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
     });
     expect(contrast).toBeGreaterThan(4.5);
     await code.screenshot(`theme-${theme.replaceAll(' ', '-')}`);
+  });
+
+  it('inserts template and parameters of a library model, without a network, and takes them back', async () => {
+    await code.closeEditors();
+    code.write('insert.modelfile', 'FROM ./base\nTEMPLATE {{ .Prompt }}\nSYSTEM Be short.\n');
+    await code.openFile('insert.modelfile');
+    await code.runCommand('Modelfile Studio: Insert Template from Library Model…');
+    await code.type('gemma2');
+    const text = await code.until('the template', async () => {
+      const found = await code.editorText();
+      return found.includes('<start_of_turn>') && found;
+    }, 40_000);
+    expect(text).toMatch(/^FROM \.\/base\nTEMPLATE """[\s\S]*<start_of_turn>[\s\S]*\nSYSTEM Be short\.\n$/);
+    await code.clearNotifications();
+    await code.startCommand('modelfileStudio.insertParameters');
+    await code.type('gemma2');
+    await code.until('the parameters', async () => /PARAMETER stop "?<end_of_turn>/.test(await code.editorText()), 40_000);
+    await code.inHost((vscode) => vscode.commands.executeCommand('undo'));
+    expect(await code.editorText()).toBe(text);
+    await code.closeEditors();
   });
 
   it('shows the walkthrough, which works without a network', async () => {

@@ -70,6 +70,8 @@ describe.skipIf(missingVSCode !== undefined)('a workspace that is not trusted', 
     const request = { path: code.path('base'), base: code.path('base'), adapters: [code.path('lora')], type: 'Q8_0', out: code.path('never.gguf'), name: 'never' };
     for (const id of ids) {
       await code.clearNotifications();
+      // VS Code shows no more than a few messages a second.
+      await code.page.waitForTimeout(900);
       await code.startCommand(id, request);
       await code.until(`the refusal of ${id}`, async () => (await code.notifications()).some((message) => message.includes('not trusted')), 5000);
       expect(await code.page.locator('.quick-input-widget:visible').count(), id).toBe(0);

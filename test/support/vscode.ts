@@ -73,6 +73,8 @@ export class VSCode {
     const page = await browser.newPage({ viewport: options.size ?? { width: 1280, height: 800 }, deviceScaleFactor: 1 });
     const code = new VSCode(folder, profile, server, browser, page);
     page.on('console', (message) => code.noteConsole(message));
+    // A window with unsaved editors asks before it is left.
+    page.on('dialog', (dialog) => void dialog.accept().catch(() => undefined));
     page.on('pageerror', (error) => code.pageErrors.push(error.message));
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: new URL(server.url).origin });
     try {
@@ -121,7 +123,7 @@ export class VSCode {
     const { port } = JSON.parse(readFileSync(join(this.profile, 'probe.json'), 'utf8')) as { port: number };
     // What esbuild's keepNames wraps functions in does not exist over there.
     const source = `(vscode, argument, require) => { const __name = (f) => f; return (${work.toString()})(vscode, argument, require); }`;
-    const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: JSON.stringify({ source, argument }) });
+    const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: JSON.stringify({ source, argument }), signal: AbortSignal.timeout(60_000) });
     const { value, error } = (await response.json()) as { value: Awaited<R>; error?: string };
     if (error !== undefined) {
       throw new Error(error);
@@ -197,7 +199,8 @@ export class VSCode {
   /** Closes all editors; what is not saved is lost. */
   async closeEditors(): Promise<void> {
     await this.inHost(async (vscode) => {
-      while (vscode.window.activeTextEditor?.document.isDirty === true) {
+      for (const document of vscode.workspace.textDocuments.filter(({ isDirty }) => isDirty)) {
+        await vscode.window.showTextDocument(document);
         await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
       }
       await vscode.commands.executeCommand('workbench.action.closeAllEditors');

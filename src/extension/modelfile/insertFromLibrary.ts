@@ -1,23 +1,20 @@
+import { join } from 'node:path';
 import * as vscode from 'vscode';
 import * as z from 'zod/mini';
 import { StudioError } from '../../core/errors';
 import { escapeControls } from '../../core/escapeControls';
-import type { InstructionName } from '../../core/modelfile/modelfileTypes';
 import { plainLabel } from '../ollama/pickModel';
 import { OllamaServer } from '../ollama/ollamaServer';
 import { registerCommand } from '../registerCommand';
 import type { Services } from '../services';
 import { chooseModelfile } from './modelfileDocuments';
 
-/** What the command line answers to `template MODEL --params`. */
+/** What the command line answers to `template MODEL --params`: lines that are ready for a Modelfile. */
 const ANSWER = z.object({
-  template: z.optional(z.nullable(z.string())),
-  parameters: z.optional(z.nullable(z.record(z.string(), z.unknown()))),
-  source: z.optional(z.string()),
+  instructions: z.object({ template: z.optional(z.string()), parameters: z.array(z.string()) }),
+  source: z.enum(['installed', 'registry', 'remembered', 'bundled']),
+  sourceNote: z.string(),
 });
-
-/** Names worth offering; any other can be typed. */
-const KNOWN = ['llama3.2', 'llama3.1', 'qwen3', 'qwen2.5', 'gemma3', 'gemma2', 'mistral', 'phi3', 'granite3.3', 'smollm2', 'deepseek-r1', 'codellama'] as const;
 
 /** *Insert Template from Library Model…* and *Insert Parameters…*: one edit of the open Modelfile, which Undo takes back. */
 export function registerInsertCommands(services: Services): void {
@@ -29,24 +26,17 @@ async function insert(services: Services, argument: unknown, what: 'template' | 
   const title = what === 'template' ? vscode.l10n.t('Insert Template from Library Model') : vscode.l10n.t('Insert Parameters');
   const document = await chooseModelfile(argument, title);
   const model = await chooseLibraryModel(services, title);
-  const answer = await lookUp(services, model);
-  const { instruction } = await import('../../core/modelfile/writeModelfile');
-  if (what === 'template') {
-    const { template } = answer;
-    if (template === undefined || template === null || template === '') {
-      throw new StudioError('template/missing', vscode.l10n.t('{0} has no template of its own.', escapeControls(model)));
-    }
-    await replaceInstructions(document, [instruction('TEMPLATE', template)], (keyword) => keyword === 'TEMPLATE');
-  } else {
-    const lines = Object.entries(answer.parameters ?? {}).flatMap(([name, value]) => (Array.isArray(value) ? (value as readonly unknown[]) : [value]).map((one) => ({ name, line: instruction('PARAMETER', String(one), name) })));
-    if (lines.length === 0) {
-      throw new StudioError('template/missing', vscode.l10n.t('{0} sets no parameters.', escapeControls(model)));
-    }
-    const names = new Set(lines.map(({ name }) => name));
-    await replaceInstructions(document, lines.map(({ line }) => line), (keyword, name) => keyword === 'PARAMETER' && name !== undefined && names.has(name));
+  const { instructions, source, sourceNote } = await lookUp(services, model);
+  const lines = what === 'template' ? [instructions.template ?? ''].filter((line) => line !== '') : instructions.parameters;
+  if (lines.length === 0) {
+    throw new StudioError('template/missing', what === 'template' ? vscode.l10n.t('{0} has no template of its own.', escapeControls(model)) : vscode.l10n.t('{0} sets no parameters.', escapeControls(model)));
   }
-  if (answer.source !== undefined) {
-    services.log.info(`${model}: ${what} from ${answer.source}`);
+  const names = new Set(lines.map((line) => line.split(' ').slice(0, 2).join(' ')));
+  const isMeant = (keyword: string | undefined, name: string | undefined): boolean => (what === 'template' ? keyword === 'TEMPLATE' : keyword === 'PARAMETER' ? names.has(`PARAMETER ${name ?? ''}`) : keyword !== 'TEMPLATE' && lines.some((line) => line.startsWith(`${keyword ?? ''} `)));
+  await replaceInstructions(document, lines, isMeant);
+  services.log.info(`${model}: ${sourceNote}`);
+  if (source === 'bundled' || source === 'remembered') {
+    void vscode.window.showInformationMessage(escapeControls(sourceNote));
   }
 }
 
@@ -63,7 +53,8 @@ async function lookUp(services: Services, model: string): Promise<z.infer<typeof
 /** Models of the server, names of the library, or one that is typed. @throws StudioError run/cancelled */
 export async function chooseLibraryModel(services: Services, title: string): Promise<string> {
   const installed = await installedNames(services);
-  const known = KNOWN.filter((name) => !installed.some((one) => one.startsWith(`${name}:`)));
+  const { libraryModelNames } = await import('../../node/bundledLibrary');
+  const known = (await libraryModelNames(join(services.context.extensionPath, 'dist'))).filter((name) => !installed.some((one) => one === name || one.startsWith(`${name}:`)));
   const items: vscode.QuickPickItem[] = [
     ...installed.map((name) => ({ label: plainLabel(name), description: vscode.l10n.t('installed') })),
     ...known.map((name) => ({ label: name, description: vscode.l10n.t('Ollama library') })),
@@ -104,7 +95,7 @@ async function installedNames(services: Services): Promise<readonly string[]> {
  * Puts lines in the place of the first instruction that is meant, and takes the others of them out; where there is none,
  * they go to the end. One edit.
  */
-async function replaceInstructions(document: vscode.TextDocument, lines: readonly string[], isMeant: (keyword: InstructionName | undefined, name: string | undefined) => boolean): Promise<void> {
+async function replaceInstructions(document: vscode.TextDocument, lines: readonly string[], isMeant: (keyword: string | undefined, name: string | undefined) => boolean): Promise<void> {
   const { parseModelfile } = await import('../../core/modelfile/parseModelfile');
   const eol = document.eol === vscode.EndOfLine.CRLF ? '\r\n' : '\n';
   const text = lines.join('\n').replaceAll('\n', eol);
