@@ -75,9 +75,10 @@ describe('the server', () => {
         return answer;
       });
       for (const answer of await Promise.all(batch)) {
+        expect(answer instanceof Error && !(answer instanceof ResponseError), String(answer)).toBe(false);
         const note = `seed ${seed}: ${answer instanceof Error ? answer.message : ''} ${JSON.stringify(text)}`;
         // A cancelled request ends as cancelled; nothing ends in another error.
-        expect(answer instanceof Error ? (answer as ResponseError<unknown>).code : LSPErrorCodes.RequestCancelled, note).toBe(LSPErrorCodes.RequestCancelled);
+        expect(answer instanceof ResponseError ? answer.code : LSPErrorCodes.RequestCancelled, note).toBe(LSPErrorCodes.RequestCancelled);
         counts[answer instanceof Error ? 'cancelled' : 'answered'] += 1;
       }
       sent += batch.length;

@@ -66,7 +66,7 @@ describe('documents with CRLF', () => {
     const { client } = await open(text);
     const range = { start: { line: 3, character: 0 }, end: { line: 3, character: 31 } };
     const actions = await client.sendRequest(CodeActionRequest.type, { textDocument: { uri: URI }, range, context: { diagnostics: [] } });
-    const edited = (title: string): string => apply(text, actions?.flatMap((action) => ('edit' in action && action.title === title ? (action.edit?.changes?.[URI] ?? []) : [])) ?? []);
+    const edited = (title: string): string => apply(text, actions?.flatMap((action) => ('edit' in action && action.title === title ? (action.edit.changes?.[URI] ?? []) : [])) ?? []);
     expect(edited('Move the comment above')).toBe('from a\r\n\r\n\r\n# warm\r\nPARAMETER temperature 0.7\r\nSYSTEM x\r\n');
     expect(edited('Ignore modelfile/parameter-value here')).toBe('from a\r\n\r\n\r\n# modelfile-studio: ignore modelfile/parameter-value\r\nPARAMETER temperature 0.7 # warm\r\nSYSTEM x\r\n');
     const fixedText = edited('Move the comment above');

@@ -9,6 +9,8 @@ import {
   CompletionRequest,
   ConfigurationRequest,
   DidChangeConfigurationNotification,
+  DidChangeWatchedFilesNotification,
+  DidChangeWorkspaceFoldersNotification,
   DidCloseTextDocumentNotification,
   DocumentDiagnosticRequest,
   DocumentFormattingRequest,
@@ -23,6 +25,7 @@ import {
   SignatureHelpRequest,
   WorkspaceDiagnosticRequest,
   type CompletionItem,
+  type WorkspaceDocumentDiagnosticReport,
 } from 'vscode-languageserver-protocol';
 import { TestConnection, type TestOptions } from './testConnection';
 
@@ -148,6 +151,33 @@ describe('pulled diagnostics', () => {
       ['/b/x.Modelfile', 7],
     ]);
     expect(all.items).toContainEqual(expect.objectContaining({ items: [expect.objectContaining({ code: 'modelfile/no-from' })] }));
+  });
+});
+
+describe('the workspace', () => {
+  it('is told in one word where nothing changed, and of files that are gone', async () => {
+    const folder = temporary({ 'a/Modelfile': 'SYSTEM x\n', 'b/Modelfile': 'SYSTEM x\n' });
+    const rootUri = pathToFileURL(folder).href;
+    const server = await start({ rootUri, capabilities: { textDocument: { diagnostic: {} } } });
+    const ask = async (previousResultIds: { readonly uri: string; readonly value: string }[]): Promise<WorkspaceDocumentDiagnosticReport[]> =>
+      (await server.client.sendRequest(WorkspaceDiagnosticRequest.type, { previousResultIds })).items;
+    const first = await ask([]);
+    const ids = first.map(({ uri, resultId }) => ({ uri, value: resultId ?? '' }));
+    expect((await ask(ids)).map(({ kind }) => kind)).toEqual(['unchanged', 'unchanged']);
+    writeFileSync(join(folder, 'a/Modelfile'), 'FROM x\n');
+    rmSync(join(folder, 'b/Modelfile'));
+    await server.client.sendNotification(DidChangeWatchedFilesNotification.type, { changes: [] });
+    expect(await ask(ids)).toMatchObject([{ uri: `${rootUri}/a/Modelfile`, kind: 'full', items: [] }, { uri: `${rootUri}/b/Modelfile`, kind: 'full', items: [] }]);
+  });
+
+  it('is another one when its folders change', async () => {
+    const folder = temporary({ 'a/Modelfile': 'SYSTEM x\n', 'b/Modelfile.x.y': 'SYSTEM x\n' });
+    const [a, b] = ['a', 'b'].map((name) => ({ uri: pathToFileURL(join(folder, name)).href, name }));
+    const server = await start({ rootUri: a?.uri ?? '', capabilities: { textDocument: { diagnostic: {} }, workspace: { workspaceFolders: true } } });
+    const uris = async (): Promise<string[]> => (await server.client.sendRequest(WorkspaceDiagnosticRequest.type, { previousResultIds: [] })).items.map(({ uri }) => uri);
+    expect(await uris()).toEqual([`${a?.uri ?? ''}/Modelfile`]);
+    await server.client.sendNotification(DidChangeWorkspaceFoldersNotification.type, { event: { added: b === undefined ? [] : [b], removed: a === undefined ? [] : [a] } });
+    expect(await uris()).toEqual([`${b?.uri ?? ''}/Modelfile.x.y`]);
   });
 });
 

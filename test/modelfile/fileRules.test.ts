@@ -271,9 +271,9 @@ describe('an installed Ollama', () => {
       asked.push(request.url ?? '');
       const answers: Record<string, unknown> = {
         '/api/version': { version: '0.13.0' },
-        '/api/tags': { models: [{ name: 'tuned:latest' }, { name: 'llama3.2:latest' }] },
+        '/api/tags': { models: [{ name: 'tuned:latest' }, { name: 'llama3.2:latest', size: 1234 }] },
         '/api/show': {
-          modelfile: 'FROM /blob\nPARAMETER stop <|eot_id|>\n',
+          modelfile: 'FROM /blob\nPARAMETER stop <|eot_id|>\nPARAMETER num_ctx 2048\n',
           template: '{{ .Prompt }}',
           renderer: 'qwen3-coder',
           details: { quantization_level: 'Q4_K_M' },
@@ -296,6 +296,26 @@ describe('an installed Ollama', () => {
     ['FROM llama3.2\nRENDERER olmo3-think\nPARSER olmo3\nREQUIRES 0.14.0', ['too-new: olmo3-think', 'too-new: olmo3', 'too-new: REQUIRES', 'requires-above-installed: 0.14.0']],
   ])('case %#', async (text, codes) => {
     expect(await found(text, { ollama })).toEqual(codes);
+  });
+
+  it('answers the next request, too, when the one that asked was given up', async () => {
+    const own = new OllamaFacts(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const controller = new AbortController();
+    const first = own.version(controller.signal);
+    controller.abort();
+    await expect(first).rejects.toThrow();
+    expect(await own.version()).toBe('0.13.0');
+    const facts = new NodeWorkspaceFacts({ directory: folder, isTrusted: true });
+    const again = new AbortController();
+    const lost = facts.path('./llama', again.signal);
+    again.abort();
+    await expect(lost).rejects.toThrow();
+    expect(await facts.path('./llama')).toMatchObject({ kind: 'model-folder', model: { architecture: 'LlamaForCausalLM' } });
+  });
+
+  it('gives num_ctx and size of the base', async () => {
+    expect(await found(`FROM llama3.2\nSYSTEM """${'word and word '.repeat(1100)}"""`, { ollama })).toEqual(['context-overflow: SYSTEM']);
+    expect(await ollama.model('llama3.2:latest')).toMatchObject({ numCtx: 2048, bytes: 1234 });
   });
 
   it('is not asked in an untrusted workspace', async () => {
