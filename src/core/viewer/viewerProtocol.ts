@@ -155,7 +155,8 @@ export const EditorMessage = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('refused'), id: number, error: ErrorAnswer }),
   z.object({ kind: z.literal('changed') }),
   z.object({ kind: z.literal('comparing'), other: z.string() }),
-  z.object({ kind: z.literal('compared'), result: CompareAnswer }),
+  /** `fresh`: it was asked for just now, and is to be seen. */
+  z.object({ kind: z.literal('compared'), result: CompareAnswer, fresh: z.boolean() }),
   z.object({ kind: z.literal('adapter'), result: AdapterAnswer }),
   z.object({ kind: z.literal('note'), text: z.string(), isError: z.boolean() }),
 ]);

@@ -20,7 +20,7 @@ export class ModelFileEditor implements vscode.Disposable {
   readonly #asked = new Map<number, AbortController>();
   readonly #opened = performance.now();
   #summary: Promise<EditorMessage>;
-  #lastCompared: EditorMessage | undefined;
+  #lastCompared: Extract<EditorMessage, { kind: 'compared' }> | undefined;
   /** Size and time of the file when it was read. */
   #state: string | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -40,8 +40,8 @@ export class ModelFileEditor implements vscode.Disposable {
     this.#post({ kind: 'comparing', other: name });
     try {
       const result = await this.#ask({ ask: 'compare', path: other.fsPath });
-      this.#lastCompared = { kind: 'compared', result: result as Extract<EditorMessage, { kind: 'compared' }>['result'] };
-      this.#post(this.#lastCompared);
+      this.#lastCompared = { kind: 'compared', result: result as Extract<EditorMessage, { kind: 'compared' }>['result'], fresh: false };
+      this.#post({ ...this.#lastCompared, fresh: true });
     } catch (thrown) {
       this.#note(thrown);
     }

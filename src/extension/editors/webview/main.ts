@@ -22,6 +22,8 @@ const channel = new Channel(receive);
 /** What is on the page, once the file has been read. */
 let page: { readonly context: ViewContext; readonly tabs: Tabs; tensors: TensorsView | undefined; adapter: AdapterView | undefined } | undefined;
 let name = '';
+/** A tab that was open before the page was hidden, and is added later than the others. */
+let awaited = TAB_NAMES.find((tab) => tab === channel.tab && ['tokenizer', 'template', 'compare'].includes(tab));
 
 function receive(message: EditorMessage): void {
   switch (message.kind) {
@@ -44,7 +46,7 @@ function receive(message: EditorMessage): void {
       break;
     case 'compared':
       dismiss('compare');
-      showComparison(message.result);
+      showComparison(message.result, message.fresh);
       break;
     case 'adapter':
       showAdapter(message.result);
@@ -81,6 +83,7 @@ function show(summary: SummaryAnswer): void {
   notices.replaceChildren(...summary.notes.map((note) => el('p', { class: `note ${summary.complete ? 'info' : 'warning'}` }, t(note))));
   root.replaceChildren(header(summary), notices, tabs.list, tabs.panels);
   const wanted = TAB_NAMES.find((tab) => tab === channel.tab && tabs.names.includes(tab));
+  awaited = wanted === undefined ? awaited : undefined;
   tabs.open(wanted ?? (summary.complete ? 'summary' : 'problems'));
   requestAnimationFrame(() => channel.send({ kind: 'painted', milliseconds: performance.now() - started }));
   if (summary.format === 'safetensors') {
@@ -127,14 +130,16 @@ async function addFolderTabs(context: ViewContext, tabs: Tabs): Promise<void> {
   if (beside?.hasTemplate === true) {
     tabs.put({ name: 'template', title: t('Template'), make: () => templateView(context).element });
   }
-  const wanted = TAB_NAMES.find((tab) => tab === wantedLater);
-  if (wanted !== undefined && tabs.names.includes(wanted)) {
-    tabs.open(wanted);
-  }
+  openAwaited(tabs);
 }
 
-/** A tab that was open before the page was hidden, and is added only later. */
-const wantedLater = channel.tab === 'tokenizer' || channel.tab === 'template' ? channel.tab : undefined;
+/** Opens the tab that was open before the page was hidden, where it came only now. */
+function openAwaited(tabs: Tabs): void {
+  if (awaited !== undefined && tabs.names.includes(awaited)) {
+    tabs.open(awaited);
+    awaited = undefined;
+  }
+}
 
 function makeAdapter(context: ViewContext): HTMLElement {
   const view = adapterView(context);
@@ -149,13 +154,16 @@ function withTensors(work: (view: TensorsView) => void): void {
   }
 }
 
-function showComparison(result: CompareAnswer): void {
+function showComparison(result: CompareAnswer, fresh: boolean): void {
   if (page === undefined) {
     return;
   }
   const { context, tabs } = page;
   tabs.put({ name: 'compare', title: t('Compare'), make: () => compareView(context, result).element });
-  tabs.open('compare');
+  if (fresh) {
+    tabs.open('compare');
+  }
+  openAwaited(tabs);
 }
 
 function showAdapter(result: AdapterAnswer): void {
