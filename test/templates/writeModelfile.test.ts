@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { instruction, modelfileFor } from '../../src/core/modelfile/writeModelfile';
+import { lintModelfile } from '../../src/core/modelfile/lintModelfile';
 import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
 import { chooseTemplate, type TemplateChoice } from '../../src/core/templates/chooseTemplate';
 import { familyTemplates, formatFor, renderHere } from '../support/familyTemplates';
@@ -47,6 +48,20 @@ describe('Modelfiles that are written', () => {
       }
     }
     expect(templates).toBeGreaterThan(85);
+  }, 60_000);
+
+  it("give the linter nothing to say but what the model's own template does", async () => {
+    let linted = 0;
+    for (const { name, jinja } of await familyTemplates()) {
+      const chosen = await chooseTemplate(formatFor(jinja), renderHere, { now: 0 });
+      const found = await lintModelfile(parseModelfile(modelfileFor({ from: ['qwen3:0.6b'], choice: chosen, system: 'Be kind.' })));
+      const leavesOut = chosen.notes.some((note) => note.includes('leaves system messages out'));
+      const expected = chosen.exactButTrim ? (leavesOut ? ['modelfile/template-ignores-system'] : []) : found.map(({ code }) => code);
+      expect(found.map(({ code }) => code), name).toEqual(expected);
+      expect(found.filter(({ severity }) => severity === 'error'), name).toEqual([]);
+      linted += 1;
+    }
+    expect(linted).toBeGreaterThan(90);
   }, 60_000);
 
   it('give any printable text back, and refuse the rest', () => {
