@@ -99,6 +99,14 @@ describe('completion', () => {
     expect(await labels('FROM a\nTEMPLATE """{{ range .Tools }}{{ .Function.¦ }}{{ end }}"""')).toEqual(['Name', 'Description', 'Parameters']);
     expect(await labels('FROM a\nTEMPLATE """{{ range $i, $m := .Messages }}{{ $¦ }}{{ end }}"""')).toEqual(['$', '$i', '$m']);
     expect(await labels('FROM a\nTEMPLATE """{{ ra¦"""')).toEqual(expect.arrayContaining(['range', 'if', 'json', '.System']));
+    expect(await labels('FROM a\nTEMPLATE """{{ with $all := .Messages }}{{ range $all }}{{ .¦ }}{{ end }}{{ end }}"""')).toContain('ToolCalls');
+    expect(await labels('FROM a\nTEMPLATE """{{ range .Messages }}{{ $.¦ }}{{ end }}"""')).toContain('System');
+    expect(await labels('FROM a\nTEMPLATE """{{ $last := index .Messages 0 }}{{ $last.¦ }}"""')).toContain('Role');
+    expect(await labels('FROM a\nTEMPLATE """{{ (index .Messages 0).¦ }}"""')).toContain('Role');
+    expect(await labels('FROM a\nTEMPLATE """{{ (index .Messages 0).Con¦ }}"""')).toContain('Content');
+    expect(await labels('FROM a\nTEMPLATE """{{ define "turn" }}{{ . }}{{ end }}{{ template "¦" . }}"""')).toEqual(['turn']);
+    // Before the closing quotes are written.
+    expect(await labels('FROM a\nTEMPLATE """{{ .¦')).toContain('Messages');
     expect(await labels('FROM a\nTEMPLATE {{ if eq "x¦" }}')).toEqual([]);
     expect((await completions('FROM a\nTEMPLATE """{{ range .Messages }}{{ .Con¦ }}{{ end }}"""')).apply('Content')).toBe('FROM a\nTEMPLATE """{{ range .Messages }}{{ .Content }}{{ end }}"""');
   });

@@ -15,6 +15,10 @@ export function completeTemplate(document: ModelfileDocument, value: ModelfileVa
     return outside(document, before, offset);
   }
   const action = before.slice(open + 2);
+  const name = /^-?\s*template\s+"([^"\\]*)$/.exec(action)?.[1];
+  if (name !== undefined) {
+    return partNames(text).map((part) => item(document, offset - name.length, offset, part, part, CompletionItemKind.Function, { detail: 'named part' }));
+  }
   if (/^-?\s*\/\*/.test(action) || isInString(action)) {
     return [];
   }
@@ -23,7 +27,8 @@ export function completeTemplate(document: ModelfileDocument, value: ModelfileVa
   if (chain !== null) {
     const parts = (chain[2] ?? '').slice(1).split('.');
     const typed = parts.pop() ?? '';
-    return fields(document, ownerOf(chain[1] ?? '', parts, area), offset - typed.length, offset);
+    const owner = chain[1] === ')' ? ownerByParsing(text, index) : ownerOf(chain[1] ?? '', parts, area);
+    return fields(document, owner, offset - typed.length, offset);
   }
   const variable = /\$\w*$/.exec(action);
   if (variable !== null) {
@@ -66,6 +71,17 @@ function areaAt(document: ModelfileDocument, value: ModelfileValue, index: numbe
   const { areas } = document.template?.entry.value === value ? document.template.scopes : templateScopes(parseTemplateTolerantly(text));
   const found = areas.filter(({ start, end }) => start <= index && index <= end).at(-1);
   return found ?? { start: 0, end: text.length, dot: 'root', variables: new Map([['$', 'root']]) };
+}
+
+/** Names that `define` and `block` give. */
+function partNames(text: string): string[] {
+  return parseTemplateTolerantly(text).template.definitions.map((definition) => definition.name).filter((name) => /^[^"\\\n]+$/.test(name));
+}
+
+/** What a `(…).` is the value of: the text is read with a field in the place. */
+function ownerByParsing(text: string, index: number): ScopeType {
+  const { fields: uses } = templateScopes(parseTemplateTolerantly(`${text.slice(0, index)}Z${text.slice(index)}`));
+  return uses.find(({ span }) => span.start <= index && index < span.end)?.owner;
 }
 
 function ownerOf(head: string, parts: readonly string[], area: ScopeArea): ScopeType {
