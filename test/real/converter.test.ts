@@ -12,7 +12,7 @@ const LONG = 1_500_000;
 const OUTTYPES = ['f32', 'f16', 'bf16', 'q8_0'] as const;
 const SPECS = readdirSync(join(FIXTURES, 'specs')).map((name) => name.replace(/\.json$/, ''));
 /** Families that have no golden; their real shapes are held against the converter. */
-const SHAPES = ['gemma-2b', 'Qwen1.5-MoE-A2.7B', 'Phi-4-mini-instruct', 'SmolLM2-135M'];
+const SHAPES = ['gemma-2b', 'Qwen1.5-MoE-A2.7B', 'Phi-4-mini-instruct', 'SmolLM2-135M', 'Ministral-3-3B', 'gemma-3-4b-it'];
 /** The converter writes scores that llama.cpp cannot use for a Llama vocabulary without tokenizer.model, and ours differ on purpose. */
 const OWN_SCORES = new Set(['llama2-json']);
 
