@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { WeightedAdapter } from '../core/engine/applyAdapters';
+import { noGgufForm } from '../core/engine/adapterGgufRefusals';
 import { targetOfModel, type AdapterTarget } from '../core/engine/adapterTarget';
 import type { BuildPlan } from '../core/engine/buildPlan';
 import { FILE_TYPES, fileTypeName, isQuantised, parseFileType, type FileTypeName } from '../core/engine/fileTypes';
@@ -128,7 +129,9 @@ async function loadRouteAdapter({ path, weight }: AdapterRequest, target: Adapte
   const facts = { path, directory: adapter.directory, format: adapter.format, method: adapter.method, weight, bytes: size, targets: adapter.targets };
   if (adapter.format === 'gguf') {
     const architecture = (await readHeader(adapter.weightsFile)).metadata.get('general.architecture')?.value;
-    return { weighted: { adapter, weight }, facts: { ...facts, hasPatterns: false, architecture: typeof architecture === 'string' ? architecture : undefined, ggufBytes: size } };
+    const embedding = target.tied && adapter.parts.some((part) => part.target === 'token_embd.weight');
+    const problem = embedding ? noGgufForm(path, 'tied-embedding', 'it changes the embedding, which is this model\'s output head as well, and llama.cpp stops with a failed assertion on such an adapter', 'token_embd.weight').toJSON() : undefined;
+    return { weighted: { adapter, weight }, facts: { ...facts, hasPatterns: false, ggufProblem: problem, architecture: typeof architecture === 'string' ? architecture : undefined, ggufBytes: size } };
   }
   const gguf = await planned(adapter, weight, target, signal);
   const scales = new Set(adapter.parts.flatMap((part) => (part.kind === 'lowRank' ? [part.scale * part.rank] : [])));

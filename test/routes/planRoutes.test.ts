@@ -66,6 +66,8 @@ describe('ADAPTER as it is', () => {
     ['two', { adapters: [LORA, GGUF] }, /one adapter only/],
     ['a GGUF of another architecture', { adapters: [{ ...GGUF, architecture: 'llama' }] }, /the adapter is for llama, and the base is qwen3/],
     ['a GGUF with a weight', { adapters: [{ ...GGUF, weight: 0.5 }] }, /weight of an adapter that is a GGUF already/],
+    ['a GGUF of another base', { adapters: [GGUF], fused: { builds: [], problem: { code: 'adapter/base-mismatch', message: 'lora.gguf was trained on another model.' } } }, /trained on another model/],
+    ['a GGUF that llama.cpp stops on', { adapters: [{ ...GGUF, ggufProblem: { code: 'adapter/no-gguf-form', message: 'lora.gguf cannot be a GGUF adapter: it changes the embedding' } }] }, /changes the embedding/],
     ['a GGUF for an engine that takes none', { adapters: [GGUF], ollamaVersion: '0.24.0' }, /loras are not yet implemented/],
   ])('%s: never, with the reasons', (_name, more, why) => {
     const plan = planRoutes(facts(more));

@@ -25,7 +25,7 @@ export function adapterAsItIs(facts: RouteFacts): Verdict {
     return { works: false, why: `Ollama takes one adapter only, and of ${facts.adapters.length} ADAPTER lines it uses the last without a word.` };
   }
   if (adapter.format === 'gguf') {
-    const problem = weightProblem(facts) ?? architectureProblem(facts) ?? engineProblem(facts);
+    const problem = weightProblem(facts) ?? architectureProblem(facts) ?? fitProblem(facts) ?? engineProblem(facts);
     return problem === undefined ? { works: true, why: 'The adapter is a GGUF already, and ADAPTER takes it as it is.' } : { works: false, why: problem };
   }
   return { works: false, why: `Ollama would ${lostByOllama(facts).join('; it would ')}.` };
@@ -82,6 +82,11 @@ function weightProblem({ adapters }: RouteFacts): string | undefined {
 function architectureProblem({ base, adapters }: RouteFacts): string | undefined {
   const { architecture } = adapters[0]!;
   return architecture === undefined || architecture === base.architecture ? undefined : `the adapter is for ${architecture}, and the base is ${base.architecture}`;
+}
+
+/** What llama.cpp would stop on or leave out: found when the adapter was held against its base. */
+function fitProblem({ adapters, fused }: RouteFacts): string | undefined {
+  return adapters[0]?.ggufProblem?.message ?? (fused.problem?.code.startsWith('adapter/') === true ? fused.problem.message : undefined);
 }
 
 function engineProblem({ base, ollamaVersion }: RouteFacts): string | undefined {
