@@ -40,9 +40,10 @@ export function artefactItem(node: TreeNode, isOpen: boolean): vscode.TreeItem {
   }
 }
 
-/** Everything that is known of an artefact, as Markdown in which text from files stays text. */
-export function artefactMarkdown(artefact: Artefact): vscode.MarkdownString {
-  const { title, rows, problems } = artefactTooltip(artefact, (path) => vscode.workspace.asRelativePath(path));
+/** Everything that is known of an artefact, as Markdown in which text from files stays text. @param bars the size of an adapter's delta by layer */
+export function artefactMarkdown(artefact: Artefact, bars?: string): vscode.MarkdownString {
+  const { title, rows: facts, problems } = artefactTooltip(artefact, (path) => vscode.workspace.asRelativePath(path));
+  const rows = bars === undefined ? facts : [...facts, ['Delta', bars] as const];
   const markdown = new vscode.MarkdownString('', false);
   markdown.isTrusted = false;
   markdown.supportHtml = false;

@@ -1,5 +1,7 @@
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
+import { isAdapter } from '../artefacts/artefactTags';
+import { DeltaMeter } from '../artefacts/deltaBars';
 import { forgetRemoved, madeModels, onMadeModel } from '../artefacts/madeModels';
 import { scannedFolders } from '../artefacts/scannedFolders';
 import { buildArtefactTree, countNodes, isInCache, type MadeModel, type TreeNode } from '../artefacts/artefactTree';
@@ -46,6 +48,7 @@ export function registerArtefactsView(services: Services): vscode.TreeView<TreeN
 class ArtefactsProvider implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<undefined>();
   readonly onDidChangeTreeData = this.#changed.event;
+  readonly #meter: DeltaMeter;
   readonly #stop: readonly (() => void)[];
   #roots: readonly TreeNode[] = [];
   #parents = new Map<TreeNode, TreeNode>();
@@ -53,6 +56,7 @@ class ArtefactsProvider implements vscode.TreeDataProvider<TreeNode>, vscode.Dis
 
   /** @param onNew called with each artefact that came below another one since the last scan */
   constructor(private readonly services: Services, private readonly onNew: (node: TreeNode) => void) {
+    this.#meter = new DeltaMeter(join(services.context.extensionPath, 'dist', 'viewerWorker.js'));
     this.#stop = [services.artefacts.onChange(() => void this.#rebuild()), onMadeModel(services, () => void this.#rebuild())];
   }
 
@@ -71,9 +75,10 @@ class ArtefactsProvider implements vscode.TreeDataProvider<TreeNode>, vscode.Dis
     return this.#parents.get(node);
   }
 
-  resolveTreeItem(item: vscode.TreeItem, node: TreeNode): vscode.TreeItem {
+  async resolveTreeItem(item: vscode.TreeItem, node: TreeNode): Promise<vscode.TreeItem> {
     if (node.kind === 'artefact') {
-      item.tooltip = artefactMarkdown(node.artefact);
+      const isMeasured = this.services.trust.isTrusted && (isAdapter(node.artefact) || node.artefact.kind === 'gguf-adapter');
+      item.tooltip = artefactMarkdown(node.artefact, isMeasured ? await this.#meter.of(node.artefact) : undefined);
     }
     return item;
   }
