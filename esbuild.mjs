@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import esbuild from 'esbuild';
 import { buildKernels } from './scripts/build-kernels.mjs';
 import { writeLibraryTable } from './scripts/libraryTable.mjs';
+import { writeNotices } from './scripts/notices.mjs';
 
 const watch = process.argv.includes('--watch');
 const minify = process.argv.includes('--minify');
@@ -25,7 +26,7 @@ const BUNDLES = [
 
 // What an older build left is no part of this one; the bundles themselves are written over, so that a running one stays whole.
 for (const name of !watch && existsSync('dist') ? readdirSync('dist') : []) {
-  if (!BUNDLES.some((bundle) => name.startsWith(`${bundle.name}.js`)) && !['meta.json', 'library.json'].includes(name)) {
+  if (!BUNDLES.some((bundle) => name.startsWith(`${bundle.name}.js`)) && !['meta.json', 'library.json', 'NOTICES.txt'].includes(name)) {
     rmSync(join('dist', name), { recursive: true, force: true });
   }
 }
@@ -60,6 +61,7 @@ for (const { name, entry, external, platform = 'node', chunks = false } of BUNDL
 if (!watch) {
   // For the test that holds the layers apart.
   writeFileSync('dist/meta.json', JSON.stringify(inputs));
+  writeNotices('dist/NOTICES.txt', Object.values(inputs));
 }
 
 /** Splits a bundle at its dynamic imports. esbuild splits ES modules only, so that each file is made CommonJS afterwards. */
