@@ -7,7 +7,7 @@ const OUT = join(process.cwd(), 'media/screenshots');
 
 /** One picture, in the theme that most people see first. */
 async function shoot(code: VSCode, name: string): Promise<void> {
-  await code.page.mouse.move(900, 790);
+  await code.page.mouse.move(1200, 18);
   await code.page.waitForTimeout(700);
   renameSync(await code.screenshot(name), join(OUT, `${name}.png`));
   console.log(`media/screenshots/${name}.png`);
@@ -20,7 +20,7 @@ async function widen(code: VSCode): Promise<void> {
   if (box !== null && (await sash.count()) > 0) {
     await code.page.mouse.move(box.x + box.width, 500);
     await code.page.mouse.down();
-    await code.page.mouse.move(box.x + 420, 500, { steps: 5 });
+    await code.page.mouse.move(box.x + 400, 500, { steps: 5 });
     await code.page.mouse.up();
   }
 }
@@ -31,7 +31,7 @@ export async function takeScreenshots(): Promise<void> {
   const ollama = await startOllama();
   await ollama?.createRugby('rugby-base');
   await ollama?.createRugby('rugby', 'lora');
-  const code = await VSCode.open({ size: { width: 1360, height: 820 }, env: { OLLAMA_HOST: ollama?.url ?? '127.0.0.1:1' }, settings: { 'workbench.colorTheme': 'Default Dark Modern' } });
+  const code = await VSCode.open({ size: { width: 1440, height: 820 }, env: { OLLAMA_HOST: ollama?.url ?? '127.0.0.1:1' }, settings: { 'workbench.colorTheme': 'Default Dark Modern' } });
   try {
     await code.openSideBar();
     await widen(code);
@@ -59,18 +59,13 @@ export async function takeScreenshots(): Promise<void> {
     if (ollama !== undefined) {
       await code.inHost((vscode) => vscode.commands.executeCommand('modelfileStudio.tryWithBase', 'rugby:latest', [{ name: 'rugby:latest' }, { name: 'rugby-base:latest' }]));
       const panel = await code.webview('#message');
-      for (const question of ['How wide is a rugby league field?', 'And how long is it?']) {
-        const answers = await panel.locator('article .facts', { hasText: 'tokens a second' }).count();
-        await panel.locator('#message').fill(question);
-        await panel.locator('#message').press('Enter');
-        await panel.locator('article .facts', { hasText: 'tokens a second' }).nth(answers + 1).waitFor({ timeout: 60_000 });
-        await panel.locator('#send:not([disabled])').waitFor();
+      await panel.locator('#message').fill('How wide is a rugby league field?');
+      await panel.locator('#message').press('Enter');
+      await panel.locator('article .facts', { hasText: 'tokens a second' }).nth(1).waitFor({ timeout: 60_000 });
+      for (const column of [0, 1]) {
+        await panel.locator('article .prompt summary').nth(column).click();
+        await panel.locator('article .prompt').nth(column).locator('.token').first().waitFor();
       }
-      await panel.locator('article .prompt summary').first().click();
-      await panel.locator('article .prompt .token').first().waitFor();
-      await panel.locator('#turns').evaluate((turns) => {
-        (turns as unknown as { scrollTop: number }).scrollTop = 0;
-      });
       await shoot(code, 'try');
     }
   } finally {
