@@ -1,6 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { targetOfModel } from '../../src/core/engine/adapterTarget';
+import { loadHuggingFaceModel } from '../../src/node/loadHuggingFaceModel';
+import { writeAdapterGguf } from '../support/adapterGguf';
 import { FIXTURES, runCli, runCliOk, type CliRun } from '../support/cli';
 import { temporaryFolder } from '../support/models';
 import { writePeft } from '../support/tensors';
@@ -40,6 +43,15 @@ describe('routes, where no Ollama answers', () => {
     expect((await routes('--base', join(RUGBY, 'base'), '--type', 'Q4_K_M')).json).toMatchObject({ ok: true, recommended: 'fuse-quantise', type: 'Q4_K_M', adapters: [] });
     const two = await routes('--base', join(RUGBY, 'base'), '--adapter', `${join(RUGBY, 'lora')}=0.5`, '--adapter', join(RUGBY, 'rslora'));
     expect(two.json).toMatchObject({ recommended: 'fuse', adapters: [{ weight: 0.5 }, { weight: 1, method: 'rslora' }] });
+  });
+
+  test('a GGUF adapter on the embedding of a tied model, which llama.cpp stops on, is fused', async () => {
+    const untied = { ...targetOfModel(await loadHuggingFaceModel(join(RUGBY, 'base'))), tied: false };
+    const gguf = join(work, 'embed.gguf');
+    await writeAdapterGguf({ adapter: { path: join(RUGBY, 'embed'), weight: 1 }, base: untied, type: 'F32', output: gguf });
+    const { json } = await routes('--base', join(RUGBY, 'base'), '--adapter', gguf);
+    expect(json).toMatchObject({ recommended: 'fuse' });
+    expect((json['routes'] as { route: string; works: boolean; why: string }[])[0]).toMatchObject({ route: 'adapter', works: false, why: expect.stringContaining('failed assertion') as string });
   });
 
   test('no route: the reason, and exit 1', async () => {
