@@ -178,7 +178,7 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
     for (const each of code.page.frames()) {
       expect(await each.evaluate(() => (globalThis as { __canary?: unknown }).__canary).catch(() => undefined)).toBeUndefined();
     }
-    expect(await frame.locator('img, svg, iframe, script:not([nonce])').count()).toBe(0);
+    expect(await frame.locator('#viewer img, #viewer svg, #viewer iframe, #viewer script').count()).toBe(0);
   });
 
   it('says plainly what it does not open', async () => {
@@ -189,11 +189,10 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
   it('opens 100 GB at once', async () => {
     const frame = await open('sparse.safetensors');
     expect(await frame.locator('.headline').innerText()).toContain('50.0 B parameters');
-    const times = await code.inHost(async (vscode) => {
-      await Promise.resolve();
-      return vscode.version;
-    });
-    expect(times).not.toBe('');
+    // As the extension tells it in its log: from the opening of the editor, VS Code's own start of a webview included, to the first paint.
+    const [, milliseconds] = await code.until('the time of the first paint', () => /sparse\.safetensors was painted (\d+) ms/.exec(code.hostLog()));
+    console.log(`100 GB, first paint after ${milliseconds!} ms`);
+    expect(Number(milliseconds)).toBeLessThan(3000);
   });
 
   it('opens 1.4 million tensors without holding anything up', async () => {
@@ -207,11 +206,11 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
       await code.inHost((vscode) => vscode.version);
       lags.push(performance.now() - started);
     }
-    const { frame } = await code.webview('#viewer .tabs', 60_000);
+    const { frame } = await code.webview('#viewer .tabs', 150_000);
     expect(Math.max(...lags), 'milliseconds that the extension host did not answer').toBeLessThan(1500);
     await tab(frame, 'tensors');
     const grid = frame.locator('#panel-tensors [role=grid]');
-    await expect.poll(() => grid.getAttribute('aria-rowcount'), { timeout: 30_000 }).toBe(String(million + 1));
+    await expect.poll(() => grid.getAttribute('aria-rowcount'), { timeout: 60_000 }).toBe(String(million + 1));
     expect(await frame.locator('#panel-tensors .grid-rows .grid-row').count()).toBeLessThan(80);
     await grid.focus();
     await code.page.keyboard.press('End');

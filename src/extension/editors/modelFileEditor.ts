@@ -2,14 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { toStudioError, type StudioError } from '../../core/errors';
+import { escapeControls } from '../../core/escapeControls';
 import { PageMessage, SummaryAnswer, type EditorMessage, type PageQuestion, type ViewerQuestion } from '../../core/viewer/viewerProtocol';
 import { ViewerSession } from '../../node/viewer/viewerSession';
 import type { Services } from '../services';
 import { pickOtherFile } from './pickOtherFile';
 import { viewerPage } from './viewerPage';
 
-/** Reading all values of two large tensors, or all factors of an adapter, takes as long as the disk needs. */
-const DEADLINES: Readonly<Partial<Record<ViewerQuestion['ask'], number>>> = { values: 3_600_000, adapter: 300_000, compare: 120_000, json: 120_000 };
+/** The largest header takes seconds, on a busy machine many; reading all values of two large tensors, or all factors of an adapter, takes as long as the disk needs. */
+const DEADLINES: Readonly<Partial<Record<ViewerQuestion['ask'], number>>> = { summary: 180_000, values: 3_600_000, adapter: 300_000, compare: 120_000, json: 120_000 };
 /** A file that is being written changes many times a second. */
 const SETTLE_MS = 400;
 
@@ -85,7 +86,7 @@ export class ModelFileEditor implements vscode.Disposable {
         this.#asked.get(parsed.data.id)?.abort();
         break;
       case 'painted':
-        this.services.log.debug(`The viewer of ${basename(this.uri.fsPath)} was painted ${Math.round(performance.now() - this.#opened)} ms after it was opened, ${Math.round(parsed.data.milliseconds)} ms after its script began`);
+        this.services.log.info(`The viewer of ${escapeControls(basename(this.uri.fsPath))} was painted ${Math.round(performance.now() - this.#opened)} ms after it was opened, ${Math.round(parsed.data.milliseconds)} ms after its script began`);
         break;
       case 'copy':
         void this.#copy(parsed.data.text);
@@ -108,7 +109,7 @@ export class ModelFileEditor implements vscode.Disposable {
     try {
       this.#state = await stateOf(this.uri);
       const summary = SummaryAnswer.parse(await this.#ask({ ask: 'summary' }));
-      this.services.log.debug(`Read the header of ${basename(this.uri.fsPath)} within ${Math.round(performance.now() - this.#opened)} ms of opening it`);
+      this.services.log.info(`Read the header of ${escapeControls(basename(this.uri.fsPath))} within ${Math.round(performance.now() - this.#opened)} ms of opening it`);
       return { kind: 'summary', summary };
     } catch (thrown) {
       const { code, message } = toStudioError(thrown);
@@ -195,7 +196,7 @@ export class ModelFileEditor implements vscode.Disposable {
   #note(thrown: unknown): void {
     const error: StudioError = toStudioError(thrown);
     if (error.code !== 'run/cancelled') {
-      this.services.log.warn(`${error.code}: ${error.message}`);
+      this.services.log.warn(`${error.code}: ${escapeControls(error.message)}`);
       this.#post({ kind: 'note', text: error.message, isError: true });
     }
   }

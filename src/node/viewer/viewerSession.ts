@@ -8,7 +8,7 @@ export interface ViewerSessionOptions {
   readonly path: string;
   /** `dist/viewerWorker.js`. */
   readonly workerScript: string;
-  /** Milliseconds that one answer may take; default 30 s. */
+  /** Milliseconds that one answer may take; default one minute. */
   readonly deadline?: number | undefined;
 }
 
@@ -18,7 +18,7 @@ export interface AskOptions {
   readonly deadline?: number | undefined;
 }
 
-const DEADLINE = 30_000;
+const DEADLINE = 60_000;
 /** A header of 99 MB with 1.4 million tensors takes some 600 MB. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 2048, maxYoungGenerationSizeMb: 64, stackSizeMb: 4 } as const;
 
