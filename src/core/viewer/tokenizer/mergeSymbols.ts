@@ -1,5 +1,5 @@
 /** A piece of text on its way to tokens; `next` and `previous` are positions, -1 at the ends. */
-interface Symbol {
+interface Joint {
   text: string;
   previous: number;
   next: number;
@@ -19,7 +19,7 @@ interface Merge {
  * encoding (cost = rank of the merge) and SentencePiece (cost = -score of the joined token). In n log n for n symbols.
  */
 export function mergeSymbols(characters: readonly string[], cost: (left: string, right: string) => number | undefined): string[] {
-  const symbols = characters.map((text, at): Symbol => ({ text, previous: at - 1, next: at + 1 < characters.length ? at + 1 : -1 }));
+  const symbols = characters.map((text, at): Joint => ({ text, previous: at - 1, next: at + 1 < characters.length ? at + 1 : -1 }));
   const queue = new MergeQueue();
   const offer = (left: number, right: number): void => {
     if (left < 0 || right < 0) {
