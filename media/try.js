@@ -166,7 +166,7 @@
       strings[`stop.${stopReason}`] ?? stopReason ?? '',
       say('seed', seed),
       loadSeconds >= 0.5 ? say('loaded', loadSeconds.toFixed(1)) : '',
-    ].filter((part) => part !== '').join(' · ');
+    ].filter((part) => part !== '').map((part) => part.replaceAll(' ', '\u00a0')).join(' · ');
   }
 
   const articleOf = ({ turn, column }) => turns.querySelector(`article[data-turn="${turn}"][data-column="${column}"]`);

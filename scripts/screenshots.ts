@@ -61,7 +61,7 @@ export async function takeScreenshots(): Promise<void> {
       const panel = await code.webview('#message');
       await panel.locator('#message').fill('How wide is a rugby league field?');
       await panel.locator('#message').press('Enter');
-      await panel.locator('article .facts', { hasText: 'tokens a second' }).nth(1).waitFor({ timeout: 60_000 });
+      await panel.locator('article .facts', { hasText: /tokens.a.second/ }).nth(1).waitFor({ timeout: 60_000 });
       for (const column of [0, 1]) {
         await panel.locator('article .prompt summary').nth(column).click();
         await panel.locator('article .prompt').nth(column).locator('.token').first().waitFor();

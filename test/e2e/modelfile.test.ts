@@ -1,4 +1,7 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCliOk } from '../support/cli';
 import { missingVSCode, photographFailures, VSCode } from '../support/vscode';
 
 const THEMES = ['Default Light Modern', 'Default Dark Modern', 'Default High Contrast', 'Default High Contrast Light'] as const;
@@ -139,6 +142,17 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
     await code.page.waitForTimeout(1500);
     await code.screenshot('walkthrough');
     await code.closeEditors();
+  });
+
+  it('opens the sample, a copy that may be changed, in a window of its own', async () => {
+    const [window] = await Promise.all([code.page.context().waitForEvent('page'), code.runCommand('Modelfile Studio: Try the Sample')]);
+    await window.waitForURL(/folder=.*modelfile-studio\.modelfile-studio.*sample/);
+    const folder = new URL(window.url()).searchParams.get('folder') ?? '';
+    await window.close();
+    expect(readdirSync(folder).sort()).toEqual(['Modelfile', 'base-mlx4', 'lora']);
+    const { files } = (await runCliOk(['inspect', join(folder, 'lora')])) as { files: readonly { ok: boolean }[] };
+    expect(files.map(({ ok }) => ok)).toEqual([true]);
+    await runCliOk(['build', '--base', join(folder, 'base-mlx4'), '--adapter', join(folder, 'lora'), '--type', 'Q8_0', '--out', join(folder, 'rugby.gguf')]);
   });
 
   it('violates no content security policy', () => {

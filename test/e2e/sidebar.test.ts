@@ -52,6 +52,17 @@ describe.skipIf(missingVSCode !== undefined)('the Artefacts view', () => {
     expect(broken).toEqual(['Open in Viewer', 'Inspect', 'Reveal']);
   });
 
+  it('fuses an adapter that is dropped on its base', async () => {
+    await code.closeEditors();
+    await code.row('Artefacts', /^dora/).dragTo(code.row('Artefacts', /^base\s*Qwen3/));
+    await code.quickInput().waitFor();
+    expect(await code.quickTitle()).toMatch(/^Fuse/);
+    await code.page.keyboard.press('Enter');
+    const plan = await code.planText();
+    expect(plan).toMatch(/^Fuse .*dora-fused\n/);
+    expect(plan).toMatch(/Adapter +dora +DoRA rank 4/);
+  });
+
   it('puts a result under what it was made from, and opens it', async () => {
     await code.plan('modelfileStudio.buildOllamaModel', { base: code.path('base'), adapters: [code.path('lora')], type: 'Q4_K_M', out: code.path('rugby.Q4_K_M.gguf') });
     await code.screenshot('plan');
@@ -63,7 +74,11 @@ describe.skipIf(missingVSCode !== undefined)('the Artefacts view', () => {
     expect(rows.indexOf('rugby.Q4_K_M.gguf')).toBe(rows.indexOf('lora') + 1);
     await code.row('Artefacts', 'rugby.Q4_K_M.gguf').hover();
     await code.page.locator('.monaco-hover:visible', { hasText: 'Built from' }).first().waitFor();
+    await code.row('Artefacts', /^rslora/).hover();
+    const tooltip = code.page.locator('.monaco-hover:visible', { hasText: 'applied with scale' }).first();
+    await tooltip.waitFor();
     await code.screenshot('tooltip');
+    expect(await tooltip.innerText()).toMatch(/[▁-█]{4} +layers 0 to 3: \|ΔW\|/);
   });
 
   it('sees what comes, goes and changes, without being asked', async () => {
@@ -73,17 +88,6 @@ describe.skipIf(missingVSCode !== undefined)('the Artefacts view', () => {
     await code.until('its end', async () => !(await code.rows('Artefacts')).some((row) => row.startsWith('runs/new-lora')));
     truncateSync(code.path('svelte-lora', 'adapter_model.safetensors'), 5000);
     await code.until('the damage', async () => (await code.rows('Artefacts')).some((row) => row.startsWith('svelte-lora') && row.includes('problem')));
-  });
-
-  it('fuses an adapter that is dropped on its base', async () => {
-    await code.closeEditors();
-    await code.row('Artefacts', /^dora/).dragTo(code.row('Artefacts', /^base\s*Qwen3/));
-    await code.quickInput().waitFor();
-    expect(await code.quickTitle()).toMatch(/^Fuse/);
-    await code.page.keyboard.press('Enter');
-    const plan = await code.planText();
-    expect(plan).toMatch(/^Fuse .*dora-fused\n/);
-    expect(plan).toMatch(/Adapter +dora +DoRA rank 4/);
   });
 
   it('runs a task of tasks.json, and refuses a wrong one', async () => {
