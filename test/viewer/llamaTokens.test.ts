@@ -143,6 +143,20 @@ describe('a text is cut as llama.cpp cuts it', () => {
     await compare(context, path, metadata);
   });
 
+  it.for(['gemma4', 'sarvam-moe'])('byte pair encoding without the byte alphabet: %s', async (pre, context) => {
+    const tokens = spm.file.metadata.get('tokenizer.ggml.tokens')!.value as readonly string[];
+    const scores = spm.file.metadata.get('tokenizer.ggml.scores')!.value as ArrayLike<number>;
+    const known = new Set(tokens);
+    // A merge for every way in which a token is made of two others, the best token first.
+    const merges = tokens.map((token, id) => ({ token, score: scores[id]! })).sort((a, b) => b.score - a.score).flatMap(({ token }) => Array.from(token).flatMap((_, at, characters) => {
+      const [left, right] = [characters.slice(0, at).join(''), characters.slice(at).join('')];
+      return at > 0 && !token.startsWith('<') && known.has(left) && known.has(right) ? [`${left} ${right}`] : [];
+    }));
+    expect(merges.length).toBeGreaterThan(100);
+    const { path, metadata } = rewrite(spm, new Map<string, GgufValue>([['tokenizer.ggml.model', string('gpt2')], ['tokenizer.ggml.pre', string(pre)], ['tokenizer.ggml.merges', { type: 'array', elements: 'string', value: merges }]]), pre);
+    await compare(context, path, metadata);
+  });
+
   it('and the texts tell the rules apart', () => {
     const encoded = (pre: string): string => {
       const tokenizer = makeTextTokenizer({ ...readGgufVocabulary(bpe.file.metadata)!, pre });
