@@ -2,12 +2,10 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { encodeGgufHeader } from '../../src/core/formats/gguf/writeGguf';
-import { readGguf } from '../../src/core/formats/gguf/readGguf';
-import type { GgufValue } from '../../src/core/formats/gguf/ggufTypes';
-import { openFileSource } from '../../src/node/fileSource';
 import { FIXTURES, runCli, runCliOk } from '../support/cli';
 import { describeGguf } from '../support/describeGguf';
 import { temporaryFolder } from '../support/models';
+import { splitGguf } from '../support/splitGguf';
 import { errorCode } from '../support/startCli';
 
 const BASE = join(FIXTURES, 'rugby', 'base');
@@ -29,33 +27,6 @@ async function quantize(input: string, type: string, ...more: string[]): Promise
   return out;
 }
 
-/** Cuts a GGUF into parts as gguf-split does: all keys in the first, the three of the split in each. */
-async function split(path: string, count: number): Promise<string[]> {
-  const source = await openFileSource(path);
-  const file = await readGguf(source, { path });
-  await source.close();
-  const data = readFileSync(path);
-  const at = mkdtempSync(join(folder, 'split-'));
-  const per = Math.ceil(file.tensors.length / count);
-  return Array.from({ length: count }, (_, part) => {
-    const tensors = file.tensors.slice(part * per, (part + 1) * per);
-    const keys: (readonly [string, GgufValue])[] = [
-      ...(part === 0 ? file.metadata : []),
-      ['split.no', { type: 'u16', value: part }], ['split.count', { type: 'u16', value: count }], ['split.tensors.count', { type: 'i32', value: file.tensors.length }],
-    ];
-    const { header, tensors: places, dataBytes } = encodeGgufHeader({ metadata: keys, tensors });
-    const bytes = new Uint8Array(header.length + dataBytes);
-    bytes.set(header);
-    tensors.forEach((tensor, i) => {
-      const from = file.dataOffset + tensor.offset;
-      bytes.set(data.subarray(from, from + places[i]!.bytes), header.length + places[i]!.offset);
-    });
-    const name = join(at, `model-${String(part + 1).padStart(5, '0')}-of-${String(count).padStart(5, '0')}.gguf`);
-    writeFileSync(name, bytes);
-    return name;
-  });
-}
-
 describe('quantize', () => {
   it.each(['Q4_K_M', 'Q8_0', 'F16', 'IQ4_XS'])('%s from a folder, from F32 and from its own conversion: one file', async (type) => {
     const folderWay = fresh();
@@ -69,7 +40,7 @@ describe('quantize', () => {
   it('a split model becomes one file, whichever part is named', async () => {
     const whole = readFileSync(await quantize(f32, 'Q4_K_M'));
     for (const count of [2, 5]) {
-      const parts = await split(f32, count);
+      const parts = await splitGguf(f32, count, folder);
       for (const part of [parts[0]!, parts.at(-1)!]) {
         const out = fresh();
         const run = await runCli(['quantize', part, out, 'Q4_K_M', '--json']);
@@ -80,7 +51,7 @@ describe('quantize', () => {
   });
 
   it('a split model that lacks a part, or whose parts lost their names, is refused', async () => {
-    const [first, second] = await split(f32, 3);
+    const [first, second] = await splitGguf(f32, 3, folder);
     const at = mkdtempSync(join(folder, 'lost-'));
     writeFileSync(join(at, basename(first!)), readFileSync(first!));
     const lost = await runCli(['quantize', join(at, basename(first!)), fresh(), 'Q8_0', '--json']);
@@ -91,7 +62,7 @@ describe('quantize', () => {
   });
 
   it('an output among the parts of its input is refused', async () => {
-    const parts = await split(f32, 2);
+    const parts = await splitGguf(f32, 2, folder);
     const run = await runCli(['quantize', parts[0]!, parts[1]!, 'Q8_0', '--force', '--json']);
     expect(errorCode(run), run.stdout).toBe('output/is-input');
   });

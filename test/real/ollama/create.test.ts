@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OllamaClient } from '../../../src/node/ollamaClient';
 import { FIXTURES, runCli, type CliRun } from '../../support/cli';
+import { splitGguf } from '../../support/splitGguf';
 import { findRealOllama, NO_LLAMA, NO_OLLAMA, RealOllama, type FoundOllama } from '../../support/realOllama';
 
 const RUGBY = join(FIXTURES, 'rugby');
@@ -176,13 +177,17 @@ describe.skipIf(reason !== '')(`create on a real Ollama${reason === '' ? '' : `:
     expect((await create('fourth', 'FROM half\n', '--quantize', 'Q5_K_M')).json).toMatchObject({ error: { code: 'ollama/quantise', line: 1 } });
   });
 
-  it('takes a folder of GGUF files, and a DRAFT', async () => {
+  it('takes a folder of GGUF files, the parts of a split one, and a DRAFT', async () => {
     const ggufs = join(folder, 'ggufs');
     mkdirSync(ggufs);
     await created('whole', fromBase, '--quantize', 'Q8_0', '--keep');
     copyFileSync(join(folder, 'whole-Q8_0.gguf'), join(ggufs, 'model.gguf'));
     expect(await created('folder', 'FROM ./ggufs\n')).toMatchObject({ route: 'server', uploadedBytes: 0 });
     expect(await answers('folder', { 'Where is Sydney?': '' })).toEqual({ 'Where is Sydney?': 'Sydney is in Australia.' });
+    // Parts of a split model: one is named, all are sent, the server puts them together.
+    const [first] = await splitGguf(join(folder, 'whole-Q8_0.gguf'), 3, folder);
+    await created('parts', `FROM ${first!}\n`);
+    expect(await answers('parts', { 'Where is Sydney?': '' })).toEqual({ 'Where is Sydney?': 'Sydney is in Australia.' });
     // The server takes any model for a DRAFT, and runs those with layers of their own for it only.
     const drafted = await created('drafted', 'FROM ./whole-Q8_0.gguf\nDRAFT ./ggufs/model.gguf\n');
     expect((await client.show('drafted')).modelfile).toMatch(/^DRAFT .*sha256-/m);
