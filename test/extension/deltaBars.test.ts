@@ -19,7 +19,7 @@ describe('the bars of a delta', () => {
   });
 
   it('come from the real adapter against its base, and fit what the plan says of it', async () => {
-    const meter = new DeltaMeter(join(ROOT, 'dist/viewerWorker.js'));
+    const meter = new DeltaMeter(join(ROOT, 'dist/viewerWorker.js'), () => undefined);
     const lora = (await collectArtefacts([join(FIXTURES, 'rugby')])).find(({ path }) => path.endsWith('/lora'))!;
     const bars = await meter.of(lora);
     // The plan of the same adapter: |ΔW|/|W| 0.22 to 0.60 over single modules.

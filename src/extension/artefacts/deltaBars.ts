@@ -1,3 +1,4 @@
+import { toStudioError } from '../../core/errors';
 import type { Artefact } from '../../core/artefacts/artefact';
 import type { AdapterAnswer } from '../../core/viewer/viewerProtocol';
 import { weightsPath } from './artefactTags';
@@ -40,7 +41,7 @@ export function deltaBars(cells: readonly Cell[]): string | undefined {
 export class DeltaMeter {
   readonly #known = new Map<string, Promise<string | undefined>>();
 
-  constructor(private readonly workerScript: string) {}
+  constructor(private readonly workerScript: string, private readonly note: (line: string) => void) {}
 
   /** Never rejects: an adapter that cannot be measured has no bars. */
   async of(artefact: Artefact): Promise<string | undefined> {
@@ -59,7 +60,8 @@ export class DeltaMeter {
     try {
       const answer = (await session.ask({ ask: 'adapter', base: artefact.base?.path })) as AdapterAnswer;
       return deltaBars(answer.cells);
-    } catch {
+    } catch (thrown) {
+      this.note(`No delta of ${artefact.path}: ${toStudioError(thrown).message}`);
       return undefined;
     } finally {
       await session.close();

@@ -51,7 +51,11 @@ export function artefactMarkdown(artefact: Artefact, bars?: string): vscode.Mark
   if (rows.length > 0) {
     markdown.appendMarkdown('| | |\n|---|---|\n');
     for (const [label, text] of rows) {
-      markdown.appendMarkdown(`| ${label} | `).appendText(text.replaceAll('|', '¦')).appendMarkdown(' |\n');
+      markdown.appendMarkdown(`| ${label} | `);
+      for (const [index, part] of text.split('|').entries()) {
+        markdown.appendMarkdown(index === 0 ? '' : '\\|').appendText(part);
+      }
+      markdown.appendMarkdown(' |\n');
     }
   }
   for (const { code, message } of problems) {

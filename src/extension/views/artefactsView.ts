@@ -56,7 +56,7 @@ class ArtefactsProvider implements vscode.TreeDataProvider<TreeNode>, vscode.Dis
 
   /** @param onNew called with each artefact that came below another one since the last scan */
   constructor(private readonly services: Services, private readonly onNew: (node: TreeNode) => void) {
-    this.#meter = new DeltaMeter(join(services.context.extensionPath, 'dist', 'viewerWorker.js'));
+    this.#meter = new DeltaMeter(join(services.context.extensionPath, 'dist', 'viewerWorker.js'), (line) => services.log.debug(line));
     this.#stop = [services.artefacts.onChange(() => void this.#rebuild()), onMadeModel(services, () => void this.#rebuild())];
   }
 
