@@ -2,7 +2,7 @@
 // OLLAMA_BIN comes first. Needs Go 1.26 or later and a module proxy. It creates, lists and renders; to run and to
 // quantise models it needs llama.cpp's programs beside it: scripts/installLlama.mjs.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheDirectory } from './go/buildOracle.mjs';
@@ -30,7 +30,7 @@ function install() {
   // Go names the program itself; the folder gets its place when it is whole.
   const building = `${ollamaFolder()}/building-${process.pid}`;
   mkdirSync(building, { recursive: true });
-  execFileSync('go', ['install', '-trimpath', '-ldflags', `-X github.com/ollama/ollama/version.Version=${OLLAMA_VERSION}`, `github.com/ollama/ollama@v${OLLAMA_VERSION}`], {
+  execFileSync('go', ['install', '-ldflags', `-X github.com/ollama/ollama/version.Version=${OLLAMA_VERSION}`, `github.com/ollama/ollama@v${OLLAMA_VERSION}`], {
     env: { ...process.env, GOBIN: building, GOFLAGS: '' },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
@@ -38,6 +38,7 @@ function install() {
   mkdirSync(bin, { recursive: true });
   const name = process.platform === 'win32' ? 'ollama.exe' : 'ollama';
   renameSync(join(building, name), join(bin, name));
+  rmSync(building, { recursive: true });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
