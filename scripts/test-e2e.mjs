@@ -17,7 +17,8 @@ try {
     status = process.env.MODELFILE_STUDIO_E2E_OPTIONAL === '1' ? 0 : 1;
   } else {
     const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-    const args = [vitest, 'run', 'test/e2e', '--no-file-parallelism', '--testTimeout', '180000', '--hookTimeout', '180000', ...process.argv.slice(2)];
+    const named = process.argv.slice(2).some((argument) => argument.startsWith('test/e2e'));
+    const args = [vitest, 'run', ...(named ? [] : ['test/e2e']), '--no-file-parallelism', '--testTimeout', '180000', '--hookTimeout', '180000', ...process.argv.slice(2)];
     status = spawnSync(process.execPath, args, { stdio: 'inherit', cwd: root, env: { ...process.env, ...env } }).status ?? 1;
   }
 } finally {

@@ -36,6 +36,12 @@ describe.skipIf(missingVSCode !== undefined)('in the extension host', () => {
     );
   });
 
+  it('has been activated in no time', async () => {
+    const { activationMs } = (await code.inHost((vscode) => vscode.extensions.getExtension('modelfile-studio.modelfile-studio')?.exports as unknown)) as { activationMs: number };
+    console.log(`activate() took ${activationMs.toFixed(1)} ms`);
+    expect(activationMs).toBeLessThan(100);
+  });
+
   it('leaves no error in the log that nobody foresaw', () => {
     const errors = code.hostLog().split('\n').filter((line) => /\[error\]/.test(line) && /modelfile-studio|internal\/|unhandled/i.test(line));
     expect(errors).toEqual([]);
