@@ -143,10 +143,11 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
   });
 
   it('compares two files, down to their values', async () => {
-    const frame = await open('rugby.Q4_K_M.gguf');
+    await code.closeEditors();
     await code.inHost(async (vscode, [left, right]: readonly string[]) => {
       await vscode.commands.executeCommand('modelfileStudio.compareInViewer', vscode.Uri.file(left!), vscode.Uri.file(right!));
     }, [code.path('rugby.Q4_K_M.gguf'), code.path('rugby.BF16.gguf')]);
+    const { frame } = await code.webview('#panel-compare .part', 60_000);
     await frame.locator('#panel-compare .part', { hasText: 'Tensors: 29 differ' }).click();
     await frame.locator('#panel-compare .grid-row', { hasText: 'token_embd.weight' }).click();
     await frame.getByText('Compare Values').click();

@@ -22,6 +22,8 @@ export class ModelFileEditor implements vscode.Disposable {
   readonly #opened = performance.now();
   #summary: Promise<EditorMessage>;
   #lastCompared: Extract<EditorMessage, { kind: 'compared' }> | undefined;
+  /** The page has loaded and was sent the summary. */
+  #isShown = false;
   /** Size and time of the file when it was read. */
   #state: string | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -41,8 +43,8 @@ export class ModelFileEditor implements vscode.Disposable {
     this.#post({ kind: 'comparing', other: name });
     try {
       const result = await this.#ask({ ask: 'compare', path: other.fsPath });
-      this.#lastCompared = { kind: 'compared', result: result as Extract<EditorMessage, { kind: 'compared' }>['result'], fresh: false };
-      this.#post({ ...this.#lastCompared, fresh: true });
+      this.#lastCompared = { kind: 'compared', result: result as Extract<EditorMessage, { kind: 'compared' }>['result'], fresh: true };
+      this.#showCompared();
     } catch (thrown) {
       this.#note(thrown);
     }
@@ -100,8 +102,15 @@ export class ModelFileEditor implements vscode.Disposable {
   async #start(): Promise<void> {
     this.#post({ kind: 'start', name: basename(this.uri.fsPath), strings: stringsOf(vscode.l10n.bundle), trusted: vscode.workspace.isTrusted });
     this.#post(await this.#summary);
-    if (this.#lastCompared !== undefined) {
+    this.#isShown = true;
+    this.#showCompared();
+  }
+
+  /** Once the page has the file itself; it opens the comparison only the first time. */
+  #showCompared(): void {
+    if (this.#lastCompared !== undefined && this.#isShown) {
       this.#post(this.#lastCompared);
+      this.#lastCompared = { ...this.#lastCompared, fresh: false };
     }
   }
 

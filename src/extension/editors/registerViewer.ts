@@ -27,7 +27,7 @@ export function registerViewer(services: Services): void {
       const other = waiting.get(document.uri.toString());
       if (other !== undefined) {
         waiting.delete(document.uri.toString());
-        await editor.compareWith(other);
+        void editor.compareWith(other);
       }
     },
   };
