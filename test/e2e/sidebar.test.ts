@@ -78,7 +78,7 @@ describe.skipIf(missingVSCode !== undefined)('the Artefacts view', () => {
     const tooltip = code.page.locator('.monaco-hover:visible', { hasText: 'applied with scale' }).first();
     await tooltip.waitFor();
     await code.screenshot('tooltip');
-    expect(await tooltip.innerText()).toMatch(/[▁-█]{4} +layers 0 to 3: \|ΔW\|/);
+    expect(await tooltip.innerText()).toMatch(/[▁-█]{4}\s+layers\s0\sto\s3:\s\|ΔW\|/);
   });
 
   it('sees what comes, goes and changes, without being asked', async () => {
