@@ -9,8 +9,8 @@ import { registerJobStatus } from '../jobs/jobStatus';
 
 export const JOBS_VIEW = 'modelfileStudio.jobs';
 
-/** Progress is redrawn so often at most, in milliseconds. */
-const REDRAW_MS = 250;
+/** Progress is redrawn so often at most, in milliseconds: a row must stay in place while its buttons are pressed. */
+const REDRAW_MS = 1000;
 
 /**
  * The view of jobs, what can be done with one, the item in the status bar, and what is said when one ends.
