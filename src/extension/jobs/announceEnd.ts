@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { escapeControls } from '../../core/escapeControls';
 import type { Services } from '../services';
-import type { Job } from './job';
+import type { Job, JobSpec } from './job';
 import { duration } from './jobText';
 
 /** A job that took longer, in seconds, says that it is done; the user may be elsewhere by then. */
@@ -41,6 +41,12 @@ async function sayDone(services: Services, job: Job): Promise<void> {
   await steps.find(({ title }) => title === chosen)?.run(services);
 }
 
+/** The Modelfile that the job wrote after its result. */
+function writtenModelfile({ next }: JobSpec): string | undefined {
+  const args = next?.find(([command]) => command === 'modelfile');
+  return args?.[args.indexOf('--out') + 1];
+}
+
 interface NextStep {
   readonly title: string;
   run(services: Services): Thenable<unknown>;
@@ -48,19 +54,19 @@ interface NextStep {
 
 function nextSteps({ spec }: Job): readonly NextStep[] {
   const { model, output } = spec;
+  const modelfile = writtenModelfile(spec);
   if (model !== undefined) {
     return [{ title: vscode.l10n.t('Try'), run: () => vscode.commands.executeCommand('modelfileStudio.try', model) }];
   }
   if (output === undefined) {
     return [];
   }
-  const reveal = { title: vscode.l10n.t('Reveal'), run: () => vscode.commands.executeCommand('modelfileStudio.reveal', { path: output }) };
   const isGguf = output.toLowerCase().endsWith('.gguf');
+  const step = (title: string, command: string, request: object): NextStep => ({ title, run: () => vscode.commands.executeCommand(`modelfileStudio.${command}`, request) });
+  const first = isGguf ? step(vscode.l10n.t('New Modelfile'), 'newModelfileFromArtefact', { path: output }) : step(vscode.l10n.t('Convert to GGUF…'), 'convert', { base: output });
   return [
-    isGguf
-      ? { title: vscode.l10n.t('New Modelfile'), run: () => vscode.commands.executeCommand('modelfileStudio.newModelfileFromArtefact', { path: output }) }
-      : { title: vscode.l10n.t('Convert to GGUF…'), run: () => vscode.commands.executeCommand('modelfileStudio.convert', { base: output }) },
-    ...(isGguf ? [{ title: vscode.l10n.t('Open'), run: () => vscode.commands.executeCommand('modelfileStudio.openInViewer', { path: output }) }] : []),
-    reveal,
+    modelfile === undefined ? first : { title: vscode.l10n.t('Open Modelfile'), run: () => vscode.window.showTextDocument(vscode.Uri.file(modelfile)) },
+    ...(isGguf ? [step(vscode.l10n.t('Open'), 'openInViewer', { path: output })] : []),
+    step(vscode.l10n.t('Reveal'), 'reveal', { path: output }),
   ];
 }
