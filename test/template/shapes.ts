@@ -19,6 +19,8 @@ export const SHAPES: readonly string[] = [
   '{{ print "a" | print .Response }}after',
   '{{ (print .Response) }}after',
   '{{ (.Response) | len }}after{{ .System }}',
+  '{{ .Prompt | ((index .)) index "" }}{{ .Response }}',
+  '{{ ((print .Prompt)) }}{{ (((.Prompt | ((.Response))))) }}x',
   '{{ if .Prompt }}{{ if .System }}{{ .Response }}x{{ end }}y{{ end }}z',
   '{{ if .Prompt }}a{{ else }}{{ .Response }}b{{ end }}c',
   '{{ range 2 }}{{ $.Response }}-{{ end }}{{ .Response }}!',

@@ -114,7 +114,7 @@ class Cutter {
       }
       cmds.push({ ...command, args });
     }
-    return cmds.length === 0 ? undefined : { ...pipe, cmds };
+    return cmds.length === 0 ? undefined : inParenthesesOf(outer, pipe, { ...pipe, cmds });
   }
 
   private operand(arg: Operand, depth: number): Operand | undefined {
@@ -127,4 +127,13 @@ class Cutter {
     }
     return arg.kind === 'pipe' ? this.pipe(arg, depth + 1) : arg;
   }
+}
+
+/** Puts back the parentheses that stood between `outer` and `inner`: errors show them. */
+function inParenthesesOf(outer: PipeNode, inner: PipeNode, cut: PipeNode): PipeNode {
+  const wrappers: PipeNode[] = [];
+  for (let pipe = outer; pipe !== inner; pipe = pipe.cmds[0]?.args[0] as PipeNode) {
+    wrappers.push(pipe);
+  }
+  return wrappers.reduceRight<PipeNode>((result, wrapper) => ({ ...wrapper, cmds: wrapper.cmds.map((command) => ({ ...command, args: [result] })) }), cut);
 }
