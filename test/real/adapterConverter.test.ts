@@ -1,19 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync } from 'node:fs';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { AdapterType } from '../../src/core/engine/planAdapterGguf';
+import { CONVERTER_SOURCE, findConverter } from '../../scripts/installConverter.mjs';
 import { writeAdapterGguf } from '../support/adapterGguf';
 import { FIXTURES } from '../support/cli';
 import { describeGguf } from '../support/describeGguf';
 import { makeModel, temporaryFolder } from '../support/models';
 
-const source = process.env['LLAMA_CPP_SOURCE'] ?? '';
-const python = process.env['LLAMA_PYTHON'] ?? 'python3';
-const SCRIPT = join(source, 'convert_lora_to_gguf.py');
-const reason = source === '' || !existsSync(SCRIPT)
-  ? 'LLAMA_CPP_SOURCE names no folder with convert_lora_to_gguf.py.'
-  : spawnSync(python, ['-c', 'import torch, transformers, safetensors']).status === 0 ? '' : `${python} (LLAMA_PYTHON) has no torch, transformers and safetensors.`;
+const python = findConverter() ?? '';
+const SCRIPT = join(CONVERTER_SOURCE, 'convert_lora_to_gguf.py');
+const reason = python === '' ? "llama.cpp's converter is not installed (node scripts/installConverter.mjs)." : '';
 
 describe.skipIf(reason !== '')(`convert_lora_to_gguf.py itself${reason === '' ? '' : `: skipped. ${reason} Its recorded results are compared in npm test.`}`, () => {
   const work = temporaryFolder();
