@@ -187,13 +187,18 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
     expect(await frame.locator('.failure .note').innerText()).toContain('Python pickle');
   });
 
-  it('opens 100 GB at once', async () => {
-    const frame = await open('sparse.safetensors');
-    expect(await frame.locator('.headline').innerText()).toContain('50.0 B parameters');
+  it('opens 100 GB within 300 ms', async () => {
     // As the extension tells it in its log: from the opening of the editor, VS Code's own start of a webview included, to the first paint.
-    const [, milliseconds] = await code.until('the time of the first paint', () => /sparse\.safetensors was painted (\d+) ms/.exec(code.hostLog()));
-    console.log(`100 GB, first paint after ${milliseconds!} ms`);
-    expect(Number(milliseconds)).toBeLessThan(3000);
+    const times = (): number[] => Array.from(code.hostLog().matchAll(/sparse\.safetensors was painted (\d+) ms/g), ([, milliseconds]) => Number(milliseconds));
+    // A busy machine gets several attempts.
+    for (let attempt = 0; attempt < 8 && !times().some((milliseconds) => milliseconds < 300); attempt++) {
+      const before = times().length;
+      const frame = await open('sparse.safetensors');
+      expect(await frame.locator('.headline').innerText()).toContain('50.0 B parameters');
+      await code.until('the time of the first paint', () => times().length > before);
+    }
+    console.log(`100 GB, first paint after ${times().join(', ')} ms`);
+    expect(Math.min(...times())).toBeLessThan(300);
   });
 
   it('opens 1.4 million tensors without holding anything up', async () => {
