@@ -226,7 +226,7 @@ describe('the problem matcher', () => {
 describe('the package', () => {
   it('holds what runs, and nothing else', () => {
     const listed = execFileSync(process.execPath, [join(ROOT, 'node_modules/@vscode/vsce/vsce'), 'ls', '--no-dependencies'], { cwd: ROOT, encoding: 'utf8' }).trim().split('\n').filter((line) => !line.startsWith('npm '));
-    const allowed = /^(?:package\.json|package\.nls\.json|README\.md|CHANGELOG\.md|LICENSE|dist\/[\w-]+\.js|dist\/library\.json|media\/[\w-]+\.(?:svg|png|css|js)|media\/(?:walkthrough|sample)\/.+|syntaxes\/[\w.-]+\.json|l10n\/.+)$/;
+    const allowed = /^(?:package\.json|package\.nls\.json|README\.md|CHANGELOG\.md|LICENSE|dist\/[\w-]+\.js|dist\/(?:library\.json|NOTICES\.txt)|media\/[\w-]+\.(?:svg|png|css|js)|media\/(?:walkthrough|sample)\/.+|syntaxes\/[\w.-]+\.json|l10n\/.+)$/;
     expect(listed.filter((file) => !allowed.test(file))).toEqual([]);
     expect(listed).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'dist/cli.js', 'dist/worker.js', 'dist/server.js', 'dist/extension.js', 'media/icon.png', 'syntaxes/modelfile.tmLanguage.json']));
     const bytes = listed.filter((file) => !file.startsWith('dist/')).reduce((sum, file) => sum + statSync(join(ROOT, file)).size, 0);

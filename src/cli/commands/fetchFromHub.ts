@@ -22,7 +22,9 @@ function fetchCommand(kind: HubKind): Command {
       const facts = { repository: plan.repository, revision: plan.revision, commit: plan.commit, folder: plan.folder, bytes: plan.bytes, files };
       context.say(`${plan.repository} · ${plan.files.length} files · ${formatBytes(plan.bytes)} · to ${plan.folder}`);
       if (flag(options, 'dry-run')) {
-        return { exitCode: 0, json: { ok: true, dryRun: true, ...facts }, text: plan.files.map(({ path, bytes }) => `  ${path}  ${formatBytes(bytes)}`).join('\n') };
+        const list = plan.files.map(({ path, bytes }) => `  ${path}  ${formatBytes(bytes)}`).join('\n');
+        const head = `Result    ${plan.repository} · ${plan.files.length} files · ${formatBytes(plan.bytes)} · revision ${plan.revision}`;
+        return { exitCode: 0, json: { ok: true, dryRun: true, ...facts, text: `${head}\n${list}` }, text: list };
       }
       const report = await follow(fetchFromHub(plan), context);
       const kept = report.kept > 0 ? `, ${formatBytes(report.kept)} of them were there already` : '';

@@ -6,6 +6,7 @@ import { compare } from './compare';
 import { convert } from './convert';
 import { convertAdapter } from './convertAdapter';
 import { diagnose } from './diagnose';
+import { fetchBase } from './fetchBase';
 import { fuse } from './fuse';
 import { inspect } from './inspect';
 import { newModelfileFromArtefact } from './newModelfileFromArtefact';
@@ -17,5 +18,5 @@ import { verify } from './verify';
 
 /** Every command that works on artefacts, by the last part of its id; loaded with the first one that is used. */
 export const COMMAND_TABLE = {
-  addFolder, buildOllamaModel, cleanUp, compare, convert, convertAdapter, diagnose, fuse, inspect, newModelfileFromArtefact, openInViewer, quantize, rebuild, reveal, verify,
+  addFolder, buildOllamaModel, cleanUp, compare, convert, convertAdapter, diagnose, fetchBase, fuse, inspect, newModelfileFromArtefact, openInViewer, quantize, rebuild, reveal, verify,
 } as const satisfies Readonly<Record<string, CommandHandler>>;
