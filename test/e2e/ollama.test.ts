@@ -170,6 +170,30 @@ describe.skipIf(missingVSCode !== undefined)('with a real Ollama', () => {
     await code.until('rugby to be unloaded', async () => !((await ollama?.run('ps')) ?? '').includes('rugby:latest'));
   });
 
+  it('runs a model in a terminal, without a shell', async (context) => {
+    context.skip(ollama === undefined);
+    await code.inHost((vscode) => vscode.commands.executeCommand('modelfileStudio.ollama.run', 'rugby:latest'));
+    const options = await code.inHost((vscode) => {
+      const terminal = vscode.window.terminals.find(({ name }) => name === 'rugby:latest');
+      const { shellPath, shellArgs } = (terminal?.creationOptions ?? {}) as { shellPath?: string; shellArgs?: readonly string[] };
+      terminal?.dispose();
+      return { shellPath, shellArgs };
+    });
+    expect(options.shellPath).not.toMatch(/(?:^|\/)(?:ba|z)?sh$/);
+    expect(options.shellArgs?.slice(-2)).toEqual(['run', 'rugby:latest']);
+  });
+
+  it('asks before a model is pushed, and ends a pull that cannot be with the reason', async (context) => {
+    context.skip(ollama === undefined);
+    await code.startCommand('modelfileStudio.ollama.push', 'rugby:latest');
+    expect(await code.answerDialog('Cancel')).toContain('registry.ollama.ai');
+    // Nobody listens at port 1 of this machine: a registry that is down.
+    await code.startCommand('modelfileStudio.ollama.pull', '127.0.0.1:1/nobody/nothing:latest');
+    await code.job(/Pull/, /, failed/);
+    await code.clearNotifications();
+    expect(await ollama?.run('list')).not.toContain('nothing');
+  });
+
   it('creates a model from a Modelfile, asks before it replaces one, and keeps the old one', async (context) => {
     context.skip(ollama === undefined);
     await code.openFile('Modelfile');
