@@ -1,6 +1,6 @@
 // Bundles everything that runs into dist/. `node esbuild.mjs [--watch] [--minify]`
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import esbuild from 'esbuild';
 import { buildKernels } from './scripts/build-kernels.mjs';
 import { writeLibraryTable } from './scripts/libraryTable.mjs';
@@ -24,9 +24,12 @@ const BUNDLES = [
   { name: 'extension', entry: 'src/extension/extension.ts', external: ['vscode'], chunks: true },
 ];
 
+/** A file that a split bundle loads later; the build that no longer writes it removes it. */
+const CHUNK = /^extension-[A-Z0-9]+\.js$/;
+
 // What an older build left is no part of this one; the bundles themselves are written over, so that a running one stays whole.
 for (const name of !watch && existsSync('dist') ? readdirSync('dist') : []) {
-  if (!BUNDLES.some((bundle) => name.startsWith(`${bundle.name}.js`)) && !['meta.json', 'library.json', 'NOTICES.txt'].includes(name)) {
+  if (!BUNDLES.some((bundle) => name.startsWith(`${bundle.name}.js`)) && !CHUNK.test(name) && !['meta.json', 'library.json', 'NOTICES.txt'].includes(name)) {
     rmSync(join('dist', name), { recursive: true, force: true });
   }
 }
@@ -71,5 +74,7 @@ async function buildInChunks(options) {
     const { code } = await esbuild.transform(text, { format: 'cjs', platform: options.platform, target: options.target, minify, supported: { 'dynamic-import': false }, legalComments: 'none' });
     writeFileSync(path, code);
   }
+  const written = split.outputFiles.map(({ path }) => basename(path));
+  readdirSync('dist').filter((name) => CHUNK.test(name) && !written.includes(name)).forEach((name) => rmSync(join('dist', name), { force: true }));
   return split;
 }
