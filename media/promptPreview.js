@@ -1,5 +1,4 @@
 // The page of the prompt preview. Everything from files arrives by message and is shown as text only.
-// @ts-check
 (() => {
   const vscode = acquireVsCodeApi();
   const byId = (id) => document.getElementById(id);

@@ -1,5 +1,4 @@
 // The page of the Try panel. What models and files say is shown as text only.
-// @ts-check
 (() => {
   const vscode = acquireVsCodeApi();
   const byId = (id) => document.getElementById(id);

@@ -42,11 +42,17 @@ async function insert(services: Services, argument: unknown, what: 'template' | 
 
 /** Asks the server first, then the registry, then a bundled table: the command line knows how. */
 async function lookUp(services: Services, model: string): Promise<z.infer<typeof ANSWER>> {
+  const server = new OllamaServer(services);
+  if (server.isEnabled) {
+    await server.require();
+  }
+  // Where the settings switch Ollama off, an address at which nobody answers.
+  const nobody = server.isEnabled ? [] : ['--host', '127.0.0.1:1'];
   const title = vscode.l10n.t('Looking {0} up', escapeControls(model));
   return await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title, cancellable: true }, async (_progress, token) => {
     const abort = new AbortController();
     token.onCancellationRequested(() => abort.abort());
-    return ANSWER.parse(await services.cli.json(['template', model, '--params'], { signal: abort.signal }));
+    return ANSWER.parse(await services.cli.json(['template', model, '--params', ...nobody], { signal: abort.signal }));
   });
 }
 

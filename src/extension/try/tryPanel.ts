@@ -54,13 +54,15 @@ export class TryPanel {
   }
 
   async #answer(message: TryMessage): Promise<void> {
+    if (message.type === 'ready') {
+      this.#post({ type: 'set-up', models: this.#models, strings: tryStrings() });
+    }
     if (!this.services.trust.isTrusted) {
-      await this.services.trust.refuse();
+      this.#post({ type: 'notice', message: vscode.l10n.t('This workspace is not trusted, so no model is asked.') });
       return;
     }
     switch (message.type) {
       case 'ready':
-        this.#post({ type: 'set-up', models: this.#models, strings: tryStrings() });
         this.#post({ type: 'models', installed: (await readModels(this.server)).map(({ name }) => name) });
         return;
       case 'send':
