@@ -45,6 +45,7 @@ export class LineIndex {
     return end;
   }
 
+  /** Between `\r` and `\n` there is no place: that is the end of the line. */
   position(offset: number): Position {
     const at = Math.min(Math.max(offset, 0), this.text.length);
     let low = 0;
@@ -57,7 +58,7 @@ export class LineIndex {
         high = middle - 1;
       }
     }
-    return { line: low, character: at - (this.starts[low] ?? 0) };
+    return { line: low, character: Math.min(at, this.lineEnd(low)) - (this.starts[low] ?? 0) };
   }
 
   /** A character past the end of its line stands for that end. */
