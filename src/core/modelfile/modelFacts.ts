@@ -34,9 +34,13 @@ export interface BaseModel {
   readonly isKnown: boolean;
 }
 
+/** A model has some parts and a projector; of a text with more lines than that nobody waits for every path. */
+const MOST_LOOKED_AT = 1000;
+const NOT_LOOKED_AT: PathFacts = { kind: 'unknown', remote: false };
+
 /** Asks for everything that the FROM lines lead to. */
 export async function readBaseModel(context: LintContext, facts: WorkspaceFacts, signal: AbortSignal | undefined): Promise<BaseModel> {
-  const lines = await Promise.all(context.all('model').map(async (entry) => ({ entry, path: await facts.path(entry.command.args, signal) })));
+  const lines = await Promise.all(context.all('model').map(async (entry, index) => ({ entry, path: index < MOST_LOOKED_AT ? await facts.path(entry.command.args, signal) : NOT_LOOKED_AT })));
   const nameLine = lines.findLast(({ entry, path }) => isName(entry.command.args, path));
   if (nameLine !== undefined) {
     return named(lines, nameLine, await installedModel(nameLine.entry.command.args, facts, signal));
