@@ -90,20 +90,17 @@ describe.skipIf(missingVSCode !== undefined)('the Artefacts view', () => {
     await code.until('the damage', async () => (await code.rows('Artefacts')).some((row) => row.startsWith('svelte-lora') && row.includes('problem')));
   });
 
-  it('runs a task of tasks.json, and refuses a wrong one', async () => {
+  it('runs a task, and reads its problems', async () => {
     const outcome = await code.inHost(async (vscode) => {
-      const folder = vscode.workspace.workspaceFolders![0]!;
-      const find = async (): Promise<string[]> => (await vscode.tasks.fetchTasks({ type: 'modelfile-studio' })).map(({ name }) => name);
-      const offered = await find();
-      const [task] = await vscode.tasks.fetchTasks({ type: 'modelfile-studio' });
+      const tasks = await vscode.tasks.fetchTasks({ type: 'modelfile-studio' });
       const ended = new Promise<number | undefined>((resolve) => {
         const listener = vscode.tasks.onDidEndTaskProcess((event) => {
           listener.dispose();
           resolve(event.exitCode);
         });
       });
-      await vscode.tasks.executeTask(task!);
-      return { offered, folder: folder.name, exit: await ended };
+      await vscode.tasks.executeTask(tasks[0]!);
+      return { offered: tasks.map(({ name }) => name), exit: await ended };
     });
     expect(outcome.offered).toEqual(['lint all Modelfiles']);
     // The sample has a Modelfile with errors: lint says so.
