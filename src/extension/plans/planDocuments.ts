@@ -57,7 +57,16 @@ export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode
     if (more === undefined) {
       return own;
     }
-    const first = textOf(await this.services.cli.json(more, { signal }));
+    // What the answer says holds without the details.
+    const first = await this.services.cli.json(more, { signal }).then(textOf, (thrown: unknown) => {
+      if (signal.aborted) {
+        throw thrown;
+      }
+      return '';
+    });
+    if (first === '') {
+      return own;
+    }
     const known = new Set(first.split('\n').map(labelOf));
     return [first, ...own.split('\n').filter((line) => !known.has(labelOf(line)) || labelOf(line) === '!')].join('\n');
   }
