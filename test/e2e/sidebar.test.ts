@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FIXTURES } from '../support/cli';
+import { startOllama } from '../support/e2eOllama';
 import { missingVSCode, VSCode } from '../support/vscode';
 
 const NOBODY = { OLLAMA_HOST: '127.0.0.1:1' };
@@ -148,6 +149,31 @@ describe.skipIf(missingVSCode !== undefined)('the Artefacts view of a large fold
       expect(Date.now() - started).toBeLessThan(15_000);
     } finally {
       await code.close();
+    }
+  });
+});
+
+describe.skipIf(missingVSCode !== undefined)('Build Ollama Model… with a real Ollama', () => {
+  it('plans, creates, answers, and shows the model under its adapter', async (context) => {
+    const ollama = await startOllama();
+    context.skip(ollama === undefined, 'no Ollama is installed for tests (scripts/installOllama.mjs)');
+    const code = await VSCode.open({ env: { OLLAMA_HOST: ollama?.url ?? '' } });
+    try {
+      await code.openSideBar();
+      await code.row('Artefacts', 'lora').waitFor();
+      const plan = await code.plan('modelfileStudio.buildOllamaModel', { base: code.path('base'), adapters: [code.path('lora')], type: 'Q8_0', name: 'rugby-league' });
+      await code.screenshot('plan-create');
+      expect(plan).toMatch(/^Create rugby-league\n/);
+      expect(plan).toMatch(/\nResult .*Q8_0/);
+      expect(plan).toMatch(/\nTemplate /);
+      const row = await code.runPlan('Create rugby-league');
+      expect(row).toMatch(/^Create rugby-league, done/);
+      await code.row('Artefacts', /^rugby-league/).waitFor();
+      await code.screenshot('created');
+      expect(await ollama?.run('list')).toContain('rugby-league');
+    } finally {
+      await code.close();
+      await ollama?.stop();
     }
   });
 });
