@@ -171,6 +171,10 @@ describe.skipIf(missingVSCode !== undefined)('Build Ollama Model… with a real 
       await code.row('Artefacts', /^rugby-league/).waitFor();
       await code.screenshot('created');
       expect(await ollama?.run('list')).toContain('rugby-league');
+      // Again under the same name: the plan says that it stands, and the old one is replaced only when the user says so.
+      await code.plan('modelfileStudio.buildOllamaModel', { base: code.path('base'), adapters: [code.path('dora')], type: 'Q8_0', name: 'rugby-league' });
+      await code.page.locator('.codelens-decoration a', { hasText: 'Run' }).first().click();
+      expect(await code.answerDialog('Cancel')).toContain('Replace rugby-league?');
     } finally {
       await code.close();
       await ollama?.stop();

@@ -40,12 +40,25 @@ export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode
   async #plan(uri: vscode.Uri, plan: Plan): Promise<void> {
     const { job } = plan.proposal;
     try {
-      const text = await this.#work(plan);
-      const exists = job.output !== undefined && (await lstat(job.output).then(() => true, () => false));
+      const { text, replaces } = await this.#workOrReplace(plan);
+      const exists = replaces || (job.output !== undefined && (await lstat(job.output).then(() => true, () => false)));
       this.#set(uri, plan, { kind: 'ready', text, exists });
     } catch (thrown) {
       const { code, message } = toStudioError(thrown);
       this.#set(uri, plan, { kind: 'refused', code, message });
+    }
+  }
+
+  /** As {@link #work}; a model of that name in Ollama is no refusal, but something that *Run* asks about. */
+  async #workOrReplace(plan: Plan): Promise<{ readonly text: string; readonly replaces: boolean }> {
+    const { proposal } = plan;
+    try {
+      return { text: await this.#work(plan), replaces: false };
+    } catch (thrown) {
+      if (!proposal.canReplace || toStudioError(thrown).code !== 'ollama/model-exists') {
+        throw thrown;
+      }
+      return { text: await this.#work({ ...plan, proposal: { ...proposal, planArgs: [...proposal.planArgs, '--force'] } }), replaces: true };
     }
   }
 
@@ -68,7 +81,8 @@ export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode
       return own;
     }
     const known = new Set(first.split('\n').map(labelOf));
-    return [first, ...own.split('\n').filter((line) => !known.has(labelOf(line)) || labelOf(line) === '!')].join('\n');
+    const lines = own.split('\n').map((line) => (labelOf(line) === 'Route' ? line.replace(/^Route {5}/, 'Ollama    ') : line));
+    return [first, ...lines.filter((line) => !known.has(labelOf(line)) || labelOf(line) === '!')].join('\n');
   }
 
   /** Begins the job of a plan; asks before anything is replaced. */
@@ -79,7 +93,7 @@ export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode
     }
     const { proposal, state: { text, exists } } = plan;
     const { job } = proposal;
-    const force = exists && proposal.canReplace ? await confirmReplacing(job.output ?? '') : false;
+    const force = exists && proposal.canReplace ? await confirmReplacing(job.output ?? job.model ?? '') : false;
     if (force === undefined) {
       return;
     }
