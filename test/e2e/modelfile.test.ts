@@ -139,9 +139,15 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
     await code.closeEditors();
     await code.inHost((vscode) => vscode.commands.executeCommand('workbench.action.openWalkthrough', 'modelfile-studio.modelfile-studio#start', false));
     await code.page.getByText('From an adapter to a model in Ollama').first().waitFor();
-    await code.page.waitForTimeout(1500);
-    await code.screenshot('walkthrough');
+    // The pictures are shown where there is room for them.
+    await code.inHost((vscode) => vscode.commands.executeCommand('workbench.action.closeSidebar'));
+    for (const step of ['Open the sample', 'See what training left', 'Build a model', 'Write a Modelfile', 'Try it']) {
+      await code.page.locator('.getting-started-step', { hasText: step }).first().click();
+      await code.page.waitForTimeout(700);
+      await code.screenshot(`walkthrough-${step.replaceAll(' ', '-')}`);
+    }
     await code.closeEditors();
+    await code.openSideBar();
   });
 
   it('opens the sample, a copy that may be changed, in a window of its own', async () => {
