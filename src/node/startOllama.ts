@@ -29,9 +29,9 @@ export async function startOllama(client: OllamaClient, { signal, env = process.
     throw new StudioError('ollama/not-installed', 'No Ollama was found on this machine. Install it from ollama.com/download.');
   }
   const own = Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.test(name)));
-  // Never a shell, never a folder of the workspace; it must outlive this process.
+  // Whom it listens to is the user's own setting, unless the editor's names another port. Never a shell, never a folder of the workspace; it must outlive this process.
   const server = execa(program, ['serve'], {
-    cwd: homedir(), env: { ...own, OLLAMA_HOST: client.address.url }, extendEnv: false, detached: true, cleanup: false, stdio: 'ignore', preferLocal: false, reject: false, windowsHide: true,
+    cwd: homedir(), env: { ...own, ...(client.address.origin === 'setting' ? { OLLAMA_HOST: client.address.url } : {}) }, extendEnv: false, detached: true, cleanup: false, stdio: 'ignore', preferLocal: false, reject: false, windowsHide: true,
   });
   server.unref();
   const life = { ended: false };

@@ -26,7 +26,7 @@ export function registerOllamaCommands(services: Services, server: OllamaServer,
     }
     await busy(() => view.refresh());
   });
-  registerCommand(services, 'ollama.start', () => startOllama(view));
+  registerCommand(services, 'ollama.start', () => start(view, server));
   registerCommand(services, 'ollama.show', async (...args) => showModelDocument(server, await first(args, vscode.l10n.t('Show Model'))));
   registerCommand(services, 'ollama.run', async (...args) => runInTerminal(services, server, await first(args, vscode.l10n.t('Run Model in Terminal'))));
   registerCommand(services, 'ollama.copyName', async (...args) => {
@@ -65,22 +65,11 @@ export function registerOllamaCommands(services: Services, server: OllamaServer,
   });
 }
 
-/** In a terminal of its own, where it can be seen and ended. */
-async function startOllama(view: OllamaView): Promise<void> {
-  const { findOllama } = await import('../../node/ollamaState');
-  const path = await findOllama();
-  if (path === undefined) {
-    throw new StudioError('ollama/not-installed', vscode.l10n.t('No Ollama was found on this machine. Install it from https://ollama.com/download.'));
-  }
-  const terminal = vscode.window.createTerminal({ name: 'Ollama', shellPath: path, shellArgs: ['serve'], iconPath: new vscode.ThemeIcon('vm-running'), isTransient: true });
-  terminal.show(true);
-  for (let attempt = 0; attempt < 10 && terminal.exitStatus === undefined; attempt++) {
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    await view.refresh();
-    if (view.isAnswering) {
-      return;
-    }
-  }
+/** As a server of its own, which goes on when the editor is closed. */
+async function start(view: OllamaView, server: OllamaServer): Promise<void> {
+  const { startOllama } = await import('../../node/startOllama');
+  await vscode.window.withProgress({ location: { viewId: OLLAMA_VIEW }, title: vscode.l10n.t('Starting Ollama') }, async () => startOllama(await server.client()));
+  await view.refresh();
 }
 
 /** `ollama run` where Ollama is installed, else our own `run`; neither through a shell. */

@@ -63,11 +63,6 @@ export class OllamaView implements vscode.TreeDataProvider<OllamaModelNode>, vsc
     );
   }
 
-  /** True once a server that can be worked with has answered. */
-  get isAnswering(): boolean {
-    return this.#snapshot.state === 'ready' || this.#snapshot.state === 'empty';
-  }
-
   getTreeItem(node: OllamaModelNode): vscode.TreeItem {
     return ollamaModelItem(node);
   }
