@@ -200,14 +200,21 @@ class SourceValue implements ModelfileValue {
     if (dropped.length === 0) {
       return source.slice(this.from, this.to);
     }
-    const parts: string[] = [];
+    const units = new Uint16Array(this.to - this.from);
+    let count = 0;
     let at = this.from;
+    const keep = (end: number): void => {
+      for (; at < end; at += 1) {
+        units[count] = source.charCodeAt(at);
+        count += 1;
+      }
+    };
     for (let i = 0; i < dropped.length; i += 2) {
-      parts.push(source.slice(at, dropped[i]));
+      keep(dropped[i] ?? at);
       at = dropped[i + 1] ?? at;
     }
-    parts.push(source.slice(at, this.to));
-    return parts.join('');
+    keep(this.to);
+    return textOf(units.subarray(0, count));
   }
 }
 
@@ -258,4 +265,16 @@ export function indexInValue(value: ModelfileValue, offset: number): number {
     removed += Math.min(value.dropped[i + 1] ?? hole, at) - hole;
   }
   return at - start - removed;
+}
+
+/** A call takes only so many arguments. */
+const UNITS_A_CALL = 8192;
+
+/** UTF-16 units as they are, lone surrogates included. */
+function textOf(units: Uint16Array): string {
+  let text = '';
+  for (let at = 0; at < units.length; at += UNITS_A_CALL) {
+    text += String.fromCharCode(...units.subarray(at, at + UNITS_A_CALL));
+  }
+  return text;
 }

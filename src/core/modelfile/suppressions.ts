@@ -18,10 +18,15 @@ export function readSuppressions(context: LintContext): Suppressions {
   const byLine = new Map<number, Set<string>>();
   let pending = new Set<string>();
   let pendingLine = -1;
-  for (const span of comments) {
+  // Most texts have no such comment, and lines need not be counted for them.
+  const first = text.indexOf('modelfile-studio');
+  for (const span of first < 0 ? [] : comments) {
+    const match = span.end < first ? null : PATTERN.exec(text.slice(span.start, span.end));
+    if (match === null && pending.size === 0) {
+      continue;
+    }
     const line = lines.position(span.start).line;
     const codes = line === pendingLine ? pending : new Set<string>();
-    const match = PATTERN.exec(text.slice(span.start, span.end));
     if (match !== null) {
       const at = span.end - (match[1] ?? '').length;
       for (const word of (match[1] ?? '').matchAll(/[^\s,]+/g)) {

@@ -15,8 +15,11 @@ function systemRules(context: LintContext): void {
   const last = systems.at(-1);
   for (const entry of systems) {
     if (entry !== last && last !== undefined) {
-      const fixes = [context.removal(entry.instruction, false, 'Remove this SYSTEM')];
-      context.report('modelfile/system-duplicate', entry.instruction.keywordSpan, { line: last.line }, { fixes, tag: 'unnecessary' });
+      const span = entry.instruction.keywordSpan;
+      if (!context.isEnough('modelfile/system-duplicate', span)) {
+        const fixes = [context.removal(entry.instruction, false, 'Remove this SYSTEM')];
+        context.report('modelfile/system-duplicate', span, { line: last.line }, { fixes, tag: 'unnecessary' });
+      }
     } else if (entry.command.args === '') {
       const fixes = [context.removal(entry.instruction, true)];
       context.report('modelfile/system-empty', entry.instruction.span, {}, { fixes, tag: 'unnecessary' });
