@@ -14,15 +14,15 @@ export class CommandLine {
   /** `dist/cli.js` of this extension. */
   readonly script: string;
 
-  /** @param environment gives the variables for a run, read anew each time */
-  constructor(extensionFolder: string, private readonly environment: () => Record<string, string | undefined>, private readonly note: (line: string) => void) {
+  /** @param environment gives the variables for a run of a command, read anew each time */
+  constructor(extensionFolder: string, private readonly environment: (command: string) => Promise<Record<string, string | undefined>>, private readonly note: (line: string) => void) {
     this.script = join(extensionFolder, 'dist', 'cli.js');
   }
 
   /** Runs `args` (with `--json` added) to the end, whatever that is. */
   async run(args: readonly string[], options: CommandLineOptions = {}): Promise<CliResult> {
     const started = Date.now();
-    const result = await forkCli([...args, '--json'], { script: this.script, env: this.environment(), ...options });
+    const result = await forkCli([...args, '--json'], { script: this.script, env: await this.environment(args[0] ?? ''), ...options });
     this.note(`${args[0] ?? ''}: exit ${result.exitCode ?? 'killed'} after ${Date.now() - started} ms`);
     return result;
   }
@@ -45,7 +45,7 @@ export class CommandLine {
 
   /** What a command prints for people, without colours. */
   async text(args: readonly string[], options: CommandLineOptions = {}): Promise<string> {
-    const result = await forkCli([...args, '--no-color'], { script: this.script, env: this.environment(), ...options });
+    const result = await forkCli([...args, '--no-color'], { script: this.script, env: await this.environment(args[0] ?? ''), ...options });
     if (result.exitCode !== 0 && result.text.trim() === '') {
       throw failure(result, args[0] ?? '');
     }

@@ -4,6 +4,7 @@ import { ArtefactStore } from './artefacts/artefactStore';
 import { scannedFolders } from './artefacts/scannedFolders';
 import { CommandLine } from './commandLine';
 import { Configuration } from './configuration';
+import { hubEnvironment } from './hubToken';
 import { JobRunner } from './jobs/jobRunner';
 import { TRUST, type Trust } from './trust';
 
@@ -23,7 +24,9 @@ const JOBS_KEY = 'jobs';
 export function createServices(context: vscode.ExtensionContext): Services {
   const log = vscode.window.createOutputChannel('Modelfile Studio', { log: true });
   const configuration = new Configuration(log);
-  const cli = new CommandLine(context.extensionPath, () => configuration.environment(), (line) => log.debug(line));
+  // The token goes to what fetches from the hub, and to nothing else.
+  const environment = async (command: string): Promise<Record<string, string | undefined>> => ({ ...configuration.environment(), ...(command.startsWith('fetch-') ? await hubEnvironment(context.secrets) : {}) });
+  const cli = new CommandLine(context.extensionPath, environment, (line) => log.debug(line));
   const jobs = new JobRunner((args, options) => cli.run(args, options), {
     read: () => context.workspaceState.get(JOBS_KEY),
     write: (value) => void context.workspaceState.update(JOBS_KEY, value),

@@ -1,0 +1,7 @@
+import { setHubToken as set } from '../hubToken';
+import type { CommandServices } from './commandContext';
+
+/** *Set Hugging Face Token…* */
+export async function setHubToken({ services }: CommandServices): Promise<void> {
+  await set(services.context.secrets);
+}
