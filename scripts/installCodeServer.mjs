@@ -45,7 +45,9 @@ function installPackages(names) {
 const npm = (folder, args, env = {}) => {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{"private": true}\n');
-  run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...args], { cwd: folder, env: { ...process.env, ...env } });
+  // What an outer `npm run` says of itself (its Node among it) is not true of this one.
+  const outer = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_(?:config_user_agent|node_execpath|execpath|lifecycle|package|command)/.test(name)));
+  run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...args], { cwd: folder, env: { ...outer, ...env } });
 };
 
 /** Node 24 and code-server live in two folders: npm would remove the one's binary while it builds the other. */

@@ -41,6 +41,8 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
     server = await RealOllama.start(ollama!.path);
     client = server.client();
     folder = mkdtempSync(join(tmpdir(), 'modelfile-studio-test-'));
+    // Temporary files of this file's runs alone: other tests kill theirs in the middle.
+    process.env['TMPDIR'] = mkdtempSync(join(folder, 'tmp-'));
   });
   afterAll(async () => {
     await server.stop();
