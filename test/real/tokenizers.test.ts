@@ -80,15 +80,17 @@ function keys(path: string, without: readonly string[]): GoldenValue[] {
 }
 
 describe.each(TOKENIZERS)('the tokenizer of $name', ({ name, differs }) => {
-  it.skipIf(differs === undefined)('converts as llama.cpp\'s converter does', (context) => {
-    const model = prepared.get(name);
-    if (model?.answer === undefined) {
-      context.skip('the vocabularies or the converter are not installed');
-      return;
-    }
-    expect(model.answer).toEqual({ ok: true });
-    expect(keys(model.ours, differs!)).toEqual(keys(model.theirs, differs!));
-  });
+  if (differs !== undefined) {
+    it('converts as llama.cpp\'s converter does', (context) => {
+      const model = prepared.get(name);
+      if (model?.answer === undefined) {
+        context.skip('the vocabularies or the converter are not installed');
+        return;
+      }
+      expect(model.answer).toEqual({ ok: true });
+      expect(keys(model.ours, differs)).toEqual(keys(model.theirs, differs));
+    });
+  }
 
   it('splits text in real llama.cpp as Hugging Face\'s own tokenizer does', async (context) => {
     const llama = llamaOrSkip(context);
