@@ -103,7 +103,7 @@ class ValueState {
 
   drop(start: number, end: number): void {
     const dropped = (this.dropped ??= []);
-    if (dropped.at(-1) === start) {
+    if (dropped[dropped.length - 1] === start) {
       dropped[dropped.length - 1] = end;
     } else {
       dropped.push(start, end);
