@@ -1,10 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { runCliOk, FIXTURES } from './cli';
+import { freePort } from './freePort';
 
 const finder = new URL('../../scripts/installOllama.mjs', import.meta.url).href;
 
@@ -23,15 +23,6 @@ export interface TestOllama {
 export async function findTestOllama(): Promise<string | undefined> {
   const { findOllama } = (await import(finder)) as { findOllama: () => string | undefined };
   return findOllama();
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 /** Starts Ollama; undefined where none is installed. */

@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveOllamaAddress } from '../../src/core/ollama/ollamaAddress';
 import { OllamaClient, type OllamaTimeouts } from '../../src/node/ollamaClient';
+import { freePort } from './freePort';
 
 // The path is computed, so that type checking does not follow it into a plain script.
 const installer = new URL('../../scripts/installOllama.mjs', import.meta.url).href;
@@ -123,12 +123,4 @@ function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   } catch {
     child.kill(signal);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

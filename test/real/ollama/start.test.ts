@@ -1,11 +1,11 @@
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { resolveOllamaAddress } from '../../../src/core/ollama/ollamaAddress';
 import { OllamaClient } from '../../../src/node/ollamaClient';
 import { startOllama } from '../../../src/node/startOllama';
+import { freePort } from '../../support/freePort';
 import { temporaryFolder } from '../../support/models';
 import { findRealOllama, NO_OLLAMA } from '../../support/realOllama';
 
@@ -43,14 +43,6 @@ afterEach(async () => {
   await sleep(50);
 });
 
-async function freeAddress(): Promise<string> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return `127.0.0.1:${port}`;
-}
-
 describe.runIf(process.platform === 'linux')('Start Ollama', () => {
   it('starts the server, waits for it, passes on only what it needs, and leaves one that runs alone', async (context) => {
     if (found === undefined) {
@@ -58,7 +50,7 @@ describe.runIf(process.platform === 'linux')('Start Ollama', () => {
       return;
     }
     home = mkdtempSync(join(folder, 'home-'));
-    const client = new OllamaClient(resolveOllamaAddress({ setting: await freeAddress() }));
+    const client = new OllamaClient(resolveOllamaAddress({ setting: `127.0.0.1:${await freePort()}` }));
     const env = { PATH: dirname(found.path), HOME: home, OLLAMA_MODELS: home, HF_TOKEN: 'hf_secret', GITHUB_TOKEN: 'secret' };
     expect(await startOllama(client, { env })).toBe(true);
     expect(await client.list()).toEqual([]);
@@ -69,7 +61,7 @@ describe.runIf(process.platform === 'linux')('Start Ollama', () => {
   });
 
   it('says where none is installed, and that another machine is not started', async () => {
-    const client = new OllamaClient(resolveOllamaAddress({ setting: await freeAddress() }));
+    const client = new OllamaClient(resolveOllamaAddress({ setting: `127.0.0.1:${await freePort()}` }));
     const remote = new OllamaClient(resolveOllamaAddress({ setting: 'http://192.0.2.1:1' }), { quick: 300 });
     await expect(startOllama(remote)).rejects.toMatchObject({ code: 'ollama/not-running' });
     if (found === undefined) {
