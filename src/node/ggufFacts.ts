@@ -2,15 +2,11 @@ import { fileTypeName } from '../core/engine/fileTypes';
 import { StudioError } from '../core/errors';
 import type { GgufDescription, GgufMetadata } from '../core/formats/gguf/ggufTypes';
 import { describeGguf } from '../core/formats/gguf/readGguf';
+import { specialTokens } from '../core/formats/gguf/specialTokens';
 import { elementCount } from '../core/formats/tensorRef';
 import type { GgufFacts, PathFacts } from '../core/modelfile/workspaceFacts';
 import { openFileSource } from './fileSource';
 
-/** More special tokens than any model has that people write stop texts for. */
-const MAX_SPECIAL = 4000;
-/** Kinds of tokens in `tokenizer.ggml.token_type`. */
-const CONTROL = 3;
-const USER_DEFINED = 4;
 const END_KEYS = ['eos', 'eot', 'eom'].map((name) => `tokenizer.ggml.${name}_token_id`);
 /** Texts at which llama.cpp ends generation wherever they are tokens. */
 export const ALWAYS_END: ReadonlySet<string> = new Set([
@@ -82,21 +78,6 @@ function number(metadata: GgufMetadata, key: string): number | undefined {
 function tokensOf(metadata: GgufMetadata): readonly string[] {
   const value = metadata.get('tokenizer.ggml.tokens');
   return value?.type === 'array' && value.elements === 'string' ? (value.value as readonly string[]) : [];
-}
-
-function specialTokens(metadata: GgufMetadata, tokens: readonly string[]): string[] {
-  const types = metadata.get('tokenizer.ggml.token_type');
-  if (types?.type !== 'array') {
-    return [];
-  }
-  const found: string[] = [];
-  for (let id = 0; id < tokens.length && found.length < MAX_SPECIAL; id += 1) {
-    const kind = Number(types.value[id]);
-    if (kind === CONTROL || kind === USER_DEFINED) {
-      found.push(tokens[id] ?? '');
-    }
-  }
-  return found;
 }
 
 function endTokens(metadata: GgufMetadata, tokens: readonly string[]): string[] {

@@ -1,6 +1,7 @@
 import { chatTemplateEntries } from '../formats/huggingface/tokenizer/chatTemplate';
 import { readSpecialVocabulary } from '../formats/huggingface/tokenizer/specialVocabulary';
 import type { GgufMetadata } from '../formats/gguf/ggufTypes';
+import { specialTokens } from '../formats/gguf/specialTokens';
 import type { TokenizerFiles } from '../formats/huggingface/huggingFaceModel';
 import { isJsonObject, type Json, type JsonObject } from '../json';
 import type { ChatFormat, EndToken } from './chatFormat';
@@ -105,10 +106,6 @@ function endTokens(candidates: readonly (readonly [string | undefined, string])[
   return Array.from(found, ([text, source]) => ({ text, source }));
 }
 
-const CONTROL = 3;
-const USER_DEFINED = 4;
-/** More than any model has. */
-const MAX_SPECIAL = 4000;
 /** BPE vocabularies that llama.cpp begins with a BOS where the file does not say it. */
 const PRE_WITH_BOS: ReadonlySet<string> = new Set(['llama3', 'llama-v3', 'llama-bpe', 'falcon3', 'falcon-h1', 'pixtral', 'midm-2.0', 'lfm2', 'tekken', 'chameleon']);
 
@@ -151,19 +148,4 @@ function ggufSampling(metadata: GgufMetadata): Readonly<Record<string, number>> 
     // Single precision shows digits that nobody wrote.
     return typeof value === 'number' && Number.isFinite(value) ? [[ours, Number(value.toPrecision(6))] as const] : [];
   }));
-}
-
-function specialTokens(metadata: GgufMetadata, tokens: readonly string[]): string[] {
-  const types = metadata.get('tokenizer.ggml.token_type');
-  if (types?.type !== 'array') {
-    return [];
-  }
-  const found: string[] = [];
-  for (let id = 0; id < tokens.length && found.length < MAX_SPECIAL; id += 1) {
-    const kind = Number(types.value[id]);
-    if (kind === CONTROL || kind === USER_DEFINED) {
-      found.push(tokens[id] ?? '');
-    }
-  }
-  return found;
 }
