@@ -1,9 +1,9 @@
 import { StudioError } from '../core/errors';
 import { sixteenBitName } from '../core/formats/huggingface/quantisedBase';
 import { parseHubReference } from '../core/hub/hubFiles';
+import { findBase } from './findBase';
 import { hubCacheFolder } from './hubSettings';
 import { loadAdapter } from './loadAdapter';
-import { findBase } from './viewer/adapterBase';
 
 /** The base of an adapter, where it was found, and under which name. */
 export interface FoundBase {

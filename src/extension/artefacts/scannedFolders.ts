@@ -2,13 +2,14 @@ import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import * as vscode from 'vscode';
+import { hubCacheFolder } from '../../node/hubSettings';
 import type { Configuration } from '../configuration';
 
 /** The folders that are scanned: every root of the workspace, the configured ones, the Hugging Face cache; only those that exist. */
 export async function scannedFolders(configuration: Configuration): Promise<string[]> {
   const roots = workspaceRoots().map(({ path }) => path);
   const configured = configuration.get('artefacts.folders').map(expandHome).filter(isAbsolute);
-  const cache = configuration.get('artefacts.huggingFaceCache') ? [huggingFaceCache(process.env, homedir())] : [];
+  const cache = configuration.get('artefacts.huggingFaceCache') ? [hubCacheFolder()] : [];
   const wanted = [...new Set([...roots, ...configured, ...cache])];
   const there = await Promise.all(wanted.map((path) => stat(path).then((found) => found.isDirectory(), () => false)));
   return wanted.filter((_path, index) => there[index]);
@@ -17,19 +18,6 @@ export async function scannedFolders(configuration: Configuration): Promise<stri
 /** The roots of the workspace that are on a disk, by the names that it gives them. */
 export function workspaceRoots(): { readonly path: string; readonly name: string }[] {
   return (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file').map(({ uri, name }) => ({ path: uri.fsPath, name }));
-}
-
-/** Where huggingface_hub keeps what it fetched: `HF_HUB_CACHE`, `HF_HOME/hub`, `XDG_CACHE_HOME/huggingface/hub`, else below the home folder. */
-export function huggingFaceCache(env: Readonly<Record<string, string | undefined>>, home: string): string {
-  const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = env;
-  const named = HF_HUB_CACHE ?? HUGGINGFACE_HUB_CACHE;
-  if (named !== undefined && named !== '') {
-    return named;
-  }
-  if (HF_HOME !== undefined && HF_HOME !== '') {
-    return join(HF_HOME, 'hub');
-  }
-  return join(XDG_CACHE_HOME === undefined || XDG_CACHE_HOME === '' ? join(home, '.cache') : XDG_CACHE_HOME, 'huggingface', 'hub');
 }
 
 function expandHome(path: string): string {

@@ -1,51 +1,19 @@
 import { readdir, stat } from 'node:fs/promises';
-import { basename, isAbsolute, join, resolve } from 'node:path';
+import { basename } from 'node:path';
 import { elementCount } from '../../core/formats/tensorRef';
 import { readForViewing } from '../../core/viewer/readForViewing';
 import { openFileSource, type FileSource } from '../fileSource';
-import { hubCacheFolder } from '../hubSettings';
 import { resolveBasePath } from '../loadBasePath';
 import { loadWeights } from '../loadWeights';
 import type { BaseMatrix } from './adapterDeltas';
 import { storedValues } from './compareValues';
 import { CHUNK_VALUES, widenedType } from './tensorValues';
 
-/** How far above the adapter its base is looked for. */
-const LEVELS = 4;
-
 /** The weights of a base, by the names that adapters give them; close it. */
 export interface AdapterBase {
   readonly path: string;
   find(target: string): BaseMatrix | undefined;
   close(): Promise<void>;
-}
-
-/**
- * Where the base that an adapter names lies: the path itself, a folder of its name beside the adapter or above it, or
- * the Hugging Face cache. Undefined when it is in none of these places; nothing is fetched.
- */
-export async function findBase(name: string | undefined, directory: string): Promise<string | undefined> {
-  if (name === undefined || name === '' || name.includes('\0') || /^(?:\\\\|\/\/)|^[a-z][a-z0-9+.-]+:\/\//i.test(name)) {
-    return undefined;
-  }
-  const last = basename(name.replaceAll('\\', '/'));
-  const above = Array.from({ length: LEVELS }, (_, level) => resolve(directory, ...Array<string>(level + 1).fill('..')));
-  const candidates = [
-    ...(isAbsolute(name) ? [name] : [directory, ...above].map((folder) => resolve(folder, name))),
-    ...above.map((folder) => join(folder, last)),
-    join(hubCacheFolder(), `models--${name.replaceAll('/', '--')}`),
-  ];
-  for (const candidate of candidates) {
-    if (await hasWeights(candidate)) {
-      return candidate;
-    }
-  }
-  return undefined;
-}
-
-async function hasWeights(path: string): Promise<boolean> {
-  const names = await readdir(path).catch((): string[] => []);
-  return names.includes('config.json') || (names.includes('snapshots') && names.includes('blobs'));
 }
 
 /** Opens the headers of a base: a Hugging Face folder, or a GGUF. */

@@ -1,10 +1,11 @@
 import { basename } from 'node:path';
+import { findBase } from '../findBase';
 import { toStudioError } from '../../core/errors';
 import type { ByteSource } from '../../core/bytes';
 import { displayLine, displayText } from '../../core/viewer/displayText';
 import type { AdapterCell, AnswerOf } from '../../core/viewer/viewerProtocol';
 import type { ViewedFile } from '../../core/viewer/viewedFile';
-import { findBase, openBase, type AdapterBase } from './adapterBase';
+import { openBase, type AdapterBase } from './adapterBase';
 import { adapterDeltas, type ModuleDelta } from './adapterDeltas';
 import { adapterFolderModules, ggufAdapterModules } from './adapterModules';
 import type { ValueReader } from './tensorValues';
