@@ -1,4 +1,5 @@
 import type { Instruction, ModelfileValue, NamePart, Span } from '../../../src/core/modelfile/modelfileTypes';
+import { instructionBefore } from '../../../src/core/modelfile/ownerAt';
 import { indexInValue } from '../../../src/core/modelfile/scanValue';
 import type { ModelfileDocument } from './modelfileDocument';
 
@@ -37,18 +38,7 @@ export function cursorAt(document: ModelfileDocument, offset: number): Cursor {
 
 /** The instruction whose lines hold the offset. */
 function instructionAt({ parsed, lines }: ModelfileDocument, offset: number): Instruction | undefined {
-  const { instructions } = parsed;
-  let low = 0;
-  let high = instructions.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((instructions[middle]?.span.start ?? 0) <= offset) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  const found = instructions[low - 1];
+  const found = instructionBefore(parsed.instructions, offset);
   if (found === undefined) {
     return undefined;
   }

@@ -2,7 +2,7 @@ import { StudioError } from '../errors';
 import { applyAdapters, EMBEDDING, type MergedTensor, type WeightedAdapter } from './applyAdapters';
 import type { TensorMapping } from './architectures/architecture';
 import type { BuildOptions } from './buildOptions';
-import type { BuildPlan, PlannedSlice, PlanNote } from './buildPlan';
+import type { BuildPlan, PlanNote } from './buildPlan';
 import { FILE_TYPES, isQuantised } from './fileTypes';
 import { finishPlan } from './finishPlan';
 import { ggufBase, type GgufBase } from './ggufBase';
@@ -98,7 +98,7 @@ function changedDraft(plain: TensorDraft, members: readonly ChangedTensor[], fil
   const slices = [...plain.slices];
   let { columns } = plain;
   for (const { tensor, mapping } of members) {
-    slices[mapping.stack?.expert ?? 0] = slice(tensor, mapping, files);
+    slices[mapping.stack?.expert ?? 0] = mergedSlice(tensor, mapping.transform, files);
     columns = columnsOf(tensor, mapping);
   }
   return { ...plain, columns, slices };
@@ -106,11 +106,7 @@ function changedDraft(plain: TensorDraft, members: readonly ChangedTensor[], fil
 
 function addedDraft(name: string, members: readonly ChangedTensor[], files: InputFiles): TensorDraft {
   const [{ tensor, mapping }] = members as readonly [ChangedTensor];
-  return { name, shape: [...tensor.shape].reverse(), kept: 'F32', columns: columnsOf(tensor, mapping), slices: [slice(tensor, mapping, files)] };
-}
-
-function slice(tensor: MergedTensor, mapping: TensorMapping, files: InputFiles): PlannedSlice {
-  return mergedSlice(tensor, mapping.transform, files);
+  return { name, shape: [...tensor.shape].reverse(), kept: 'F32', columns: columnsOf(tensor, mapping), slices: [mergedSlice(tensor, mapping.transform, files)] };
 }
 
 function columnsOf(tensor: MergedTensor, mapping: TensorMapping): number {
