@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import esbuild from 'esbuild';
 import { buildKernels } from './scripts/build-kernels.mjs';
 import { writeLibraryTable } from './scripts/libraryTable.mjs';
-import { writeNotices } from './scripts/notices.mjs';
+import { writeNotices } from './scripts/docs/notices.mjs';
 
 const watch = process.argv.includes('--watch');
 const minify = process.argv.includes('--minify');
@@ -12,13 +12,13 @@ const minify = process.argv.includes('--minify');
 /** Output name to entry point; `external` is what the host of that bundle provides. */
 const BUNDLES = [
   { name: 'cli', entry: 'src/cli/cli.ts', external: [] },
-  { name: 'worker', entry: 'src/node/worker.ts', external: [] },
+  { name: 'worker', entry: 'src/node/engine/worker.ts', external: [] },
   // Runs models' Jinja templates, apart from everything else.
-  { name: 'jinja', entry: 'src/node/jinjaWorker.ts', external: [] },
+  { name: 'jinja', entry: 'src/node/jinja/jinjaWorker.ts', external: [] },
   // Reads the files that the viewer shows.
   { name: 'viewerWorker', entry: 'src/node/viewer/viewerWorker.ts', external: [] },
   // The script of the viewer's page.
-  { name: 'viewer', entry: 'src/extension/editors/webview/main.ts', external: [], platform: 'browser' },
+  { name: 'viewer', entry: 'src/extension/webview/viewer/main.ts', external: [], platform: 'browser' },
   { name: 'server', entry: 'language-server/src/server/main.ts', external: [] },
   // What `await import()` asks for lies in files beside it, so that activation reads little.
   { name: 'extension', entry: 'src/extension/extension.ts', external: ['vscode'], chunks: true },

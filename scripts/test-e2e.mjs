@@ -1,11 +1,11 @@
 // The end-to-end tests: packages the extension, installs it and the tests' probe into a fresh VS Code, and runs test/e2e.
 //   npm run test:e2e [-- vitest options]
-// Needs code-server and Chromium (scripts/installCodeServer.mjs installs them where it can); says so where they are missing.
+// Needs code-server and Chromium (scripts/install/installCodeServer.mjs installs them where it can); says so where they are missing.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { prepareVSCode } from './prepareVSCode.mjs';
+import { prepareVSCode } from './vscode/prepareVSCode.mjs';
 
 const root = join(import.meta.dirname, '..');
 const profile = mkdtempSync(join(tmpdir(), 'modelfile-studio-vscode-'));

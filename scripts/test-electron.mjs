@@ -8,7 +8,7 @@ import { downloadAndUnzipVSCode, runTests } from '@vscode/test-electron';
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
 import { cacheDirectory } from './go/buildOracle.mjs';
-import { makeSampleWorkspace } from './sampleWorkspace.mjs';
+import { makeSampleWorkspace } from './vscode/sampleWorkspace.mjs';
 
 const root = join(import.meta.dirname, '..');
 const oldest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).engines.vscode.replace('^', '');

@@ -9,14 +9,14 @@ const root = join(import.meta.dirname, '..');
 /** Steps that install tools; each says why it did not, and its tests then skip themselves. */
 const INSTALLERS = [
   { tool: "Ollama's parser and templates (Go)", script: 'scripts/go/buildOracle.mjs' },
-  { tool: 'vocabularies of known models', script: 'scripts/installVocabularies.mjs' },
-  { tool: 'Ollama', script: 'scripts/installOllama.mjs' },
-  { tool: "llama.cpp's llama-server and llama-quantize for Ollama", script: 'scripts/installLlama.mjs' },
-  { tool: "llama.cpp's converter and PEFT", script: 'scripts/installConverter.mjs' },
-  { tool: 'a registry of models (docker-registry)', script: 'scripts/installRegistry.mjs' },
-  { tool: 'VS Code (code-server and Chromium)', script: 'scripts/installCodeServer.mjs' },
-  { tool: 'Neovim', script: 'scripts/installNeovim.mjs' },
-  { tool: 'Helix', script: 'scripts/installHelix.mjs' },
+  { tool: 'vocabularies of known models', script: 'scripts/install/installVocabularies.mjs' },
+  { tool: 'Ollama', script: 'scripts/install/installOllama.mjs' },
+  { tool: "llama.cpp's llama-server and llama-quantize for Ollama", script: 'scripts/install/installLlama.mjs' },
+  { tool: "llama.cpp's converter and PEFT", script: 'scripts/install/installConverter.mjs' },
+  { tool: 'a registry of models (docker-registry)', script: 'scripts/install/installRegistry.mjs' },
+  { tool: 'VS Code (code-server and Chromium)', script: 'scripts/install/installCodeServer.mjs' },
+  { tool: 'Neovim', script: 'scripts/install/installNeovim.mjs' },
+  { tool: 'Helix', script: 'scripts/install/installHelix.mjs' },
 ];
 
 for (const { tool, script } of INSTALLERS) {

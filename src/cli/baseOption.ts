@@ -1,4 +1,4 @@
-import { requireBase } from '../node/requireBase';
+import { requireBase } from '../node/inputs/requireBase';
 import type { CommandContext, OptionValues } from './command';
 import { adapterRequest, list, required, text } from './options';
 

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { StudioError } from '../core/errors';
 import { parseModelName } from '../core/ollama/modelName';
-import { loadInstalledBase } from '../node/installedBase';
-import { OLLAMA_PREFIX } from '../node/installedModelFile';
-import type { OllamaClient } from '../node/ollamaClient';
-import type { InstalledBase } from '../node/routeFacts';
+import { loadInstalledBase } from '../node/create/installedBase';
+import { OLLAMA_PREFIX } from '../node/inputs/installedModelFile';
+import type { OllamaClient } from '../node/ollama/ollamaClient';
+import type { InstalledBase } from '../node/create/routeFacts';
 
 /** What `--base` names: a path, or a model that Ollama has. */
 export interface BaseArgument {

@@ -2,8 +2,8 @@ import { toStudioError, type ErrorJson } from '../core/errors';
 import { escapeControls } from '../core/escapeControls';
 import { parseModelName } from '../core/ollama/modelName';
 import { resolveOllamaAddress } from '../core/ollama/ollamaAddress';
-import { OllamaClient } from '../node/ollamaClient';
-import { requireOllama } from '../node/ollamaState';
+import { OllamaClient } from '../node/ollama/ollamaClient';
+import { requireOllama } from '../node/ollama/ollamaState';
 import type { CommandContext, CommandResult, OptionSpec, OptionValues } from './command';
 import { text, usageError } from './options';
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { FILE_TYPES, parseFileType, parseTensorType, WRITABLE_TYPES, type FileTypeName, type WritableType } from '../core/engine/fileTypes';
 import { StudioError } from '../core/errors';
-import type { AdapterRequest } from '../node/prepareBuild';
+import type { AdapterRequest } from '../node/engine/prepareBuild';
 import type { OptionSpec, OptionValues } from './command';
 
 /** The options that choose how tensors are stored. */

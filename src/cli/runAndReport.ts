@@ -3,7 +3,7 @@ import { describePlan } from '../core/engine/describePlan';
 import type { BuildPlan } from '../core/engine/buildPlan';
 import { planJson } from '../core/engine/planJson';
 import { formatBytes, formatSeconds } from '../core/formatBytes';
-import { buildFromPlan } from '../node/buildFromPlan';
+import { buildFromPlan } from '../node/engine/buildFromPlan';
 import type { CommandContext, CommandResult } from './command';
 import { follow } from './follow';
 

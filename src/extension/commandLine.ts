@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { EngineEvent } from '../core/progress';
 import { StudioError, toStudioError } from '../core/errors';
-import { errorOf, forkCli, type CliResult } from '../node/forkCli';
+import { errorOf, forkCli, type CliResult } from '../node/process/forkCli';
 
 export interface CommandLineOptions {
   readonly signal?: AbortSignal | undefined;

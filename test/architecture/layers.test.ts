@@ -37,7 +37,7 @@ const packageOf = (file: string): string => /^node_modules\/((?:@[^/]+\/)?[^/]+)
 const OWNERS: Record<string, RegExp> = {
   vscode: /^src\/extension\//,
   execa: /^src\/node\//,
-  ollama: /^src\/node\/ollamaClient\.ts$/,
+  ollama: /^src\/node\/ollama\/ollamaClient\.ts$/,
   'node:child_process': /^src\/node\//,
 };
 

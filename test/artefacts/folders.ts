@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import type { Artefact } from '../../src/core/artefacts/artefact';
-import { collectArtefacts } from '../../src/node/scanArtefacts';
+import { collectArtefacts } from '../../src/node/artefacts/scanArtefacts';
 import { safetensorsBytes, temporaryFolder, writeTree, type Shapes } from '../adapters/adapterFiles';
 
 export { safetensorsBytes, temporaryFolder, writeTree } from '../adapters/adapterFiles';

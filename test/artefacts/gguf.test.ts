@@ -2,7 +2,7 @@ import { statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Artefact } from '../../src/core/artefacts/artefact';
-import { collectArtefacts } from '../../src/node/scanArtefacts';
+import { collectArtefacts } from '../../src/node/artefacts/scanArtefacts';
 import { arrayKey, buildGguf, f32, key, text, textKey, tokensKey, u32Key, type GgufSpec } from '../hostile/ggufBuilder';
 import { below, byPath, codes, model, peft, scanTree, temporaryFolder, writeTree } from './folders';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { collectArtefacts } from '../../src/node/scanArtefacts';
+import { collectArtefacts } from '../../src/node/artefacts/scanArtefacts';
 import { buildGguf, textKey } from '../hostile/ggufBuilder';
 import { makeModel } from '../support/models';
 import { below, byPath, model, modelShapes, peft, safetensorsBytes, scanTree, temporaryFolder, trainerFiles, writeTree } from './folders';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { inspectPath } from '../../src/node/inspectPath';
-import { collectArtefacts } from '../../src/node/scanArtefacts';
+import { inspectPath } from '../../src/node/artefacts/inspectPath';
+import { collectArtefacts } from '../../src/node/artefacts/scanArtefacts';
 import { buildGguf, textKey, tokensKey, u32Key } from '../hostile/ggufBuilder';
 import { Random } from '../support/random';
 import { below, model, modelShapes, peft, safetensorsBytes, temporaryFolder, trainerFiles, writeTree } from './folders';

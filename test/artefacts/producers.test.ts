@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { loadAdapter } from '../../src/node/loadAdapter';
-import { collectArtefacts } from '../../src/node/scanArtefacts';
+import { loadAdapter } from '../../src/node/inputs/loadAdapter';
+import { collectArtefacts } from '../../src/node/artefacts/scanArtefacts';
 import { below, byPath, codes, model, peft, scanTree, temporaryFolder, trainerFiles, writeTree, zipPickle } from './folders';
 
 const CARD = (tags: readonly string[], body = ''): string => `---\nbase_model: org/base\nlibrary_name: peft\ntags:\n${tags.map((tag) => `- ${tag}`).join('\n')}\n---\n# Model\n${body}`;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Artefact } from '../../src/core/artefacts/artefact';
 import { scanText } from '../../src/core/artefacts/scanText';
-import { collectArtefacts } from '../../src/node/scanArtefacts';
+import { collectArtefacts } from '../../src/node/artefacts/scanArtefacts';
 import { FIXTURES } from '../support/cli';
 import { byPath } from './folders';
 

@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import type { Artefact } from '../../src/core/artefacts/artefact';
 import type { ArtefactFiles } from '../../src/core/artefacts/artefactFiles';
 import { scanFolders, type ScanProgress } from '../../src/core/artefacts/scanFolders';
-import { nodeArtefactFiles } from '../../src/node/artefactFiles';
-import { inspectPaths } from '../../src/node/inspectPath';
+import { nodeArtefactFiles } from '../../src/node/artefacts/artefactFiles';
+import { inspectPaths } from '../../src/node/artefacts/inspectPath';
 import { buildGguf, textKey, tokensKey } from '../hostile/ggufBuilder';
 import { below, model, peft, safetensorsBytes, temporaryFolder, trainerFiles, writeTree } from './folders';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseTemplate, parseTemplateTolerantly } from '../../src/core/template/parseTemplate';
+import { parseTemplate, parseTemplateTolerantly } from '../../src/core/goTemplate/parseTemplate';
 import { answerTemplate, type Rendered, type TemplateAnswer } from '../support/compareTemplate';
 
 interface Records {

@@ -61,7 +61,7 @@ describe.skipIf(missingVSCode !== undefined)('with a real Ollama', () => {
   beforeAll(async () => {
     ollama = await startOllama();
     if (ollama === undefined) {
-      console.log('not run: the Ollama view with a real server (node scripts/installOllama.mjs builds one)');
+      console.log('not run: the Ollama view with a real server (node scripts/install/installOllama.mjs builds one)');
       return;
     }
     await ollama.createRugby('rugby-base');

@@ -156,7 +156,7 @@ describe.skipIf(missingVSCode !== undefined)('the Artefacts view of a large fold
 describe.skipIf(missingVSCode !== undefined)('Build Ollama Model… with a real Ollama', () => {
   it('plans, creates, answers, and shows the model under its adapter', async (context) => {
     const ollama = await startOllama();
-    context.skip(ollama === undefined, 'no Ollama is installed for tests (scripts/installOllama.mjs)');
+    context.skip(ollama === undefined, 'no Ollama is installed for tests (scripts/install/installOllama.mjs)');
     const code = await VSCode.open({ env: { OLLAMA_HOST: ollama?.url ?? '' } });
     try {
       await code.openSideBar();

@@ -6,7 +6,7 @@ import type { Artefact } from '../../src/core/artefacts/artefact';
 import { artefactTags, isAdapter, weightsPath } from '../../src/extension/artefacts/artefactTags';
 import { accessibleLabel, artefactTooltip } from '../../src/extension/artefacts/artefactTooltip';
 import { buildArtefactTree, countNodes, type TreeNode } from '../../src/extension/artefacts/artefactTree';
-import { collectArtefacts } from '../../src/node/scanArtefacts';
+import { collectArtefacts } from '../../src/node/artefacts/scanArtefacts';
 import { FIXTURES, runCliOk } from '../support/cli';
 
 /** A tree as indented labels. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { deltaBars, DeltaMeter } from '../../src/extension/artefacts/deltaBars';
-import { collectArtefacts } from '../../src/node/scanArtefacts';
+import { collectArtefacts } from '../../src/node/artefacts/scanArtefacts';
 import { FIXTURES, ROOT } from '../support/cli';
 
 describe('the bars of a delta', () => {

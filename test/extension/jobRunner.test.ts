@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { JobRunner, type JobStorage } from '../../src/extension/jobs/jobRunner';
 import { isOver, type Job } from '../../src/extension/jobs/job';
 import { duration, jobFacts, jobLog, percent } from '../../src/extension/jobs/jobText';
-import { forkCli } from '../../src/node/forkCli';
+import { forkCli } from '../../src/node/process/forkCli';
 import { CLI, FIXTURES, runCliOk } from '../support/cli';
 import { until } from '../support/startCli';
 import { writeLargeModel } from '../support/largeModel';

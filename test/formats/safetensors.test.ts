@@ -6,7 +6,7 @@ import { describeSafetensors, readSafetensorsHeader } from '../../src/core/forma
 import { readShardIndex } from '../../src/core/formats/safetensors/shardIndex';
 import { encodeSafetensorsHeader, type SafetensorsTensorInput } from '../../src/core/formats/safetensors/writeSafetensors';
 import { SAFETENSORS_DTYPES } from '../../src/core/formats/tensorRef';
-import { openFileSource } from '../../src/node/fileSource';
+import { openFileSource } from '../../src/node/files/fileSource';
 import { expectRefusal, expectTyped } from '../hostile/refusal';
 
 const files = ['test/fixtures', 'test/golden'].flatMap((root) => readdirSync(root, { recursive: true, encoding: 'utf8' }).map((name) => join(root, name)).filter((path) => path.endsWith('.safetensors')));

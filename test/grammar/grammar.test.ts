@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { INSTRUCTION_NAMES } from '../../src/core/modelfile/modelfileTypes';
 import { lintText } from '../../src/core/modelfile/lintModelfile';
 import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
-import { GO_FUNCTIONS, OLLAMA_FUNCTIONS } from '../../src/core/template/functionNames';
+import { GO_FUNCTIONS, OLLAMA_FUNCTIONS } from '../../src/core/goTemplate/functionNames';
 
 const root = new URL('../../', import.meta.url).pathname;
 const read = (path: string): string => readFileSync(`${root}${path}`, 'utf8');

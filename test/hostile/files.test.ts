@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readBytes } from '../../src/core/bytes';
 import type { ErrorCode } from '../../src/core/errorCodes';
-import { openFileSource, type FileSource } from '../../src/node/fileSource';
+import { openFileSource, type FileSource } from '../../src/node/files/fileSource';
 import { expectTyped } from './refusal';
 
 const isWindows = process.platform === 'win32';

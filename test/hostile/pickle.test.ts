@@ -10,7 +10,7 @@ import { detectPickle } from '../../src/core/formats/pickle/detectPickle';
 import { listPickleImports, PICKLE_NOTE } from '../../src/core/formats/pickle/listPickleImports';
 import { listZipEntries, storedZipEntry } from '../../src/core/formats/pickle/zipDirectory';
 import { describeSafetensors, readSafetensorsHeader } from '../../src/core/formats/safetensors/readSafetensors';
-import { openFileSource } from '../../src/node/fileSource';
+import { openFileSource } from '../../src/node/files/fileSource';
 import { join, u8 } from './ggufBuilder';
 import { buildZip, latin1, protocol2Bomb, protocol4Bomb, textBomb } from './pickleBuilder';
 import { expectRefusal, expectTyped } from './refusal';

@@ -8,7 +8,7 @@ import { buildMetadata } from '../../src/core/engine/buildMetadata';
 import type { GgufValue } from '../../src/core/formats/gguf/ggufTypes';
 import type { JsonObject } from '../../src/core/json';
 import { parseStrictJson } from '../../src/core/strictJson';
-import { loadTokenizerFiles } from '../../src/node/loadTokenizerFiles';
+import { loadTokenizerFiles } from '../../src/node/inputs/loadTokenizerFiles';
 import { asGolden, FIXTURES, sha256 } from './fixtureModel';
 
 /**

@@ -9,7 +9,7 @@ import { readModelConfig } from '../../src/core/engine/architectures/readModelCo
 import type { GgufValue } from '../../src/core/formats/gguf/ggufTypes';
 import type { HuggingFaceModel } from '../../src/core/formats/huggingface/huggingFaceModel';
 import type { NamedShape } from '../../src/core/formats/huggingface/sizeLabel';
-import { loadHuggingFaceModel } from '../../src/node/loadHuggingFaceModel';
+import { loadHuggingFaceModel } from '../../src/node/inputs/loadHuggingFaceModel';
 
 export const FIXTURES = join(import.meta.dirname, '../fixtures');
 const GOLDEN = join(import.meta.dirname, '../golden');

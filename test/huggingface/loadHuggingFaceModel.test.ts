@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { StudioError } from '../../src/core/errors';
 import { sixteenBitName } from '../../src/core/formats/huggingface/quantisedBase';
-import { loadHuggingFaceModel } from '../../src/node/loadHuggingFaceModel';
+import { loadHuggingFaceModel } from '../../src/node/inputs/loadHuggingFaceModel';
 import { FIXTURES, fixtureDirectory } from './fixtureModel';
 
 const LFS = 'version https://git-lfs.github.com/spec/v1\noid sha256:0000000000000000000000000000000000000000000000000000000000000000\nsize 123456\n';

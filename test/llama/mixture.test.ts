@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { FILE_TYPES, type FileTypeName } from '../../src/core/engine/fileTypes';
-import { prepareQuantize } from '../../src/node/prepareBuild';
+import { prepareQuantize } from '../../src/node/engine/prepareBuild';
 import { describeGguf } from '../support/describeGguf';
 import { writeLegacyImatrix } from '../support/imatrixFiles';
 import { llamaQuantizeOrSkip } from '../support/llamaQuantize';

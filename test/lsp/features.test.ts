@@ -21,7 +21,7 @@ import { applySureFixes } from '../../src/core/modelfile/applyFixes';
 import { lintModelfile } from '../../src/core/modelfile/lintModelfile';
 import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
 import { NO_FACTS, type WorkspaceFacts } from '../../src/core/modelfile/workspaceFacts';
-import { NodeWorkspaceFacts } from '../../src/node/workspaceFacts';
+import { NodeWorkspaceFacts } from '../../src/node/modelfile/workspaceFacts';
 import { mutate, randomModelfile } from '../support/modelfileGenerator';
 import { Random } from '../support/random';
 import { marked } from './markedText';

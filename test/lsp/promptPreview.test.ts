@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { computeBaseSummaries, computePromptPreview, ModelfileDocument, type PromptPreview } from '../../language-server/src/service/languageService';
 import { NO_FACTS, type InstalledModelFacts, type WorkspaceFacts } from '../../src/core/modelfile/workspaceFacts';
-import { markSpecialTokens } from '../../src/core/template/markSpecialTokens';
-import { SAMPLE_CONVERSATIONS, type SampleConversation } from '../../src/core/template/sampleConversations';
-import { NodeWorkspaceFacts } from '../../src/node/workspaceFacts';
+import { markSpecialTokens } from '../../src/core/goTemplate/markSpecialTokens';
+import { SAMPLE_CONVERSATIONS, type SampleConversation } from '../../src/core/goTemplate/sampleConversations';
+import { NodeWorkspaceFacts } from '../../src/node/modelfile/workspaceFacts';
 import { FIXTURES, runCliOk } from '../support/cli';
 
 const CHATML = 'TEMPLATE """{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"""\n';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { lintText } from '../../src/core/modelfile/lintModelfile';
 import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
-import { parseTemplate } from '../../src/core/template/parseTemplate';
+import { parseTemplate } from '../../src/core/goTemplate/parseTemplate';
 import { oracleAnswer } from '../support/compareModelfile';
 
 const recorded = readFileSync(new URL('../conformance/modelfiles.jsonl', import.meta.url), 'utf8')

@@ -1,6 +1,6 @@
 /**
  * Modelfiles written by hand: shapes that people use, and one for every corner of the grammar. What Ollama makes of
- * them is in `test/conformance/modelfiles.jsonl`, made by `node scripts/record-modelfiles.mjs`.
+ * them is in `test/conformance/modelfiles.jsonl`, made by `node scripts/record/record-modelfiles.mjs`.
  */
 const SHAPES: readonly string[] = [
   'FROM llama3.2',

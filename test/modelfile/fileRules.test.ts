@@ -9,8 +9,8 @@ import type { GgufValue } from '../../src/core/formats/gguf/ggufTypes';
 import { encodeGgufHeader } from '../../src/core/formats/gguf/writeGguf';
 import { lintModelfile } from '../../src/core/modelfile/lintModelfile';
 import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
-import { OllamaFacts } from '../../src/node/ollamaFacts';
-import { isUntouchable, NodeWorkspaceFacts } from '../../src/node/workspaceFacts';
+import { OllamaFacts } from '../../src/node/modelfile/ollamaFacts';
+import { isUntouchable, NodeWorkspaceFacts } from '../../src/node/modelfile/workspaceFacts';
 
 const fixtures = new URL('../fixtures/rugby/', import.meta.url).pathname;
 const LLAMA_CONFIG = JSON.stringify({ architectures: ['LlamaForCausalLM'], hidden_size: 64, max_position_embeddings: 2048 });

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { validatorDocument } from '../../scripts/validatorDocument';
+import { validatorDocument } from '../../scripts/docs/validatorDocument';
 import { DIAGNOSTICS } from '../../src/core/modelfile/diagnosticCodes';
 
 describe('the table of diagnostics', () => {
-  it('is what VALIDATOR.md says (node scripts/write-validator.mjs)', () => {
+  it('is what VALIDATOR.md says (node scripts/docs/write-validator.mjs)', () => {
     expect(readFileSync(new URL('../../language-server/VALIDATOR.md', import.meta.url), 'utf8')).toBe(validatorDocument());
   });
 

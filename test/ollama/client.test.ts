@@ -2,8 +2,8 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { resolveOllamaAddress } from '../../src/core/ollama/ollamaAddress';
-import { OllamaClient } from '../../src/node/ollamaClient';
-import { findOllama, ollamaState, requireOllama } from '../../src/node/ollamaState';
+import { OllamaClient } from '../../src/node/ollama/ollamaClient';
+import { findOllama, ollamaState, requireOllama } from '../../src/node/ollama/ollamaState';
 import { collect, rejection } from '../support/collect';
 import { FakeOllama, json, lines } from '../support/fakeOllama';
 

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { temporaryFolder } from '../../src/node/temporaryFolder';
+import { temporaryFolder } from '../../src/node/files/temporaryFolder';
 import { rejection } from '../support/collect';
 
 let place: string;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resolveOllamaAddress } from '../../src/core/ollama/ollamaAddress';
-import { OllamaClient } from '../../src/node/ollamaClient';
+import { OllamaClient } from '../../src/node/ollama/ollamaClient';
 import { rejection } from '../support/collect';
 import { FakeOllama } from '../support/fakeOllama';
 

@@ -3,7 +3,7 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { AdapterType } from '../../src/core/engine/planAdapterGguf';
-import { CONVERTER_SOURCE, findConverter } from '../../scripts/installConverter.mjs';
+import { CONVERTER_SOURCE, findConverter } from '../../scripts/install/installConverter.mjs';
 import { writeAdapterGguf } from '../support/adapterGguf';
 import { FIXTURES } from '../support/cli';
 import { describeGguf } from '../support/describeGguf';
@@ -11,7 +11,7 @@ import { makeModel, temporaryFolder } from '../support/models';
 
 const python = findConverter() ?? '';
 const SCRIPT = join(CONVERTER_SOURCE, 'convert_lora_to_gguf.py');
-const reason = python === '' ? "llama.cpp's converter is not installed (node scripts/installConverter.mjs)." : '';
+const reason = python === '' ? "llama.cpp's converter is not installed (node scripts/install/installConverter.mjs)." : '';
 
 describe.skipIf(reason !== '')(`convert_lora_to_gguf.py itself${reason === '' ? '' : `: skipped. ${reason} Its recorded results are compared in npm test.`}`, () => {
   const work = temporaryFolder();

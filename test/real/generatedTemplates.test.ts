@@ -3,12 +3,12 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chooseTemplate } from '../../src/core/templates/chooseTemplate';
-import { applies, CHECK_CONVERSATIONS } from '../../src/core/templates/checkConversations';
-import { templateValues } from '../../src/core/templates/conversationValues';
-import type { Conversation } from '../../src/core/templates/chatFormat';
-import { executeTemplate } from '../../src/core/template/executeTemplate';
-import { parseTemplate } from '../../src/core/template/parseTemplate';
+import { chooseTemplate } from '../../src/core/chatTemplate/chooseTemplate';
+import { applies, CHECK_CONVERSATIONS } from '../../src/core/chatTemplate/checkConversations';
+import { templateValues } from '../../src/core/chatTemplate/conversationValues';
+import type { Conversation } from '../../src/core/chatTemplate/chatFormat';
+import { executeTemplate } from '../../src/core/goTemplate/executeTemplate';
+import { parseTemplate } from '../../src/core/goTemplate/parseTemplate';
 import { FIXTURES, ROOT, runCliOk } from '../support/cli';
 import { familyTemplates, formatFor, renderHere } from '../support/familyTemplates';
 import { oracleForTests, type GoOracle } from '../support/goOracle';

@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = new URL('../../', import.meta.url).pathname;
-const installer = new URL('../../scripts/installHelix.mjs', import.meta.url).href;
+const installer = new URL('../../scripts/install/installHelix.mjs', import.meta.url).href;
 const { findHelix } = (await import(installer)) as { readonly findHelix: () => string | undefined };
 const helix = findHelix();
 
@@ -69,7 +69,7 @@ function pause(milliseconds: number): () => boolean {
   return () => Date.now() - (from ??= Date.now()) >= milliseconds;
 }
 
-describe.skipIf(helix === undefined)('Helix (HELIX_BIN, the path, or scripts/installHelix.mjs) with the configuration of the documentation', () => {
+describe.skipIf(helix === undefined)('Helix (HELIX_BIN, the path, or scripts/install/installHelix.mjs) with the configuration of the documentation', () => {
   beforeAll(setUp);
   afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -7,7 +7,7 @@ import { answerTemplate, comparable, type TemplateAnswer } from '../support/comp
 import { ConversationGenerator } from '../support/conversationGenerator';
 import { oracleForTests, type GoOracle } from '../support/goOracle';
 import { Random } from '../support/random';
-import { CONVERSATIONS } from '../template/conversations';
+import { CONVERSATIONS } from '../goTemplate/conversations';
 
 const ORACLE_FOLDER = fileURLToPath(new URL('../conformance/oracle', import.meta.url));
 

@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = new URL('../../', import.meta.url).pathname;
-const installer = new URL('../../scripts/installNeovim.mjs', import.meta.url).href;
+const installer = new URL('../../scripts/install/installNeovim.mjs', import.meta.url).href;
 
 interface NeovimReport {
   readonly diagnostics: readonly { readonly code?: string; readonly message: string; readonly lnum: number; readonly severity: number; readonly source: string }[];
@@ -50,7 +50,7 @@ describe('Neovim with the configuration of the documentation', () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   if (neovims.length === 0) {
-    it('is not here (NVIM_BIN, the path, or scripts/installNeovim.mjs)', (context) => context.skip());
+    it('is not here (NVIM_BIN, the path, or scripts/install/installNeovim.mjs)', (context) => context.skip());
   }
 
   it.each(neovims)('%s opens a Modelfile, shows its diagnostics, hovers and formats', { timeout: 120_000 }, async (neovim) => {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { lookUpModel } from '../../src/node/libraryLookup';
+import { lookUpModel } from '../../src/node/registry/libraryLookup';
 import { instruction } from '../../src/core/modelfile/writeModelfile';
 import { CLI, FIXTURES, runCli, runCliOk } from '../support/cli';
 import { findRealOllama, NO_OLLAMA, RealOllama } from '../support/realOllama';

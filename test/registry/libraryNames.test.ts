@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { libraryNameOf } from '../../src/core/ollama/libraryNames';
-import { executeTemplate } from '../../src/core/template/executeTemplate';
-import { NO_VALUES, plainMessage } from '../../src/core/template/ollama/conversation';
-import { parseTemplate } from '../../src/core/template/parseTemplate';
+import { executeTemplate } from '../../src/core/goTemplate/executeTemplate';
+import { NO_VALUES, plainMessage } from '../../src/core/goTemplate/ollama/conversation';
+import { parseTemplate } from '../../src/core/goTemplate/parseTemplate';
 import { PARAMETERS } from '../../src/core/modelfile/parameters';
 import { parseModelName } from '../../src/core/ollama/modelName';
-import { bundledLibrary, libraryModelNames, libraryTemplate } from '../../src/node/bundledLibrary';
+import { bundledLibrary, libraryModelNames, libraryTemplate } from '../../src/node/registry/bundledLibrary';
 import { CLI } from '../support/cli';
 
 const BUNDLE = join(CLI, '..');

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LAYER_LIMIT, MANIFEST_LIMIT } from '../../src/core/ollama/registryManifest';
-import { lookUpModel, type LookedUpModel } from '../../src/node/libraryLookup';
+import { lookUpModel, type LookedUpModel } from '../../src/node/registry/libraryLookup';
 import { CLI } from '../support/cli';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;

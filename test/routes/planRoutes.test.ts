@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { FileTypeName } from '../../src/core/engine/fileTypes';
 import type { ErrorJson } from '../../src/core/errors';
-import { describeRoutes } from '../../src/core/ollama/describeRoutes';
-import { planRoutes, recommendedType, ROUTES, type Route, type RouteAdapter, type RouteBase, type RouteBuild, type RouteFacts, type RouteName, type RoutePlan } from '../../src/core/ollama/planRoutes';
-import { TYPE_QUALITY } from '../../src/core/ollama/typeQuality';
+import { describeRoutes } from '../../src/core/routes/describeRoutes';
+import { planRoutes, recommendedType, ROUTES, type Route, type RouteAdapter, type RouteBase, type RouteBuild, type RouteFacts, type RouteName, type RoutePlan } from '../../src/core/routes/planRoutes';
+import { TYPE_QUALITY } from '../../src/core/routes/typeQuality';
 
 const BASE: RouteBase = { path: 'models/Qwen3-4B', kind: 'huggingface', architecture: 'qwen3', className: 'Qwen3ForCausalLM', label: 'Qwen3', parameters: 4e9, sixteenBit: 'BF16' };
 const LORA: RouteAdapter = { path: 'outputs/lora', directory: 'outputs/lora', format: 'peft', method: 'lora', weight: 1, bytes: 4e7, hasPatterns: false, targets: ['k_proj', 'q_proj'], ggufBytes: 2e7 };

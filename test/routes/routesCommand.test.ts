@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { targetOfModel } from '../../src/core/engine/adapterTarget';
-import { loadHuggingFaceModel } from '../../src/node/loadHuggingFaceModel';
+import { loadHuggingFaceModel } from '../../src/node/inputs/loadHuggingFaceModel';
 import { writeAdapterGguf } from '../support/adapterGguf';
 import { FIXTURES, runCli, runCliOk, type CliRun } from '../support/cli';
 import { temporaryFolder } from '../support/models';

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { prepareBuild } from '../../src/node/prepareBuild';
+import { prepareBuild } from '../../src/node/engine/prepareBuild';
 import { FIXTURES } from '../support/cli';
 import { temporaryFolder } from '../support/models';
 

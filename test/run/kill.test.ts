@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, sta
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { verifyFile } from '../../src/node/verifyFile';
+import { verifyFile } from '../../src/node/engine/verifyFile';
 import { runCli } from '../support/cli';
 import { temporaryFolder } from '../support/models';
 import { writeNoiseAdapter, writeNoiseModel } from '../support/noiseModel';

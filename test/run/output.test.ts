@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { checkName } from '../../src/node/checkOutput';
+import { checkName } from '../../src/node/output/checkOutput';
 import { StudioError } from '../../src/core/errors';
 import { FIXTURES, runCli, runCliOk } from '../support/cli';
 import { temporaryFolder } from '../support/models';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Architecture, ModelConfig } from '../../src/core/engine/architectures/architecture';
 import type { AdapterTarget } from '../../src/core/engine/adapterTarget';
-import { convertAdapter, prepareConvertAdapter, type ConvertAdapterReport, type ConvertAdapterRequest, type PreparedAdapter } from '../../src/node/convertAdapter';
+import { convertAdapter, prepareConvertAdapter, type ConvertAdapterReport, type ConvertAdapterRequest, type PreparedAdapter } from '../../src/node/engine/convertAdapter';
 import { describeGguf } from './describeGguf';
 
 /** Plans and writes a GGUF adapter; the report at its end. */

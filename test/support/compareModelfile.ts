@@ -1,4 +1,4 @@
-import { localFileResolver } from '../../src/node/modelfileFiles';
+import { localFileResolver } from '../../src/node/modelfile/modelfileFiles';
 import { toCreateRequest } from '../../src/core/modelfile/createRequest';
 import { marshalCreateRequest } from '../../src/core/modelfile/marshalCreateRequest';
 import { parseModelfile } from '../../src/core/modelfile/parseModelfile';

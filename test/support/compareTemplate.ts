@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import { executeTemplate } from '../../src/core/template/executeTemplate';
-import { decodeConversation } from '../../src/core/template/ollama/decodeConversation';
-import { parseOrderedJson } from '../../src/core/template/ollama/orderedJson';
-import { parseTemplate } from '../../src/core/template/parseTemplate';
+import { executeTemplate } from '../../src/core/goTemplate/executeTemplate';
+import { decodeConversation } from '../../src/core/goTemplate/ollama/decodeConversation';
+import { parseOrderedJson } from '../../src/core/goTemplate/ollama/orderedJson';
+import { parseTemplate } from '../../src/core/goTemplate/parseTemplate';
 
 /** What one execution gave, in the oracle's form. */
 export type Rendered =

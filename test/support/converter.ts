@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TestContext } from 'vitest';
-import { CONVERTER_SOURCE, findConverter } from '../../scripts/installConverter.mjs';
+import { CONVERTER_SOURCE, findConverter } from '../../scripts/install/installConverter.mjs';
 import { ROOT } from './cli';
 
 export type ConverterJob =
@@ -20,7 +20,7 @@ export interface ConverterAnswer {
 export function converterOrSkip(context: TestContext): string {
   const python = findConverter();
   if (python === undefined) {
-    console.log(`skipped: ${context.task.name} (llama.cpp's converter is not installed: node scripts/installConverter.mjs)`);
+    console.log(`skipped: ${context.task.name} (llama.cpp's converter is not installed: node scripts/install/installConverter.mjs)`);
     context.skip();
   }
   return python;

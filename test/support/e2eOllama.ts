@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { runCliOk, FIXTURES } from './cli';
 import { freePort } from './freePort';
 
-const finder = new URL('../../scripts/installOllama.mjs', import.meta.url).href;
+const finder = new URL('../../scripts/install/installOllama.mjs', import.meta.url).href;
 
 /** A real Ollama of a test's own, on a port and in a folder of its own. */
 export interface TestOllama {

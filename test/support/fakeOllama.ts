@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { resolveOllamaAddress } from '../../src/core/ollama/ollamaAddress';
-import { OllamaClient, type OllamaTimeouts } from '../../src/node/ollamaClient';
+import { OllamaClient, type OllamaTimeouts } from '../../src/node/ollama/ollamaClient';
 
 /** What a fake server does with one kind of request; it may keep the answer open, or break it off. */
 export type FakeHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;

@@ -1,5 +1,5 @@
-import { evaluateJinja, jinjaError, parseJinja } from '../../src/node/jinjaEvaluation';
-import type { ChatFormat, JinjaRenderer } from '../../src/core/templates/chatFormat';
+import { evaluateJinja, jinjaError, parseJinja } from '../../src/node/jinja/jinjaEvaluation';
+import type { ChatFormat, JinjaRenderer } from '../../src/core/chatTemplate/chatFormat';
 
 // The path is computed, so that type checking does not follow it into a plain script.
 const table = new URL('../../scripts/libraryTable.mjs', import.meta.url).href;

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import { CONVERSATIONS } from '../template/conversations';
-import { EXECUTIONS } from '../template/executions';
-import { FAULTS } from '../template/faults';
-import { SHAPES } from '../template/shapes';
+import { CONVERSATIONS } from '../goTemplate/conversations';
+import { EXECUTIONS } from '../goTemplate/executions';
+import { FAULTS } from '../goTemplate/faults';
+import { SHAPES } from '../goTemplate/shapes';
 import { answerTemplate, comparable, type Rendered, type TemplateAnswer } from './compareTemplate';
 import { ConversationGenerator } from './conversationGenerator';
 import type { FuzzKind, Verdict } from './fuzz';

@@ -1,4 +1,4 @@
-import type { Conversation, JinjaMessage, JinjaObject } from '../../src/core/templates/chatFormat';
+import type { Conversation, JinjaMessage, JinjaObject } from '../../src/core/chatTemplate/chatFormat';
 import type { Random } from './random';
 
 const CONTENTS = [

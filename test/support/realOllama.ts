@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveOllamaAddress } from '../../src/core/ollama/ollamaAddress';
-import { OllamaClient, type OllamaTimeouts } from '../../src/node/ollamaClient';
+import { OllamaClient, type OllamaTimeouts } from '../../src/node/ollama/ollamaClient';
 import { freePort } from './freePort';
 
 // The path is computed, so that type checking does not follow it into a plain script.
-const installer = new URL('../../scripts/installOllama.mjs', import.meta.url).href;
+const installer = new URL('../../scripts/install/installOllama.mjs', import.meta.url).href;
 
-/** An installed Ollama: OLLAMA_BIN first, then the one that scripts/installOllama.mjs built. */
+/** An installed Ollama: OLLAMA_BIN first, then the one that scripts/install/installOllama.mjs built. */
 export interface FoundOllama {
   readonly path: string;
   /** It has llama.cpp's programs, so that it can run and quantise models. */
@@ -27,8 +27,8 @@ export async function findRealOllama(): Promise<FoundOllama | undefined> {
   return { path, runsModels: existsSync(join(folder, 'llama-server')) || process.env['OLLAMA_BIN'] !== undefined };
 }
 
-export const NO_OLLAMA = 'There is no Ollama here (OLLAMA_BIN, or scripts/installOllama.mjs).';
-export const NO_LLAMA = 'This Ollama has no llama-server (scripts/installLlama.mjs).';
+export const NO_OLLAMA = 'There is no Ollama here (OLLAMA_BIN, or scripts/install/installOllama.mjs).';
+export const NO_LLAMA = 'This Ollama has no llama-server (scripts/install/installLlama.mjs).';
 
 /** A server of a test's own: its port, its models, its home. */
 export class RealOllama {

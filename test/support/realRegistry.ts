@@ -9,9 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './freePort';
 
 // The path is computed, so that type checking does not follow it into a plain script.
-const installer = new URL('../../scripts/installRegistry.mjs', import.meta.url).href;
+const installer = new URL('../../scripts/install/installRegistry.mjs', import.meta.url).href;
 
-export const NO_REGISTRY = 'There is no docker-registry here (DOCKER_REGISTRY_BIN, or scripts/installRegistry.mjs).';
+export const NO_REGISTRY = 'There is no docker-registry here (DOCKER_REGISTRY_BIN, or scripts/install/installRegistry.mjs).';
 
 export async function findRealRegistry(): Promise<string | undefined> {
   const { findRegistry } = (await import(installer)) as { findRegistry: () => string | undefined };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { GgufValue } from '../../src/core/formats/gguf/ggufTypes';
 import { readGguf } from '../../src/core/formats/gguf/readGguf';
 import { encodeGgufHeader } from '../../src/core/formats/gguf/writeGguf';
-import { openFileSource } from '../../src/node/fileSource';
+import { openFileSource } from '../../src/node/files/fileSource';
 
 /**
  * Cuts a GGUF into parts as gguf-split does: all keys in the first, the three of the split in each.

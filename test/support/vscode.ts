@@ -56,14 +56,14 @@ export class VSCode {
     const folder = join(profile, 'rugby');
     mkdirSync(folder);
     if (options.fill === undefined) {
-      const { makeSampleWorkspace } = await load('sampleWorkspace.mjs');
+      const { makeSampleWorkspace } = await load('vscode/sampleWorkspace.mjs');
       (makeSampleWorkspace as unknown as (folder: string) => void)(folder);
     } else {
       options.fill(folder);
     }
     // Extensions keep state beside themselves: every window has a copy.
     cpSync(environment.extensions ?? '', join(profile, 'extensions'), { recursive: true });
-    const { startCodeServer } = await load('codeServer.mjs');
+    const { startCodeServer } = await load('vscode/codeServer.mjs');
     const env = { MODELFILE_STUDIO_PROBE: join(profile, 'probe.json'), HOME: profile, ...options.env };
     const server = await (startCodeServer as unknown as (options: object) => Promise<Server>)({ bin: environment.codeServer, profile, settings: options.settings, trust: options.trust, env });
     const browser = await chromium.launch({ executablePath: environment.chromium ?? '', args: ['--no-sandbox', '--disable-dev-shm-usage'] }).catch(async (error: unknown) => {

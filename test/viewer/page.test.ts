@@ -6,7 +6,7 @@ import { EditorMessage, PageMessage } from '../../src/core/viewer/viewerProtocol
 import { viewerPage } from '../../src/extension/editors/viewerPage';
 import { ROOT } from '../support/cli';
 
-const WEBVIEW = join(ROOT, 'src/extension/editors/webview');
+const WEBVIEW = join(ROOT, 'src/extension/webview/viewer');
 const scripts = readdirSync(WEBVIEW).filter((name) => name.endsWith('.ts')).map((name) => readFileSync(join(WEBVIEW, name), 'utf8'));
 const parts = { cspSource: 'https://*.vscode-cdn.net', nonce: 'abc123', scriptUri: 'https://x/viewer.js', styleUri: 'https://x/viewer.css' };
 

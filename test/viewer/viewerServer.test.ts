@@ -6,7 +6,7 @@ import { readGguf } from '../../src/core/formats/gguf/readGguf';
 import { readSafetensorsHeader } from '../../src/core/formats/safetensors/readSafetensors';
 import { ANSWERS, type AnswerOf, type PageQuestion, type ViewerQuestion } from '../../src/core/viewer/viewerProtocol';
 import { placeOf } from '../../src/node/viewer/viewAdapter';
-import { findBase } from '../../src/node/findBase';
+import { findBase } from '../../src/node/inputs/findBase';
 import { ViewerServer } from '../../src/node/viewer/viewerServer';
 import { FIXTURES, ROOT, runCliOk } from '../support/cli';
 import { temporaryFolder } from '../support/models';

@@ -2,9 +2,9 @@ import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { TextDocument } from 'vscode-languageserver-textdocument';
 import { NO_FACTS, type WorkspaceFacts } from '../../../src/core/modelfile/workspaceFacts';
-import { expandModelfilePath } from '../../../src/node/modelfileFiles';
-import { OllamaFacts } from '../../../src/node/ollamaFacts';
-import { isUntouchable, NodeWorkspaceFacts } from '../../../src/node/workspaceFacts';
+import { expandModelfilePath } from '../../../src/node/modelfile/modelfileFiles';
+import { OllamaFacts } from '../../../src/node/modelfile/ollamaFacts';
+import { isUntouchable, NodeWorkspaceFacts } from '../../../src/node/modelfile/workspaceFacts';
 import { ModelfileDocument } from '../service/languageService';
 import { readSettings, type ServerSettings } from './settings';
 

@@ -1,5 +1,5 @@
 import { resolveOllamaAddress } from '../../../src/core/ollama/ollamaAddress';
-import { requiresVersion } from '../../../src/core/modelfile/semver';
+import { requiresVersion } from '../../../src/core/golang/semver';
 import { isDiagnosticCode, SEVERITIES, type DiagnosticCode, type Severity } from '../../../src/core/modelfile/diagnosticCodes';
 
 /** Section of the settings that the server asks for. */

@@ -1,6 +1,6 @@
 import type { CancellationToken, Connection, TextDocuments } from 'vscode-languageserver';
 import type { TextDocument } from 'vscode-languageserver-textdocument';
-import { SAMPLE_CONVERSATIONS, type SampleConversation } from '../../../src/core/template/sampleConversations';
+import { SAMPLE_CONVERSATIONS, type SampleConversation } from '../../../src/core/goTemplate/sampleConversations';
 import { computeBaseSummaries, computePromptPreview, type BaseSummary, type PromptPreview } from '../service/languageService';
 import { signalOf } from './requestSignal';
 import type { ServerState } from './serverState';

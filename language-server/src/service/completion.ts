@@ -4,7 +4,7 @@ import { readBaseModel } from '../../../src/core/modelfile/modelFacts';
 import { INSTRUCTION_NAMES, type Instruction, type Span } from '../../../src/core/modelfile/modelfileTypes';
 import { PARSERS, RENDERERS } from '../../../src/core/modelfile/ollamaFeatures';
 import { PARAMETERS } from '../../../src/core/modelfile/parameters';
-import { stopTextOf } from '../../../src/core/modelfile/templateProbe';
+import { stopTextOf } from '../../../src/core/chatTemplate/templateProbe';
 import type { WorkspaceFacts } from '../../../src/core/modelfile/workspaceFacts';
 import { cursorAt } from './cursor';
 import { INSTRUCTION_DOCUMENTATION, parameterFacts } from './documentation';

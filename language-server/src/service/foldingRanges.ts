@@ -1,6 +1,6 @@
 import { FoldingRangeKind, type FoldingRange } from 'vscode-languageserver-types';
 import { inDocument } from '../../../src/core/modelfile/templateAnalysis';
-import type { ListNode, Span } from '../../../src/core/template/syntax/nodes';
+import type { ListNode, Span } from '../../../src/core/goTemplate/syntax/nodes';
 import type { ModelfileDocument } from './modelfileDocument';
 
 /** Deeper blocks of a template are not folded. */

@@ -1,4 +1,4 @@
-import { chatTemplateName } from '../../../src/core/artefacts/chatTemplateName';
+import { chatTemplateName } from '../../../src/core/formats/huggingface/chatTemplateName';
 import { formatBytes } from '../../../src/core/formatBytes';
 import type { InstructionName } from '../../../src/core/modelfile/modelfileTypes';
 import type { AdapterFolderFacts, GgufFacts, InstalledModelFacts, ModelFolderFacts, PathFacts, WorkspaceFacts } from '../../../src/core/modelfile/workspaceFacts';

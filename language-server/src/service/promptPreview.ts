@@ -1,10 +1,10 @@
 import { readBaseModel, type BaseModel } from '../../../src/core/modelfile/modelFacts';
 import type { WorkspaceFacts } from '../../../src/core/modelfile/workspaceFacts';
-import { prefersJinja } from '../../../src/core/modelfile/templateChoice';
-import { markSpecialTokens, type PromptPart } from '../../../src/core/template/markSpecialTokens';
-import { parseTemplate, type ParsedTemplate } from '../../../src/core/template/parseTemplate';
-import { renderConversation } from '../../../src/core/template/renderConversations';
-import { sampleConversation, type SampleConversation } from '../../../src/core/template/sampleConversations';
+import { prefersJinja } from '../../../src/core/chatTemplate/templateChoice';
+import { markSpecialTokens, type PromptPart } from '../../../src/core/goTemplate/markSpecialTokens';
+import { parseTemplate, type ParsedTemplate } from '../../../src/core/goTemplate/parseTemplate';
+import { renderConversation } from '../../../src/core/goTemplate/renderConversations';
+import { sampleConversation, type SampleConversation } from '../../../src/core/goTemplate/sampleConversations';
 import type { ModelfileDocument } from './modelfileDocument';
 
 /** What the prompt of a Modelfile is made with. */

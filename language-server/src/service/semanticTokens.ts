@@ -2,8 +2,8 @@ import type { Range, SemanticTokens } from 'vscode-languageserver-types';
 import type { Instruction, ModelfileValue, Span } from '../../../src/core/modelfile/modelfileTypes';
 import { PARAMETERS } from '../../../src/core/modelfile/parameters';
 import { offsetInDocument } from '../../../src/core/modelfile/scanValue';
-import { Lexer, type CommentSpan } from '../../../src/core/template/syntax/lexer';
-import { TokenType, type Token } from '../../../src/core/template/syntax/tokens';
+import { Lexer, type CommentSpan } from '../../../src/core/goTemplate/syntax/lexer';
+import { TokenType, type Token } from '../../../src/core/goTemplate/syntax/tokens';
 import type { ModelfileDocument } from './modelfileDocument';
 
 export const TOKEN_TYPES = ['keyword', 'property', 'enumMember', 'number', 'string', 'comment', 'operator', 'function', 'variable', 'namespace'] as const;

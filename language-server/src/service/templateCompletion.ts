@@ -1,7 +1,7 @@
 import { CompletionItemKind, InsertTextFormat, type CompletionItem } from 'vscode-languageserver-types';
 import type { ModelfileValue } from '../../../src/core/modelfile/modelfileTypes';
 import { fieldsOf, templateScopes, typeTitle, type ScopeArea, type ScopeType } from '../../../src/core/modelfile/templateScope';
-import { parseTemplateTolerantly } from '../../../src/core/template/parseTemplate';
+import { parseTemplateTolerantly } from '../../../src/core/goTemplate/parseTemplate';
 import { FIELD_DOCUMENTATION, FUNCTION_DOCUMENTATION, TEMPLATE_KEYWORDS } from './documentation';
 import { markdown } from './markdown';
 import type { ModelfileDocument } from './modelfileDocument';

@@ -1,9 +1,9 @@
-import { prepareBuild } from '../../node/prepareBuild';
+import { prepareBuild } from '../../node/engine/prepareBuild';
 import { baseOption } from '../baseOption';
 import type { Command, CommandContext, OptionValues } from '../command';
 import { adapterRequest, fileType, flag, list, required, RUN_OPTIONS, TYPE_OPTIONS, typeChoices, usageError, workerCount } from '../options';
 import { runAndReport } from '../runAndReport';
-import type { BuildRequest } from '../../node/prepareBuild';
+import type { BuildRequest } from '../../node/engine/prepareBuild';
 
 export const BUILD_OPTIONS = {
   base: { type: 'string' },

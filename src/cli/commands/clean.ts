@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { toStudioError, type ErrorJson } from '../../core/errors';
 import { escapeControls } from '../../core/escapeControls';
 import { formatBytes } from '../../core/formatBytes';
-import { findLeftovers, readLeftover, removeLeftover, type Leftover } from '../../node/findLeftovers';
+import { findLeftovers, readLeftover, removeLeftover, type Leftover } from '../../node/output/findLeftovers';
 import type { Command } from '../command';
 import { flag, usageError } from '../options';
 

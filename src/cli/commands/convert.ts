@@ -1,4 +1,4 @@
-import { prepareBuild } from '../../node/prepareBuild';
+import { prepareBuild } from '../../node/engine/prepareBuild';
 import type { Command } from '../command';
 import { fileType, flag, required, RUN_OPTIONS, usageError, workerCount } from '../options';
 import { runAndReport } from '../runAndReport';

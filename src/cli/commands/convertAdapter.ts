@@ -1,7 +1,7 @@
 import { describeAdapterPlan } from '../../core/engine/describeAdapterPlan';
 import { ADAPTER_TYPES, type AdapterType } from '../../core/engine/planAdapterGguf';
 import { formatBytes } from '../../core/formatBytes';
-import { convertAdapter as write, prepareConvertAdapter, type PreparedAdapter } from '../../node/convertAdapter';
+import { convertAdapter as write, prepareConvertAdapter, type PreparedAdapter } from '../../node/engine/convertAdapter';
 import type { Command } from '../command';
 import { follow } from '../follow';
 import { adapterRequest, flag, required, text, usageError } from '../options';

@@ -1,8 +1,8 @@
 import { dirname, join } from 'node:path';
 import { escapeControls } from '../../core/escapeControls';
 import { formatBytes, formatSeconds } from '../../core/formatBytes';
-import { createModel, type CreatedModel } from '../../node/createModel';
-import { readSmallFile } from '../../node/textFile';
+import { createModel, type CreatedModel } from '../../node/create/createModel';
+import { readSmallFile } from '../../node/files/textFile';
 import { ARTEFACT_OPTIONS } from '../artefactOptions';
 import type { Command, CommandContext, CommandResult, OptionValues } from '../command';
 import { follow } from '../follow';

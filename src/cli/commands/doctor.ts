@@ -1,5 +1,5 @@
 import { escapeControls } from '../../core/escapeControls';
-import { diagnoseSetup, type SetupCheck } from '../../node/diagnoseSetup';
+import { diagnoseSetup, type SetupCheck } from '../../node/process/diagnoseSetup';
 import type { Command } from '../command';
 
 const MARKS: Readonly<Record<SetupCheck['status'], string>> = { ok: '✓', note: '·', problem: '!' };

@@ -1,5 +1,5 @@
 import { formatBytes } from '../../core/formatBytes';
-import type { HubKind } from '../../core/hub/hubFiles';
+import type { HubKind } from '../../core/formats/huggingface/hubFiles';
 import type { Command } from '../command';
 import { follow } from '../follow';
 import { flag, text, usageError } from '../options';
@@ -16,7 +16,7 @@ function fetchCommand(kind: HubKind): Command {
       if (reference === undefined || positionals.length > 1) {
         throw usageError(`${name} takes one repository: modelfile-studio ${name} ORG/NAME.`);
       }
-      const { fetchFromHub, planHubFetch } = await import('../../node/hubClient');
+      const { fetchFromHub, planHubFetch } = await import('../../node/hub/hubClient');
       const plan = await planHubFetch({ reference, kind, out: text(options, 'out'), signal: context.signal });
       const files = plan.files.map(({ path, bytes }) => ({ path, bytes }));
       const facts = { repository: plan.repository, revision: plan.revision, commit: plan.commit, folder: plan.folder, bytes: plan.bytes, files };

@@ -3,7 +3,7 @@ import { escapeControls } from '../../core/escapeControls';
 import { encodeModelfile } from '../../core/modelfile/encodeModelfile';
 import { applyEdits, formatModelfile } from '../../core/modelfile/formatModelfile';
 import { parseModelfile } from '../../core/modelfile/parseModelfile';
-import { readSmallFile, replaceFile } from '../../node/textFile';
+import { readSmallFile, replaceFile } from '../../node/files/textFile';
 import type { ModelfileCommandArgs, ModelfileCommandResult } from './parse';
 
 export interface FormatCommandArgs extends ModelfileCommandArgs {

@@ -1,5 +1,5 @@
-import { prepareFuse } from '../../node/prepareBuild';
-import { finishFusedFolder } from '../../node/finishFusedFolder';
+import { prepareFuse } from '../../node/engine/prepareBuild';
+import { finishFusedFolder } from '../../node/engine/finishFusedFolder';
 import type { FuseType } from '../../core/engine/planFuse';
 import { baseOption } from '../baseOption';
 import type { Command } from '../command';

@@ -1,5 +1,5 @@
 import { inspectText } from '../../core/artefacts/inspectText';
-import { inspectPaths } from '../../node/inspectPath';
+import { inspectPaths } from '../../node/artefacts/inspectPath';
 import type { Command } from '../command';
 import { usageError } from '../options';
 

@@ -9,9 +9,9 @@ import { lintModelfile } from '../../core/modelfile/lintModelfile';
 import { parseModelfile } from '../../core/modelfile/parseModelfile';
 import { sarifLog, type LintedFile } from '../../core/modelfile/sarif';
 import type { WorkspaceFacts } from '../../core/modelfile/workspaceFacts';
-import { OllamaFacts } from '../../node/ollamaFacts';
-import { readSmallFile, replaceFile } from '../../node/textFile';
-import { factsForFile } from '../../node/workspaceFacts';
+import { OllamaFacts } from '../../node/modelfile/ollamaFacts';
+import { readSmallFile, replaceFile } from '../../node/files/textFile';
+import { factsForFile } from '../../node/modelfile/workspaceFacts';
 import type { ModelfileCommandArgs, ModelfileCommandResult } from './parse';
 
 export interface LintCommandArgs extends ModelfileCommandArgs {

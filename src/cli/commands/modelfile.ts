@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { dirname, relative, resolve, sep } from 'node:path';
 import { modelfileFor } from '../../core/modelfile/writeModelfile';
-import { chooseTemplateFor } from '../../node/chooseTemplate';
-import { resolveBasePath } from '../../node/loadBasePath';
-import { existsError } from '../../node/partialOutput';
-import { replaceFile } from '../../node/textFile';
+import { chooseTemplateFor } from '../../node/jinja/chooseTemplate';
+import { resolveBasePath } from '../../node/inputs/loadBasePath';
+import { existsError } from '../../node/output/partialOutput';
+import { replaceFile } from '../../node/files/textFile';
 import type { Command, CommandResult } from '../command';
 import { flag, required, text, usageError } from '../options';
 

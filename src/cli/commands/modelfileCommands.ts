@@ -1,4 +1,4 @@
-import { requiresVersion } from '../../core/modelfile/semver';
+import { requiresVersion } from '../../core/golang/semver';
 import { resolveOllamaAddress } from '../../core/ollama/ollamaAddress';
 import type { Command } from '../command';
 import { flag, required, usageError } from '../options';

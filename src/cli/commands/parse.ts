@@ -5,8 +5,8 @@ import { toCreateRequest } from '../../core/modelfile/createRequest';
 import { marshalCreateRequest } from '../../core/modelfile/marshalCreateRequest';
 import type { ModelfileCommand } from '../../core/modelfile/modelfileTypes';
 import { parseModelfile } from '../../core/modelfile/parseModelfile';
-import { localFileResolver } from '../../node/modelfileFiles';
-import { readSmallFile } from '../../node/textFile';
+import { localFileResolver } from '../../node/modelfile/modelfileFiles';
+import { readSmallFile } from '../../node/files/textFile';
 
 export interface ModelfileCommandArgs {
   readonly paths: readonly string[];

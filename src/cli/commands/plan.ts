@@ -1,6 +1,6 @@
 import { describePlan } from '../../core/engine/describePlan';
 import { planJson } from '../../core/engine/planJson';
-import { prepareBuild } from '../../node/prepareBuild';
+import { prepareBuild } from '../../node/engine/prepareBuild';
 import type { Command } from '../command';
 import { RUN_OPTIONS, usageError, workerCount } from '../options';
 import { BUILD_OPTIONS, buildRequest } from './build';

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { prepareBuild, prepareQuantize } from '../../node/prepareBuild';
+import { prepareBuild, prepareQuantize } from '../../node/engine/prepareBuild';
 import type { Command } from '../command';
 import { fileType, flag, RUN_OPTIONS, TYPE_OPTIONS, typeChoices, usageError, workerCount } from '../options';
 import { runAndReport } from '../runAndReport';

@@ -2,11 +2,11 @@ import { StudioError, throwIfAborted, toStudioError, type ErrorJson } from '../.
 import { escapeControls } from '../../core/escapeControls';
 import { fromByteString } from '../../core/golang/byteString';
 import { parseModelfile } from '../../core/modelfile/parseModelfile';
-import type { OrderedJson } from '../../core/template/ollama/orderedJson';
-import { parseOrderedJson } from '../../core/template/ollama/orderedJson';
-import { parseTemplate } from '../../core/template/parseTemplate';
-import { namedConversations, renderConversation, type RenderedConversation } from '../../core/template/renderConversations';
-import { readSmallFile } from '../../node/textFile';
+import type { OrderedJson } from '../../core/goTemplate/ollama/orderedJson';
+import { parseOrderedJson } from '../../core/goTemplate/ollama/orderedJson';
+import { parseTemplate } from '../../core/goTemplate/parseTemplate';
+import { namedConversations, renderConversation, type RenderedConversation } from '../../core/goTemplate/renderConversations';
+import { readSmallFile } from '../../node/files/textFile';
 import type { ModelfileCommandArgs, ModelfileCommandResult } from './parse';
 
 export interface RenderCommandArgs extends ModelfileCommandArgs {

@@ -1,6 +1,6 @@
-import { describeRoutes } from '../../core/ollama/describeRoutes';
-import { planRoutes, type RouteFacts, type RoutePlan } from '../../core/ollama/planRoutes';
-import { gatherRouteFacts } from '../../node/routeFacts';
+import { describeRoutes } from '../../core/routes/describeRoutes';
+import { planRoutes, type RouteFacts, type RoutePlan } from '../../core/routes/planRoutes';
+import { gatherRouteFacts } from '../../node/create/routeFacts';
 import type { Command } from '../command';
 import { loadBaseArgument } from '../loadBaseArgument';
 import { ollamaClient, OLLAMA_OPTIONS } from '../ollama';

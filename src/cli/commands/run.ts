@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { toStudioError } from '../../core/errors';
 import { escapeControls } from '../../core/escapeControls';
 import type { ChatMessage, ChatRequest, ModelAnswer, ModelOptions } from '../../core/ollama/ollamaModels';
-import type { OllamaClient } from '../../node/ollamaClient';
+import type { OllamaClient } from '../../node/ollama/ollamaClient';
 import type { Command, CommandContext, CommandResult, OptionValues } from '../command';
 import { modelName, modelText, OLLAMA_OPTIONS, runningOllama } from '../ollama';
 import { flag, text, usageError } from '../options';

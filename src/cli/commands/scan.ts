@@ -1,6 +1,6 @@
 import { scanText } from '../../core/artefacts/scanText';
 import { escapeControls } from '../../core/escapeControls';
-import { scanArtefacts } from '../../node/scanArtefacts';
+import { scanArtefacts } from '../../node/artefacts/scanArtefacts';
 import type { Command } from '../command';
 import { usageError } from '../options';
 

@@ -1,7 +1,7 @@
 import { toStudioError } from '../../core/errors';
 import { escapeControls } from '../../core/escapeControls';
 import { formatBytes } from '../../core/formatBytes';
-import { filesToVerify, verifyFile, type VerifiedFile } from '../../node/verifyFile';
+import { filesToVerify, verifyFile, type VerifiedFile } from '../../node/engine/verifyFile';
 import type { Command } from '../command';
 import { usageError } from '../options';
 

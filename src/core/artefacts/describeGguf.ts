@@ -3,7 +3,7 @@ import { GGUF_FILE_TYPES } from '../formats/gguf/ggufFileTypes';
 import { ggufArrayLength, type GgufDescription, type GgufMetadata } from '../formats/gguf/ggufTypes';
 import { elementCount } from '../formats/tensorRef';
 import type { Artefact, ArtefactKind, ArtefactQuantisation, ArtefactTokenizer } from './artefact';
-import { chatTemplateName } from './chatTemplateName';
+import { chatTemplateName } from '../formats/huggingface/chatTemplateName';
 import { asProblem } from './folderFacts';
 
 /** Everything about a GGUF file that its header tells; `path`, size and time are the caller's. */

@@ -1,7 +1,7 @@
 import { classNameOf, findArchitecture } from '../engine/architectures/architectures';
 import { logicalTensors } from '../engine/logicalTensors';
 import { StudioError, toStudioError } from '../errors';
-import { canonicalTensorName } from '../formats/adapters/tensorNames';
+import { canonicalTensorName } from '../formats/huggingface/tensorNames';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
 import { refuseQuantisedBase } from '../formats/huggingface/quantisedBase';
 import type { SafetensorsHeader } from '../formats/safetensors/safetensorsTypes';

@@ -1,6 +1,6 @@
 import { isJsonObject, type Json, type JsonObject } from '../json';
 import type { Artefact } from './artefact';
-import { chatTemplateName } from './chatTemplateName';
+import { chatTemplateName } from '../formats/huggingface/chatTemplateName';
 import { asProblem, errorOf, jsonOf, textOf, type FolderFacts } from './folderFacts';
 
 const FILES = ['tokenizer.json', 'tokenizer.model', 'vocab.json'] as const;

@@ -1,4 +1,4 @@
-import { chatTemplateName } from '../artefacts/chatTemplateName';
+import { chatTemplateName } from '../formats/huggingface/chatTemplateName';
 import { StudioError } from '../errors';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
 import type { JsonObject } from '../json';

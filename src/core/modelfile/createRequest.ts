@@ -1,6 +1,6 @@
 import type { ModelfileCommand } from './modelfileTypes';
 import { readParameter, type ParameterValue } from './parameterValue';
-import { requiresVersion } from './semver';
+import { requiresVersion } from '../golang/semver';
 
 /** Ollama's `api.CreateRequest`, as far as a Modelfile fills it. Absent fields are not in its JSON either. */
 export interface CreateRequest {

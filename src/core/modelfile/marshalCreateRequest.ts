@@ -1,5 +1,5 @@
 import type { CreateRequest } from './createRequest';
-import { shortestFloat32 } from './goFloat';
+import { shortestFloat32 } from '../golang/goFloat';
 import type { ParameterValue } from './parameterValue';
 
 export type MarshalResult = { readonly ok: true; readonly json: string } | { readonly ok: false; readonly error: string };

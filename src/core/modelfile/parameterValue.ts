@@ -1,4 +1,4 @@
-import { parseGoBool, parseGoFloat32, parseGoInt } from './goFloat';
+import { parseGoBool, parseGoFloat32, parseGoInt } from '../golang/goFloat';
 import { DEPRECATED_PARAMETERS, PARAMETERS } from './parameters';
 
 /** The value of a parameter as the create request carries it. */

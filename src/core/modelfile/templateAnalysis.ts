@@ -1,9 +1,9 @@
 import { LIMITS } from '../limits';
-import { checkTemplate, parseTemplate, parseTemplateTolerantly, type TemplateParse, type TolerantParse } from '../template/parseTemplate';
+import { checkTemplate, parseTemplate, parseTemplateTolerantly, type TemplateParse, type TolerantParse } from '../goTemplate/parseTemplate';
 import type { Entry, LintContext } from './lintContext';
 import type { ParsedModelfile, Span } from './modelfileTypes';
 import { offsetInDocument } from './scanValue';
-import { probeTemplate, type TemplateProbe } from './templateProbe';
+import { probeTemplate, type TemplateProbe } from '../chatTemplate/templateProbe';
 import { templateScopes, type TemplateScopes } from './templateScope';
 
 /** The TEMPLATE that counts, looked at from all sides. */

@@ -1,7 +1,7 @@
-import { BOOL, INT, STRING, type GoType } from '../template/reflect/goType';
-import { MESSAGES, TEMPLATE_TOOLS } from '../template/ollama/ollamaTypes';
-import type { TolerantParse } from '../template/parseTemplate';
-import type { BranchNode, CommandNode, Definition, ListNode, Operand, PipeNode, Span, Statement } from '../template/syntax/nodes';
+import { BOOL, INT, STRING, type GoType } from '../goTemplate/reflect/goType';
+import { MESSAGES, TEMPLATE_TOOLS } from '../goTemplate/ollama/ollamaTypes';
+import type { TolerantParse } from '../goTemplate/parseTemplate';
+import type { BranchNode, CommandNode, Definition, ListNode, Operand, PipeNode, Span, Statement } from '../goTemplate/syntax/nodes';
 
 /** The static type of a template's value: a Go type, the values of the whole template, or nothing known. */
 export type ScopeType = GoType | 'root' | undefined;

@@ -1,6 +1,6 @@
 import { StudioError } from '../errors';
 import { quoteText } from '../golang/quote';
-import type { TemplateChoice } from '../templates/chooseTemplate';
+import type { TemplateChoice } from '../chatTemplate/chooseTemplate';
 import { PARAMETERS } from './parameters';
 import { parseModelfile } from './parseModelfile';
 import type { InstructionName } from './modelfileTypes';

@@ -1,4 +1,4 @@
-import { compareVersions } from '../modelfile/semver';
+import { compareVersions } from '../golang/semver';
 
 /** `files` of `/api/create` appeared in this version: nothing older can be given a model. */
 export const OLDEST_USABLE = '0.5.5';

@@ -1,4 +1,4 @@
-import { chatTemplateName } from '../artefacts/chatTemplateName';
+import { chatTemplateName } from '../formats/huggingface/chatTemplateName';
 import { ARCHITECTURES } from '../engine/architectures/architectures';
 import { formatBytes, formatCount } from '../formatBytes';
 import { GGUF_FILE_TYPES } from '../formats/gguf/ggufFileTypes';

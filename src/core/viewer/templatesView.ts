@@ -1,6 +1,6 @@
-import { chatTemplateName } from '../artefacts/chatTemplateName';
+import { chatTemplateName } from '../formats/huggingface/chatTemplateName';
 import { LIMITS } from '../limits';
-import { suspiciousJinja } from '../templates/suspiciousJinja';
+import { suspiciousJinja } from '../chatTemplate/suspiciousJinja';
 import { displayLine, displayText } from './displayText';
 import type { TemplatesAnswer } from './viewerProtocol';
 

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import * as vscode from 'vscode';
-import { hubCacheFolder } from '../../node/hubSettings';
+import { hubCacheFolder } from '../../node/hub/hubSettings';
 import type { Configuration } from '../configuration';
 
 /** The folders that are scanned: every root of the workspace, the configured ones, the Hugging Face cache; only those that exist. */

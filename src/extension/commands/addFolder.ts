@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { CommandServices } from './commandContext';
+import type { CommandServices } from '../wizard/commandContext';
 
 /** *Add Folder to Scan…*: puts folders into the user's settings; the view follows. */
 export async function addFolder({ services }: CommandServices): Promise<void> {

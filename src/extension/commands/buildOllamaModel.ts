@@ -6,14 +6,14 @@ import { artefactTags, isAdapter } from '../artefacts/artefactTags';
 import { OllamaServer } from '../ollama/ollamaServer';
 import type { Proposal } from '../plans/proposal';
 import type { Services } from '../services';
-import type { CommandServices } from './commandContext';
-import { remember } from './memory';
-import { pickArtefact } from './pickArtefact';
-import { buildProposal, createProposal } from './proposals';
-import { artefactAt, askBase, askName, askOutput, askType, resultFolder, type Choices } from './questions';
-import { modelNameFrom, resultPath, stemOf, withoutType } from './resultNames';
-import { askSteps, type Step } from './steps';
-import { readTarget } from './target';
+import type { CommandServices } from '../wizard/commandContext';
+import { remember } from '../wizard/memory';
+import { pickArtefact } from '../wizard/pickArtefact';
+import { buildProposal, createProposal } from '../wizard/proposals';
+import { artefactAt, askBase, askName, askOutput, askType, resultFolder, type Choices } from '../wizard/questions';
+import { modelNameFrom, resultPath, stemOf, withoutType } from '../wizard/resultNames';
+import { askSteps, type Step } from '../wizard/steps';
+import { readTarget } from '../wizard/target';
 
 /** *Build Ollama Model…*: from an adapter, a model folder or a GGUF to a model in Ollama; without Ollama to a GGUF and a Modelfile. */
 export async function buildOllamaModel({ services, plans }: CommandServices, args: readonly unknown[]): Promise<void> {
@@ -98,7 +98,7 @@ function askNameOrFile(server: OllamaServer, isOllamaThere: Promise<boolean>): S
       }
       if (isFinished(choices)) {
         // Nothing is left to build of a GGUF: say what is wrong with Ollama.
-        const { requireOllama } = await import('../../node/ollamaState');
+        const { requireOllama } = await import('../../node/ollama/ollamaState');
         await requireOllama(await server.client());
       }
       return await file.ask(choices, at);
@@ -114,7 +114,7 @@ async function canCreate(server: OllamaServer): Promise<boolean> {
   if (!server.isAllowed) {
     return true;
   }
-  const { ollamaState } = await import('../../node/ollamaState');
+  const { ollamaState } = await import('../../node/ollama/ollamaState');
   const state = await ollamaState(await server.client()).catch(() => undefined);
   return state?.state === 'running';
 }

@@ -5,9 +5,9 @@ import { formatBytes } from '../../core/formatBytes';
 import { escapeControls } from '../../core/escapeControls';
 import { relativeTime } from '../relativeTime';
 import { scannedFolders } from '../artefacts/scannedFolders';
-import type { CommandServices } from './commandContext';
-import { pick } from './steps';
-import { readTarget } from './target';
+import type { CommandServices } from '../wizard/commandContext';
+import { pick } from '../wizard/steps';
+import { readTarget } from '../wizard/target';
 
 const ANSWER = z.object({
   leftovers: z.array(z.object({

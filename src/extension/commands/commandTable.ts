@@ -1,7 +1,7 @@
 import { addFolder } from './addFolder';
 import { buildOllamaModel } from './buildOllamaModel';
 import { cleanUp } from './cleanUp';
-import type { CommandHandler } from './commandContext';
+import type { CommandHandler } from '../wizard/commandContext';
 import { compare } from './compare';
 import { convert } from './convert';
 import { convertAdapter } from './convertAdapter';

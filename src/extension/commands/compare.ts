@@ -1,11 +1,11 @@
 import * as vscode from 'vscode';
 import { artefactTags, weightsPath } from '../artefacts/artefactTags';
 import { showComparison } from '../editors/showComparison';
-import type { CommandServices } from './commandContext';
-import { pickArtefact, type ArtefactPickOptions } from './pickArtefact';
-import { artefactAt } from './questions';
-import { askSteps, type Step } from './steps';
-import { readTarget } from './target';
+import type { CommandServices } from '../wizard/commandContext';
+import { pickArtefact, type ArtefactPickOptions } from '../wizard/pickArtefact';
+import { artefactAt } from '../wizard/questions';
+import { askSteps, type Step } from '../wizard/steps';
+import { readTarget } from '../wizard/target';
 
 interface Pair {
   readonly left?: string | undefined;

@@ -1,12 +1,12 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import type { CommandServices } from './commandContext';
-import { remember } from './memory';
-import { convertProposal } from './proposals';
-import { askBase, askOutput, askType, resultFolder, type Choices } from './questions';
-import { resultPath, stemOf } from './resultNames';
-import { askSteps } from './steps';
-import { readTarget } from './target';
+import type { CommandServices } from '../wizard/commandContext';
+import { remember } from '../wizard/memory';
+import { convertProposal } from '../wizard/proposals';
+import { askBase, askOutput, askType, resultFolder, type Choices } from '../wizard/questions';
+import { resultPath, stemOf } from '../wizard/resultNames';
+import { askSteps } from '../wizard/steps';
+import { readTarget } from '../wizard/target';
 
 /** *Convert to GGUF…*: a Hugging Face folder as llama.cpp's converter writes it. */
 export async function convert({ services, plans }: CommandServices, args: readonly unknown[]): Promise<void> {

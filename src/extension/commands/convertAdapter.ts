@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import * as vscode from 'vscode';
-import type { CommandServices } from './commandContext';
-import { remember } from './memory';
-import { convertAdapterProposal } from './proposals';
-import { askAdapters, askBase, askOutput, askType, resultFolder, type Choices } from './questions';
-import { stemOf } from './resultNames';
-import { askSteps } from './steps';
-import { readTarget } from './target';
+import type { CommandServices } from '../wizard/commandContext';
+import { remember } from '../wizard/memory';
+import { convertAdapterProposal } from '../wizard/proposals';
+import { askAdapters, askBase, askOutput, askType, resultFolder, type Choices } from '../wizard/questions';
+import { stemOf } from '../wizard/resultNames';
+import { askSteps } from '../wizard/steps';
+import { readTarget } from '../wizard/target';
 
 /** *Convert Adapter to GGUF…*: a LoRA that Ollama's ADAPTER and llama.cpp apply with the right scale. */
 export async function convertAdapter({ services, plans }: CommandServices, args: readonly unknown[]): Promise<void> {

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { scannedFolders } from '../artefacts/scannedFolders';
 import { showReport } from '../reports/reportDocuments';
-import type { CommandServices } from './commandContext';
+import type { CommandServices } from '../wizard/commandContext';
 
 /** *Diagnose Setup*: what of this machine matters to a build, as a page that can be put into a report. */
 export async function diagnose({ services }: CommandServices): Promise<void> {

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import * as vscode from 'vscode';
-import type { CommandServices } from './commandContext';
-import { askOutput, resultFolder, type Choices } from './questions';
-import { askSteps, input, type Step } from './steps';
-import { readTarget } from './target';
+import type { CommandServices } from '../wizard/commandContext';
+import { askOutput, resultFolder, type Choices } from '../wizard/questions';
+import { askSteps, input, type Step } from '../wizard/steps';
+import { readTarget } from '../wizard/target';
 
 /** `ORG/NAME`, with a revision behind it where one is wanted. */
 const REPOSITORY = /^[\w.-]+\/[\w.-]+(?:@[\w./-]+)?$/;

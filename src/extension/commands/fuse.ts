@@ -1,11 +1,11 @@
 import * as vscode from 'vscode';
 import { isModelFolder } from '../artefacts/artefactTags';
-import type { CommandServices } from './commandContext';
-import { fuseProposal } from './proposals';
-import { artefactAt, askAdapters, askBase, askOutput, resultFolder, type Choices } from './questions';
-import { resultPath, stemOf } from './resultNames';
-import { askSteps } from './steps';
-import { readTarget } from './target';
+import type { CommandServices } from '../wizard/commandContext';
+import { fuseProposal } from '../wizard/proposals';
+import { artefactAt, askAdapters, askBase, askOutput, resultFolder, type Choices } from '../wizard/questions';
+import { resultPath, stemOf } from '../wizard/resultNames';
+import { askSteps } from '../wizard/steps';
+import { readTarget } from '../wizard/target';
 
 /** *Fuse…*: base and adapters as one Hugging Face folder. */
 export async function fuse({ services, plans }: CommandServices, args: readonly unknown[]): Promise<void> {

@@ -1,9 +1,9 @@
 import * as vscode from 'vscode';
 import { artefactTags } from '../artefacts/artefactTags';
 import { showReport } from '../reports/reportDocuments';
-import type { CommandServices } from './commandContext';
-import { pickArtefact } from './pickArtefact';
-import { readTarget } from './target';
+import type { CommandServices } from '../wizard/commandContext';
+import { pickArtefact } from '../wizard/pickArtefact';
+import { readTarget } from '../wizard/target';
 
 /** *Inspect*: what files and folders are, by their headers, as text beside the editor. */
 export async function inspect({ services }: CommandServices, args: readonly unknown[]): Promise<void> {

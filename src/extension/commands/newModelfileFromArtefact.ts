@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import * as z from 'zod/mini';
 import { artefactTags, isAdapter } from '../artefacts/artefactTags';
-import type { CommandServices } from './commandContext';
-import { pickArtefact } from './pickArtefact';
-import { artefactAt, askBase, resultFolder, type Choices } from './questions';
-import { askSteps, type Step } from './steps';
-import { readTarget } from './target';
+import type { CommandServices } from '../wizard/commandContext';
+import { pickArtefact } from '../wizard/pickArtefact';
+import { artefactAt, askBase, resultFolder, type Choices } from '../wizard/questions';
+import { askSteps, type Step } from '../wizard/steps';
+import { readTarget } from '../wizard/target';
 
 const ANSWER = z.object({ modelfile: z.string() });
 

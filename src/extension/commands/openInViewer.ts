@@ -1,8 +1,8 @@
 import * as vscode from 'vscode';
-import type { CommandServices } from './commandContext';
+import type { CommandServices } from '../wizard/commandContext';
 import { weightsPath } from '../artefacts/artefactTags';
-import { artefactAt } from './questions';
-import { readTarget } from './target';
+import { artefactAt } from '../wizard/questions';
+import { readTarget } from '../wizard/target';
 
 /** *Open in Viewer*: the weights of an artefact. */
 export async function openInViewer({ services }: CommandServices, args: readonly unknown[]): Promise<void> {

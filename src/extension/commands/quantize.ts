@@ -1,14 +1,14 @@
 import * as vscode from 'vscode';
 import type { Artefact } from '../../core/artefacts/artefact';
 import { artefactTags } from '../artefacts/artefactTags';
-import type { CommandServices } from './commandContext';
-import { remember } from './memory';
-import { pickArtefact } from './pickArtefact';
-import { quantizeProposal } from './proposals';
-import { artefactAt, askOutput, askType, resultFolder, type Choices } from './questions';
-import { resultPath, stemOf } from './resultNames';
-import { askSteps, type Step } from './steps';
-import { readTarget } from './target';
+import type { CommandServices } from '../wizard/commandContext';
+import { remember } from '../wizard/memory';
+import { pickArtefact } from '../wizard/pickArtefact';
+import { quantizeProposal } from '../wizard/proposals';
+import { artefactAt, askOutput, askType, resultFolder, type Choices } from '../wizard/questions';
+import { resultPath, stemOf } from '../wizard/resultNames';
+import { askSteps, type Step } from '../wizard/steps';
+import { readTarget } from '../wizard/target';
 
 /** Types that hold all that the weights had. */
 const WHOLE = ['F32', 'F16', 'BF16'];

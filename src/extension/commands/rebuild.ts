@@ -1,12 +1,12 @@
 import * as vscode from 'vscode';
 import { StudioError } from '../../core/errors';
 import { basename } from 'node:path';
-import type { CommandServices } from './commandContext';
-import { rememberedBuilds } from './memory';
-import { pickArtefact } from './pickArtefact';
-import { rebuildProposal } from './proposals';
-import { artefactAt } from './questions';
-import { readTarget } from './target';
+import type { CommandServices } from '../wizard/commandContext';
+import { rememberedBuilds } from '../wizard/memory';
+import { pickArtefact } from '../wizard/pickArtefact';
+import { rebuildProposal } from '../wizard/proposals';
+import { artefactAt } from '../wizard/questions';
+import { readTarget } from '../wizard/target';
 
 /** *Rebuild with Last Choices*: what was built once, again, over the old result; by the job that made it, else by its record. */
 export async function rebuild({ services, plans }: CommandServices, args: readonly unknown[]): Promise<void> {

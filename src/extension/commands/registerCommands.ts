@@ -3,7 +3,7 @@ import { registerCommand } from '../registerCommand';
 import { registerReportDocuments } from '../reports/reportDocuments';
 import type { Services } from '../services';
 import type { COMMAND_TABLE } from './commandTable';
-import { rememberBuilds } from './memory';
+import { rememberBuilds } from '../wizard/memory';
 
 /** `modelfileStudio.NAME`: what activation knows of the commands on artefacts. */
 const NAMES: readonly (keyof typeof COMMAND_TABLE)[] = [

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import { StudioError } from '../../core/errors';
-import type { CommandServices } from './commandContext';
-import { pickArtefact } from './pickArtefact';
-import { readTarget } from './target';
+import type { CommandServices } from '../wizard/commandContext';
+import { pickArtefact } from '../wizard/pickArtefact';
+import { readTarget } from '../wizard/target';
 
 /** *Reveal*: shows a file or folder in the explorer, or in the system's file manager where it lies outside the workspace. */
 export async function reveal({ services }: CommandServices, args: readonly unknown[]): Promise<void> {

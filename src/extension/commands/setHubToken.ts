@@ -1,5 +1,5 @@
 import { setHubToken as set } from '../hubToken';
-import type { CommandServices } from './commandContext';
+import type { CommandServices } from '../wizard/commandContext';
 
 /** *Set Hugging Face Token…* */
 export async function setHubToken({ services }: CommandServices): Promise<void> {

@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { artefactTags } from '../artefacts/artefactTags';
-import type { CommandServices } from './commandContext';
-import { pickArtefact } from './pickArtefact';
-import { readTarget } from './target';
+import type { CommandServices } from '../wizard/commandContext';
+import { pickArtefact } from '../wizard/pickArtefact';
+import { readTarget } from '../wizard/target';
 
 /** *Verify*: reads files strictly again, all of them, and looks for NaN and infinite values; a job, because it reads every byte. */
 export async function verify({ services }: CommandServices, args: readonly unknown[]): Promise<void> {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { EngineEvent } from '../../core/progress';
 import { escapeControls } from '../../core/escapeControls';
 import { toStudioError } from '../../core/errors';
-import { errorOf, type CliResult } from '../../node/forkCli';
+import { errorOf, type CliResult } from '../../node/process/forkCli';
 import { failure } from '../commandLine';
 import { isOver, STORED_JOB, type Job, type JobSpec } from './job';
 

@@ -59,7 +59,7 @@ async function lookUp(services: Services, model: string): Promise<z.infer<typeof
 /** Models of the server, names of the library, or one that is typed. @throws StudioError run/cancelled */
 export async function chooseLibraryModel(services: Services, title: string): Promise<string> {
   const installed = await installedNames(services);
-  const { libraryModelNames } = await import('../../node/bundledLibrary');
+  const { libraryModelNames } = await import('../../node/registry/bundledLibrary');
   const known = (await libraryModelNames(join(services.context.extensionPath, 'dist'))).filter((name) => !installed.some((one) => one === name || one.startsWith(`${name}:`)));
   const items: vscode.QuickPickItem[] = [
     ...installed.map((name) => ({ label: plainLabel(name), description: vscode.l10n.t('installed') })),

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { TemplateChoice } from '../../core/templates/chooseTemplate';
+import type { TemplateChoice } from '../../core/chatTemplate/chooseTemplate';
 import { toStudioError } from '../../core/errors';
 import type { Services } from '../services';
 

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import * as z from 'zod/mini';
-import { SAMPLE_CONVERSATIONS, type SampleConversation } from '../../core/template/sampleConversations';
+import { SAMPLE_CONVERSATIONS, type SampleConversation } from '../../core/goTemplate/sampleConversations';
 import { panelHtml, panelOptions } from '../panelHtml';
 import { registerCommand } from '../registerCommand';
 import type { AskLanguageServer } from '../registerLanguageClient';

@@ -67,7 +67,7 @@ export function registerOllamaCommands(services: Services, server: OllamaServer,
 
 /** As a server of its own, which goes on when the editor is closed. */
 async function start(view: OllamaView, server: OllamaServer): Promise<void> {
-  const { startOllama } = await import('../../node/startOllama');
+  const { startOllama } = await import('../../node/ollama/startOllama');
   await vscode.window.withProgress({ location: { viewId: OLLAMA_VIEW }, title: vscode.l10n.t('Starting Ollama') }, async () => startOllama(await server.client()));
   await view.refresh();
 }
@@ -75,7 +75,7 @@ async function start(view: OllamaView, server: OllamaServer): Promise<void> {
 /** `ollama run` where Ollama is installed, else our own `run`; neither through a shell. */
 async function runInTerminal(services: Services, server: OllamaServer, name: string): Promise<void> {
   await server.require();
-  const { findOllama } = await import('../../node/ollamaState');
+  const { findOllama } = await import('../../node/ollama/ollamaState');
   const ollama = await findOllama();
   const env = { OLLAMA_HOST: server.address.url };
   const options: vscode.TerminalOptions =

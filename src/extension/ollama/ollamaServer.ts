@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { StudioError } from '../../core/errors';
 import { resolveOllamaAddress, type OllamaAddress } from '../../core/ollama/ollamaAddress';
-import type { OllamaClient } from '../../node/ollamaClient';
+import type { OllamaClient } from '../../node/ollama/ollamaClient';
 import type { Services } from '../services';
 
 const ALLOWED_KEY = 'ollama.allowedHosts';
@@ -42,7 +42,7 @@ export class OllamaServer {
   /** A client for one piece of work; asks first where the server is another machine. @throws StudioError run/cancelled where the user says no */
   async client(): Promise<OllamaClient> {
     await this.require();
-    const { OllamaClient: Client } = await import('../../node/ollamaClient');
+    const { OllamaClient: Client } = await import('../../node/ollama/ollamaClient');
     return new Client(this.address);
   }
 

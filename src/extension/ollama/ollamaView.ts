@@ -127,7 +127,7 @@ export class OllamaView implements vscode.TreeDataProvider<OllamaModelNode>, vsc
 
   async #askServer(): Promise<Snapshot> {
     const client = await this.server.client();
-    const { ollamaState } = await import('../../node/ollamaState');
+    const { ollamaState } = await import('../../node/ollama/ollamaState');
     const found = await ollamaState(client);
     switch (found.state) {
       case 'not-installed':

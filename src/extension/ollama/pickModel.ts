@@ -8,7 +8,7 @@ import type { OllamaServer } from './ollamaServer';
 /** The models of the server, the running ones marked. */
 export async function readModels(server: OllamaServer): Promise<readonly OllamaModelNode[]> {
   const client = await server.client();
-  const { requireOllama } = await import('../../node/ollamaState');
+  const { requireOllama } = await import('../../node/ollama/ollamaState');
   await requireOllama(client);
   const [installed, running] = await Promise.all([client.list(), client.running()]);
   return installed.map((model) => ({ name: model.name, installed: model, running: running.find(({ name }) => name === model.name) }));

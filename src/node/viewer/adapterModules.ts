@@ -4,7 +4,7 @@ import { elementCount, type TensorRef } from '../../core/formats/tensorRef';
 import type { ByteSource } from '../../core/bytes';
 import { numberOf, type ViewedFile } from '../../core/viewer/viewedFile';
 import { storedValues } from './compareValues';
-import { loadAdapter } from '../loadAdapter';
+import { loadAdapter } from '../inputs/loadAdapter';
 import { widenedType, type StoredValues } from './tensorValues';
 
 /** One factor of a low-rank pair: rank x n values, or n x rank where the rank comes last. */

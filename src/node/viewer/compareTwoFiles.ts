@@ -4,7 +4,7 @@ import type { GgufValue } from '../../core/formats/gguf/ggufTypes';
 import { readForViewing } from '../../core/viewer/readForViewing';
 import { summarise } from '../../core/viewer/summarise';
 import type { TensorTable } from '../../core/viewer/tensorTable';
-import { openFileSource, type FileSource } from '../fileSource';
+import { openFileSource, type FileSource } from '../files/fileSource';
 import { compareValues, storedValues, type ValueDifference } from './compareValues';
 import { ValueReader } from './tensorValues';
 

@@ -9,8 +9,8 @@ import { tokenizerMetadata } from '../../core/formats/huggingface/tokenizer/toke
 import type { TokenizerFiles } from '../../core/formats/huggingface/huggingFaceModel';
 import { isJsonObject, type JsonObject } from '../../core/json';
 import { LIMITS } from '../../core/limits';
-import { loadTokenizerFiles } from '../loadTokenizerFiles';
-import { readModelJson } from '../readModelFile';
+import { loadTokenizerFiles } from '../inputs/loadTokenizerFiles';
+import { readModelJson } from '../inputs/readModelFile';
 
 /** Which of a folder's files tell of its tokenizer and templates; nothing is read. */
 export async function tokenizerFilesBeside(directory: string): Promise<{ readonly hasTokenizer: boolean; readonly hasTemplate: boolean }> {

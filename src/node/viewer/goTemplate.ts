@@ -1,6 +1,6 @@
 import { displayLine, displayText } from '../../core/viewer/displayText';
 import type { AnswerOf } from '../../core/viewer/viewerProtocol';
-import { chooseTemplateFor } from '../chooseTemplate';
+import { chooseTemplateFor } from '../jinja/chooseTemplate';
 
 /** The TEMPLATE that belongs to a model's own chat template, and how well it fits; `path` is a GGUF or a Hugging Face folder. */
 export async function goTemplateFor(path: string, bundleFolder: string, signal?: AbortSignal): Promise<AnswerOf<'goTemplate'>> {

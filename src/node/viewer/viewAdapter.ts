@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { findBase } from '../findBase';
+import { findBase } from '../inputs/findBase';
 import { toStudioError } from '../../core/errors';
 import type { ByteSource } from '../../core/bytes';
 import { displayLine, displayText } from '../../core/viewer/displayText';

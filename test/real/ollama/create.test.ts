@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { OllamaClient } from '../../../src/node/ollamaClient';
+import type { OllamaClient } from '../../../src/node/ollama/ollamaClient';
 import { FIXTURES, runCli, type CliRun } from '../../support/cli';
 import { splitGguf } from '../../support/splitGguf';
 import { findRealOllama, NO_LLAMA, NO_OLLAMA, RealOllama, type FoundOllama } from '../../support/realOllama';

@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createModel, type CreatedModel } from '../../../src/node/createModel';
-import { hashFile } from '../../../src/node/hashFile';
-import { exchange } from '../../../src/node/ollamaTransport';
-import type { OllamaClient } from '../../../src/node/ollamaClient';
+import { createModel, type CreatedModel } from '../../../src/node/create/createModel';
+import { hashFile } from '../../../src/node/files/hashFile';
+import { exchange } from '../../../src/node/ollama/ollamaTransport';
+import type { OllamaClient } from '../../../src/node/ollama/ollamaClient';
 import { FIXTURES, ROOT, runCli, runCliOk, type CliRun } from '../../support/cli';
 import { findRealOllama, NO_LLAMA, NO_OLLAMA, RealOllama, type FoundOllama } from '../../support/realOllama';
 

@@ -2,8 +2,8 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createFromArtefacts, prepareCreateFrom } from '../../../src/node/createFromArtefacts';
-import type { OllamaClient } from '../../../src/node/ollamaClient';
+import { createFromArtefacts, prepareCreateFrom } from '../../../src/node/create/createFromArtefacts';
+import type { OllamaClient } from '../../../src/node/ollama/ollamaClient';
 import { FIXTURES, ROOT, runCli, type CliRun } from '../../support/cli';
 import { describeGguf } from '../../support/describeGguf';
 import { findRealOllama, NO_LLAMA, NO_OLLAMA, RealOllama } from '../../support/realOllama';

@@ -1,4 +1,4 @@
-import { canonicalTensorName } from './tensorNames';
+import { canonicalTensorName } from '../huggingface/tensorNames';
 
 /** What a tensor of a PEFT file is for. */
 export type PeftRole =

@@ -6,7 +6,7 @@ import { checkTensors, duplicateTargets, shapeText } from './adapterChecks';
 import type { AdapterInput } from './adapterInput';
 import { expertOfStack } from '../../engine/architectures/expertTensors';
 import { outerSlice } from '../tensorRef';
-import { canonicalTensorName, moduleLeaf } from './tensorNames';
+import { canonicalTensorName, moduleLeaf } from '../huggingface/tensorNames';
 
 /** Tensors of one module with low-rank factors. */
 interface MlxModule {

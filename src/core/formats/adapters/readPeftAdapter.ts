@@ -8,7 +8,7 @@ import { readPeftConfig, type PeftModule, type PeftSettings } from './peftConfig
 import { PeftModuleParts, type PeftModuleTensors } from './peftModuleParts';
 import { parseExpertFactorName, parsePeftTensorName, type PeftTensorName } from './peftTensorName';
 import { readExpertFactors } from './readExpertFactors';
-import { moduleLeaf } from './tensorNames';
+import { moduleLeaf } from '../huggingface/tensorNames';
 
 /**
  * Reads a PEFT LoRA adapter (peft 0.21 and before; tensor names of `peft/utils/save_and_load.py`, scales of

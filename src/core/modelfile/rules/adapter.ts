@@ -2,7 +2,7 @@ import { edit, fix } from '../diagnostic';
 import type { Entry, LintContext } from '../lintContext';
 import { isName, type BaseModel } from '../modelFacts';
 import { ADAPTER_FOLDERS_REFUSED_SINCE } from '../ollamaFeatures';
-import { compareVersions } from '../semver';
+import { compareVersions } from '../../golang/semver';
 import type { AdapterFolderFacts, GgufFacts, PathFacts, WorkspaceFacts } from '../workspaceFacts';
 
 /** What ADAPTER and DRAFT lead to, and whether an adapter fits the base of this file. */

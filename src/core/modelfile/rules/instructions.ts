@@ -2,7 +2,7 @@ import { didYouMean } from '../didYouMean';
 import { edit, fix, quoted, suggestion } from '../diagnostic';
 import type { Entry, LintContext } from '../lintContext';
 import { INSTRUCTIONS_SINCE, PARAMETERS_SINCE, PARSERS, RENDERERS, TEMPLATE_FIELDS_SINCE, TEMPLATE_FUNCTIONS_SINCE } from '../ollamaFeatures';
-import { compareVersions, requiresVersion } from '../semver';
+import { compareVersions, requiresVersion } from '../../golang/semver';
 import { inDocument, type TemplateAnalysis } from '../templateAnalysis';
 
 /** REQUIRES, RENDERER, PARSER, ADAPTER and FROM as far as the text alone tells. */

@@ -1,4 +1,4 @@
-import { parseTemplate } from '../../template/parseTemplate';
+import { parseTemplate } from '../../goTemplate/parseTemplate';
 import { didYouMean } from '../didYouMean';
 import { edit, fix, quoted, suggestion } from '../diagnostic';
 import type { LintContext } from '../lintContext';

@@ -3,8 +3,8 @@ import type { Entry, LintContext } from '../lintContext';
 import { looksLikePath, type BaseModel } from '../modelFacts';
 import { AUTOMATIC_RENDERERS, CONVERTIBLE_ARCHITECTURES, RENDERERS } from '../ollamaFeatures';
 import type { TemplateAnalysis } from '../templateAnalysis';
-import { prefersJinja } from '../templateChoice';
-import { looksLikeToken, stopTextOf } from '../templateProbe';
+import { prefersJinja } from '../../chatTemplate/templateChoice';
+import { looksLikeToken, stopTextOf } from '../../chatTemplate/templateProbe';
 import { dead } from './template';
 
 /** TEMPLATE, RENDERER, PARSER and stop texts against the model of this file. */

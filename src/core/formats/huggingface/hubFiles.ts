@@ -1,0 +1,68 @@
+import { StudioError } from '../../errors';
+import { isPlainFileName } from '../safetensors/shardIndex';
+
+/** A file of a repository on the hub. */
+export interface HubFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** Of large files: SHA-256 of the content, hex. */
+  readonly sha256?: string | undefined;
+  /** Of small files: git's SHA-1 of the blob, hex. */
+  readonly gitOid?: string | undefined;
+}
+
+export type HubKind = 'model' | 'adapter';
+
+const COMMON = /^(?:tokenizer\.json|tokenizer\.model|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.(?:jinja|json)|README\.md|LICENSE(?:\.\w+)?|NOTICE(?:\.\w+)?)$/i;
+const MODEL = /^(?:config\.json|generation_config\.json|model[^/]*\.safetensors|model\.safetensors\.index\.json)$/;
+const ADAPTER = /^(?:adapter_config\.json|adapter_model\.safetensors|adapters\.safetensors)$/;
+const PICKLED = /\.(?:bin|pt|pth|ckpt|pkl)$/i;
+
+/**
+ * The files of a repository that a base or an adapter needs, and no others: no second form of the weights, no pickles, no
+ * folders of other tools. Sorted, small ones first, so that a wrong repository is noticed soon.
+ * @throws StudioError hub/not-usable where what is needed is not there
+ */
+export function chooseHubFiles(repository: string, kind: HubKind, files: readonly HubFile[]): HubFile[] {
+  const own = kind === 'model' ? MODEL : ADAPTER;
+  const chosen = files.filter(({ path }) => isPlainFileName(path) && (own.test(path) || COMMON.test(path)));
+  const names = new Set(chosen.map(({ path }) => path));
+  const weights = chosen.filter(({ path }) => path.endsWith('.safetensors'));
+  const config = kind === 'model' ? 'config.json' : 'adapter_config.json';
+  if (!names.has(config) || weights.length === 0) {
+    throw notUsable(repository, kind, files, names.has(config));
+  }
+  return chosen.sort((a, b) => a.bytes - b.bytes || (a.path < b.path ? -1 : 1));
+}
+
+function notUsable(repository: string, kind: HubKind, files: readonly HubFile[], hasConfig: boolean): StudioError {
+  const has = (test: (path: string) => boolean): boolean => files.some(({ path }) => test(path));
+  const say = (text: string): StudioError => new StudioError('hub/not-usable', `${repository} ${text}`, { detail: { files: files.slice(0, 50).map(({ path }) => path) } });
+  if (kind === 'model' && has((path) => path === 'adapter_config.json')) {
+    return say('is an adapter, not a model. Fetch it with fetch-adapter, and the base that its adapter_config.json names with fetch-model.');
+  }
+  if (kind === 'adapter' && has((path) => path === 'config.json')) {
+    return say('is a model, not an adapter. Fetch it with fetch-model.');
+  }
+  const folders = [...new Set(files.flatMap(({ path }) => /^(.+)\/adapter_config\.json$/.exec(path)?.[1] ?? []))];
+  if (kind === 'adapter' && folders.length > 0) {
+    return say(`has its adapters in folders (${folders.slice(0, 5).join(', ')}), and only one at the top is fetched. Fetch that folder with the hub's own tool: hf download ${repository} --include "${folders[0]!}/*".`);
+  }
+  if (has((path) => /\.gguf$/i.test(path)) && !hasConfig) {
+    return say(`holds GGUFs and no safetensors. Pull one with \`ollama pull hf.co/${repository}\` and use it as the base (ollama:NAME), or fetch the model that it was made from.`);
+  }
+  if (has((path) => PICKLED.test(path))) {
+    return say('has its weights only as Python pickles, which can run code when they are loaded and so are not fetched. Look for a revision with safetensors (refs/pr/…), or another copy of the model.');
+  }
+  return say(hasConfig ? 'has no safetensors at its top. It is no model in the form of transformers.' : `has no ${kind === 'model' ? 'config.json' : 'adapter_config.json'}. Check the name on the hub.`);
+}
+
+/** `ORG/NAME`, `NAME`, or either with `@REVISION`; undefined for anything else. */
+export function parseHubReference(text: string): { readonly repository: string; readonly revision: string | undefined } | undefined {
+  const trimmed = text.trim().replace(/^https:\/\/huggingface\.co\//, '').replace(/^hf\.co\//, '');
+  const found = /^((?:[A-Za-z0-9][A-Za-z0-9._-]{0,95}\/)?[A-Za-z0-9][A-Za-z0-9._-]{0,95})(?:@([A-Za-z0-9][A-Za-z0-9._/-]{0,127}))?$/.exec(trimmed);
+  if (found === null || trimmed.includes('..') || trimmed.includes('//')) {
+    return undefined;
+  }
+  return { repository: found[1]!, revision: found[2] };
+}

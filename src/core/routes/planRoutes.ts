@@ -1,0 +1,286 @@
+import { FILE_TYPES, isQuantised, parseFileType, type FileTypeName } from '../engine/fileTypes';
+import type { ErrorJson } from '../errors';
+import { formatCount } from '../formatBytes';
+import { isOlderThan, OLDEST_USABLE } from '../ollama/ollamaVersion';
+import { adapterAsItIs, ggufAdapterProblem } from './routeRules';
+import { TYPE_QUALITY, type TypeQuality } from './typeQuality';
+
+/** The ways from an adapter and its base to a model that answers. */
+export const ROUTES = ['adapter', 'gguf-adapter', 'fuse', 'fuse-quantise'] as const;
+export type RouteName = (typeof ROUTES)[number];
+
+/** What the planner knows of an adapter. */
+export interface RouteAdapter {
+  readonly path: string;
+  /** The folder of the file that was taken for it. */
+  readonly directory: string;
+  readonly format: 'peft' | 'mlx' | 'gguf';
+  readonly method: 'lora' | 'rslora' | 'dora' | 'full';
+  readonly weight: number;
+  readonly bytes: number;
+  /** Its scale is not one alpha over the rank for all modules. */
+  readonly hasPatterns: boolean;
+  /** Last names of the modules that it changes. */
+  readonly targets: readonly string[];
+  /** `general.architecture` of an adapter that is a GGUF already. */
+  readonly architecture?: string | undefined;
+  /** Why it cannot become a GGUF adapter for this base; undefined where it can. */
+  readonly ggufProblem?: ErrorJson | undefined;
+  /** Bytes of the GGUF adapter that it becomes. */
+  readonly ggufBytes?: number | undefined;
+}
+
+/** What one build of this base and these adapters costs; from the plan of the build itself. */
+export interface RouteBuild {
+  readonly type: FileTypeName;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly memoryBytes: number;
+  readonly seconds: number;
+}
+
+export interface RouteBase {
+  /** As the user gave it. */
+  readonly path: string;
+  readonly kind: 'huggingface' | 'gguf' | 'installed';
+  /** `general.architecture`. */
+  readonly architecture: string;
+  /** The class that config.json names, of a folder. */
+  readonly className?: string | undefined;
+  readonly label: string;
+  readonly parameters: number;
+  /** The 16-bit type that loses nothing of it: BF16, or F16 for a base that is stored so. */
+  readonly sixteenBit: FileTypeName;
+  /** Of a GGUF or an installed model: what it is stored as, and its bytes. */
+  readonly stored?: { readonly type: string; readonly bytes: number; readonly isQuantised: boolean } | undefined;
+}
+
+export interface RouteFacts {
+  readonly base: RouteBase;
+  readonly adapters: readonly RouteAdapter[];
+  /** Undefined where no server answered: the newest is assumed, and the answer says so. */
+  readonly ollamaVersion?: string | undefined;
+  /** Builds of base and adapters together, by type; where fusing is refused, the reason. */
+  readonly fused: { readonly builds: readonly RouteBuild[]; readonly problem?: ErrorJson | undefined };
+  /** Builds of the base alone, for the routes that keep the adapter apart. */
+  readonly plain: { readonly builds: readonly RouteBuild[]; readonly problem?: ErrorJson | undefined };
+  /** The type that the user asks for; undefined to let the planner choose. */
+  readonly wantedType?: FileTypeName | undefined;
+}
+
+export interface Route {
+  readonly route: RouteName;
+  readonly works: boolean;
+  /** Why, in a sentence or two. */
+  readonly why: string;
+  /** The code of the refusal where there is one. */
+  readonly code?: string | undefined;
+  /** What the model is stored as. */
+  readonly type?: string | undefined;
+  /** Stays on the disk, in Ollama's store. */
+  readonly diskBytes?: number | undefined;
+  /** Needed beside that while it is made, and removed. */
+  readonly temporaryBytes?: number | undefined;
+  readonly memoryBytes?: number | undefined;
+  readonly seconds?: number | undefined;
+  readonly quality?: TypeQuality | undefined;
+  readonly commands: readonly string[];
+}
+
+export interface RoutePlan {
+  readonly routes: readonly Route[];
+  readonly recommended?: RouteName | undefined;
+  /** Why that one. */
+  readonly because: string;
+  readonly type?: FileTypeName | undefined;
+  readonly ollamaVersion?: string | undefined;
+}
+
+/** Models up to this size lose too much at four bits ("about 1 B": what is sold as 1 B has up to 1.3 billion parameters). */
+const SMALL_MODEL = 1.3e9;
+/** Below this even eight bits save nothing that matters. */
+const TINY_MODEL = 3e8;
+
+/** The type that a model of this size is best stored as; what is quantised already gains nothing by more bits. */
+export function recommendedType(base: Pick<RouteBase, 'parameters' | 'sixteenBit' | 'stored'>): FileTypeName {
+  if (base.stored?.isQuantised === true) {
+    return parseFileType(base.stored.type) ?? 'Q8_0';
+  }
+  return base.parameters <= TINY_MODEL ? base.sixteenBit : base.parameters <= SMALL_MODEL ? 'Q8_0' : 'Q4_K_M';
+}
+
+/**
+ * Every route with whether it works, what it costs and its command; and the one to take. A route that would lose scale, template or vocabulary
+ * does not work here, whatever Ollama accepts.
+ */
+export function planRoutes(facts: RouteFacts): RoutePlan {
+  const type = facts.wantedType ?? recommendedType(facts.base);
+  const routes = [asItIs(facts), ggufAdapter(facts), fused(facts, 'fuse'), fused(facts, 'fuse-quantise')];
+  const { recommended, because } = recommend(facts, routes, type);
+  return { routes, recommended, because, type, ollamaVersion: facts.ollamaVersion };
+}
+
+/** What a route makes of a folder: the type of the model, or of the base beside a GGUF adapter. */
+export function typeOfRoute(facts: RouteFacts, route: RouteName): FileTypeName {
+  switch (route) {
+    case 'fuse':
+      return floatType(facts);
+    case 'fuse-quantise':
+      return quantisedType(facts);
+    case 'gguf-adapter':
+      return facts.wantedType ?? recommendedType(facts.base);
+    case 'adapter':
+      return facts.wantedType ?? facts.base.sixteenBit;
+  }
+}
+
+/** What `fuse-quantise` makes: what was asked for or is recommended, where that is quantised at all. */
+function quantisedType(facts: RouteFacts): FileTypeName {
+  const type = facts.wantedType ?? recommendedType(facts.base);
+  return isQuantisedType(type) ? type : 'Q8_0';
+}
+
+/** What `fuse` makes: the 16-bit type that loses nothing, or the float type that was asked for. */
+function floatType({ wantedType, base }: RouteFacts): FileTypeName {
+  return wantedType !== undefined && !isQuantisedType(wantedType) ? wantedType : base.sixteenBit;
+}
+
+function isQuantisedType(type: FileTypeName): boolean {
+  return isQuantised(FILE_TYPES[type].base);
+}
+
+function tooOld(facts: RouteFacts): string | undefined {
+  return facts.ollamaVersion !== undefined && isOlderThan(facts.ollamaVersion, OLDEST_USABLE)
+    ? `Ollama ${facts.ollamaVersion} is too old to be given a model over its API; ${OLDEST_USABLE} or later is needed`
+    : undefined;
+}
+
+function refused(route: RouteName, why: string, code?: string): Route {
+  return { route, works: false, why, commands: [], ...(code === undefined ? {} : { code }) };
+}
+
+function asItIs(facts: RouteFacts): Route {
+  const verdict = adapterAsItIs(facts);
+  const [adapter] = facts.adapters;
+  if (!verdict.works || adapter === undefined) {
+    return refused('adapter', verdict.why);
+  }
+  const plain = baseBytes(facts, typeOfRoute(facts, 'adapter'));
+  return {
+    route: 'adapter', works: true, why: verdict.why, type: plain.type, diskBytes: plain.disk + adapter.bytes, temporaryBytes: plain.temporary, memoryBytes: plain.memory, seconds: plain.seconds,
+    commands: [command(facts, ['--route', 'adapter'])],
+  };
+}
+
+function ggufAdapter(facts: RouteFacts): Route {
+  const type = typeOfRoute(facts, 'gguf-adapter');
+  const problem = tooOld(facts) ?? ggufAdapterProblem(facts);
+  if (problem !== undefined) {
+    return refused('gguf-adapter', problem, facts.adapters[0]?.ggufProblem?.code);
+  }
+  if (facts.base.kind === 'huggingface' && facts.plain.problem !== undefined) {
+    return refused('gguf-adapter', facts.plain.problem.message, facts.plain.problem.code);
+  }
+  const [adapter] = facts.adapters;
+  const plain = baseBytes(facts, type);
+  const bytes = adapter?.ggufBytes ?? adapter?.bytes ?? 0;
+  const kept = { installed: 'The installed base is used as it is, with its template and vocabulary', gguf: 'The base is used as it is', huggingface: 'The base is built without the adapter' }[facts.base.kind];
+  return {
+    route: 'gguf-adapter', works: true,
+    why: `${kept}; the adapter stays a file of its own that llama.cpp adds at every token, with the scale that it was trained with. Answers take a little longer than from a fused model.`,
+    type: plain.type, diskBytes: plain.disk + bytes, temporaryBytes: plain.temporary + bytes, memoryBytes: plain.memory, seconds: plain.seconds,
+    ...(plain.quality === undefined ? {} : { quality: plain.quality }),
+    commands: [command(facts, ['--route', 'gguf-adapter', ...typeWords(facts, type)])],
+  };
+}
+
+function fused(facts: RouteFacts, route: 'fuse' | 'fuse-quantise'): Route {
+  const type = typeOfRoute(facts, route);
+  const old = tooOld(facts);
+  if (old !== undefined) {
+    return refused(route, old);
+  }
+  if (facts.fused.problem !== undefined) {
+    return refused(route, facts.fused.problem.message, facts.fused.problem.code);
+  }
+  const build = facts.fused.builds.find((candidate) => candidate.type === type);
+  const quality = TYPE_QUALITY[type];
+  const several = facts.adapters.length > 1 ? `${facts.adapters.length} adapters add up` : facts.adapters.length === 1 ? 'The adapter is added' : 'The base goes';
+  return {
+    route, works: true, type,
+    why: `${several} ${facts.adapters.length === 0 ? 'into one file' : 'to the weights in f32'}${route === 'fuse' ? ', rounded once to 16 bits' : ` and quantised to ${type} in the same pass`}; template, stops and vocabulary are the base's${facts.adapters.length === 0 ? '' : ', or the adapter\'s where it brings its own'}.${twice(facts)}`,
+    ...(quality === undefined ? {} : { quality }),
+    ...(build === undefined ? {} : { diskBytes: build.bytesWritten, temporaryBytes: build.bytesWritten, memoryBytes: build.memoryBytes, seconds: build.seconds }),
+    commands: [command(facts, ['--type', type])],
+  };
+}
+
+interface BaseCost {
+  readonly type: string;
+  readonly disk: number;
+  readonly temporary: number;
+  readonly memory: number;
+  readonly seconds: number;
+  readonly quality?: TypeQuality | undefined;
+}
+
+/** A base that is quantised already has lost something before the adapter is added, and loses again. */
+function twice({ base }: RouteFacts): string {
+  return base.stored?.isQuantised === true ? ` The base is ${base.stored.type}: its weights were rounded before, and the changed ones are rounded again; the 16-bit folder gives a better result.` : '';
+}
+
+/** What the base alone costs: nothing where it is installed already, no work where it is a GGUF. */
+function baseBytes(facts: RouteFacts, type: FileTypeName): BaseCost {
+  const { stored, kind } = facts.base;
+  if (stored !== undefined) {
+    return { type: stored.type, disk: kind === 'installed' ? 0 : stored.bytes, temporary: 0, memory: 0, seconds: 1 };
+  }
+  const build = facts.plain.builds.find((candidate) => candidate.type === type);
+  return { type, disk: build?.bytesWritten ?? 0, temporary: build?.bytesWritten ?? 0, memory: build?.memoryBytes ?? 0, seconds: build?.seconds ?? 0, quality: TYPE_QUALITY[type] };
+}
+
+function recommend(facts: RouteFacts, routes: readonly Route[], type: FileTypeName): { readonly recommended?: RouteName; readonly because: string } {
+  const works = (route: RouteName): boolean => routes.some((candidate) => candidate.route === route && candidate.works);
+  const size: RouteName = isQuantisedType(type) ? 'fuse-quantise' : 'fuse';
+  const apart: readonly RouteName[] = ['gguf-adapter', 'adapter'];
+  // A base that is a GGUF stays what it is, with the adapter beside it; a folder has to become one anyway.
+  const order = facts.base.kind === 'huggingface' || facts.adapters.length === 0 ? [size, ...apart] : [...apart, size];
+  const chosen = order.find(works);
+  if (chosen === undefined) {
+    const reason = routes.find(({ route }) => route === order[0])?.why ?? '';
+    return { because: `No route works: ${reason}${/[.!?]$/.test(reason) ? '' : '.'}` };
+  }
+  if (chosen === size) {
+    return { recommended: chosen, because: sizeReason(facts, type) };
+  }
+  return { recommended: chosen, because: facts.base.kind === 'huggingface' ? 'The adapter cannot be fused here, and this route keeps its scale.' : 'The base stays as it is, nothing of it is rounded again, and only the adapter is added.' };
+}
+
+function sizeReason({ base, wantedType }: RouteFacts, type: FileTypeName): string {
+  if (wantedType !== undefined) {
+    return `${type} is what was asked for.`;
+  }
+  const size = `${formatCount(base.parameters)} parameters`;
+  const loss = TYPE_QUALITY[type];
+  if (base.stored?.isQuantised === true) {
+    return `The base is ${base.stored.type} already: more bits would not bring back what it lost.`;
+  }
+  if (type === 'Q4_K_M') {
+    return `${size}: Q4_K_M is the usual choice; it costs ${String(loss?.perplexity)} of perplexity (Q8_0: ${String(TYPE_QUALITY.Q8_0?.perplexity)}).`;
+  }
+  return `${size}: models up to about 1 B lose too much at 4 bits, and ${type === 'Q8_0' ? 'Q8_0 costs next to nothing' : 'this one is small enough to stay at 16 bits'}.`;
+}
+
+function typeWords(facts: RouteFacts, type: FileTypeName): string[] {
+  return facts.base.kind === 'huggingface' ? ['--type', type] : [];
+}
+
+function command(facts: RouteFacts, words: readonly string[]): string {
+  const adapters = facts.adapters.flatMap(({ path, weight }) => ['--adapter', quote(weight === 1 ? path : `${path}=${weight}`)]);
+  return ['modelfile-studio create NAME', '--base', quote(facts.base.path), ...adapters, ...words].join(' ');
+}
+
+/** A word of a command line, in quotes where a shell would take it apart. */
+function quote(word: string): string {
+  return /^[\w@%+=:,./\\-]+$/.test(word) ? word : `"${word.replace(/(["$`])/g, '\\$1')}"`;
+}

@@ -1,0 +1,96 @@
+import { isOlderThan } from '../ollama/ollamaVersion';
+import type { RouteFacts } from './planRoutes';
+
+/** Since this version every GGUF runs in llama.cpp's own server, which applies adapters to any architecture. */
+const LLAMA_SERVER_SINCE = '0.30.0';
+
+/** Before that, these ran in Ollama's own engine, which answers the first request with `loras are not yet implemented`. */
+const OWN_ENGINE: ReadonlySet<string> = new Set(['gemma3', 'mistral3', 'qwen3', 'qwen3moe']);
+
+/** Architectures whose safetensors adapters Ollama converts at all. */
+const CONVERTED_ADAPTERS: ReadonlySet<string> = new Set(['llama', 'gemma2']);
+
+export interface Verdict {
+  readonly works: boolean;
+  readonly why: string;
+}
+
+/** Whether ADAPTER can name the adapter as it lies there: only a GGUF can, and the reasons why not otherwise. */
+export function adapterAsItIs(facts: RouteFacts): Verdict {
+  const [adapter] = facts.adapters;
+  if (adapter === undefined) {
+    return { works: false, why: 'There is no adapter.' };
+  }
+  if (facts.adapters.length > 1) {
+    return { works: false, why: `Ollama takes one adapter only, and of ${facts.adapters.length} ADAPTER lines it uses the last without a word.` };
+  }
+  if (adapter.format === 'gguf') {
+    const problem = weightProblem(facts) ?? architectureProblem(facts) ?? fitProblem(facts) ?? engineProblem(facts);
+    return problem === undefined ? { works: true, why: 'The adapter is a GGUF already, and ADAPTER takes it as it is.' } : { works: false, why: problem };
+  }
+  return { works: false, why: `Ollama would ${lostByOllama(facts).join('; it would ')}.` };
+}
+
+/** Everything that Ollama's own conversion of a PEFT or mlx folder gets wrong for this adapter. */
+function lostByOllama({ base, adapters, ollamaVersion }: RouteFacts): string[] {
+  const adapter = adapters[0]!;
+  const lost: string[] = [];
+  if (ollamaVersion === undefined || !isOlderThan(ollamaVersion, '0.12.11')) {
+    lost.push('not find it from a Modelfile: it looks for model*.safetensors, and adapters have other names (ollama/ollama#13314)');
+  }
+  if (!CONVERTED_ADAPTERS.has(base.architecture)) {
+    lost.push(`refuse it over its API: "unsupported architecture", since it converts adapters of llama and gemma2 only (this is ${base.architecture})`);
+    return lost;
+  }
+  if (adapter.format === 'mlx') {
+    lost.push('lose mlx\'s scale (it writes alpha 0, and llama.cpp then applies 1)');
+  }
+  if (adapter.method === 'rslora' || adapter.hasPatterns) {
+    lost.push('lose the scale of rsLoRA and of rank and alpha patterns');
+  }
+  if (adapter.method === 'dora') {
+    lost.push('leave out the magnitudes of DoRA');
+  }
+  if (base.architecture === 'llama' && adapter.targets.some((target) => target === 'q_proj' || target === 'k_proj')) {
+    lost.push('scramble its changes of queries and keys');
+  }
+  if (lost.length === 0) {
+    lost.push('convert it over its API without any check');
+  }
+  return lost;
+}
+
+/** Why the adapter cannot stay a file of its own beside the base; undefined where it can. */
+export function ggufAdapterProblem(facts: RouteFacts): string | undefined {
+  const [adapter] = facts.adapters;
+  if (adapter === undefined) {
+    return 'there is no adapter';
+  }
+  if (facts.adapters.length > 1) {
+    return `Ollama takes one adapter only, and these are ${facts.adapters.length}: fused, they add up`;
+  }
+  if (adapter.format === 'gguf') {
+    return 'The adapter is a GGUF already: the route ADAPTER as it is takes it';
+  }
+  return adapter.ggufProblem?.message ?? engineProblem(facts);
+}
+
+function weightProblem({ adapters }: RouteFacts): string | undefined {
+  return adapters[0]?.weight === 1 ? undefined : 'the weight of an adapter that is a GGUF already cannot be changed: give the folder that it was made from';
+}
+
+function architectureProblem({ base, adapters }: RouteFacts): string | undefined {
+  const { architecture } = adapters[0]!;
+  return architecture === undefined || architecture === base.architecture ? undefined : `the adapter is for ${architecture}, and the base is ${base.architecture}`;
+}
+
+/** What llama.cpp would stop on or leave out: found when the adapter was held against its base. */
+function fitProblem({ adapters, fused }: RouteFacts): string | undefined {
+  return adapters[0]?.ggufProblem?.message ?? (fused.problem?.code.startsWith('adapter/') === true ? fused.problem.message : undefined);
+}
+
+function engineProblem({ base, ollamaVersion }: RouteFacts): string | undefined {
+  return ollamaVersion !== undefined && isOlderThan(ollamaVersion, LLAMA_SERVER_SINCE) && OWN_ENGINE.has(base.architecture)
+    ? `Ollama ${ollamaVersion} runs ${base.architecture} in an engine that takes no adapters ("loras are not yet implemented"); ${LLAMA_SERVER_SINCE} and later do`
+    : undefined;
+}

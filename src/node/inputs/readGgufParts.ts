@@ -1,0 +1,43 @@
+import { basename, dirname, join } from 'node:path';
+import type { GgufPart } from '../../core/engine/planQuantize';
+import { StudioError, toStudioError } from '../../core/errors';
+import { readGguf } from '../../core/formats/gguf/readGguf';
+import { openFileSource } from '../files/fileSource';
+
+/** Names of the parts of a split model, as llama.cpp's gguf-split writes them. */
+const SPLIT_NAME = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/i;
+const MOST_PARTS = 1000;
+
+/**
+ * Reads a GGUF's header, or those of all parts of a split model, whichever part was named.
+ * @throws StudioError gguf/…, input/missing for a part that is not there
+ */
+export async function readGgufParts(path: string): Promise<GgufPart[]> {
+  const named = await readPart(path);
+  const count = named.file.metadata.get('split.count');
+  const total = count !== undefined && typeof count.value === 'number' ? count.value : 1;
+  if (total <= 1) {
+    return [named];
+  }
+  const found = SPLIT_NAME.exec(basename(path));
+  if (found === null || Number(found[3]) !== total || total > MOST_PARTS) {
+    throw new StudioError('input/missing', `${path} is one of ${total} parts of a split model, and its name does not tell the others' (NAME-00001-of-${String(total).padStart(5, '0')}.gguf). Give the parts their names back.`, { path });
+  }
+  const parts: GgufPart[] = [];
+  for (let part = 1; part <= total; part++) {
+    const name = `${found[1]!}-${String(part).padStart(5, '0')}-of-${found[3]!}.gguf`;
+    parts.push(await readPart(join(dirname(path), name)));
+  }
+  return parts;
+}
+
+async function readPart(path: string): Promise<GgufPart> {
+  const source = await openFileSource(path);
+  try {
+    return { path, file: await readGguf(source, { path }) };
+  } catch (thrown) {
+    throw toStudioError(thrown).at(path);
+  } finally {
+    await source.close();
+  }
+}

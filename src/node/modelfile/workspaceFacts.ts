@@ -1,0 +1,176 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { InstalledModelFacts, PathFacts, PathSuggestion, WorkspaceFacts } from '../../core/modelfile/workspaceFacts';
+import { adapterMisfits } from './adapterMisfits';
+import { FactCache } from '../files/factCache';
+import { formatOf } from '../files/fileFormat';
+import { ggufFileFacts } from './ggufFacts';
+import { folderFacts, folderState } from './modelFolderFacts';
+import { expandModelfilePath } from './modelfileFiles';
+import type { OllamaFacts } from './ollamaFacts';
+import { systemCode } from '../files/systemError';
+
+export interface NodeWorkspaceFactsOptions {
+  /** Folder of the Modelfile: paths are relative to it. */
+  readonly directory: string;
+  /** False in an untrusted workspace: no file is touched and no server asked. */
+  readonly isTrusted: boolean;
+  readonly ollama?: OllamaFacts | undefined;
+  /** Set by the user, in place of what the server says. */
+  readonly ollamaVersion?: string | undefined;
+}
+
+/** Beyond these many entries a folder is not offered for completion in full. */
+const MAX_SUGGESTIONS = 500;
+const DEVICE_NAMES = /^(?:con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(?:[. ]|$)/i;
+const UNKNOWN: PathFacts = { kind: 'unknown', remote: false };
+const REMOTE: PathFacts = { kind: 'unknown', remote: true };
+
+/** Paths that are never opened: network shares, device names, URLs, and the devices of Unix. */
+export function isUntouchable(path: string): boolean {
+  const last = path.split(/[\\/]/).at(-1) ?? '';
+  return /^[\\/](?:[\\/]|\?\?)/.test(path) || /^[a-z][a-z0-9+.-]*:\/\//i.test(path) || /^\/(?:dev|proc|sys)(?:\/|$)/.test(path) || DEVICE_NAMES.test(last);
+}
+
+const remembered = new FactCache<PathFacts>(200);
+const compared = new FactCache<readonly string[]>(20);
+
+/** The facts around one Modelfile, from the file system and an Ollama. */
+export class NodeWorkspaceFacts implements WorkspaceFacts {
+  constructor(private readonly options: NodeWorkspaceFactsOptions) {}
+
+  async path(path: string, signal?: AbortSignal): Promise<PathFacts> {
+    if (!this.options.isTrusted) {
+      return UNKNOWN;
+    }
+    if (isUntouchable(path)) {
+      return REMOTE;
+    }
+    try {
+      return await factsAt(await expandModelfilePath(path, this.options.directory), signal);
+    } catch {
+      signal?.throwIfAborted();
+      return UNKNOWN;
+    }
+  }
+
+  async adapterMisfits(adapter: string, base: string, signal?: AbortSignal): Promise<readonly string[]> {
+    if (!this.options.isTrusted || isUntouchable(adapter) || isUntouchable(base)) {
+      return [];
+    }
+    try {
+      const adapterPath = await expandModelfilePath(adapter, this.options.directory);
+      const basePath = await expandModelfilePath(base, this.options.directory);
+      const state = `${await stateOf(adapterPath)}\n\n${await stateOf(basePath)}`;
+      return await compared.get(`${adapterPath}\n${basePath}`, state, () => adapterMisfits(adapterPath, basePath), signal);
+    } catch {
+      signal?.throwIfAborted();
+      return [];
+    }
+  }
+
+  async suggestPaths(prefix: string, signal?: AbortSignal): Promise<readonly PathSuggestion[]> {
+    if (!this.options.isTrusted || isUntouchable(prefix)) {
+      return [];
+    }
+    const shown = prefix.slice(0, Math.max(prefix.lastIndexOf('/'), prefix.lastIndexOf('\\')) + 1);
+    try {
+      const folder = await expandModelfilePath(shown, this.options.directory);
+      return await suggestions(folder, shown, signal);
+    } catch {
+      signal?.throwIfAborted();
+      return [];
+    }
+  }
+
+  installedModels(signal?: AbortSignal): Promise<readonly string[] | undefined> {
+    return this.ollama?.models(signal) ?? Promise.resolve(undefined);
+  }
+
+  installedModel(name: string, signal?: AbortSignal): Promise<InstalledModelFacts | undefined> {
+    return this.ollama?.model(name, signal) ?? Promise.resolve(undefined);
+  }
+
+  ollamaVersion(signal?: AbortSignal): Promise<string | undefined> {
+    const { ollamaVersion } = this.options;
+    return ollamaVersion !== undefined ? Promise.resolve(ollamaVersion) : (this.ollama?.version(signal) ?? Promise.resolve(undefined));
+  }
+
+  private get ollama(): OllamaFacts | undefined {
+    return this.options.isTrusted ? this.options.ollama : undefined;
+  }
+}
+
+async function factsAt(path: string, signal: AbortSignal | undefined): Promise<PathFacts> {
+  const stats = await stat(path).catch((thrown: unknown) => {
+    const code = systemCode(thrown);
+    if (code === 'ENOENT') {
+      return undefined;
+    }
+    throw thrown;
+  });
+  if (stats === undefined) {
+    return { kind: 'absent' };
+  }
+  if (stats.isDirectory()) {
+    return remembered.get(path, await folderState(path), () => folderFacts(path), signal);
+  }
+  if (!stats.isFile()) {
+    return { kind: 'other-file', reason: 'it is no regular file.' };
+  }
+  return remembered.get(path, fileState(stats), () => fileFacts(path), signal);
+}
+
+function fileState({ size, mtimeMs, ino }: { readonly size: number; readonly mtimeMs: number; readonly ino: number }): string {
+  return `${size} ${mtimeMs} ${ino}`;
+}
+
+async function fileFacts(path: string): Promise<PathFacts> {
+  switch (await formatOf(path)) {
+    case 'gguf':
+      return ggufFileFacts(path);
+    case 'lfs-pointer':
+      return { kind: 'lfs-pointer' };
+    case 'safetensors':
+      return { kind: 'safetensors-file' };
+    case 'pickle':
+      return { kind: 'pickle' };
+    case 'empty':
+      return { kind: 'bad-gguf', truncated: true, reason: 'it is empty.' };
+    default:
+      return /\.safetensors$/i.test(path) ? { kind: 'safetensors-file' } : { kind: 'other-file' };
+  }
+}
+
+async function stateOf(path: string): Promise<string> {
+  const stats = await stat(path);
+  return stats.isDirectory() ? folderState(path) : fileState(stats);
+}
+
+async function suggestions(folder: string, shown: string, signal: AbortSignal | undefined): Promise<PathSuggestion[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const found: PathSuggestion[] = [];
+  for (const entry of entries.slice(0, MAX_SUGGESTIONS)) {
+    signal?.throwIfAborted();
+    const path = `${shown === '' ? './' : shown}${entry.name}`;
+    if (entry.isDirectory() && !entry.name.startsWith('.') && entry.name !== 'node_modules') {
+      found.push({ path: `${path}/`, kind: await folderKind(join(folder, entry.name)) });
+    } else if (/\.gguf$/i.test(entry.name)) {
+      found.push({ path, kind: 'gguf' });
+    }
+  }
+  return found;
+}
+
+async function folderKind(path: string): Promise<PathSuggestion['kind']> {
+  const names = await readdir(path).catch(() => [] as string[]);
+  if (names.includes('adapter_config.json')) {
+    return 'adapter';
+  }
+  return names.includes('config.json') && names.some((name) => name.endsWith('.safetensors')) ? 'model-folder' : 'folder';
+}
+
+/** The facts for a Modelfile at this path. */
+export function factsForFile(path: string, options: Omit<NodeWorkspaceFactsOptions, 'directory'>): NodeWorkspaceFacts {
+  return new NodeWorkspaceFacts({ ...options, directory: basename(path) === path ? '.' : dirname(path) });
+}
