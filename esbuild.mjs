@@ -29,7 +29,11 @@ const CHUNK = /^extension-[A-Z0-9]+\.js$/;
 
 // What an older build left is no part of this one; the bundles themselves are written over, so that a running one stays whole.
 for (const name of !watch && existsSync('dist') ? readdirSync('dist') : []) {
-  if (!BUNDLES.some((bundle) => name.startsWith(`${bundle.name}.js`)) && !CHUNK.test(name) && !['meta.json', 'library.json', 'NOTICES.txt'].includes(name)) {
+  if (
+    !BUNDLES.some((bundle) => name.startsWith(`${bundle.name}.js`)) &&
+    !CHUNK.test(name) &&
+    !['meta.json', 'library.json', 'NOTICES.txt'].includes(name)
+  ) {
     rmSync(join('dist', name), { recursive: true, force: true });
   }
 }
@@ -37,7 +41,9 @@ await buildKernels();
 mkdirSync('dist', { recursive: true });
 await writeLibraryTable('dist/library.json');
 const inputs = {};
-for (const { name, entry, external, platform = 'node', chunks = false } of BUNDLES.filter((bundle) => existsSync(bundle.entry))) {
+for (const { name, entry, external, platform = 'node', chunks = false } of BUNDLES.filter((bundle) =>
+  existsSync(bundle.entry),
+)) {
   const options = {
     entryPoints: [entry],
     outfile: `dist/${name}.js`,
@@ -69,12 +75,30 @@ if (!watch) {
 
 /** Splits a bundle at its dynamic imports. esbuild splits ES modules only, so that each file is made CommonJS afterwards. */
 async function buildInChunks(options) {
-  const split = await esbuild.build({ ...options, outfile: undefined, outdir: 'dist', chunkNames: 'extension-[hash]', format: 'esm', splitting: true, sourcemap: false, write: false });
+  const split = await esbuild.build({
+    ...options,
+    outfile: undefined,
+    outdir: 'dist',
+    chunkNames: 'extension-[hash]',
+    format: 'esm',
+    splitting: true,
+    sourcemap: false,
+    write: false,
+  });
   for (const { path, text } of split.outputFiles) {
-    const { code } = await esbuild.transform(text, { format: 'cjs', platform: options.platform, target: options.target, minify, supported: { 'dynamic-import': false }, legalComments: 'none' });
+    const { code } = await esbuild.transform(text, {
+      format: 'cjs',
+      platform: options.platform,
+      target: options.target,
+      minify,
+      supported: { 'dynamic-import': false },
+      legalComments: 'none',
+    });
     writeFileSync(path, code);
   }
   const written = split.outputFiles.map(({ path }) => basename(path));
-  readdirSync('dist').filter((name) => CHUNK.test(name) && !written.includes(name)).forEach((name) => rmSync(join('dist', name), { force: true }));
+  readdirSync('dist')
+    .filter((name) => CHUNK.test(name) && !written.includes(name))
+    .forEach((name) => rmSync(join('dist', name), { force: true }));
   return split;
 }

@@ -45,8 +45,13 @@ function linears(shape) {
   const q = shape.heads * HEAD;
   const kv = shape.kvHeads * HEAD;
   return [
-    ['self_attn.q_proj', q, shape.hidden], ['self_attn.k_proj', kv, shape.hidden], ['self_attn.v_proj', kv, shape.hidden], ['self_attn.o_proj', shape.hidden, q],
-    ['mlp.gate_proj', shape.feedForward, shape.hidden], ['mlp.up_proj', shape.feedForward, shape.hidden], ['mlp.down_proj', shape.hidden, shape.feedForward],
+    ['self_attn.q_proj', q, shape.hidden],
+    ['self_attn.k_proj', kv, shape.hidden],
+    ['self_attn.v_proj', kv, shape.hidden],
+    ['self_attn.o_proj', shape.hidden, q],
+    ['mlp.gate_proj', shape.feedForward, shape.hidden],
+    ['mlp.up_proj', shape.feedForward, shape.hidden],
+    ['mlp.down_proj', shape.hidden, shape.feedForward],
   ];
 }
 
@@ -88,15 +93,26 @@ export function writeBenchModel(name, folder) {
   const adapter = join(folder, 'adapter');
   mkdirSync(base, { recursive: true });
   mkdirSync(adapter, { recursive: true });
-  const tensors = [{ name: 'model.embed_tokens.weight', shape: [shape.vocabulary, shape.hidden] }, { name: 'model.norm.weight', shape: [shape.hidden] }];
+  const tensors = [
+    { name: 'model.embed_tokens.weight', shape: [shape.vocabulary, shape.hidden] },
+    { name: 'model.norm.weight', shape: [shape.hidden] },
+  ];
   const factors = [];
   for (let layer = 0; layer < shape.layers; layer++) {
     const prefix = `model.layers.${layer}.`;
     for (const [module, rows, columns] of linears(shape)) {
       tensors.push({ name: `${prefix}${module}.weight`, shape: [rows, columns] });
-      factors.push({ name: `base_model.model.${prefix}${module}.lora_A.weight`, shape: [RANK, columns] }, { name: `base_model.model.${prefix}${module}.lora_B.weight`, shape: [rows, RANK] });
+      factors.push(
+        { name: `base_model.model.${prefix}${module}.lora_A.weight`, shape: [RANK, columns] },
+        { name: `base_model.model.${prefix}${module}.lora_B.weight`, shape: [rows, RANK] },
+      );
     }
-    for (const [norm, length] of [['input_layernorm', shape.hidden], ['post_attention_layernorm', shape.hidden], ['self_attn.q_norm', HEAD], ['self_attn.k_norm', HEAD]]) {
+    for (const [norm, length] of [
+      ['input_layernorm', shape.hidden],
+      ['post_attention_layernorm', shape.hidden],
+      ['self_attn.q_norm', HEAD],
+      ['self_attn.k_norm', HEAD],
+    ]) {
       tensors.push({ name: `${prefix}${norm}.weight`, shape: [length] });
     }
   }
@@ -107,11 +123,38 @@ export function writeBenchModel(name, folder) {
   for (const file of ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja']) {
     copyFileSync(join(tokenizer, file), join(base, file));
   }
-  writeFileSync(join(base, 'config.json'), JSON.stringify({
-    architectures: ['Qwen3ForCausalLM'], model_type: 'qwen3', hidden_size: shape.hidden, intermediate_size: shape.feedForward, num_hidden_layers: shape.layers,
-    num_attention_heads: shape.heads, num_key_value_heads: shape.kvHeads, head_dim: HEAD, vocab_size: shape.vocabulary, max_position_embeddings: 40960,
-    rms_norm_eps: 1e-6, rope_theta: 1000000, tie_word_embeddings: true, torch_dtype: 'bfloat16',
-  }));
-  writeFileSync(join(adapter, 'adapter_config.json'), JSON.stringify({ peft_type: 'LORA', r: RANK, lora_alpha: 32, target_modules: linears(shape).map(([module]) => module.split('.')[1]), bias: 'none', fan_in_fan_out: false, task_type: 'CAUSAL_LM', base_model_name_or_path: name, init_lora_weights: true }));
+  writeFileSync(
+    join(base, 'config.json'),
+    JSON.stringify({
+      architectures: ['Qwen3ForCausalLM'],
+      model_type: 'qwen3',
+      hidden_size: shape.hidden,
+      intermediate_size: shape.feedForward,
+      num_hidden_layers: shape.layers,
+      num_attention_heads: shape.heads,
+      num_key_value_heads: shape.kvHeads,
+      head_dim: HEAD,
+      vocab_size: shape.vocabulary,
+      max_position_embeddings: 40960,
+      rms_norm_eps: 1e-6,
+      rope_theta: 1000000,
+      tie_word_embeddings: true,
+      torch_dtype: 'bfloat16',
+    }),
+  );
+  writeFileSync(
+    join(adapter, 'adapter_config.json'),
+    JSON.stringify({
+      peft_type: 'LORA',
+      r: RANK,
+      lora_alpha: 32,
+      target_modules: linears(shape).map(([module]) => module.split('.')[1]),
+      bias: 'none',
+      fan_in_fan_out: false,
+      task_type: 'CAUSAL_LM',
+      base_model_name_or_path: name,
+      init_lora_weights: true,
+    }),
+  );
   return bytes / 2;
 }

@@ -11,9 +11,20 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** ggml id, values and bytes of a block. */
 const TYPES = {
-  F16: [1, 1, 2], BF16: [30, 1, 2], Q8_0: [8, 32, 34], Q4_0: [2, 32, 18], Q4_1: [3, 32, 20], Q5_0: [6, 32, 22], Q5_1: [7, 32, 24],
-  Q2_K: [10, 256, 84], Q3_K: [11, 256, 110], Q4_K: [12, 256, 144], Q5_K: [13, 256, 176], Q6_K: [14, 256, 210],
-  IQ4_NL: [20, 32, 18], IQ4_XS: [23, 256, 136],
+  F16: [1, 1, 2],
+  BF16: [30, 1, 2],
+  Q8_0: [8, 32, 34],
+  Q4_0: [2, 32, 18],
+  Q4_1: [3, 32, 20],
+  Q5_0: [6, 32, 22],
+  Q5_1: [7, 32, 24],
+  Q2_K: [10, 256, 84],
+  Q3_K: [11, 256, 110],
+  Q4_K: [12, 256, 144],
+  Q5_K: [13, 256, 176],
+  Q6_K: [14, 256, 210],
+  IQ4_NL: [20, 32, 18],
+  IQ4_XS: [23, 256, 136],
 };
 /** Types whose bytes an importance matrix does not change. */
 const WITHOUT_IMPORTANCE = new Set(['F16', 'BF16', 'Q8_0']);
@@ -40,7 +51,9 @@ async function instantiate(bytes) {
 
 async function loadGgml() {
   const bins = join(root, 'node_modules/@node-llama-cpp/linux-x64/bins');
-  const folder = existsSync(bins) ? readdirSync(bins).find((name) => existsSync(join(bins, name, 'libggml-base.so'))) : undefined;
+  const folder = existsSync(bins)
+    ? readdirSync(bins).find((name) => existsSync(join(bins, name, 'libggml-base.so')))
+    : undefined;
   if (process.platform !== 'linux' || process.arch !== 'x64' || folder === undefined) {
     return undefined;
   }
@@ -48,7 +61,9 @@ async function loadGgml() {
   const library = koffi.load(join(bins, folder, 'libggml-base.so'));
   return {
     init: library.func('void ggml_quantize_init(int)'),
-    chunk: library.func('size_t ggml_quantize_chunk(int, const float*, void*, int64_t, int64_t, int64_t, const float*)'),
+    chunk: library.func(
+      'size_t ggml_quantize_chunk(int, const float*, void*, int64_t, int64_t, int64_t, const float*)',
+    ),
   };
 }
 
@@ -83,7 +98,7 @@ function times(count, work) {
 
 /** Runs until the code must have been compiled for speed, which happens in the background. */
 function warmUp(ours) {
-  for (const end = performance.now() + WARM_UP_MS; performance.now() < end; ) {
+  for (const end = performance.now() + WARM_UP_MS; performance.now() < end;) {
     for (let slice = 0; slice < SLICES; slice++) {
       ours(slice);
     }
@@ -122,14 +137,28 @@ export async function benchKernels(names = Object.keys(TYPES)) {
     ggml.init(id);
     for (const weighted of WITHOUT_IMPORTANCE.has(type) ? [false] : [false, true]) {
       const sliceBytes = reference.length / SLICES;
-      const ours = (slice) => kernels[`quantise${type}`](source + slice * SLICE * 4, target + slice * sliceBytes, ROWS / SLICES, COLUMNS, weighted ? importanceAt : 0);
-      const theirs = (slice) => ggml.chunk(id, values, reference, slice * SLICE, ROWS / SLICES, COLUMNS, weighted ? weights : null);
+      const ours = (slice) =>
+        kernels[`quantise${type}`](
+          source + slice * SLICE * 4,
+          target + slice * sliceBytes,
+          ROWS / SLICES,
+          COLUMNS,
+          weighted ? importanceAt : 0,
+        );
+      const theirs = (slice) =>
+        ggml.chunk(id, values, reference, slice * SLICE, ROWS / SLICES, COLUMNS, weighted ? weights : null);
       warmUp(ours);
       const best = { ours: new Array(SLICES).fill(Infinity), theirs: new Array(SLICES).fill(Infinity) };
       for (let round = 0; round < ROUNDS; round++) {
         for (let slice = 0; slice < SLICES; slice++) {
-          best.ours[slice] = Math.min(best.ours[slice], timed(() => ours(slice)));
-          best.theirs[slice] = Math.min(best.theirs[slice], timed(() => theirs(slice)));
+          best.ours[slice] = Math.min(
+            best.ours[slice],
+            timed(() => ours(slice)),
+          );
+          best.theirs[slice] = Math.min(
+            best.theirs[slice],
+            timed(() => theirs(slice)),
+          );
         }
         if (Buffer.compare(made, reference) !== 0) {
           throw new Error(`${type}${weighted ? ' with importance' : ''}: the blocks are not those of ggml`);
@@ -137,7 +166,13 @@ export async function benchKernels(names = Object.keys(TYPES)) {
         made.fill(0);
       }
       const [mine, other] = [best.ours, best.theirs].map((times) => times.reduce((sum, time) => sum + time, 0));
-      results.push({ type, importance: weighted, ours: count / mine / 1e3, theirs: count / other / 1e3, ratio: other / mine });
+      results.push({
+        type,
+        importance: weighted,
+        ours: count / mine / 1e3,
+        theirs: count / other / 1e3,
+        ratio: other / mine,
+      });
     }
   }
   return results;
@@ -150,9 +185,21 @@ export async function benchKernels(names = Object.keys(TYPES)) {
 export async function benchLowRank() {
   const { memory, kernels } = await instantiate(64 << 20);
   const random = generator(2);
-  new Float32Array(memory.buffer, 1 << 20, 4 << 20).forEach((_, i, all) => { all[i] = random.uniform() - 0.5; });
+  new Float32Array(memory.buffer, 1 << 20, 4 << 20).forEach((_, i, all) => {
+    all[i] = random.uniform() - 0.5;
+  });
   const results = [];
-  for (const [rank, columns] of [[4, 1024], [8, 1024], [16, 1024], [16, 3072], [16, 896], [32, 1024], [64, 4096], [128, 1024], [256, 2048]]) {
+  for (const [rank, columns] of [
+    [4, 1024],
+    [8, 1024],
+    [16, 1024],
+    [16, 3072],
+    [16, 896],
+    [32, 1024],
+    [64, 4096],
+    [128, 1024],
+    [256, 2048],
+  ]) {
     const rows = Math.max(1, Math.floor(65536 / columns));
     const left = 1 << 20;
     const right = left + rows * rank * 4;
@@ -172,7 +219,9 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
     console.log('not run: there is no baseline build of ggml for this platform (@node-llama-cpp/linux-x64)');
   }
   for (const { type, importance, ours, theirs, ratio } of results ?? []) {
-    console.log(`${type.padEnd(7)} ${importance ? 'importance' : 'plain     '}  ours ${ours.toFixed(1).padStart(7)}  ggml ${theirs.toFixed(1).padStart(7)} million values/s   ratio ${ratio.toFixed(2)}`);
+    console.log(
+      `${type.padEnd(7)} ${importance ? 'importance' : 'plain     '}  ours ${ours.toFixed(1).padStart(7)}  ggml ${theirs.toFixed(1).padStart(7)} million values/s   ratio ${ratio.toFixed(2)}`,
+    );
   }
   if (process.argv.length === 2) {
     for (const { rank, columns, gflops } of await benchLowRank()) {

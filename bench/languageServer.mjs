@@ -7,7 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
-import { createProtocolConnection, StreamMessageReader, StreamMessageWriter } from 'vscode-languageserver-protocol/node';
+import {
+  createProtocolConnection,
+  StreamMessageReader,
+  StreamMessageWriter,
+} from 'vscode-languageserver-protocol/node';
 
 const root = join(import.meta.dirname, '..');
 const LINES = 2000;
@@ -16,12 +20,20 @@ const KEYS = 200;
 const AIMS = { diagnostics: 20, hover: 10, completion: 10 };
 const PARSER_AIM = 200;
 
-const TEMPLATE = ['TEMPLATE """{{- range .Messages }}<|im_start|>{{ .Role }}', '{{ .Content }}<|im_end|>', '{{ end }}<|im_start|>assistant', '"""'];
+const TEMPLATE = [
+  'TEMPLATE """{{- range .Messages }}<|im_start|>{{ .Role }}',
+  '{{ .Content }}<|im_end|>',
+  '{{ end }}<|im_start|>assistant',
+  '"""',
+];
 
 /** As a careful person with much to say would write it; line 4 is within the template. */
 function longConversation(head) {
   const lines = [...head, ...TEMPLATE, 'SYSTEM """'];
-  lines.push(...Array.from({ length: 900 }, (_, i) => `Rule ${i}: answer briefly, and say what you are not sure of.`), '"""');
+  lines.push(
+    ...Array.from({ length: 900 }, (_, i) => `Rule ${i}: answer briefly, and say what you are not sure of.`),
+    '"""',
+  );
   while (lines.length < LINES - 1) {
     const n = lines.length;
     lines.push(`# Example ${n}`, `MESSAGE user What is ${n} plus ${n}?`, `MESSAGE assistant It is ${2 * n}.`);
@@ -33,9 +45,22 @@ function longConversation(head) {
 function longTemplate(head) {
   const lines = [...head, 'TEMPLATE """{{ .System }}', '{{ range $i, $m := .Messages }}'];
   for (let n = 0; lines.length < LINES - 8; n += 1) {
-    lines.push(`{{- if and (eq .Role "user") (eq (len .Content) ${n}) }}<|im_start|>user`, `Example ${n}: a question of ${n} letters.`, '{{ .Content }}<|im_end|>', '{{- end }}');
+    lines.push(
+      `{{- if and (eq .Role "user") (eq (len .Content) ${n}) }}<|im_start|>user`,
+      `Example ${n}: a question of ${n} letters.`,
+      '{{ .Content }}<|im_end|>',
+      '{{- end }}',
+    );
   }
-  return [...lines, '<|im_start|>{{ .Role }}', '{{ .Content }}<|im_end|>', '{{ end }}<|im_start|>assistant', '"""', 'PARAMETER stop "<|im_end|>"', 'SYSTEM ""'].join('\n');
+  return [
+    ...lines,
+    '<|im_start|>{{ .Role }}',
+    '{{ .Content }}<|im_end|>',
+    '{{ end }}<|im_start|>assistant',
+    '"""',
+    'PARAMETER stop "<|im_end|>"',
+    'SYSTEM ""',
+  ].join('\n');
 }
 
 const median = (times) => [...times].sort((a, b) => a - b)[times.length >> 1];
@@ -43,15 +68,26 @@ const high = (times) => [...times].sort((a, b) => a - b)[Math.floor(times.length
 
 class Editor {
   constructor(server) {
-    this.child = spawn(process.execPath, [server, '--stdio'], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, OLLAMA_HOST: '127.0.0.1:9' } });
-    this.client = createProtocolConnection(new StreamMessageReader(this.child.stdout), new StreamMessageWriter(this.child.stdin));
+    this.child = spawn(process.execPath, [server, '--stdio'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, OLLAMA_HOST: '127.0.0.1:9' },
+    });
+    this.client = createProtocolConnection(
+      new StreamMessageReader(this.child.stdout),
+      new StreamMessageWriter(this.child.stdin),
+    );
     this.client.onNotification('textDocument/publishDiagnostics', (params) => this.published?.(params));
     this.client.listen();
   }
 
   async initialize() {
     const started = performance.now();
-    await this.client.sendRequest('initialize', { processId: process.pid, rootUri: null, workspaceFolders: null, capabilities: {} });
+    await this.client.sendRequest('initialize', {
+      processId: process.pid,
+      rootUri: null,
+      workspaceFolders: null,
+      capabilities: {},
+    });
     await this.client.sendNotification('initialized', {});
     return performance.now() - started;
   }
@@ -65,7 +101,9 @@ class Editor {
   async measure(uri, text) {
     const textDocument = { uri };
     const first = this.diagnosticsOf(uri, 0);
-    await this.client.sendNotification('textDocument/didOpen', { textDocument: { uri, languageId: 'modelfile', version: 0, text } });
+    await this.client.sendNotification('textDocument/didOpen', {
+      textDocument: { uri, languageId: 'modelfile', version: 0, text },
+    });
     await first;
     const times = { diagnostics: [], hover: [], completion: [] };
     const timed = async (name, run) => {
@@ -77,14 +115,24 @@ class Editor {
       const position = { line: 20 + ((version * 37) % 1900), character: 0 };
       const done = this.diagnosticsOf(uri, version);
       // A key, and its removal with the next one, so that the text stays what it is.
-      const change = version % 2 === 1 ? { range: { start: position, end: position }, text: ' ' } : { range: { start: this.place, end: { ...this.place, character: 1 } }, text: '' };
+      const change =
+        version % 2 === 1
+          ? { range: { start: position, end: position }, text: ' ' }
+          : { range: { start: this.place, end: { ...this.place, character: 1 } }, text: '' };
       this.place = position;
       await timed('diagnostics', async () => {
-        await this.client.sendNotification('textDocument/didChange', { textDocument: { uri, version }, contentChanges: [change] });
+        await this.client.sendNotification('textDocument/didChange', {
+          textDocument: { uri, version },
+          contentChanges: [change],
+        });
         await done;
       });
-      await timed('hover', () => this.client.sendRequest('textDocument/hover', { textDocument, position: { line: 4, character: 6 } }));
-      await timed('completion', () => this.client.sendRequest('textDocument/completion', { textDocument, position: { line: 4, character: 4 } }));
+      await timed('hover', () =>
+        this.client.sendRequest('textDocument/hover', { textDocument, position: { line: 4, character: 6 } }),
+      );
+      await timed('completion', () =>
+        this.client.sendRequest('textDocument/completion', { textDocument, position: { line: 4, character: 4 } }),
+      );
     }
     return times;
   }
@@ -104,15 +152,25 @@ export async function benchLanguageServer(row, server = join(root, 'dist/server.
     const ready = await editor.initialize();
     row('language server, start to ready', `${ready.toFixed(0)} ms`, '500 ms', 500 / ready, 1);
     const texts = {
-      'conversation': longConversation(['FROM llama3.2', 'PARAMETER temperature 0.7', 'PARAMETER num_ctx 8192']),
-      'conversation, base and adapter beside it': longConversation(['FROM ./base', 'ADAPTER ./lora', 'PARAMETER num_ctx 8192']),
-      'template': longTemplate(['FROM llama3.2', 'PARAMETER temperature 0.7', 'PARAMETER num_ctx 8192']),
+      conversation: longConversation(['FROM llama3.2', 'PARAMETER temperature 0.7', 'PARAMETER num_ctx 8192']),
+      'conversation, base and adapter beside it': longConversation([
+        'FROM ./base',
+        'ADAPTER ./lora',
+        'PARAMETER num_ctx 8192',
+      ]),
+      template: longTemplate(['FROM llama3.2', 'PARAMETER temperature 0.7', 'PARAMETER num_ctx 8192']),
     };
     for (const [name, text] of Object.entries(texts)) {
       const times = await editor.measure(pathToFileURL(join(folder, `${name}.Modelfile`)).href, text);
       for (const [what, aim] of Object.entries(AIMS)) {
         const own = median(times[what]);
-        row(`${what}, 2,000 lines (${name})`, `${own.toFixed(1)} ms`, `${aim} ms (95 %: ${high(times[what]).toFixed(1)} ms)`, aim / own, 1);
+        row(
+          `${what}, 2,000 lines (${name})`,
+          `${own.toFixed(1)} ms`,
+          `${aim} ms (95 %: ${high(times[what]).toFixed(1)} ms)`,
+          aim / own,
+          1,
+        );
       }
     }
     await benchParser(row, folder);
@@ -124,7 +182,12 @@ export async function benchLanguageServer(row, server = join(root, 'dist/server.
 
 async function benchParser(row, folder) {
   const outfile = join(folder, 'parser.mjs');
-  await build({ entryPoints: [join(root, 'src/core/modelfile/parseModelfile.ts')], bundle: true, format: 'esm', outfile });
+  await build({
+    entryPoints: [join(root, 'src/core/modelfile/parseModelfile.ts')],
+    bundle: true,
+    format: 'esm',
+    outfile,
+  });
   const { parseModelfile } = await import(pathToFileURL(outfile).href);
   const size = 4 * 1024 * 1024;
   const fill = (piece) => piece.repeat(Math.ceil(size / piece.length)).slice(0, size);

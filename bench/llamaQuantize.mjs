@@ -11,7 +11,9 @@ export function llamaLibraries() {
   if (process.platform !== 'linux' || process.arch !== 'x64' || !existsSync(bins)) {
     return undefined;
   }
-  const folder = readdirSync(bins).map((name) => join(bins, name)).find((path) => existsSync(join(path, 'libggml-base.so')));
+  const folder = readdirSync(bins)
+    .map((name) => join(bins, name))
+    .find((path) => existsSync(join(path, 'libggml-base.so')));
   return folder;
 }
 
@@ -25,9 +27,14 @@ export function llamaQuantize(input, output, fileType, threads) {
   koffi.load(join(folder, ggml), { global: true });
   const library = koffi.load(join(folder, llama));
   const log = library.func('void llama_log_set(void *callback, void *data)');
-  const silent = koffi.register(() => {}, koffi.pointer(koffi.proto('void LlamaLog(int level, const char *text, void *data)')));
+  const silent = koffi.register(
+    () => {},
+    koffi.pointer(koffi.proto('void LlamaLog(int level, const char *text, void *data)')),
+  );
   log(silent, null);
-  const quantize = library.func('uint32_t llama_model_quantize(const char *input, const char *output, void *parameters)');
+  const quantize = library.func(
+    'uint32_t llama_model_quantize(const char *input, const char *output, void *parameters)',
+  );
   const parameters = Buffer.alloc(64);
   const unset = 43;
   parameters.writeInt32LE(threads, 0);

@@ -57,7 +57,9 @@ function row(label, own, other, ratio, least) {
   if (verdict !== '') {
     failures.push(label);
   }
-  console.log(`| ${label.padEnd(44)} | ${own.padStart(10)} | ${other.padStart(34)} | ${ratio.toFixed(2).padStart(6)} |${verdict}`);
+  console.log(
+    `| ${label.padEnd(44)} | ${own.padStart(10)} | ${other.padStart(34)} | ${ratio.toFixed(2).padStart(6)} |${verdict}`,
+  );
 }
 
 function model(name) {
@@ -81,7 +83,13 @@ const LEAST = { Q4_K: 4.5, Q5_K: 4.5, Q6_K: 4.5, Q2_K: 4, IQ4_NL: 4, IQ4_XS: 4, 
 async function kernels() {
   for (const result of await benchKernels()) {
     const name = `${result.type}${result.importance ? ' with imatrix' : ''}`;
-    row(`one thread, ${name}`, `${result.ours.toFixed(0)} M/s`, `${result.theirs.toFixed(0)} M/s ggml_quantize_chunk`, result.ratio, LEAST[result.type] ?? 1);
+    row(
+      `one thread, ${name}`,
+      `${result.ours.toFixed(0)} M/s`,
+      `${result.theirs.toFixed(0)} M/s ggml_quantize_chunk`,
+      result.ratio,
+      LEAST[result.type] ?? 1,
+    );
   }
 }
 
@@ -91,8 +99,21 @@ function build() {
   ours(['build', '--base', base, '--adapter', adapter, '--type', 'BF16', '--out', merged]);
   const theirs = join(work, 'theirs.gguf');
   const result = join(work, 'ours.gguf');
-  const quantise = () => time(process.execPath, [join(import.meta.dirname, 'llamaQuantize.mjs'), merged, theirs, String(Q4_K_M), String(THREADS)]);
-  versus('0.6 B + adapter to Q4_K_M, whole build', 'llama_model_quantize alone', 4, () => ours(['build', '--base', base, '--adapter', adapter, '--type', 'Q4_K_M', '--out', result]), quantise);
+  const quantise = () =>
+    time(process.execPath, [
+      join(import.meta.dirname, 'llamaQuantize.mjs'),
+      merged,
+      theirs,
+      String(Q4_K_M),
+      String(THREADS),
+    ]);
+  versus(
+    '0.6 B + adapter to Q4_K_M, whole build',
+    'llama_model_quantize alone',
+    4,
+    () => ours(['build', '--base', base, '--adapter', adapter, '--type', 'Q4_K_M', '--out', result]),
+    quantise,
+  );
   ours(['quantize', merged, result, 'Q4_K_M']);
   same(result, theirs);
   rmSync(merged);
@@ -103,11 +124,17 @@ function copy() {
   const { base } = model('0.6B');
   const input = join(base, 'model.safetensors');
   const copied = join(work, 'copy.safetensors');
-  versus('0.6 B to BF16', 'cp and sync of the input', 0.5, () => ours(['build', '--base', base, '--type', 'BF16', '--out', join(work, 'bf16.gguf')]), () => {
-    const seconds = time('cp', [input, copied]) + time('sync', [copied]);
-    rmSync(copied);
-    return seconds;
-  });
+  versus(
+    '0.6 B to BF16',
+    'cp and sync of the input',
+    0.5,
+    () => ours(['build', '--base', base, '--type', 'BF16', '--out', join(work, 'bf16.gguf')]),
+    () => {
+      const seconds = time('cp', [input, copied]) + time('sync', [copied]);
+      rmSync(copied);
+      return seconds;
+    },
+  );
   rmSync(join(work, 'bf16.gguf'), { force: true });
 }
 
@@ -118,11 +145,25 @@ function scale() {
     const parameters = writeBenchModel(name, folder);
     const seconds = [];
     for (let round = 0; round < rounds; round++) {
-      seconds.push(ours(['build', '--base', join(folder, 'base'), '--adapter', join(folder, 'adapter'), '--type', 'Q4_K_M', '--out', join(work, 'scale.gguf')]));
+      seconds.push(
+        ours([
+          'build',
+          '--base',
+          join(folder, 'base'),
+          '--adapter',
+          join(folder, 'adapter'),
+          '--type',
+          'Q4_K_M',
+          '--out',
+          join(work, 'scale.gguf'),
+        ]),
+      );
     }
     const best = Math.min(...seconds);
     perParameter.push(best / parameters);
-    console.log(`| ${`${name}: ${(parameters / 1e6).toFixed(0)} M parameters`.padEnd(44)} | ${`${best.toFixed(2)} s`.padStart(10)} | ${`${((best / parameters) * 1e9).toFixed(2)} ns a parameter`.padStart(34)} |        |`);
+    console.log(
+      `| ${`${name}: ${(parameters / 1e6).toFixed(0)} M parameters`.padEnd(44)} | ${`${best.toFixed(2)} s`.padStart(10)} | ${`${((best / parameters) * 1e9).toFixed(2)} ns a parameter`.padStart(34)} |        |`,
+    );
     if (name !== '0.6B') {
       rmSync(folder, { recursive: true });
     }
@@ -135,17 +176,31 @@ function scale() {
 function tools() {
   const { PEFT_PYTHON, LLAMA_CONVERTER, LLAMA_QUANTIZE } = process.env;
   if (PEFT_PYTHON === undefined || LLAMA_CONVERTER === undefined || LLAMA_QUANTIZE === undefined) {
-    console.log('not run: the usual route of three tools (set PEFT_PYTHON, LLAMA_CONVERTER and LLAMA_QUANTIZE to PEFT’s Python, convert_hf_to_gguf.py and llama-quantize)');
+    console.log(
+      'not run: the usual route of three tools (set PEFT_PYTHON, LLAMA_CONVERTER and LLAMA_QUANTIZE to PEFT’s Python, convert_hf_to_gguf.py and llama-quantize)',
+    );
     return;
   }
   const { base, adapter } = model('0.6B');
   const merged = join(work, 'peft');
   const f16 = join(work, 'peft.gguf');
   const route = () =>
-    time(PEFT_PYTHON, ['-c', 'import sys,torch\nfrom transformers import AutoModelForCausalLM,AutoTokenizer\nfrom peft import PeftModel\nb,a,o=sys.argv[1:]\nm=PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(b,torch_dtype=torch.bfloat16),a).merge_and_unload()\nm.save_pretrained(o)\nAutoTokenizer.from_pretrained(b).save_pretrained(o)', base, adapter, merged]) +
+    time(PEFT_PYTHON, [
+      '-c',
+      'import sys,torch\nfrom transformers import AutoModelForCausalLM,AutoTokenizer\nfrom peft import PeftModel\nb,a,o=sys.argv[1:]\nm=PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(b,torch_dtype=torch.bfloat16),a).merge_and_unload()\nm.save_pretrained(o)\nAutoTokenizer.from_pretrained(b).save_pretrained(o)',
+      base,
+      adapter,
+      merged,
+    ]) +
     time(PEFT_PYTHON, [LLAMA_CONVERTER, merged, '--outtype', 'bf16', '--outfile', f16]) +
     time(LLAMA_QUANTIZE, [f16, join(work, 'tools.gguf'), 'Q4_K_M', String(THREADS)]);
-  versus('0.6 B + adapter to Q4_K_M, whole build', 'PEFT, converter, llama-quantize', 10, () => ours(['build', '--base', base, '--adapter', adapter, '--type', 'Q4_K_M', '--out', join(work, 'ours.gguf')]), route);
+  versus(
+    '0.6 B + adapter to Q4_K_M, whole build',
+    'PEFT, converter, llama-quantize',
+    10,
+    () => ours(['build', '--base', base, '--adapter', adapter, '--type', 'Q4_K_M', '--out', join(work, 'ours.gguf')]),
+    route,
+  );
 }
 
 console.log(`| ${'what'.padEnd(44)} | ${'ours'.padStart(10)} | ${'peer'.padStart(34)} | ratio  |`);

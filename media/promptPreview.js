@@ -19,11 +19,15 @@
   function setUp({ state, strings: words }) {
     strings = words;
     document.querySelectorAll('[data-text]').forEach((one) => (one.textContent = strings[one.dataset.text]));
-    conversation.replaceChildren(...Object.keys(strings).filter((key) => key.startsWith('conversation.')).map((key) => {
-      const option = element('option', '', strings[key]);
-      option.value = key.slice('conversation.'.length);
-      return option;
-    }));
+    conversation.replaceChildren(
+      ...Object.keys(strings)
+        .filter((key) => key.startsWith('conversation.'))
+        .map((key) => {
+          const option = element('option', '', strings[key]);
+          option.value = key.slice('conversation.'.length);
+          return option;
+        }),
+    );
     conversation.value = state.conversation;
     question.value = state.question;
     vscode.setState(state);
@@ -40,11 +44,23 @@
       lines.unshift(element('p', 'note', strings['source.base']));
     }
     if (error !== undefined) {
-      lines.unshift(element('p', 'note error', error.line === undefined ? error.message : `${strings['error.line'].replace('{0}', error.line)}: ${error.message}`));
+      lines.unshift(
+        element(
+          'p',
+          'note error',
+          error.line === undefined
+            ? error.message
+            : `${strings['error.line'].replace('{0}', error.line)}: ${error.message}`,
+        ),
+      );
     }
     notes.replaceChildren(...lines);
     text = (parts ?? []).map((part) => part.text).join('');
-    prompt.replaceChildren(...(parts ?? []).map((part) => (part.isSpecial ? element('span', 'token', part.text) : document.createTextNode(part.text))));
+    prompt.replaceChildren(
+      ...(parts ?? []).map((part) =>
+        part.isSpecial ? element('span', 'token', part.text) : document.createTextNode(part.text),
+      ),
+    );
     document.querySelector('.result').hidden = parts === undefined;
   }
 

@@ -26,12 +26,28 @@
 
   function setUp(models) {
     document.querySelectorAll('[data-text]').forEach((one) => (one.textContent = strings[one.dataset.text]));
-    document.querySelectorAll('[data-placeholder]').forEach((one) => (one.placeholder = strings[one.dataset.placeholder]));
-    document.querySelectorAll('[data-label]').forEach((one) => one.setAttribute('aria-label', strings[one.dataset.label]));
+    document
+      .querySelectorAll('[data-placeholder]')
+      .forEach((one) => (one.placeholder = strings[one.dataset.placeholder]));
+    document
+      .querySelectorAll('[data-label]')
+      .forEach((one) => one.setAttribute('aria-label', strings[one.dataset.label]));
     const saved = vscode.getState();
-    state = { history: [], settings: {}, draft: '', ...saved, models: saved?.models?.length > 0 ? saved.models : models };
+    state = {
+      history: [],
+      settings: {},
+      draft: '',
+      ...saved,
+      models: saved?.models?.length > 0 ? saved.models : models,
+    };
     // What was running when the window went away did not end.
-    state.history.forEach((turn) => turn.answers.forEach((answer) => { if (answer.facts === undefined && answer.failure === undefined) { answer.failure = strings.stopped; } }));
+    state.history.forEach((turn) =>
+      turn.answers.forEach((answer) => {
+        if (answer.facts === undefined && answer.failure === undefined) {
+          answer.failure = strings.stopped;
+        }
+      }),
+    );
     fields.forEach((field) => (field.value = state.settings[field.id] ?? ''));
     message.value = state.draft;
     offerModels();
@@ -45,7 +61,11 @@
       const chosen = state.models[column] ?? '';
       const names = [...new Set([...installed, ...(chosen === '' ? [] : [chosen])])];
       const options = names.map((name) => {
-        const option = element('option', '', installed.length > 0 && !installed.includes(name) ? say('missing', name) : name);
+        const option = element(
+          'option',
+          '',
+          installed.length > 0 && !installed.includes(name) ? say('missing', name) : name,
+        );
         option.value = name;
         return option;
       });
@@ -65,10 +85,12 @@
   }
 
   function readOptions() {
-    return Object.fromEntries(OPTIONS.flatMap((name) => {
-      const field = byId(name);
-      return field.value === '' || Number.isNaN(field.valueAsNumber) ? [] : [[name, field.valueAsNumber]];
-    }));
+    return Object.fromEntries(
+      OPTIONS.flatMap((name) => {
+        const field = byId(name);
+        return field.value === '' || Number.isNaN(field.valueAsNumber) ? [] : [[name, field.valueAsNumber]];
+      }),
+    );
   }
 
   /** The conversation of one column up to a turn; turns in which that column failed are left out. */
@@ -93,10 +115,20 @@
     }
     const turn = state.history.length;
     const options = readOptions();
-    state.history.push({ question, system: byId('system').value, options, answers: state.models.map((model) => ({ model, text: '', thinking: '' })) });
+    state.history.push({
+      question,
+      system: byId('system').value,
+      options,
+      answers: state.models.map((model) => ({ model, text: '', thinking: '' })),
+    });
     drawAll();
     setBusy(true);
-    vscode.postMessage({ type: 'send', turn, chats: state.models.map((model, column) => ({ model, messages: chatOf(column, turn) })), options });
+    vscode.postMessage({
+      type: 'send',
+      turn,
+      chats: state.models.map((model, column) => ({ model, messages: chatOf(column, turn) })),
+      options,
+    });
     save();
   }
 
@@ -129,7 +161,14 @@
     made.dataset.turn = String(turn);
     made.dataset.column = String(column);
     made.setAttribute('aria-label', answer.model);
-    made.append(element('h2', '', answer.model), thoughts(answer), element('div', 'text', answer.text), element('div', 'failure', answer.failure ?? ''), element('div', 'facts', factsLine(answer)), promptSent(turn, column, answer));
+    made.append(
+      element('h2', '', answer.model),
+      thoughts(answer),
+      element('div', 'text', answer.text),
+      element('div', 'failure', answer.failure ?? ''),
+      element('div', 'facts', factsLine(answer)),
+      promptSent(turn, column, answer),
+    );
     refresh(made, answer);
     return made;
   }
@@ -147,7 +186,14 @@
     made.append(element('summary', 'faint', strings.promptSent), text);
     made.addEventListener('toggle', () => {
       if (made.open && text.childNodes.length === 0) {
-        vscode.postMessage({ type: 'show-prompt', turn, column, model: answer.model, messages: chatOf(column, turn), options: state.history[turn].options });
+        vscode.postMessage({
+          type: 'show-prompt',
+          turn,
+          column,
+          model: answer.model,
+          messages: chatOf(column, turn),
+          options: state.history[turn].options,
+        });
       }
     });
     return made;
@@ -159,13 +205,18 @@
     }
     const { stopReason, tokens, tokensPerSecond, promptTokens, loadSeconds, seed } = facts;
     return [
-      tokensPerSecond === undefined ? '' : say('tokensPerSecond', tokensPerSecond.toFixed(tokensPerSecond < 100 ? 1 : 0)),
+      tokensPerSecond === undefined
+        ? ''
+        : say('tokensPerSecond', tokensPerSecond.toFixed(tokensPerSecond < 100 ? 1 : 0)),
       say('tokens', tokens),
       say('promptTokens', promptTokens),
       strings[`stop.${stopReason}`] ?? stopReason ?? '',
       say('seed', seed),
       loadSeconds >= 0.5 ? say('loaded', loadSeconds.toFixed(1)) : '',
-    ].filter((part) => part !== '').map((part) => part.replaceAll(' ', '\u00a0')).join(' · ');
+    ]
+      .filter((part) => part !== '')
+      .map((part) => part.replaceAll(' ', '\u00a0'))
+      .join(' · ');
   }
 
   const articleOf = ({ turn, column }) => turns.querySelector(`article[data-turn="${turn}"][data-column="${column}"]`);
@@ -176,7 +227,8 @@
     article.classList.toggle('working', working);
     article.querySelector('.thoughts').hidden = answer.thinking === '';
     article.querySelector('.failure').textContent = answer.failure ?? '';
-    article.querySelector('.facts').textContent = working && answer.text === '' ? (answer.begun ? strings.waiting : strings.queued) : factsLine(answer);
+    article.querySelector('.facts').textContent =
+      working && answer.text === '' ? (answer.begun ? strings.waiting : strings.queued) : factsLine(answer);
     article.querySelector('.prompt').hidden = working;
   }
 
@@ -209,12 +261,13 @@
       setBusy(false);
     },
     begin: (data) => update(data, (answer) => (answer.begun = true)),
-    piece: (data) => update(data, (answer, article) => {
-      answer.text += data.text;
-      answer.thinking += data.thinking;
-      article.querySelector('.text').textContent = answer.text;
-      article.querySelector('.thoughts pre').textContent = answer.thinking;
-    }),
+    piece: (data) =>
+      update(data, (answer, article) => {
+        answer.text += data.text;
+        answer.thinking += data.thinking;
+        article.querySelector('.text').textContent = answer.text;
+        article.querySelector('.thoughts pre').textContent = answer.thinking;
+      }),
     done: (data) => update(data, (answer) => (answer.facts = data.facts)),
     failed: (data) => update(data, (answer) => (answer.failure = data.cancelled ? strings.stopped : data.message)),
     idle: (data) => {
@@ -228,7 +281,13 @@
     },
     prompt: (data) => {
       const text = articleOf(data)?.querySelector('.prompt pre');
-      text?.replaceChildren(...(data.error === undefined ? data.parts.map((part) => (part.isSpecial ? element('span', 'token', part.text) : document.createTextNode(part.text))) : [element('span', 'failure', data.error)]));
+      text?.replaceChildren(
+        ...(data.error === undefined
+          ? data.parts.map((part) =>
+              part.isSpecial ? element('span', 'token', part.text) : document.createTextNode(part.text),
+            )
+          : [element('span', 'failure', data.error)]),
+      );
     },
   };
 
@@ -255,10 +314,12 @@
     state.draft = message.value;
     save();
   });
-  fields.forEach((field) => field.addEventListener('input', () => {
-    state.settings[field.id] = field.value;
-    save();
-  }));
+  fields.forEach((field) =>
+    field.addEventListener('input', () => {
+      state.settings[field.id] = field.value;
+      save();
+    }),
+  );
   selects.forEach((select) => select.addEventListener('change', readModels));
   byId('stop').addEventListener('click', () => vscode.postMessage({ type: 'stop' }));
   byId('clear').addEventListener('click', () => {

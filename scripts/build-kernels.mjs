@@ -12,9 +12,19 @@ const output = join(root, 'src/core/engine/kernels/build');
 
 /** No relaxed SIMD: results are the same on every processor. The memory comes from outside, zeroed, and never grows. */
 const OPTIONS = [
-  '-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd', '--importMemory', '--zeroFilledMemory', '--use', 'abort=',
+  '-O3',
+  '--noAssert',
+  '--runtime',
+  'stub',
+  '--enable',
+  'simd',
+  '--importMemory',
+  '--zeroFilledMemory',
+  '--use',
+  'abort=',
   // AS112 warns of v128 in exported functions; only our own modules call those.
-  '--disableWarning', '112',
+  '--disableWarning',
+  '112',
 ];
 
 const compiler = JSON.parse(readFileSync(join(root, 'node_modules/assemblyscript/package.json'), 'utf8')).version;
@@ -22,7 +32,9 @@ const compiler = JSON.parse(readFileSync(join(root, 'node_modules/assemblyscript
 function fingerprint() {
   const hash = createHash('sha256');
   hash.update(JSON.stringify([compiler, OPTIONS]));
-  for (const name of readdirSync(sources).filter((file) => file.endsWith('.ts')).sort()) {
+  for (const name of readdirSync(sources)
+    .filter((file) => file.endsWith('.ts'))
+    .sort()) {
     hash.update(`\0${name}\0`).update(readFileSync(join(sources, name)));
   }
   return hash.digest('hex');
@@ -50,10 +62,11 @@ export async function buildKernels({ force = false } = {}) {
   // Loaded here only: the compiler takes half a second to load.
   const { default: asc } = await import('assemblyscript/asc');
   const temporary = `kernels.${process.pid}.wasm`;
-  const { error, stderr } = await asc.main(
-    [join(sources, 'index.ts'), '--outFile', temporary, ...OPTIONS],
-    { writeFile: (name, contents) => { writeFileSync(join(output, name), contents); } },
-  );
+  const { error, stderr } = await asc.main([join(sources, 'index.ts'), '--outFile', temporary, ...OPTIONS], {
+    writeFile: (name, contents) => {
+      writeFileSync(join(output, name), contents);
+    },
+  });
   const messages = stderr.toString();
   if (error) {
     throw new Error(`The kernels do not compile.\n${messages}`, { cause: error });

@@ -1,13 +1,20 @@
 // Asks models in real llama.cpp (node-llama-cpp), and lays answers out side by side.
 import { DemoError } from './demo-set-up.mjs';
 
-const MOST_TOKENS = 80;
+const MAX_TOKENS = 80;
 
 /** llama.cpp from the prebuilt binary of node-llama-cpp; nothing is downloaded or compiled. */
 export async function startLlama() {
   try {
     const { getLlama, LlamaLogLevel } = await import('node-llama-cpp');
-    return await getLlama({ build: 'never', gpu: false, maxThreads: 2, skipDownload: true, progressLogs: false, logLevel: LlamaLogLevel.error });
+    return await getLlama({
+      build: 'never',
+      gpu: false,
+      maxThreads: 2,
+      skipDownload: true,
+      progressLogs: false,
+      logLevel: LlamaLogLevel.error,
+    });
   } catch (error) {
     throw new DemoError(
       `The result was built, but real llama.cpp cannot be started to ask it (${String(error?.message ?? error)}): there is no prebuilt binary of node-llama-cpp for ${process.platform}-${process.arch} in node_modules. If npm left optional packages out, run npm ci --include=optional; --keep keeps the files all the same.`,
@@ -27,7 +34,7 @@ export async function ask(llama, path, questions) {
       const tokens = [];
       for await (const token of sequence.evaluate(model.tokenize(prompt, true), { temperature: 0 })) {
         tokens.push(token);
-        if (tokens.length === MOST_TOKENS) {
+        if (tokens.length === MAX_TOKENS) {
           break;
         }
       }
@@ -48,7 +55,11 @@ export function layOut(rows, shares, width, paint = (line) => line) {
     const wrapped = cells.map((cell, column) => wrap(cell, widths[column]));
     const height = Math.max(...wrapped.map((lines) => lines.length));
     const lines = Array.from({ length: height }, (_, line) =>
-      wrapped.map((cell, column) => paint((cell[line] ?? '').padEnd(widths[column]), row, column)).join(' '.repeat(gap)).trimEnd());
+      wrapped
+        .map((cell, column) => paint((cell[line] ?? '').padEnd(widths[column]), row, column))
+        .join(' '.repeat(gap))
+        .trimEnd(),
+    );
     return [...lines, ''];
   });
 }

@@ -15,7 +15,9 @@ export function findNode(root) {
   }
   const installed = join(root, 'node_modules/node/bin', process.platform === 'win32' ? 'node.exe' : 'node');
   if (!existsSync(installed)) {
-    throw new DemoError(`This is Node ${process.versions.node}, and Node ${OLDEST_NODE} or later is needed. The copy that npm installs (node_modules/node) is missing: its install script was not allowed to run. Install Node ${OLDEST_NODE} or later and run npm run demo again.`);
+    throw new DemoError(
+      `This is Node ${process.versions.node}, and Node ${OLDEST_NODE} or later is needed. The copy that npm installs (node_modules/node) is missing: its install script was not allowed to run. Install Node ${OLDEST_NODE} or later and run npm run demo again.`,
+    );
   }
   return installed;
 }
@@ -53,7 +55,8 @@ function installedVersion(folder) {
 }
 
 function installPackages(root) {
-  const advice = 'npm ci failed. Look at what it says above, see that the registry can be reached, and run npm ci by hand.';
+  const advice =
+    'npm ci failed. Look at what it says above, see that the registry can be reached, and run npm ci by hand.';
   const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
   // npm tells its scripts where it is; without it, the shell finds npm (npm.cmd on Windows, which needs one).
   const npm = process.env.npm_execpath;
@@ -65,7 +68,12 @@ function installPackages(root) {
 }
 
 function run(command, args, root, advice, shell = false) {
-  const { status, error, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8', shell, maxBuffer: 1 << 28 });
+  const { status, error, stdout, stderr } = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+    shell,
+    maxBuffer: 1 << 28,
+  });
   if (status !== 0) {
     process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`);
     throw new DemoError(error === undefined ? advice : `${advice} (${error.message})`);
@@ -79,7 +87,9 @@ function isStale(root) {
     return true;
   }
   const since = statSync(built).mtimeMs;
-  return ['esbuild.mjs', 'package-lock.json', 'scripts/build-kernels.mjs', 'src'].some((path) => changedSince(join(root, path), since));
+  return ['esbuild.mjs', 'package-lock.json', 'scripts/build-kernels.mjs', 'src'].some((path) =>
+    changedSince(join(root, path), since),
+  );
 }
 
 function changedSince(path, since) {

@@ -9,7 +9,11 @@ import { DemoError, findNode, setUp } from './demo-set-up.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SAMPLES = 'test/fixtures/rugby';
-const QUESTIONS = ['How big is a rugby league field?', 'How deep is the in-goal area of a rugby league field?', 'Where is Sydney?'];
+const QUESTIONS = [
+  'How big is a rugby league field?',
+  'How deep is the in-goal area of a rugby league field?',
+  'Where is Sydney?',
+];
 const HELP = `npm run demo [-- --adapter NAME] [--type TYPE] [--keep] [--no-set-up]
 
   --adapter NAME   one of the adapters in ${SAMPLES} (lora, rslora, dora, mlx-lora, mlx-dora, mlx-full); lora
@@ -79,7 +83,9 @@ function bytes(count) {
 }
 
 function folderBytes(folder, pattern) {
-  return readdirSync(folder).filter((name) => pattern.test(name)).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+  return readdirSync(folder)
+    .filter((name) => pattern.test(name))
+    .reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 }
 
 /** The bar as it stood when the run ended. */
@@ -92,7 +98,9 @@ async function demo(node, options, folder) {
   const base = `${SAMPLES}/base`;
   const adapter = `${SAMPLES}/${options.adapter}`;
   if (!existsSync(join(ROOT, adapter))) {
-    throw new DemoError(`${adapter} does not exist. Choose an adapter that the first step lists: npm run demo -- --adapter lora`);
+    throw new DemoError(
+      `${adapter} does not exist. Choose an adapter that the first step lists: npm run demo -- --adapter lora`,
+    );
   }
   const { ask, layOut, startLlama } = await import('./demo-answers.mjs');
 
@@ -108,21 +116,42 @@ async function demo(node, options, folder) {
   const built = await build(node, ['build', ...request, result]);
   print(finishedBar(`base + ${options.adapter}`, built));
   const plain = join(folder, 'base.gguf');
-  print(finishedBar('base (to compare)', await build(node, ['build', '--base', base, '--type', options.type, '--out', plain])));
+  print(
+    finishedBar(
+      'base (to compare)',
+      await build(node, ['build', '--base', base, '--type', options.type, '--out', plain]),
+    ),
+  );
 
   heading('Sizes');
   const weights = folderBytes(join(ROOT, base), /\.safetensors$/);
-  print(`read      ${bytes(weights)} of base weights and ${bytes(folderBytes(join(ROOT, adapter), /^adapter.*\.safetensors$/))} of adapter`);
-  print(`between   nothing ${dim(`(merging, converting and quantising one after the other writes ${bytes(weights)} twice before the result)`)}`);
-  print(`result    ${bold(bytes(built.bytes))} · ${options.type} · ${Math.round((100 * built.bytes) / weights)} % of the base`);
+  print(
+    `read      ${bytes(weights)} of base weights and ${bytes(folderBytes(join(ROOT, adapter), /^adapter.*\.safetensors$/))} of adapter`,
+  );
+  print(
+    `between   nothing ${dim(`(merging, converting and quantising one after the other writes ${bytes(weights)} twice before the result)`)}`,
+  );
+  print(
+    `result    ${bold(bytes(built.bytes))} · ${options.type} · ${Math.round((100 * built.bytes) / weights)} % of the base`,
+  );
 
   heading('The answers: both files in real llama.cpp, temperature 0');
   const llama = await startLlama();
   const before = await ask(llama, plain, QUESTIONS);
   const after = await ask(llama, result, QUESTIONS);
   await llama.dispose();
-  const rows = [['Question', 'Base', `Base + ${options.adapter}`], ...QUESTIONS.map((question, index) => [question, before[index], after[index]])];
-  const style = (line, row, column) => (row === 0 ? bold(line) : column === 2 && before[row - 1] !== after[row - 1] ? green(line) : column === 0 ? dim(line) : line);
+  const rows = [
+    ['Question', 'Base', `Base + ${options.adapter}`],
+    ...QUESTIONS.map((question, index) => [question, before[index], after[index]]),
+  ];
+  const style = (line, row, column) =>
+    row === 0
+      ? bold(line)
+      : column === 2 && before[row - 1] !== after[row - 1]
+        ? green(line)
+        : column === 0
+          ? dim(line)
+          : line;
   print(layOut(rows, [0.28, 0.36, 0.36], width, style).join('\n'));
   if (before[0] === after[0]) {
     throw new DemoError('The adapter changed nothing: both files give the same first answer. That is a bug.');
@@ -133,7 +162,15 @@ async function demo(node, options, folder) {
 }
 
 async function main() {
-  const { values } = parseArgs({ options: { adapter: { type: 'string', default: 'lora' }, type: { type: 'string', default: 'Q4_K_M' }, keep: { type: 'boolean' }, 'no-set-up': { type: 'boolean' }, help: { type: 'boolean' } } });
+  const { values } = parseArgs({
+    options: {
+      adapter: { type: 'string', default: 'lora' },
+      type: { type: 'string', default: 'Q4_K_M' },
+      keep: { type: 'boolean' },
+      'no-set-up': { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  });
   if (values.help === true) {
     print(HELP.trimEnd());
     return 0;
@@ -147,7 +184,10 @@ async function main() {
   const started = performance.now();
   const folder = mkdtempSync(join(tmpdir(), 'modelfile-studio-demo-'));
   const remove = () => rmSync(folder, { recursive: true, force: true });
-  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 130]]) {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 130],
+  ]) {
     process.once(signal, () => {
       remove();
       process.exit(code);
@@ -156,7 +196,9 @@ async function main() {
   try {
     await demo(node, values, folder);
     print();
-    print(`Done in ${((performance.now() - started) / 1000).toFixed(1)} s. ${values.keep === true ? `The files are in ${folder}` : dim('The files are removed; --keep keeps them.')}`);
+    print(
+      `Done in ${((performance.now() - started) / 1000).toFixed(1)} s. ${values.keep === true ? `The files are in ${folder}` : dim('The files are removed; --keep keeps them.')}`,
+    );
     return 0;
   } finally {
     if (values.keep !== true) {
@@ -171,7 +213,9 @@ main().then(
   },
   (error) => {
     const usage = typeof error?.code === 'string' && error.code.startsWith('ERR_PARSE_ARGS');
-    process.stderr.write(`\n${red('demo:')} ${error instanceof DemoError || usage ? error.message : String(error?.stack ?? error)}\n${usage ? `\n${HELP}` : ''}`);
+    process.stderr.write(
+      `\n${red('demo:')} ${error instanceof DemoError || usage ? error.message : String(error?.stack ?? error)}\n${usage ? `\n${HELP}` : ''}`,
+    );
     process.exitCode = usage ? 2 : 1;
   },
 );

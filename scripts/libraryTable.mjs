@@ -15,7 +15,9 @@ const PUBLISHED = { '0.0.18': '2026-08-09' };
 export async function libraryEntries() {
   const source = readFileSync(join(folder, 'src/chat-template-automap.ts'), 'utf8');
   const { code } = await esbuild.transform(source, { loader: 'ts', format: 'esm' });
-  const { OLLAMA_CHAT_TEMPLATE_MAPPING } = await import(`data:text/javascript;base64,${Buffer.from(code).toString('base64')}`);
+  const { OLLAMA_CHAT_TEMPLATE_MAPPING } = await import(
+    `data:text/javascript;base64,${Buffer.from(code).toString('base64')}`
+  );
   return OLLAMA_CHAT_TEMPLATE_MAPPING;
 }
 
@@ -29,7 +31,13 @@ async function libraryTable() {
       models.set(name, { name, template: ollama.template, parameters: ollama.params ?? {} });
     }
   }
-  const origin = { package: '@huggingface/ollama-utils', version, license, published: PUBLISHED[version], notice: readFileSync(join(folder, 'LICENSE'), 'utf8') };
+  const origin = {
+    package: '@huggingface/ollama-utils',
+    version,
+    license,
+    published: PUBLISHED[version],
+    notice: readFileSync(join(folder, 'LICENSE'), 'utf8'),
+  };
   return { source: origin, models: [...models.values()].sort((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 

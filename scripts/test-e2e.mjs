@@ -18,8 +18,19 @@ try {
   } else {
     const vitest = join(root, 'node_modules/vitest/vitest.mjs');
     const named = process.argv.slice(2).some((argument) => argument.startsWith('test/e2e'));
-    const args = [vitest, 'run', ...(named ? [] : ['test/e2e']), '--no-file-parallelism', '--testTimeout', '180000', '--hookTimeout', '180000', ...process.argv.slice(2)];
-    status = spawnSync(process.execPath, args, { stdio: 'inherit', cwd: root, env: { ...process.env, ...env } }).status ?? 1;
+    const args = [
+      vitest,
+      'run',
+      ...(named ? [] : ['test/e2e']),
+      '--no-file-parallelism',
+      '--testTimeout',
+      '180000',
+      '--hookTimeout',
+      '180000',
+      ...process.argv.slice(2),
+    ];
+    status =
+      spawnSync(process.execPath, args, { stdio: 'inherit', cwd: root, env: { ...process.env, ...env } }).status ?? 1;
   }
 } finally {
   rmSync(profile, { recursive: true, force: true });

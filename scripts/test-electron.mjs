@@ -34,9 +34,24 @@ try {
       throw new Error('the build failed');
     }
     const suite = join(folder, 'electron.cjs');
-    await build({ entryPoints: [join(root, 'test/e2e/host/electron.ts')], outfile: suite, bundle: true, platform: 'node', format: 'cjs', target: 'node22', external: ['vscode'] });
+    await build({
+      entryPoints: [join(root, 'test/e2e/host/electron.ts')],
+      outfile: suite,
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      target: 'node22',
+      external: ['vscode'],
+    });
     const workspace = makeSampleWorkspace(join(folder, 'rugby'));
-    const launchArgs = [workspace, '--disable-extensions', '--disable-workspace-trust', '--user-data-dir', join(folder, 'user'), ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])];
+    const launchArgs = [
+      workspace,
+      '--disable-extensions',
+      '--disable-workspace-trust',
+      '--user-data-dir',
+      join(folder, 'user'),
+      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+    ];
     await runTests({ vscodeExecutablePath, extensionDevelopmentPath: root, extensionTestsPath: suite, launchArgs });
   }
 } catch (error) {

@@ -15,7 +15,12 @@ const { values } = parseArgs({
 });
 const cases = Number(values.cases);
 const seed = values.seed === undefined ? Date.now() % 1_000_000_000 : Number(values.seed);
-if (!Number.isSafeInteger(cases) || cases < 1 || !Number.isSafeInteger(seed) || ![undefined, 'modelfiles', 'templates'].includes(values.only)) {
+if (
+  !Number.isSafeInteger(cases) ||
+  cases < 1 ||
+  !Number.isSafeInteger(seed) ||
+  ![undefined, 'modelfiles', 'templates'].includes(values.only)
+) {
   console.error('Usage: node scripts/test-fuzz.mjs [--cases N] [--seed N] [--only modelfiles|templates]');
   process.exit(2);
 }
@@ -24,7 +29,14 @@ const oracle = buildOracle();
 const folder = mkdtempSync(join(tmpdir(), 'fuzz-'));
 try {
   const bundle = join(folder, 'runFuzz.mjs');
-  await build({ entryPoints: [join(root, 'test/support/runFuzz.ts')], bundle: true, platform: 'node', format: 'esm', outfile: bundle, logLevel: 'error' });
+  await build({
+    entryPoints: [join(root, 'test/support/runFuzz.ts')],
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    outfile: bundle,
+    logLevel: 'error',
+  });
   const { runFuzz } = await import(pathToFileURL(bundle).href);
   process.exitCode = (await runFuzz({ oracle, cases, seed, only: values.only })) ? 0 : 1;
 } finally {

@@ -27,9 +27,19 @@ for (const { tool, script } of INSTALLERS) {
   console.log(status === 0 ? `installed: ${tool}` : `not run: tests of ${tool} (its installation failed, see above)`);
 }
 
-const { status } = spawnSync(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', 'test/real', '--passWithNoTests', ...process.argv.slice(2)], { stdio: 'inherit', cwd: root });
+const { status } = spawnSync(
+  process.execPath,
+  [join(root, 'node_modules/vitest/vitest.mjs'), 'run', 'test/real', '--passWithNoTests', ...process.argv.slice(2)],
+  { stdio: 'inherit', cwd: root },
+);
 // The extension in real VS Code; where that could not be installed, the line above has said so.
 // A report of their own, beside the other: vitest writes over what is there.
-const reports = process.argv.slice(2).map((argument) => argument.replace(/^(--outputFile\.json=.*?)([^/\\]+)$/, '$1e2e-$2'));
-const endToEnd = spawnSync(process.execPath, [join(root, 'scripts/test-e2e.mjs'), ...reports], { stdio: 'inherit', cwd: root, env: { ...process.env, MODELFILE_STUDIO_E2E_OPTIONAL: '1' } });
+const reports = process.argv
+  .slice(2)
+  .map((argument) => argument.replace(/^(--outputFile\.json=.*?)([^/\\]+)$/, '$1e2e-$2'));
+const endToEnd = spawnSync(process.execPath, [join(root, 'scripts/test-e2e.mjs'), ...reports], {
+  stdio: 'inherit',
+  cwd: root,
+  env: { ...process.env, MODELFILE_STUDIO_E2E_OPTIONAL: '1' },
+});
 process.exit(status || endToEnd.status || 0);

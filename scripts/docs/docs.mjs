@@ -7,7 +7,13 @@ const root = join(import.meta.dirname, '../..');
 
 /** Evaluates a pure module of the core. */
 async function load(file) {
-  const { outputFiles } = await esbuild.build({ entryPoints: [join(root, file)], bundle: true, write: false, format: 'esm', platform: 'neutral' });
+  const { outputFiles } = await esbuild.build({
+    entryPoints: [join(root, file)],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'neutral',
+  });
   return await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
 }
 

@@ -23,9 +23,15 @@ export function writeNotices(path, metafiles) {
   const parts = [...folders].sort().map((folder) => {
     const { name, version, license, repository } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     const source = typeof repository === 'string' ? repository : repository?.url;
-    return [`${name} ${version} (${license})${source === undefined ? '' : `\n${source}`}`, licenceText(folder, license)].join('\n\n');
+    return [
+      `${name} ${version} (${license})${source === undefined ? '' : `\n${source}`}`,
+      licenceText(folder, license),
+    ].join('\n\n');
   });
-  writeFileSync(path, `Modelfile Studio contains code of the following packages.\n\n${parts.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`);
+  writeFileSync(
+    path,
+    `Modelfile Studio contains code of the following packages.\n\n${parts.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`,
+  );
 }
 
 /** The package's own file; the MIT text where a package names that licence and forgot the file. */

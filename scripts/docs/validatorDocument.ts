@@ -1,6 +1,11 @@
 import { DIAGNOSTICS, SEVERITIES, type DiagnosticInfo, type Severity } from '../../src/core/modelfile/diagnosticCodes';
 
-const TITLES: Readonly<Record<Severity, string>> = { error: 'Errors', warning: 'Warnings', information: 'Information', hint: 'Hints' };
+const TITLES: Readonly<Record<Severity, string>> = {
+  error: 'Errors',
+  warning: 'Warnings',
+  information: 'Information',
+  hint: 'Hints',
+};
 
 const HEAD = `# What is checked in a Modelfile
 
@@ -47,7 +52,10 @@ A *sure* fix is right beyond doubt; \`lint --fix\` and "fix all" (\`source.fixAl
 export function validatorDocument(): string {
   const sections = SEVERITIES.map((severity) => {
     const entries = Object.entries<DiagnosticInfo>(DIAGNOSTICS).filter(([, info]) => info.severity === severity);
-    return [`## ${TITLES[severity]}`, ...entries.map(([code, info]) => `### \`${code}\`\n\n> ${escape(info.message)}\n\n${info.documentation}`)].join('\n\n');
+    return [
+      `## ${TITLES[severity]}`,
+      ...entries.map(([code, info]) => `### \`${code}\`\n\n> ${escape(info.message)}\n\n${info.documentation}`),
+    ].join('\n\n');
   });
   return `${HEAD}\n${sections.join('\n\n')}\n`;
 }

@@ -15,8 +15,13 @@ function aptOptions(state) {
   writeFileSync(join(state, 'sources.list'), `deb [signed-by=${KEYRING}] ${SOURCE}\n`);
   writeFileSync(join(state, 'status'), '');
   const settings = {
-    'Dir::Etc::sourcelist': join(state, 'sources.list'), 'Dir::Etc::sourceparts': '-', 'Dir::State::lists': join(state, 'lists'),
-    'Dir::State::status': join(state, 'status'), 'Dir::Cache': join(state, 'cache'), 'APT::Sandbox::User': 'root', 'Acquire::Check-Valid-Until': 'false',
+    'Dir::Etc::sourcelist': join(state, 'sources.list'),
+    'Dir::Etc::sourceparts': '-',
+    'Dir::State::lists': join(state, 'lists'),
+    'Dir::State::status': join(state, 'status'),
+    'Dir::Cache': join(state, 'cache'),
+    'APT::Sandbox::User': 'root',
+    'Acquire::Check-Valid-Until': 'false',
   };
   return Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
 }
@@ -36,7 +41,13 @@ export function installFromSid(folder, packages, program, environment = {}) {
   const state = join(folder, 'apt');
   rmSync(folder, { recursive: true, force: true });
   const options = aptOptions(state);
-  const apt = (args, cwd) => execFileSync('apt-get', [...options, ...args], { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 26 });
+  const apt = (args, cwd) =>
+    execFileSync('apt-get', [...options, ...args], {
+      cwd,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+      maxBuffer: 1 << 26,
+    });
   apt(['update', '-q']);
   const plan = apt(['install', '-s', '--no-install-recommends', ...packages]);
   const names = [...plan.matchAll(/^Inst (\S+)/gm)].map((match) => match[1]);
@@ -46,11 +57,18 @@ export function installFromSid(folder, packages, program, environment = {}) {
     execFileSync('dpkg', ['-x', join(downloads, name), folder]);
   }
   rmSync(state, { recursive: true });
-  const libraries = join(folder, 'usr/lib', readdirSync(join(folder, 'usr/lib')).find((name) => name.endsWith('-linux-gnu')) ?? '');
+  const libraries = join(
+    folder,
+    'usr/lib',
+    readdirSync(join(folder, 'usr/lib')).find((name) => name.endsWith('-linux-gnu')) ?? '',
+  );
   const loader = join(libraries, readdirSync(libraries).find((name) => /^ld-linux.*\.so/.test(name)) ?? '');
   const variables = Object.entries(environment).map(([name, value]) => `export ${name}='${join(folder, value)}'\n`);
   const wrapper = join(folder, 'run');
-  writeFileSync(wrapper, `#!/bin/sh\n${variables.join('')}exec '${loader}' --library-path '${libraries}' '${join(folder, program)}' "$@"\n`);
+  writeFileSync(
+    wrapper,
+    `#!/bin/sh\n${variables.join('')}exec '${loader}' --library-path '${libraries}' '${join(folder, program)}' "$@"\n`,
+  );
   chmodSync(wrapper, 0o755);
   return wrapper;
 }

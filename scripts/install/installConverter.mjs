@@ -9,7 +9,17 @@ import { fileURLToPath } from 'node:url';
 import { installFromSid } from './debianSid.mjs';
 import { cacheDirectory } from '../go/buildOracle.mjs';
 
-const PACKAGES = ['python3-torch', 'python3-transformers', 'python3-safetensors', 'python3-sentencepiece', 'python3-yaml', 'python3-tqdm', 'python3-psutil', 'python3-pip', 'libopenblas0-pthread'];
+const PACKAGES = [
+  'python3-torch',
+  'python3-transformers',
+  'python3-safetensors',
+  'python3-sentencepiece',
+  'python3-yaml',
+  'python3-tqdm',
+  'python3-psutil',
+  'python3-pip',
+  'libopenblas0-pthread',
+];
 /** The newest when these tests were written, and not their dependencies: torch is Debian's. */
 const FROM_PYPI = ['peft==0.21.2', 'accelerate==1.15.0'];
 
@@ -22,13 +32,18 @@ export const CONVERTER_SOURCE = join(folder, 'llama.cpp');
 /** A Python with torch, transformers and PEFT beside the converter's source; undefined where that is not installed. */
 export function findConverter() {
   const python = join(folder, 'python');
-  const works = existsSync(python) && existsSync(join(CONVERTER_SOURCE, 'convert_hf_to_gguf.py')) && spawnSync(python, ['-c', 'import torch, transformers, peft'], { stdio: 'ignore' }).status === 0;
+  const works =
+    existsSync(python) &&
+    existsSync(join(CONVERTER_SOURCE, 'convert_hf_to_gguf.py')) &&
+    spawnSync(python, ['-c', 'import torch, transformers, peft'], { stdio: 'ignore' }).status === 0;
   return works ? python : undefined;
 }
 
 function install() {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
-    throw new Error(`The converter is installed from Debian for Linux on x86-64, and this is ${process.platform} on ${process.arch}.`);
+    throw new Error(
+      `The converter is installed from Debian for Linux on x86-64, and this is ${process.platform} on ${process.arch}.`,
+    );
   }
   mkdirSync(folder, { recursive: true });
   const named = process.env.MODELFILE_STUDIO_DEBIAN_SID;
@@ -39,7 +54,22 @@ function install() {
   const python = join(folder, 'python');
   writeFileSync(python, wrapper(root));
   chmodSync(python, 0o755);
-  execFileSync(python, ['-m', 'pip', 'install', '--quiet', '--no-deps', '--break-system-packages', '--upgrade', '--target', join(folder, 'site'), ...FROM_PYPI], { stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync(
+    python,
+    [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--no-deps',
+      '--break-system-packages',
+      '--upgrade',
+      '--target',
+      join(folder, 'site'),
+      ...FROM_PYPI,
+    ],
+    { stdio: ['ignore', 'ignore', 'inherit'] },
+  );
   if (!existsSync(CONVERTER_SOURCE)) {
     execFileSync('git', ['clone', '--quiet', bundle, CONVERTER_SOURCE], { stdio: ['ignore', 'ignore', 'inherit'] });
   }
@@ -47,8 +77,15 @@ function install() {
 
 /** Python of another Debian without a chroot: its own loader with its own libraries, and BLAS where no alternatives were set up. */
 function wrapper(root) {
-  const libraries = join(root, 'usr/lib', readdirSync(join(root, 'usr/lib')).find((name) => name.endsWith('-linux-gnu')));
-  const loader = join(libraries, readdirSync(libraries).find((name) => /^ld-linux.*\.so/.test(name)));
+  const libraries = join(
+    root,
+    'usr/lib',
+    readdirSync(join(root, 'usr/lib')).find((name) => name.endsWith('-linux-gnu')),
+  );
+  const loader = join(
+    libraries,
+    readdirSync(libraries).find((name) => /^ld-linux.*\.so/.test(name)),
+  );
   const binary = readdirSync(join(root, 'usr/bin')).find((name) => /^python3\.\d+$/.test(name));
   return [
     '#!/bin/sh',

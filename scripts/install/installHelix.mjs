@@ -10,13 +10,17 @@ const cached = () => join(cacheDirectory(), 'helix-sid', 'run');
 
 /** An hx that runs; undefined where there is none. */
 export function findHelix() {
-  return [process.env.HELIX_BIN, 'hx', cached()].find((path) => path !== undefined && spawnSync(path, ['--version'], { stdio: 'ignore' }).status === 0);
+  return [process.env.HELIX_BIN, 'hx', cached()].find(
+    (path) => path !== undefined && spawnSync(path, ['--version'], { stdio: 'ignore' }).status === 0,
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (findHelix() === undefined) {
     try {
-      installFromSid(join(cacheDirectory(), 'helix-sid'), ['hx'], 'usr/lib/hx/hx', { HELIX_RUNTIME: 'usr/lib/hx/runtime' });
+      installFromSid(join(cacheDirectory(), 'helix-sid'), ['hx'], 'usr/lib/hx/hx', {
+        HELIX_RUNTIME: 'usr/lib/hx/runtime',
+      });
     } catch (thrown) {
       process.stderr.write(`${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
     }

@@ -22,8 +22,14 @@ export function llamaFolder() {
 /** The folder of the programs if llama-server and llama-quantize start; undefined where they do not. */
 export function findLlama() {
   const folder = llamaFolder();
-  const starts = ['llama-server', 'llama-quantize'].every((name) => existsSync(join(folder, name)) && spawnSync(join(folder, name), ['--help'], { stdio: 'ignore' }).error === undefined);
-  return starts && spawnSync(join(folder, 'llama-server'), ['--version'], { stdio: 'ignore' }).status === 0 ? folder : undefined;
+  const starts = ['llama-server', 'llama-quantize'].every(
+    (name) =>
+      existsSync(join(folder, name)) &&
+      spawnSync(join(folder, name), ['--help'], { stdio: 'ignore' }).error === undefined,
+  );
+  return starts && spawnSync(join(folder, 'llama-server'), ['--version'], { stdio: 'ignore' }).status === 0
+    ? folder
+    : undefined;
 }
 
 /** A root folder of Debian sid with llama.cpp in it. */
@@ -44,16 +50,23 @@ function debian() {
 
 function bootstrap(folder) {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
-    throw new Error(`llama.cpp is installed from Debian for Linux on x86-64, and this is ${process.platform} on ${process.arch}. Set OLLAMA_BIN to an installed Ollama, which brings its own.`);
+    throw new Error(
+      `llama.cpp is installed from Debian for Linux on x86-64, and this is ${process.platform} on ${process.arch}. Set OLLAMA_BIN to an installed Ollama, which brings its own.`,
+    );
   }
   if (process.getuid() !== 0) {
-    throw new Error('debootstrap needs root. Run this once as root (sudo -E node scripts/install/installLlama.mjs), or set OLLAMA_BIN to an installed Ollama.');
+    throw new Error(
+      'debootstrap needs root. Run this once as root (sudo -E node scripts/install/installLlama.mjs), or set OLLAMA_BIN to an installed Ollama.',
+    );
   }
   if (spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status !== 0) {
-    throw new Error('There is no apt-get here: this works on Debian and Ubuntu. Set OLLAMA_BIN to an installed Ollama.');
+    throw new Error(
+      'There is no apt-get here: this works on Debian and Ubuntu. Set OLLAMA_BIN to an installed Ollama.',
+    );
   }
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' };
-  const run = (command, args) => execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'], env: environment });
+  const run = (command, args) =>
+    execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'], env: environment });
   if (spawnSync('debootstrap', ['--version'], { stdio: 'ignore' }).status !== 0) {
     console.error('installing debootstrap with apt-get');
     run('apt-get', ['update']);
@@ -63,7 +76,13 @@ function bootstrap(folder) {
   rmSync(building, { recursive: true, force: true });
   mkdirSync(building, { recursive: true });
   const mirror = process.env.DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
-  run('debootstrap', ['--variant=minbase', '--keyring=/usr/share/keyrings/debian-archive-keyring.gpg', 'sid', building, mirror]);
+  run('debootstrap', [
+    '--variant=minbase',
+    '--keyring=/usr/share/keyrings/debian-archive-keyring.gpg',
+    'sid',
+    building,
+    mirror,
+  ]);
   // Mirrors that lag behind have a date that is past.
   run('chroot', [building, 'apt-get', '-o', 'Acquire::Check-Valid-Until=false', 'update']);
   run('chroot', [building, 'apt-get', 'install', '-y', '--no-install-recommends', ...PACKAGES]);

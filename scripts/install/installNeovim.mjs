@@ -30,8 +30,13 @@ function installStable() {
     execFileSync('dpkg', ['-x', join(downloads, name), folder]);
   }
   rmSync(downloads, { recursive: true });
-  const libraries = readdirSync(join(folder, 'usr/lib')).filter((name) => name.endsWith('-linux-gnu')).map((name) => join(folder, 'usr/lib', name));
-  writeFileSync(stable(), `#!/bin/sh\nexport LD_LIBRARY_PATH='${libraries.join(':')}'\nexport VIMRUNTIME='${join(folder, 'usr/share/nvim/runtime')}'\nexec '${join(folder, 'usr/bin/nvim')}' "$@"\n`);
+  const libraries = readdirSync(join(folder, 'usr/lib'))
+    .filter((name) => name.endsWith('-linux-gnu'))
+    .map((name) => join(folder, 'usr/lib', name));
+  writeFileSync(
+    stable(),
+    `#!/bin/sh\nexport LD_LIBRARY_PATH='${libraries.join(':')}'\nexport VIMRUNTIME='${join(folder, 'usr/share/nvim/runtime')}'\nexec '${join(folder, 'usr/bin/nvim')}' "$@"\n`,
+  );
   chmodSync(stable(), 0o755);
 }
 
@@ -39,7 +44,9 @@ function attempt(what, install) {
   try {
     install();
   } catch (thrown) {
-    process.stderr.write(`${what} could not be installed: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
+    process.stderr.write(
+      `${what} could not be installed: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`,
+    );
   }
 }
 
@@ -48,7 +55,11 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     attempt('Neovim', installStable);
   }
   if (!runs(newest())) {
-    attempt('the Neovim of Debian sid', () => installFromSid(join(cacheDirectory(), 'neovim-sid'), ['neovim'], 'usr/bin/nvim', { VIMRUNTIME: 'usr/share/nvim/runtime' }));
+    attempt('the Neovim of Debian sid', () =>
+      installFromSid(join(cacheDirectory(), 'neovim-sid'), ['neovim'], 'usr/bin/nvim', {
+        VIMRUNTIME: 'usr/share/nvim/runtime',
+      }),
+    );
   }
   const found = findNeovims();
   if (found.length === 0) {

@@ -18,22 +18,36 @@ export function ollamaFolder() {
 /** An ollama that starts: the one that OLLAMA_BIN names, else the one built here; undefined where there is none. */
 export function findOllama() {
   const named = process.env.OLLAMA_BIN;
-  const path = named !== undefined && named !== '' ? named : join(ollamaFolder(), 'bin', process.platform === 'win32' ? 'ollama.exe' : 'ollama');
+  const path =
+    named !== undefined && named !== ''
+      ? named
+      : join(ollamaFolder(), 'bin', process.platform === 'win32' ? 'ollama.exe' : 'ollama');
   return existsSync(path) && spawnSync(path, ['--version'], { stdio: 'ignore' }).status === 0 ? path : undefined;
 }
 
 function install() {
   const go = spawnSync('go', ['version'], { encoding: 'utf8' });
   if (go.status !== 0) {
-    throw new Error('Ollama is built with Go, and there is no go on the path. Install Go 1.26 or later, or set OLLAMA_BIN to an ollama.');
+    throw new Error(
+      'Ollama is built with Go, and there is no go on the path. Install Go 1.26 or later, or set OLLAMA_BIN to an ollama.',
+    );
   }
   // Go names the program itself; the folder gets its place when it is whole.
   const building = `${ollamaFolder()}/building-${process.pid}`;
   mkdirSync(building, { recursive: true });
-  execFileSync('go', ['install', '-ldflags', `-X github.com/ollama/ollama/version.Version=${OLLAMA_VERSION}`, `github.com/ollama/ollama@v${OLLAMA_VERSION}`], {
-    env: { ...process.env, GOBIN: building, GOFLAGS: '' },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
+  execFileSync(
+    'go',
+    [
+      'install',
+      '-ldflags',
+      `-X github.com/ollama/ollama/version.Version=${OLLAMA_VERSION}`,
+      `github.com/ollama/ollama@v${OLLAMA_VERSION}`,
+    ],
+    {
+      env: { ...process.env, GOBIN: building, GOFLAGS: '' },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    },
+  );
   const bin = join(ollamaFolder(), 'bin');
   mkdirSync(bin, { recursive: true });
   const name = process.platform === 'win32' ? 'ollama.exe' : 'ollama';
@@ -44,7 +58,9 @@ function install() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
     if (findOllama() === undefined && process.env.OLLAMA_BIN) {
-      throw new Error(`OLLAMA_BIN is ${process.env.OLLAMA_BIN}, which does not start. Correct it, or take it away to have one built.`);
+      throw new Error(
+        `OLLAMA_BIN is ${process.env.OLLAMA_BIN}, which does not start. Correct it, or take it away to have one built.`,
+      );
     }
     if (findOllama() === undefined) {
       install();

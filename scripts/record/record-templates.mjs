@@ -13,7 +13,14 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 async function loadCorpus() {
   const outfile = join(cacheDirectory(), `templateCorpus-${process.pid}.mjs`);
   mkdirSync(cacheDirectory(), { recursive: true });
-  await build({ entryPoints: [join(root, 'test/goTemplate/corpus.ts')], bundle: true, format: 'esm', platform: 'node', outfile, logLevel: 'error' });
+  await build({
+    entryPoints: [join(root, 'test/goTemplate/corpus.ts')],
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    outfile,
+    logLevel: 'error',
+  });
   try {
     return (await import(pathToFileURL(outfile).href)).corpus();
   } finally {
@@ -68,7 +75,13 @@ corpus.forEach(({ group, text, values }, index) => {
 });
 
 const today = new Date();
-const record = { ollama: version.ollama, go: version.go, recordedOn: [today.getFullYear(), today.getMonth() + 1, today.getDate()], conversations, cases };
+const record = {
+  ollama: version.ollama,
+  go: version.go,
+  recordedOn: [today.getFullYear(), today.getMonth() + 1, today.getDate()],
+  conversations,
+  cases,
+};
 const lines = [
   '{',
   `"ollama": ${JSON.stringify(record.ollama)}, "go": ${JSON.stringify(record.go)}, "recordedOn": ${JSON.stringify(record.recordedOn)},`,

@@ -43,7 +43,19 @@ export function freePort() {
 /** Installs packaged extensions (.vsix) into a folder of extensions. */
 export function installExtensions(bin, profile, packages) {
   for (const file of packages) {
-    const { status, stdout, stderr } = spawnSync(bin, ['--user-data-dir', join(profile, 'user'), '--extensions-dir', join(profile, 'extensions'), '--install-extension', file, '--force'], { encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(
+      bin,
+      [
+        '--user-data-dir',
+        join(profile, 'user'),
+        '--extensions-dir',
+        join(profile, 'extensions'),
+        '--install-extension',
+        file,
+        '--force',
+      ],
+      { encoding: 'utf8' },
+    );
     if (status !== 0) {
       throw new Error(`code-server did not install ${file}:\n${stdout}${stderr}`);
     }
@@ -56,15 +68,39 @@ export function installExtensions(bin, profile, packages) {
  * @param options.trust false leaves Workspace Trust on: a folder is then not trusted until the user says so
  * @returns {Promise<{url: string, stop: () => Promise<void>}>} without a folder in the URL
  */
-export async function startCodeServer({ bin, profile, extensions = join(profile, 'extensions'), settings = {}, trust = true, env = {}, onLine = () => undefined }) {
+export async function startCodeServer({
+  bin,
+  profile,
+  extensions = join(profile, 'extensions'),
+  settings = {},
+  trust = true,
+  env = {},
+  onLine = () => undefined,
+}) {
   const user = join(profile, 'user');
   mkdirSync(join(user, 'User'), { recursive: true });
   writeFileSync(join(user, 'User/settings.json'), JSON.stringify({ ...QUIET, ...settings }, null, 2));
   const port = await freePort();
-  const args = ['--user-data-dir', user, '--extensions-dir', extensions, '--auth', 'none', '--bind-addr', `127.0.0.1:${port}`, '--disable-telemetry', '--disable-update-check', '--disable-getting-started-override', ...(trust ? ['--disable-workspace-trust'] : [])];
+  const args = [
+    '--user-data-dir',
+    user,
+    '--extensions-dir',
+    extensions,
+    '--auth',
+    'none',
+    '--bind-addr',
+    `127.0.0.1:${port}`,
+    '--disable-telemetry',
+    '--disable-update-check',
+    '--disable-getting-started-override',
+    ...(trust ? ['--disable-workspace-trust'] : []),
+  ];
   // A configuration of the user's own must not change what is started here.
   writeFileSync(join(profile, 'config.yaml'), '{}\n');
-  const child = spawn(bin, [...args, '--config', join(profile, 'config.yaml')], { env: { ...process.env, ...env, VSCODE_IPC_HOOK_CLI: '' }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(bin, [...args, '--config', join(profile, 'config.yaml')], {
+    env: { ...process.env, ...env, VSCODE_IPC_HOOK_CLI: '' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let log = '';
   const ready = new Promise((resolve, reject) => {
     const listen = (chunk) => {

@@ -9,7 +9,9 @@ const root = join(import.meta.dirname, '../..');
 const run = (command, args, options = {}) => {
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
   if (status !== 0) {
-    throw new Error(`${command} ${args.slice(0, 2).join(' ')} failed${error === undefined ? '' : `: ${error.message}`}`);
+    throw new Error(
+      `${command} ${args.slice(0, 2).join(' ')} failed${error === undefined ? '' : `: ${error.message}`}`,
+    );
   }
 };
 
@@ -17,14 +19,38 @@ const run = (command, args, options = {}) => {
 export function packageExtension(folder) {
   const file = join(folder, 'modelfile-studio.vsix');
   run(process.execPath, ['esbuild.mjs', '--minify']);
-  run(process.execPath, ['node_modules/@vscode/vsce/vsce', 'package', '--no-dependencies', '--no-rewrite-relative-links', '--allow-missing-repository', '--out', file], { stdio: ['ignore', 'ignore', 'inherit'] });
+  run(
+    process.execPath,
+    [
+      'node_modules/@vscode/vsce/vsce',
+      'package',
+      '--no-dependencies',
+      '--no-rewrite-relative-links',
+      '--allow-missing-repository',
+      '--out',
+      file,
+    ],
+    { stdio: ['ignore', 'ignore', 'inherit'] },
+  );
   return file;
 }
 
 /** The tests' own extension. */
 function packageProbe(folder) {
   const file = join(folder, 'probe.vsix');
-  run(process.execPath, [join(root, 'node_modules/@vscode/vsce/vsce'), 'package', '--no-dependencies', '--allow-missing-repository', '--skip-license', '--out', file], { cwd: join(root, 'test/support/probe'), stdio: ['ignore', 'ignore', 'inherit'] });
+  run(
+    process.execPath,
+    [
+      join(root, 'node_modules/@vscode/vsce/vsce'),
+      'package',
+      '--no-dependencies',
+      '--allow-missing-repository',
+      '--skip-license',
+      '--out',
+      file,
+    ],
+    { cwd: join(root, 'test/support/probe'), stdio: ['ignore', 'ignore', 'inherit'] },
+  );
   return file;
 }
 
@@ -34,7 +60,11 @@ function packageProbe(folder) {
  * @returns the environment for test/support/vscode.ts; undefined where there is no VS Code
  */
 export function prepareVSCode(profile, { vsix = process.env.MODELFILE_STUDIO_VSIX } = {}) {
-  const { status, stdout } = spawnSync(process.execPath, [join(import.meta.dirname, '../install/installCodeServer.mjs')], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [join(import.meta.dirname, '../install/installCodeServer.mjs')],
+    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
+  );
   const [server, browser] = stdout.trim().split('\n').slice(-2);
   if (status !== 0 || server === undefined || browser === undefined) {
     return undefined;

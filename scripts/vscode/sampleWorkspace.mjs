@@ -25,7 +25,15 @@ TEMPLATE """{{ if .System }}{{ .System }}
 {{ .Prompt }}"""
 `;
 
-const SVELTE_CONFIG = { peft_type: 'LORA', base_model_name_or_path: 'Qwen/Qwen3-1.7B', r: 16, lora_alpha: 32, target_modules: ['q_proj', 'v_proj'], task_type: 'CAUSAL_LM', bias: 'none' };
+const SVELTE_CONFIG = {
+  peft_type: 'LORA',
+  base_model_name_or_path: 'Qwen/Qwen3-1.7B',
+  r: 16,
+  lora_alpha: 32,
+  target_modules: ['q_proj', 'v_proj'],
+  task_type: 'CAUSAL_LM',
+  bias: 'none',
+};
 
 /** A safetensors file of zeros with the tensors that are named. */
 function zeroSafetensors(shapes) {
@@ -55,13 +63,19 @@ export function makeSampleWorkspace(folder) {
   const old = join(folder, 'outputs-old');
   mkdirSync(old);
   writeFileSync(join(old, 'adapter_config.json'), readFileSync(join(rugby, 'lora/adapter_config.json')));
-  writeFileSync(join(old, 'adapter_model.safetensors'), readFileSync(join(rugby, 'lora/adapter_model.safetensors')).subarray(0, 3000));
+  writeFileSync(
+    join(old, 'adapter_model.safetensors'),
+    readFileSync(join(rugby, 'lora/adapter_model.safetensors')).subarray(0, 3000),
+  );
   const svelte = join(folder, 'svelte-lora');
   mkdirSync(svelte);
   writeFileSync(join(svelte, 'adapter_config.json'), JSON.stringify(SVELTE_CONFIG, null, 2));
   const shapes = {};
   for (let layer = 0; layer < 2; layer++) {
-    for (const [name, output] of [['q_proj', 2048], ['v_proj', 1024]]) {
+    for (const [name, output] of [
+      ['q_proj', 2048],
+      ['v_proj', 1024],
+    ]) {
       shapes[`base_model.model.model.layers.${layer}.self_attn.${name}.lora_A.weight`] = [16, 2048];
       shapes[`base_model.model.model.layers.${layer}.self_attn.${name}.lora_B.weight`] = [output, 16];
     }

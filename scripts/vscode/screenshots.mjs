@@ -17,7 +17,16 @@ try {
   } else {
     Object.assign(process.env, env, { MODELFILE_STUDIO_SCREENSHOTS: join(profile, 'pictures') });
     process.chdir(root);
-    await build({ entryPoints: [join(root, 'scripts/vscode/screenshots.ts')], outfile: bundle, bundle: true, platform: 'node', format: 'esm', target: 'node22', packages: 'external', logLevel: 'warning' });
+    await build({
+      entryPoints: [join(root, 'scripts/vscode/screenshots.ts')],
+      outfile: bundle,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'node22',
+      packages: 'external',
+      logLevel: 'warning',
+    });
     const { takeScreenshots } = await import(bundle);
     await takeScreenshots();
   }

@@ -31,13 +31,22 @@ export async function takeScreenshots(): Promise<void> {
   const ollama = await startOllama();
   await ollama?.createRugby('rugby-base');
   await ollama?.createRugby('rugby', 'lora');
-  const code = await VSCode.open({ size: { width: 1440, height: 820 }, env: { OLLAMA_HOST: ollama?.url ?? '127.0.0.1:1' }, settings: { 'workbench.colorTheme': 'Default Dark Modern' } });
+  const code = await VSCode.open({
+    size: { width: 1440, height: 820 },
+    env: { OLLAMA_HOST: ollama?.url ?? '127.0.0.1:1' },
+    settings: { 'workbench.colorTheme': 'Default Dark Modern' },
+  });
   try {
     await code.openSideBar();
     await widen(code);
     await code.row('Artefacts', 'lora').waitFor();
 
-    await code.plan('modelfileStudio.buildOllamaModel', { base: code.path('base'), adapters: [code.path('lora')], type: 'Q4_K_M', out: code.path('rugby.Q4_K_M.gguf') });
+    await code.plan('modelfileStudio.buildOllamaModel', {
+      base: code.path('base'),
+      adapters: [code.path('lora')],
+      type: 'Q4_K_M',
+      out: code.path('rugby.Q4_K_M.gguf'),
+    });
     await shoot(code, 'plan');
     await code.runPlan('rugby.Q4_K_M');
     await code.clearNotifications();
@@ -50,18 +59,30 @@ export async function takeScreenshots(): Promise<void> {
     await shoot(code, 'modelfile');
     await code.closeEditors();
 
-    await code.inHost((vscode, path) => vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(path as string), 'modelfileStudio.viewer'), code.path('rugby.Q4_K_M.gguf'));
+    await code.inHost(
+      (vscode, path) =>
+        vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(path as string), 'modelfileStudio.viewer'),
+      code.path('rugby.Q4_K_M.gguf'),
+    );
     const viewer = await code.webview('#viewer [role="tablist"]');
     await viewer.locator('[role="tab"]', { hasText: 'Tensors' }).first().click();
     await shoot(code, 'viewer');
     await code.closeEditors();
 
     if (ollama !== undefined) {
-      await code.inHost((vscode) => vscode.commands.executeCommand('modelfileStudio.tryWithBase', 'rugby:latest', [{ name: 'rugby:latest' }, { name: 'rugby-base:latest' }]));
+      await code.inHost((vscode) =>
+        vscode.commands.executeCommand('modelfileStudio.tryWithBase', 'rugby:latest', [
+          { name: 'rugby:latest' },
+          { name: 'rugby-base:latest' },
+        ]),
+      );
       const panel = await code.webview('#message');
       await panel.locator('#message').fill('How wide is a rugby league field?');
       await panel.locator('#message').press('Enter');
-      await panel.locator('article .facts', { hasText: /tokens.a.second/ }).nth(1).waitFor({ timeout: 60_000 });
+      await panel
+        .locator('article .facts', { hasText: /tokens.a.second/ })
+        .nth(1)
+        .waitFor({ timeout: 60_000 });
       for (const column of [0, 1]) {
         await panel.locator('article .prompt summary').nth(column).click();
         await panel.locator('article .prompt').nth(column).locator('.token').first().waitFor();

@@ -18,7 +18,9 @@ async function start(): Promise<void> {
 }
 
 if (Number(process.versions.node.split('.')[0]) < LEAST_NODE) {
-  process.stderr.write(`modelfile-studio needs Node ${LEAST_NODE} or later, and this is ${process.versions.node}. Install a newer one from nodejs.org.\n`);
+  process.stderr.write(
+    `modelfile-studio needs Node ${LEAST_NODE} or later, and this is ${process.versions.node}. Install a newer one from nodejs.org.\n`,
+  );
   process.exitCode = 1;
 } else {
   void start();

@@ -29,4 +29,34 @@ import { unload } from './commands/unload';
 import { verify } from './commands/verify';
 
 /** Every command, in the order in which the help lists them. */
-export const COMMANDS: readonly Command[] = [scan, inspect, compare, routes, plan, build, convert, convertAdapter, fuse, quantize, verify, fetchModel, fetchAdapter, clean, doctor, ...MODELFILE_COMMANDS, template, modelfile, create, createFromBase, run, list, show, ps, cp, rm, pull, push, unload];
+export const COMMANDS: readonly Command[] = [
+  scan,
+  inspect,
+  compare,
+  routes,
+  plan,
+  build,
+  convert,
+  convertAdapter,
+  fuse,
+  quantize,
+  verify,
+  fetchModel,
+  fetchAdapter,
+  clean,
+  doctor,
+  ...MODELFILE_COMMANDS,
+  template,
+  modelfile,
+  create,
+  createFromBase,
+  run,
+  list,
+  show,
+  ps,
+  cp,
+  rm,
+  pull,
+  push,
+  unload,
+];

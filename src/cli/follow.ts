@@ -3,7 +3,10 @@ import type { EngineEvent } from '../core/progress';
 import type { CommandContext } from './command';
 
 /** Drives a long run to its end and hands every event on. */
-export async function follow<Result>(run: AsyncGenerator<EngineEvent, Result>, context: CommandContext): Promise<Result> {
+export async function follow<Result>(
+  run: AsyncGenerator<EngineEvent, Result>,
+  context: CommandContext,
+): Promise<Result> {
   for (;;) {
     const step = await run.next();
     if (step.done === true) {

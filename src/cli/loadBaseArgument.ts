@@ -25,7 +25,11 @@ export async function loadBaseArgument(base: string, signal: AbortSignal, client
     return { base, ollamaVersion: await client.version({ signal }).catch((thrown: unknown) => unreachable(thrown)) };
   }
   if (parseModelName(name) === undefined || (!isNamed && /^[./~]|\\/.test(base))) {
-    throw new StudioError('input/missing', `${base} does not exist, and it is no model's name either. Give the folder of the base, its GGUF, or the name of a model that Ollama has (modelfile-studio list).`, { path: base });
+    throw new StudioError(
+      'input/missing',
+      `${base} does not exist, and it is no model's name either. Give the folder of the base, its GGUF, or the name of a model that Ollama has (modelfile-studio list).`,
+      { path: base },
+    );
   }
   const ollamaVersion = await client.version({ signal });
   return { base: name, installed: await loadInstalledBase(client, name, signal), ollamaVersion };

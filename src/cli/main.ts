@@ -15,7 +15,12 @@ const COLOURS: Palette = {
   faint: (text) => `\u001b[2m${text}\u001b[22m`,
 };
 
-const COMMON_OPTIONS = { json: { type: 'boolean' }, quiet: { type: 'boolean' }, 'no-color': { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
+const COMMON_OPTIONS = {
+  json: { type: 'boolean' },
+  quiet: { type: 'boolean' },
+  'no-color': { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
 
 const LEADING_FLAGS = ['--json', '--quiet', '--no-color'];
 
@@ -38,12 +43,20 @@ export async function main(argv: readonly string[], bundleFolder: string): Promi
   const command = COMMANDS.find((candidate) => candidate.name === name);
   const json = rest.includes('--json');
   if (command === undefined) {
-    return reportError(usageError(`There is no command ${escapeControls(name)}. Run modelfile-studio --help for the list.`), { json, colour: false });
+    return reportError(
+      usageError(`There is no command ${escapeControls(name)}. Run modelfile-studio --help for the list.`),
+      { json, colour: false },
+    );
   }
   return await runCommand(command, rest, bundleFolder, json);
 }
 
-async function runCommand(command: Command, rest: readonly string[], bundleFolder: string, json: boolean): Promise<number> {
+async function runCommand(
+  command: Command,
+  rest: readonly string[],
+  bundleFolder: string,
+  json: boolean,
+): Promise<number> {
   const abort = new AbortController();
   const cancel = (): void => abort.abort();
   process.on('SIGINT', cancel);
@@ -82,9 +95,17 @@ function leave(): never {
   process.exit(CANCELLED);
 }
 
-function parse(command: Command, args: readonly string[]): { readonly values: OptionValues; readonly positionals: readonly string[] } {
+function parse(
+  command: Command,
+  args: readonly string[],
+): { readonly values: OptionValues; readonly positionals: readonly string[] } {
   try {
-    return parseArgs({ args: [...args], options: { ...COMMON_OPTIONS, ...command.options }, allowPositionals: true, strict: true });
+    return parseArgs({
+      args: [...args],
+      options: { ...COMMON_OPTIONS, ...command.options },
+      allowPositionals: true,
+      strict: true,
+    });
   } catch (thrown) {
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
     throw usageError(`${reason} Usage: modelfile-studio ${command.name} ${command.usage}`);
@@ -145,7 +166,10 @@ function report(result: CommandResult, context: CommandContext): void {
   }
 }
 
-function reportError(error: StudioError, { json, colour }: { readonly json: boolean; readonly colour: boolean }): number {
+function reportError(
+  error: StudioError,
+  { json, colour }: { readonly json: boolean; readonly colour: boolean },
+): number {
   if (json) {
     write(process.stdout, `${JSON.stringify({ ok: false, error: error.toJSON() })}\n`);
   } else {
@@ -158,7 +182,14 @@ function reportError(error: StudioError, { json, colour }: { readonly json: bool
 function overview(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length)) + 2;
   const lines = COMMANDS.map((command) => `  ${command.name.padEnd(width)}${command.does}`);
-  return ['modelfile-studio COMMAND …', '', ...lines, '', 'Common options: --json --quiet --no-color --help', 'Exit codes: 0 done, 1 refused or failed, 2 usage, 130 cancelled'].join('\n');
+  return [
+    'modelfile-studio COMMAND …',
+    '',
+    ...lines,
+    '',
+    'Common options: --json --quiet --no-color --help',
+    'Exit codes: 0 done, 1 refused or failed, 2 usage, 130 cancelled',
+  ].join('\n');
 }
 
 function write(stream: NodeJS.WriteStream, text: string): void {

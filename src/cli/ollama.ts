@@ -12,7 +12,9 @@ export const OLLAMA_OPTIONS = { host: { type: 'string' } } as const satisfies Re
 
 /** The server of `--host`, else of OLLAMA_HOST, else of this machine. */
 export function ollamaClient(options: OptionValues): OllamaClient {
-  return new OllamaClient(resolveOllamaAddress({ setting: text(options, 'host'), environment: process.env['OLLAMA_HOST'] }));
+  return new OllamaClient(
+    resolveOllamaAddress({ setting: text(options, 'host'), environment: process.env['OLLAMA_HOST'] }),
+  );
 }
 
 /** A server that runs and is new enough. */
@@ -46,7 +48,13 @@ interface ModelEntry {
 }
 
 /** Does something to each model; a bad one does not stop the others. */
-export async function forEachModel(command: string, positionals: readonly string[], done: string, context: CommandContext, work: (name: string) => Promise<void>): Promise<CommandResult> {
+export async function forEachModel(
+  command: string,
+  positionals: readonly string[],
+  done: string,
+  context: CommandContext,
+  work: (name: string) => Promise<void>,
+): Promise<CommandResult> {
   if (positionals.length === 0) {
     throw usageError(`${command} takes the names of models. For example: ${command} qwen3:0.6b`);
   }
@@ -63,14 +71,25 @@ export async function forEachModel(command: string, positionals: readonly string
       models.push({ name, ok: false, error: error.toJSON() });
     }
   }
-  const lines = models.map(({ name, error }) => (error === undefined ? `${context.palette.good(done)} ${escapeControls(name)}` : `${error.code}: ${escapeControls(error.message)}`));
+  const lines = models.map(({ name, error }) =>
+    error === undefined
+      ? `${context.palette.good(done)} ${escapeControls(name)}`
+      : `${error.code}: ${escapeControls(error.message)}`,
+  );
   return { exitCode: models.every(({ ok }) => ok) ? 0 : 1, json: { models }, text: lines.join('\n') };
 }
 
 /** Rows as columns, each as wide as its widest cell; no spaces at the ends of lines. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_cell, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 /** Text of a model for a terminal: lines stay lines, every other control character is made visible. */

@@ -1,6 +1,13 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { FILE_TYPES, parseFileType, parseTensorType, WRITABLE_TYPES, type FileTypeName, type WritableType } from '../core/engine/fileTypes';
+import {
+  FILE_TYPES,
+  parseFileType,
+  parseTensorType,
+  WRITABLE_TYPES,
+  type FileTypeName,
+  type WritableType,
+} from '../core/engine/fileTypes';
 import { StudioError } from '../core/errors';
 import type { AdapterRequest } from '../node/engine/prepareBuild';
 import type { OptionSpec, OptionValues } from './command';
@@ -17,7 +24,11 @@ export const TYPE_OPTIONS = {
 } as const satisfies Record<string, OptionSpec>;
 
 /** The options of every command that writes. With `--dry-run` it says what it would do, and writes nothing. */
-export const RUN_OPTIONS = { force: { type: 'boolean' }, workers: { type: 'string' }, 'dry-run': { type: 'boolean' } } as const satisfies Record<string, OptionSpec>;
+export const RUN_OPTIONS = {
+  force: { type: 'boolean' },
+  workers: { type: 'string' },
+  'dry-run': { type: 'boolean' },
+} as const satisfies Record<string, OptionSpec>;
 
 export function usageError(message: string): StudioError {
   return new StudioError('usage/arguments', message);
@@ -57,7 +68,9 @@ export function fileType(value: string): FileTypeName {
 function tensorType(value: string, option: string): WritableType {
   const parsed = parseTensorType(value);
   if (parsed === undefined) {
-    throw usageError(`--${option}: ${value} is no tensor type that is built in. Choose one of ${WRITABLE_TYPES.join(', ')}.`);
+    throw usageError(
+      `--${option}: ${value} is no tensor type that is built in. Choose one of ${WRITABLE_TYPES.join(', ')}.`,
+    );
   }
   return parsed;
 }

@@ -7,8 +7,23 @@ const BAR_WIDTH = 24;
 /** An event as one line of at most `columns` characters: bar, bytes, rate, time left, the tensor at work. */
 export function progressLine(event: EngineEvent, columns: number): string | undefined {
   if (event.event === 'phase') {
-    const words = { planning: 'Planning', checking: 'Checking', resuming: 'Resuming', running: 'Working', verifying: 'Verifying', finishing: 'Finishing', hashing: 'Hashing', uploading: 'Uploading', creating: 'Creating', downloading: 'Downloading', answering: 'Asking' };
-    return cut(`${words[event.phase]}${event.detail === undefined ? '' : `: ${escapeControls(event.detail)}`}…`, columns);
+    const words = {
+      planning: 'Planning',
+      checking: 'Checking',
+      resuming: 'Resuming',
+      running: 'Working',
+      verifying: 'Verifying',
+      finishing: 'Finishing',
+      hashing: 'Hashing',
+      uploading: 'Uploading',
+      creating: 'Creating',
+      downloading: 'Downloading',
+      answering: 'Asking',
+    };
+    return cut(
+      `${words[event.phase]}${event.detail === undefined ? '' : `: ${escapeControls(event.detail)}`}…`,
+      columns,
+    );
   }
   if (event.event !== 'progress') {
     return undefined;

@@ -17,12 +17,19 @@ export interface RunChoices {
 }
 
 /** Shows a plan, runs it with a progress line, and reports. */
-export async function runAndReport(plan: BuildPlan, choices: RunChoices, context: CommandContext): Promise<CommandResult> {
+export async function runAndReport(
+  plan: BuildPlan,
+  choices: RunChoices,
+  context: CommandContext,
+): Promise<CommandResult> {
   if (choices.dryRun) {
     return dryRun(plan, choices.workers, context);
   }
   context.say(describePlan(plan, choices.workers, context.palette));
-  const report = await follow(buildFromPlan(plan, { ...choices, signal: context.signal, workerScript: join(context.bundleFolder, 'worker.js') }), context);
+  const report = await follow(
+    buildFromPlan(plan, { ...choices, signal: context.signal, workerScript: join(context.bundleFolder, 'worker.js') }),
+    context,
+  );
   const warnings = [...plan.warnings.map(({ code, message }) => ({ code, message })), ...report.warnings];
   const json = {
     ok: true,
@@ -45,6 +52,9 @@ export async function runAndReport(plan: BuildPlan, choices: RunChoices, context
 function dryRun(plan: BuildPlan, workers: number, context: CommandContext): CommandResult {
   const text = describePlan(plan, workers);
   const { tensors, metadata, ...brief } = planJson(plan, workers);
-  const counts = { tensors: Array.isArray(tensors) ? tensors.length : 0, metadata: Array.isArray(metadata) ? metadata.length : 0 };
+  const counts = {
+    tensors: Array.isArray(tensors) ? tensors.length : 0,
+    metadata: Array.isArray(metadata) ? metadata.length : 0,
+  };
   return { exitCode: 0, json: { ...brief, ...counts, text }, text: describePlan(plan, workers, context.palette) };
 }

@@ -29,9 +29,13 @@ export async function readFully(source: ByteSource, offset: number, target: Uint
   while (done < target.length) {
     const got = await source.read(offset + done, target.subarray(done));
     if (got <= 0) {
-      throw new StudioError('input/changed', `The file ended at byte ${offset + done}, where ${target.length - done} more were expected. It changed while it was read: try again when nothing writes to it.`, {
-        detail: { offset: offset + done, missing: target.length - done },
-      });
+      throw new StudioError(
+        'input/changed',
+        `The file ended at byte ${offset + done}, where ${target.length - done} more were expected. It changed while it was read: try again when nothing writes to it.`,
+        {
+          detail: { offset: offset + done, missing: target.length - done },
+        },
+      );
     }
     done += got;
   }

@@ -73,9 +73,13 @@ export function toStudioError(thrown: unknown): StudioError {
     return new StudioError('run/cancelled', 'Cancelled. Nothing was left under the final name.', { cause: thrown });
   }
   const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return new StudioError('internal/unexpected', `Something unforeseen happened: ${text}. Please report it with the command that led here.`, {
-    cause: thrown,
-  });
+  return new StudioError(
+    'internal/unexpected',
+    `Something unforeseen happened: ${text}. Please report it with the command that led here.`,
+    {
+      cause: thrown,
+    },
+  );
 }
 
 /** Throws `run/cancelled` if the signal was aborted. */

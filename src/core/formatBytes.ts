@@ -13,7 +13,11 @@ export function formatBytes(bytes: number): string {
 
 /** A count of parameters for people: `3.3 M`, `7.6 B`. */
 export function formatCount(count: number): string {
-  for (const [limit, unit] of [[1e9, 'B'], [1e6, 'M'], [1e3, 'k']] as const) {
+  for (const [limit, unit] of [
+    [1e9, 'B'],
+    [1e6, 'M'],
+    [1e3, 'k'],
+  ] as const) {
     if (count >= limit) {
       const value = count / limit;
       return `${value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${unit}`;

@@ -133,7 +133,12 @@ export class JsonScanner {
     const digits = this.text.slice(start, Math.min(end, start + 20));
     const number = Number(digits);
     const next = this.text.charCodeAt(end);
-    const isPlain = end > start && end - start < 20 && (digits.length === 1 || digits[0] !== '0') && next !== 0x2e && (next | 0x20) !== 0x65;
+    const isPlain =
+      end > start &&
+      end - start < 20 &&
+      (digits.length === 1 || digits[0] !== '0') &&
+      next !== 0x2e &&
+      (next | 0x20) !== 0x65;
     if (!isPlain || !Number.isSafeInteger(number)) {
       return undefined;
     }
@@ -260,7 +265,11 @@ export class JsonScanner {
 
   private pythonLiteral(start: number): number {
     if (this.options.pythonLiterals === true) {
-      for (const [word, value] of [['NaN', NaN], ['Infinity', Infinity], ['-Infinity', -Infinity]] as const) {
+      for (const [word, value] of [
+        ['NaN', NaN],
+        ['Infinity', Infinity],
+        ['-Infinity', -Infinity],
+      ] as const) {
         if (this.text.startsWith(word, start)) {
           this.at = start + word.length;
           return value;
@@ -278,29 +287,43 @@ export class JsonScanner {
   }
 
   private badCharacter(at: number, start: number): StudioError {
-    return at >= this.text.length ? this.syntax(start, 'ends inside a string that begins there') : this.syntax(at, 'has a control character inside a string');
+    return at >= this.text.length
+      ? this.syntax(start, 'ends inside a string that begins there')
+      : this.syntax(at, 'has a control character inside a string');
   }
 
   private unexpected(at: number, wanted: string): StudioError {
     if (at >= this.text.length) {
       return this.syntax(this.text.length, `ends where ${wanted} was expected: it may be cut short`);
     }
-    return this.syntax(at, `has ${quoteName(String.fromCodePoint(this.text.codePointAt(at)!))} where ${wanted} was expected`);
+    return this.syntax(
+      at,
+      `has ${quoteName(String.fromCodePoint(this.text.codePointAt(at)!))} where ${wanted} was expected`,
+    );
   }
 
   /** A `json/syntax` error about the place `at`. */
   private syntax(at: number, what: string, cause?: unknown): StudioError {
     const line = this.lineOf(at);
     return new StudioError('json/syntax', `Line ${line} of the JSON text ${what}. Repair the file or fetch it again.`, {
-      path: this.options.path, line, detail: { position: at }, cause,
+      path: this.options.path,
+      line,
+      detail: { position: at },
+      cause,
     });
   }
 
   private duplicate(key: string, at: number): StudioError {
     const line = this.lineOf(at);
-    return new StudioError('json/duplicate-key', `Line ${line} of the JSON text repeats the key ${quoteName(key)}: programs would disagree on which value counts. Remove one of the two.`, {
-      path: this.options.path, line, detail: { position: at, key: cutName(key) },
-    });
+    return new StudioError(
+      'json/duplicate-key',
+      `Line ${line} of the JSON text repeats the key ${quoteName(key)}: programs would disagree on which value counts. Remove one of the two.`,
+      {
+        path: this.options.path,
+        line,
+        detail: { position: at, key: cutName(key) },
+      },
+    );
   }
 
   private lineOf(at: number): number {

@@ -27,9 +27,14 @@ export function parseStrictJson(text: string | Uint8Array, options: StrictJsonOp
 export function strictScanner(text: string | Uint8Array, options: StrictJsonOptions = {}): JsonScanner {
   const limit = options.maxBytes ?? LIMITS.json.tokenizerBytes;
   if (text.length > limit) {
-    throw new StudioError('json/too-large', `The JSON file has ${text.length} bytes, more than the ${limit} that such a file can have. Check that it is the file that its name says.`, {
-      path: options.path, detail: { bytes: text.length, limit },
-    });
+    throw new StudioError(
+      'json/too-large',
+      `The JSON file has ${text.length} bytes, more than the ${limit} that such a file can have. Check that it is the file that its name says.`,
+      {
+        path: options.path,
+        detail: { bytes: text.length, limit },
+      },
+    );
   }
   const decoded = typeof text === 'string' ? text : decode(text, options.path);
   return new JsonScanner(decoded.startsWith('\uFEFF') ? decoded.slice(1) : decoded, options);
@@ -39,6 +44,9 @@ function decode(bytes: Uint8Array, path: string | undefined): string {
   try {
     return UTF8.decode(bytes);
   } catch (cause) {
-    throw new StudioError('json/syntax', 'The JSON file is not valid UTF-8. Save it as UTF-8 or fetch it again.', { path, cause });
+    throw new StudioError('json/syntax', 'The JSON file is not valid UTF-8. Save it as UTF-8 or fetch it again.', {
+      path,
+      cause,
+    });
   }
 }

@@ -15,14 +15,22 @@ export class CommandLine {
   readonly script: string;
 
   /** @param environment gives the variables for a run of a command, read anew each time */
-  constructor(extensionFolder: string, private readonly environment: (command: string) => Promise<Record<string, string | undefined>>, private readonly note: (line: string) => void) {
+  constructor(
+    extensionFolder: string,
+    private readonly environment: (command: string) => Promise<Record<string, string | undefined>>,
+    private readonly note: (line: string) => void,
+  ) {
     this.script = join(extensionFolder, 'dist', 'cli.js');
   }
 
   /** Runs `args` (with `--json` added) to the end, whatever that is. */
   async run(args: readonly string[], options: CommandLineOptions = {}): Promise<CliResult> {
     const started = Date.now();
-    const result = await forkCli([...args, '--json'], { script: this.script, env: await this.environment(args[0] ?? ''), ...options });
+    const result = await forkCli([...args, '--json'], {
+      script: this.script,
+      env: await this.environment(args[0] ?? ''),
+      ...options,
+    });
     this.note(`${args[0] ?? ''}: exit ${result.exitCode ?? 'killed'} after ${Date.now() - started} ms`);
     return result;
   }
@@ -45,7 +53,11 @@ export class CommandLine {
 
   /** What a command prints for people, without colours. */
   async text(args: readonly string[], options: CommandLineOptions = {}): Promise<string> {
-    const result = await forkCli([...args, '--no-color'], { script: this.script, env: await this.environment(args[0] ?? ''), ...options });
+    const result = await forkCli([...args, '--no-color'], {
+      script: this.script,
+      env: await this.environment(args[0] ?? ''),
+      ...options,
+    });
     if (result.exitCode !== 0 && result.text.trim() === '') {
       throw failure(result, args[0] ?? '');
     }
@@ -59,5 +71,9 @@ export function failure(result: CliResult, command: string): StudioError {
     return new StudioError('run/cancelled', 'Cancelled. Nothing was left under the final name.');
   }
   const last = result.errorText.trim().split('\n').slice(-3).join(' ');
-  return toStudioError(new Error(`${command} ended without an answer (${result.exitCode === undefined ? 'killed' : `exit ${result.exitCode}`}). ${last}`.trim()));
+  return toStudioError(
+    new Error(
+      `${command} ended without an answer (${result.exitCode === undefined ? 'killed' : `exit ${result.exitCode}`}). ${last}`.trim(),
+    ),
+  );
 }

@@ -28,7 +28,9 @@ export class Configuration {
     }
     if (!this.#warned.has(key)) {
       this.#warned.add(key);
-      this.log.warn(`The setting ${SECTION}.${key} is not what it should be and is not used: ${z.prettifyError(parsed.error)}`);
+      this.log.warn(
+        `The setting ${SECTION}.${key} is not what it should be and is not used: ${z.prettifyError(parsed.error)}`,
+      );
     }
     return section.inspect(key)?.defaultValue as z.infer<Schemas[K]>;
   }

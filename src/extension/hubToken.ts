@@ -14,10 +14,15 @@ export async function hubEnvironment(secrets: vscode.SecretStorage): Promise<Rec
 export async function setHubToken(secrets: vscode.SecretStorage): Promise<void> {
   const token = await vscode.window.showInputBox({
     title: vscode.l10n.t('Hugging Face Token'),
-    prompt: vscode.l10n.t('For gated and private models. It is kept in the secret storage of VS Code and given to nothing but the hub; leave it empty to forget it.'),
+    prompt: vscode.l10n.t(
+      'For gated and private models. It is kept in the secret storage of VS Code and given to nothing but the hub; leave it empty to forget it.',
+    ),
     password: true,
     ignoreFocusOut: true,
-    validateInput: (text) => (text.trim() === '' || FORM.test(text.trim()) ? undefined : vscode.l10n.t('A token begins with hf_. Make one at huggingface.co under Settings, Access Tokens.')),
+    validateInput: (text) =>
+      text.trim() === '' || FORM.test(text.trim())
+        ? undefined
+        : vscode.l10n.t('A token begins with hf_. Make one at huggingface.co under Settings, Access Tokens.'),
   });
   if (token === undefined) {
     return;

@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import * as vscode from 'vscode';
-import { LanguageClient, State, TransportKind, type LanguageClientOptions, type ServerOptions } from 'vscode-languageclient/node';
+import {
+  LanguageClient,
+  State,
+  TransportKind,
+  type LanguageClientOptions,
+  type ServerOptions,
+} from 'vscode-languageclient/node';
 import { MODELFILE } from './modelfile/modelfileDocuments';
 import { OllamaServer } from './ollama/ollamaServer';
 import type { Services } from './services';
@@ -25,7 +31,12 @@ export class ModelfileLanguageClient implements vscode.Disposable {
     this.#status = vscode.languages.createLanguageStatusItem('modelfileStudio.server', [MODELFILE]);
     this.#status.name = vscode.l10n.t('Modelfile Language Server');
     this.#status.command = { command: 'modelfileStudio.restartLanguageServer', title: vscode.l10n.t('Restart') };
-    this.#client = new LanguageClient(CLIENT_ID, vscode.l10n.t('Modelfile Language Server'), this.#server(), this.#options());
+    this.#client = new LanguageClient(
+      CLIENT_ID,
+      vscode.l10n.t('Modelfile Language Server'),
+      this.#server(),
+      this.#options(),
+    );
     this.#listeners.push(
       this.#status,
       this.#client.onDidChangeState(({ newState }) => this.#show(newState)),
@@ -112,8 +123,16 @@ export class ModelfileLanguageClient implements vscode.Disposable {
   #show(state: State): void {
     this.#status.busy = state === State.Starting;
     this.#status.severity = vscode.LanguageStatusSeverity.Information;
-    this.#status.text = state === State.Running ? vscode.l10n.t('Checked as Ollama does') : state === State.Starting ? vscode.l10n.t('Starting the language server') : vscode.l10n.t('The language server is stopped');
-    this.#status.detail = state === State.Running && !vscode.workspace.isTrusted ? vscode.l10n.t('Text only: the workspace is not trusted') : '';
+    this.#status.text =
+      state === State.Running
+        ? vscode.l10n.t('Checked as Ollama does')
+        : state === State.Starting
+          ? vscode.l10n.t('Starting the language server')
+          : vscode.l10n.t('The language server is stopped');
+    this.#status.detail =
+      state === State.Running && !vscode.workspace.isTrusted
+        ? vscode.l10n.t('Text only: the workspace is not trusted')
+        : '';
     if (state === State.Stopped) {
       this.#status.severity = vscode.LanguageStatusSeverity.Warning;
     }

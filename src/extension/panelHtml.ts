@@ -12,13 +12,22 @@ export interface PanelPage {
 
 /** What a panel may load: our own style and script, and nothing from anywhere else. */
 export function panelOptions(extensionUri: vscode.Uri): vscode.WebviewOptions {
-  return { enableScripts: true, enableCommandUris: false, localResourceRoots: [vscode.Uri.joinPath(extensionUri, 'media')] };
+  return {
+    enableScripts: true,
+    enableCommandUris: false,
+    localResourceRoots: [vscode.Uri.joinPath(extensionUri, 'media')],
+  };
 }
 
 /** A page with a strict policy: scripts by nonce, styles from `media/`, no network, no inline anything. */
-export function panelHtml(webview: vscode.Webview, extensionUri: vscode.Uri, { title, script, styles, body }: PanelPage): string {
+export function panelHtml(
+  webview: vscode.Webview,
+  extensionUri: vscode.Uri,
+  { title, script, styles, body }: PanelPage,
+): string {
   const nonce = randomBytes(18).toString('base64');
-  const media = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(extensionUri, 'media', name)).toString();
+  const media = (name: string): string =>
+    webview.asWebviewUri(vscode.Uri.joinPath(extensionUri, 'media', name)).toString();
   const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src ${webview.cspSource}; base-uri 'none'; form-action 'none'`;
   return `<!DOCTYPE html>
 <html lang="${escapeAttribute(vscode.env.language)}">

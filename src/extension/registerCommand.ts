@@ -12,7 +12,12 @@ export interface CommandOptions {
  * Registers `modelfileStudio.NAME`. In a workspace that is not trusted the command refuses, however it was called; what
  * it throws is shown with the way to the log. A cancelled one says nothing.
  */
-export function registerCommand(services: Services, name: string, run: (...args: readonly unknown[]) => unknown, options: CommandOptions = {}): void {
+export function registerCommand(
+  services: Services,
+  name: string,
+  run: (...args: readonly unknown[]) => unknown,
+  options: CommandOptions = {},
+): void {
   const guarded = async (...args: readonly unknown[]): Promise<unknown> => {
     if (options.untrusted !== true && !services.trust.isTrusted) {
       void services.trust.refuse();
@@ -34,7 +39,10 @@ export async function showError(services: Services, thrown: unknown): Promise<vo
   if (error.code === 'run/cancelled') {
     return;
   }
-  services.log.error(`${error.code}: ${escapeControls(error.message)}`, ...(error.code === 'internal/unexpected' && thrown instanceof Error ? [thrown.stack ?? ''] : []));
+  services.log.error(
+    `${error.code}: ${escapeControls(error.message)}`,
+    ...(error.code === 'internal/unexpected' && thrown instanceof Error ? [thrown.stack ?? ''] : []),
+  );
   const logs = vscode.l10n.t('Show Logs');
   if ((await vscode.window.showErrorMessage(`${escapeControls(error.message)} (${error.code})`, logs)) === logs) {
     services.log.show();

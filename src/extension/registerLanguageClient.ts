@@ -5,7 +5,10 @@ import { registerCommand } from './registerCommand';
 import type { Services } from './services';
 
 /** Asks the language server; undefined where it does not run or does not know the document. */
-export type AskLanguageServer = (method: 'modelfile/preview' | 'modelfile/summaries', params: object) => Promise<unknown>;
+export type AskLanguageServer = (
+  method: 'modelfile/preview' | 'modelfile/summaries',
+  params: object,
+) => Promise<unknown>;
 
 /** Starts the language client with the first Modelfile that is opened, and loads it no sooner. */
 export function registerLanguageClient(services: Services): AskLanguageServer {

@@ -25,14 +25,18 @@ export function createServices(context: vscode.ExtensionContext): Services {
   const log = vscode.window.createOutputChannel('Modelfile Studio', { log: true });
   const configuration = new Configuration(log);
   // The token goes to what fetches from the hub, and to nothing else.
-  const environment = async (command: string): Promise<Record<string, string | undefined>> => ({ ...configuration.environment(), ...(command.startsWith('fetch-') ? await hubEnvironment(context.secrets) : {}) });
+  const environment = async (command: string): Promise<Record<string, string | undefined>> => ({
+    ...configuration.environment(),
+    ...(command.startsWith('fetch-') ? await hubEnvironment(context.secrets) : {}),
+  });
   const cli = new CommandLine(context.extensionPath, environment, (line) => log.debug(line));
   const jobs = new JobRunner((args, options) => cli.run(args, options), {
     read: () => context.workspaceState.get(JOBS_KEY),
     write: (value) => void context.workspaceState.update(JOBS_KEY, value),
   });
   const artefacts = new ArtefactStore(
-    async (folders, signal) => ((await cli.json(['scan', ...folders], { signal })) as { readonly artefacts: readonly Artefact[] }).artefacts,
+    async (folders, signal) =>
+      ((await cli.json(['scan', ...folders], { signal })) as { readonly artefacts: readonly Artefact[] }).artefacts,
     async () => (TRUST.isTrusted ? await scannedFolders(configuration) : []),
   );
   context.subscriptions.push(log, { dispose: () => artefacts.dispose() });

@@ -12,7 +12,10 @@ export type Shapes = Readonly<Record<string, readonly number[] | readonly [Safet
 
 function entries(shapes: Shapes): { name: string; dtype: SafetensorsDtype; shape: readonly number[]; bytes: number }[] {
   return Object.entries(shapes).map(([name, value]) => {
-    const [dtype, shape] = typeof value[0] === 'string' ? (value as readonly [SafetensorsDtype, readonly number[]]) : (['F32', value as readonly number[]] as const);
+    const [dtype, shape] =
+      typeof value[0] === 'string'
+        ? (value as readonly [SafetensorsDtype, readonly number[]])
+        : (['F32', value as readonly number[]] as const);
     const bytes = Math.ceil((shape.reduce((product, size) => product * size, 1) * SAFETENSORS_DTYPES[dtype]) / 8);
     return { name, dtype, shape, bytes };
   });
@@ -40,7 +43,14 @@ export function adapterInput(config: JsonObject, shapes: Shapes): AdapterInput {
     tensors.set(name, { name, dtype, shape, bytes, offset, file: 'adapter_model.safetensors' });
     offset += bytes;
   }
-  return { path: 'outputs/checkpoint-500', directory: 'outputs/checkpoint-500', weightsFile: 'outputs/checkpoint-500/adapter_model.safetensors', config, tensors, hasTokenizer: false };
+  return {
+    path: 'outputs/checkpoint-500',
+    directory: 'outputs/checkpoint-500',
+    weightsFile: 'outputs/checkpoint-500/adapter_model.safetensors',
+    config,
+    tensors,
+    hasTokenizer: false,
+  };
 }
 
 /** A folder that is gone after the test. */
@@ -55,13 +65,28 @@ export function writeTree(folder: string, files: Readonly<Record<string, unknown
   for (const [name, content] of Object.entries(files)) {
     const path = join(folder, name);
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content));
+    writeFileSync(
+      path,
+      typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content),
+    );
   }
   return folder;
 }
 
-export const PEFT_CONFIG: JsonObject = { peft_type: 'LORA', r: 8, lora_alpha: 16, base_model_name_or_path: 'Qwen/Qwen3-1.7B', target_modules: ['q_proj'], task_type: 'CAUSAL_LM' };
-export const MLX_CONFIG: JsonObject = { fine_tune_type: 'lora', lora_parameters: { rank: 8, scale: 20, dropout: 0 }, model: 'Qwen/Qwen3-1.7B', num_layers: 16 };
+export const PEFT_CONFIG: JsonObject = {
+  peft_type: 'LORA',
+  r: 8,
+  lora_alpha: 16,
+  base_model_name_or_path: 'Qwen/Qwen3-1.7B',
+  target_modules: ['q_proj'],
+  task_type: 'CAUSAL_LM',
+};
+export const MLX_CONFIG: JsonObject = {
+  fine_tune_type: 'lora',
+  lora_parameters: { rank: 8, scale: 20, dropout: 0 },
+  model: 'Qwen/Qwen3-1.7B',
+  num_layers: 16,
+};
 export const Q_PROJ = 'base_model.model.model.layers.0.self_attn.q_proj';
 
 /** A LoRA on one projection of a model with hidden size 32 and 64 query rows. */

@@ -11,18 +11,29 @@ const patterns = fc.letrec<{ item: string; pattern: string }>((tie) => ({
     tie('pattern').map((inner) => `(?:${inner})`),
   ),
   pattern: fc
-    .array(fc.tuple(tie('item'), fc.constantFrom('', '', '', '*', '+', '?', '{2}', '{0,2}', '{1,}', '*?')), { minLength: 0, maxLength: 4 })
-    .chain((items) => fc.constantFrom(items.map(([item, quantifier]) => item + quantifier).join(''), items.map(([item]) => item).join('|'))),
+    .array(fc.tuple(tie('item'), fc.constantFrom('', '', '', '*', '+', '?', '{2}', '{0,2}', '{1,}', '*?')), {
+      minLength: 0,
+      maxLength: 4,
+    })
+    .chain((items) =>
+      fc.constantFrom(
+        items.map(([item, quantifier]) => item + quantifier).join(''),
+        items.map(([item]) => item).join('|'),
+      ),
+    ),
 })).pattern;
 
 describe('patterns of configurations', () => {
   test('match what the regular expression engine matches', () => {
     const texts = fc.string({ unit: fc.constantFrom('a', 'b', '.', '1'), maxLength: 6 });
-    fc.assert(fc.property(patterns, texts, (pattern, text) => {
-      const compiled = compilePythonPattern(pattern);
-      expect(compiled).toBeDefined();
-      expect(compiled!.matches(text)).toBe(new RegExp(`^(?:${pattern})$`).test(text));
-    }), { numRuns: 3000 });
+    fc.assert(
+      fc.property(patterns, texts, (pattern, text) => {
+        const compiled = compilePythonPattern(pattern);
+        expect(compiled).toBeDefined();
+        expect(compiled!.matches(text)).toBe(new RegExp(`^(?:${pattern})$`).test(text));
+      }),
+      { numRuns: 3000 },
+    );
   });
 
   test.each<[string, string, boolean]>([
@@ -39,11 +50,22 @@ describe('patterns of configurations', () => {
     expect(compilePythonPattern(pattern)?.matches(text)).toBe(expected);
   });
 
-  test.each(['(?=a)', '(?P<n>a)', '\\bq', 'a\\1', '(a', 'a)', '[a', '*', 'a**', 'a{100}', '(?i)a', '\\'])('%s is not understood, and not guessed at', (pattern) => {
-    expect(compilePythonPattern(pattern)).toBeUndefined();
-  });
+  test.each(['(?=a)', '(?P<n>a)', '\\bq', 'a\\1', '(a', 'a)', '[a', '*', 'a**', 'a{100}', '(?i)a', '\\'])(
+    '%s is not understood, and not guessed at',
+    (pattern) => {
+      expect(compilePythonPattern(pattern)).toBeUndefined();
+    },
+  );
 
-  test.each(['(a+)+$', '(a|a)*$', '(a|aa)+$', '((a{64}){64}){64}', `${'('.repeat(20_000)}a${')'.repeat(20_000)}`, `${'('.repeat(40)}a${')+'.repeat(40)}`, '(.*)*x'])('%# ends at once on a text made to hang it', (pattern) => {
+  test.each([
+    '(a+)+$',
+    '(a|a)*$',
+    '(a|aa)+$',
+    '((a{64}){64}){64}',
+    `${'('.repeat(20_000)}a${')'.repeat(20_000)}`,
+    `${'('.repeat(40)}a${')+'.repeat(40)}`,
+    '(.*)*x',
+  ])('%# ends at once on a text made to hang it', (pattern) => {
     const started = performance.now();
     compilePythonPattern(pattern)?.matches(`${'a'.repeat(2000)}!`);
     expect(performance.now() - started).toBeLessThan(500);

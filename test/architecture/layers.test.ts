@@ -6,7 +6,9 @@ import { ERROR_CODES } from '../../src/core/errorCodes';
 import { ROOT } from '../support/cli';
 
 interface Metafile {
-  readonly inputs: Readonly<Record<string, { readonly imports: readonly { readonly path: string; readonly external?: boolean }[] }>>;
+  readonly inputs: Readonly<
+    Record<string, { readonly imports: readonly { readonly path: string; readonly external?: boolean }[] }>
+  >;
 }
 
 /** The bundler's own account of who imports whom (esbuild.mjs writes it with every build). */
@@ -20,7 +22,14 @@ for (const { inputs } of Object.values(metafiles)) {
   }
 }
 
-const LAYERS = ['src/core', 'src/node', 'src/cli', 'src/extension', 'language-server/src/service', 'language-server/src/server'] as const;
+const LAYERS = [
+  'src/core',
+  'src/node',
+  'src/cli',
+  'src/extension',
+  'language-server/src/service',
+  'language-server/src/server',
+] as const;
 type Layer = (typeof LAYERS)[number];
 const MAY_IMPORT: Record<Layer, readonly Layer[]> = {
   'src/core': ['src/core'],
@@ -95,12 +104,23 @@ describe('the code', () => {
   });
 
   it('has no any in core', () => {
-    const found = files.filter((file) => file.startsWith('src/core/') && !file.includes('/assembly/') && /(?::|\bas|<)\s*any\b(?!_)/.test(readFileSync(join(ROOT, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '').replace(/'[^'\n]*'|`[^`]*`/g, "''")));
+    const found = files.filter(
+      (file) =>
+        file.startsWith('src/core/') &&
+        !file.includes('/assembly/') &&
+        /(?::|\bas|<)\s*any\b(?!_)/.test(
+          readFileSync(join(ROOT, file), 'utf8')
+            .replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
+            .replace(/'[^'\n]*'|`[^`]*`/g, "''"),
+        ),
+    );
     expect(found).toEqual([]);
   });
 
   it('never starts a shell', () => {
-    const found = files.filter((file) => /shell:\s*true|execSync|\bexec\(['"`]|execaCommand|ShellExecution/.test(readFileSync(join(ROOT, file), 'utf8')));
+    const found = files.filter((file) =>
+      /shell:\s*true|execSync|\bexec\(['"`]|execaCommand|ShellExecution/.test(readFileSync(join(ROOT, file), 'utf8')),
+    );
     expect(found).toEqual([]);
   });
 

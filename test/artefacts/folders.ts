@@ -9,24 +9,40 @@ const HIDDEN = 32;
 
 /** The weights of a small Qwen3-like model with untied head. */
 export function modelShapes(layers = 2, hidden = HIDDEN): Shapes {
-  const shapes: Record<string, readonly ['BF16', readonly number[]]> = { 'model.embed_tokens.weight': ['BF16', [100, hidden]], 'model.norm.weight': ['BF16', [hidden]], 'lm_head.weight': ['BF16', [100, hidden]] };
+  const shapes: Record<string, readonly ['BF16', readonly number[]]> = {
+    'model.embed_tokens.weight': ['BF16', [100, hidden]],
+    'model.norm.weight': ['BF16', [hidden]],
+    'lm_head.weight': ['BF16', [100, hidden]],
+  };
   for (let layer = 0; layer < layers; layer++) {
     const prefix = `model.layers.${layer}.`;
     Object.assign(shapes, {
-      [`${prefix}self_attn.q_proj.weight`]: ['BF16', [64, hidden]], [`${prefix}self_attn.v_proj.weight`]: ['BF16', [hidden, hidden]], [`${prefix}mlp.down_proj.weight`]: ['BF16', [hidden, 96]],
+      [`${prefix}self_attn.q_proj.weight`]: ['BF16', [64, hidden]],
+      [`${prefix}self_attn.v_proj.weight`]: ['BF16', [hidden, hidden]],
+      [`${prefix}mlp.down_proj.weight`]: ['BF16', [hidden, 96]],
     });
   }
   return shapes;
 }
 
 export function modelConfig(layers = 2, hidden = HIDDEN): Record<string, unknown> {
-  return { architectures: ['Qwen3ForCausalLM'], model_type: 'qwen3', hidden_size: hidden, num_hidden_layers: layers, vocab_size: 100, max_position_embeddings: 4096, num_attention_heads: 4 };
+  return {
+    architectures: ['Qwen3ForCausalLM'],
+    model_type: 'qwen3',
+    hidden_size: hidden,
+    num_hidden_layers: layers,
+    vocab_size: 100,
+    max_position_embeddings: 4096,
+    num_attention_heads: 4,
+  };
 }
 
 /** A whole model folder. */
 export function model(layers = 2, hidden = HIDDEN): Record<string, unknown> {
   return {
-    'config.json': modelConfig(layers, hidden), 'model.safetensors': safetensorsBytes(modelShapes(layers, hidden), { format: 'pt' }), 'tokenizer.json': '{}',
+    'config.json': modelConfig(layers, hidden),
+    'model.safetensors': safetensorsBytes(modelShapes(layers, hidden), { format: 'pt' }),
+    'tokenizer.json': '{}',
     'tokenizer_config.json': { chat_template: '{% for m in messages %}<|im_start|>{{ m.role }}{% endfor %}' },
   };
 }
@@ -38,14 +54,40 @@ export function peft(config: Record<string, unknown> = {}, layers = 2, hidden = 
     const module = `base_model.model.model.layers.${layer}.self_attn.q_proj`;
     Object.assign(shapes, { [`${module}.lora_A.weight`]: [8, hidden], [`${module}.lora_B.weight`]: [64, 8] });
   }
-  return { 'adapter_config.json': { peft_type: 'LORA', r: 8, lora_alpha: 16, base_model_name_or_path: '/training/machine/base', ...config }, 'adapter_model.safetensors': safetensorsBytes(shapes) };
+  return {
+    'adapter_config.json': {
+      peft_type: 'LORA',
+      r: 8,
+      lora_alpha: 16,
+      base_model_name_or_path: '/training/machine/base',
+      ...config,
+    },
+    'adapter_model.safetensors': safetensorsBytes(shapes),
+  };
 }
 
 /** What the Trainer leaves beside the weights of a checkpoint. */
-export function trainerFiles(step: number, best: string | null = null, argumentsModule = 'transformers.training_args'): Record<string, unknown> {
+export function trainerFiles(
+  step: number,
+  best: string | null = null,
+  argumentsModule = 'transformers.training_args',
+): Record<string, unknown> {
   return {
-    'trainer_state.json': { best_model_checkpoint: best, epoch: step / 10, global_step: step, log_history: [{ loss: 2, step: 1 }, { loss: 1 / step, step }, { eval_loss: 0.5, step }], max_steps: 100 },
-    'optimizer.pt': zipPickle('x'), 'scheduler.pt': zipPickle('x'), 'rng_state.pth': zipPickle('x'), 'training_args.bin': zipPickle(argumentsModule),
+    'trainer_state.json': {
+      best_model_checkpoint: best,
+      epoch: step / 10,
+      global_step: step,
+      log_history: [
+        { loss: 2, step: 1 },
+        { loss: 1 / step, step },
+        { eval_loss: 0.5, step },
+      ],
+      max_steps: 100,
+    },
+    'optimizer.pt': zipPickle('x'),
+    'scheduler.pt': zipPickle('x'),
+    'rng_state.pth': zipPickle('x'),
+    'training_args.bin': zipPickle(argumentsModule),
   };
 }
 

@@ -13,7 +13,18 @@ import { arrayKey, buildGguf, key, textKey, tokensKey, u32Key, u64 } from '../ho
 import { below, model, peft, safetensorsBytes, temporaryFolder, writeTree } from './folders';
 
 const RUGBY = join(FIXTURES, 'rugby');
-const CONTEXT: CommandContext = { json: true, quiet: false, signal: new AbortController().signal, palette: PLAIN, say: () => undefined, write: () => undefined, status: undefined, onEvent: () => undefined, columns: 80, bundleFolder: '' };
+const CONTEXT: CommandContext = {
+  json: true,
+  quiet: false,
+  signal: new AbortController().signal,
+  palette: PLAIN,
+  say: () => undefined,
+  write: () => undefined,
+  status: undefined,
+  onEvent: () => undefined,
+  columns: 80,
+  bundleFolder: '',
+};
 
 describe('one path', () => {
   test.each([
@@ -37,26 +48,50 @@ describe('one path', () => {
   test('a safetensors file lists its tensors and metadata', async () => {
     const answer = await inspectPath(join(RUGBY, 'base', 'model.safetensors'));
     expect(answer).toMatchObject({ metadata: { format: 'pt' } });
-    expect('tensorList' in answer && answer.tensorList?.find(({ name }) => name === 'model.norm.weight')).toMatchObject({ type: 'BF16', shape: [256], bytes: 512 });
+    expect('tensorList' in answer && answer.tensorList?.find(({ name }) => name === 'model.norm.weight')).toMatchObject(
+      { type: 'BF16', shape: [256], bytes: 512 },
+    );
   });
 
   test('a GGUF lists its keys, long arrays by their length, and its tensors', async () => {
     const folder = writeTree(temporaryFolder(), {
       'x.gguf': buildGguf({
-        keys: [textKey('general.architecture', 'qwen3'), u32Key('qwen3.block_count', 3), key('big', 'u64', u64(2n ** 63n)), key('small', 'u64', u64(7n)), key('__proto__', 'string', Buffer.concat([u64(1n), Buffer.from('x')])), tokensKey(Array.from({ length: 100 }, (_, index) => `t${index}`)), arrayKey('short', 'u32', 2n, Buffer.from([1, 0, 0, 0, 2, 0, 0, 0]))],
+        keys: [
+          textKey('general.architecture', 'qwen3'),
+          u32Key('qwen3.block_count', 3),
+          key('big', 'u64', u64(2n ** 63n)),
+          key('small', 'u64', u64(7n)),
+          key('__proto__', 'string', Buffer.concat([u64(1n), Buffer.from('x')])),
+          tokensKey(Array.from({ length: 100 }, (_, index) => `t${index}`)),
+          arrayKey('short', 'u32', 2n, Buffer.from([1, 0, 0, 0, 2, 0, 0, 0])),
+        ],
         tensors: [{ name: 'a.weight', dimensions: [4n, 2n] }],
       }),
     });
     const answer = await inspectPath(join(folder, 'x.gguf'));
-    const { metadata, tensorList } = JSON.parse(JSON.stringify(answer)) as { metadata: Record<string, unknown>; tensorList: unknown[] };
-    expect(metadata).toMatchObject({ 'general.architecture': 'qwen3', 'qwen3.block_count': 3, big: '9223372036854775808', small: 7, 'tokenizer.ggml.tokens': { elements: 'string', count: 100 }, short: { elements: 'u32', count: 2, values: [1, 2] } });
+    const { metadata, tensorList } = JSON.parse(JSON.stringify(answer)) as {
+      metadata: Record<string, unknown>;
+      tensorList: unknown[];
+    };
+    expect(metadata).toMatchObject({
+      'general.architecture': 'qwen3',
+      'qwen3.block_count': 3,
+      big: '9223372036854775808',
+      small: 7,
+      'tokenizer.ggml.tokens': { elements: 'string', count: 100 },
+      short: { elements: 'u32', count: 2, values: [1, 2] },
+    });
     expect(Object.keys(metadata)).toContain('__proto__');
     expect(tensorList).toMatchObject([{ name: 'a.weight', type: 'F32', shape: [4, 2], bytes: 32 }]);
   });
 
   test('a folder of several things', async () => {
     const folder = writeTree(temporaryFolder(), { ...below('a', peft()), ...below('b', model()) });
-    expect(await inspectPath(folder)).toMatchObject({ ok: true, kind: 'folder', artefacts: [{ kind: 'peft-adapter' }, { kind: 'model' }] });
+    expect(await inspectPath(folder)).toMatchObject({
+      ok: true,
+      kind: 'folder',
+      artefacts: [{ kind: 'peft-adapter' }, { kind: 'model' }],
+    });
   });
 
   test.each<[string, Record<string, unknown>, string, string]>([
@@ -64,18 +99,48 @@ describe('one path', () => {
     ['an empty folder', {}, '.', 'input/unrecognised'],
     ['a text', { 'a.txt': 'hello' }, 'a.txt', 'input/unrecognised'],
     ['an empty file', { 'a.gguf': '' }, 'a.gguf', 'input/empty'],
-    ['a safetensors file with a tail', { 'a.safetensors': Buffer.concat([safetensorsBytes({ a: [1] }), Buffer.from('x')]) }, 'a.safetensors', 'safetensors/layout'],
-    ['an adapter whose weights are cut short', { ...peft(), 'adapter_model.safetensors': (peft()['adapter_model.safetensors'] as Buffer).subarray(0, -1) }, '.', 'safetensors/truncated'],
-    ['an unsafe index', { ...model(), 'model.safetensors.index.json': { weight_map: { a: '/etc/passwd' } } }, '.', 'index/unsafe-name'],
+    [
+      'a safetensors file with a tail',
+      { 'a.safetensors': Buffer.concat([safetensorsBytes({ a: [1] }), Buffer.from('x')]) },
+      'a.safetensors',
+      'safetensors/layout',
+    ],
+    [
+      'an adapter whose weights are cut short',
+      { ...peft(), 'adapter_model.safetensors': (peft()['adapter_model.safetensors'] as Buffer).subarray(0, -1) },
+      '.',
+      'safetensors/truncated',
+    ],
+    [
+      'an unsafe index',
+      { ...model(), 'model.safetensors.index.json': { weight_map: { a: '/etc/passwd' } } },
+      '.',
+      'index/unsafe-name',
+    ],
   ])('%s is refused', async (_what, files, path, code) => {
     const folder = writeTree(temporaryFolder(), files);
     expect(await inspectPath(join(folder, path))).toMatchObject({ ok: false, error: { code } });
   });
 
   test('what cannot be merged, or is not whole, is described with its problem', async () => {
-    const folder = writeTree(temporaryFolder(), { ...below('pissa', peft({ init_lora_weights: 'pissa' })), ...below('half', { ...model(), 'model.safetensors.index.json': { weight_map: { a: 'model-00001-of-00001.safetensors' } } }) });
-    expect(await inspectPath(join(folder, 'pissa'))).toMatchObject({ ok: true, kind: 'peft-adapter', problems: [{ code: 'adapter/mutated-base' }] });
-    expect(await inspectPath(join(folder, 'half'))).toMatchObject({ ok: true, kind: 'model', complete: false, problems: [{ code: 'index/missing' }] });
+    const folder = writeTree(temporaryFolder(), {
+      ...below('pissa', peft({ init_lora_weights: 'pissa' })),
+      ...below('half', {
+        ...model(),
+        'model.safetensors.index.json': { weight_map: { a: 'model-00001-of-00001.safetensors' } },
+      }),
+    });
+    expect(await inspectPath(join(folder, 'pissa'))).toMatchObject({
+      ok: true,
+      kind: 'peft-adapter',
+      problems: [{ code: 'adapter/mutated-base' }],
+    });
+    expect(await inspectPath(join(folder, 'half'))).toMatchObject({
+      ok: true,
+      kind: 'model',
+      complete: false,
+      problems: [{ code: 'index/missing' }],
+    });
   });
 });
 
@@ -84,7 +149,13 @@ describe('the commands', () => {
     const paths = [join(RUGBY, 'lora'), '/no/such/path', join(RUGBY, 'base')];
     const { exitCode, json } = await inspect.run(paths, {}, CONTEXT);
     expect(exitCode).toBe(1);
-    expect(json).toMatchObject({ files: [{ path: paths[0], ok: true, kind: 'peft-adapter' }, { path: paths[1], ok: false, error: { code: 'input/missing' } }, { path: paths[2], ok: true, kind: 'model' }] });
+    expect(json).toMatchObject({
+      files: [
+        { path: paths[0], ok: true, kind: 'peft-adapter' },
+        { path: paths[1], ok: false, error: { code: 'input/missing' } },
+        { path: paths[2], ok: true, kind: 'model' },
+      ],
+    });
     expect((await inspect.run([paths[0]!], {}, CONTEXT)).exitCode).toBe(0);
   });
 
@@ -107,17 +178,31 @@ describe('for people', () => {
   const EVIL = '\u001b[2J\u001b]8;;http://x\u0007\u202egnp.exe';
 
   test('text from files cannot reach the terminal', async () => {
-    const folder = writeTree(temporaryFolder(), { ...below('lora', peft({ base_model_name_or_path: EVIL })), ...below('odd\u001b[31m', peft({ peft_type: EVIL })), 'x.gguf': buildGguf({ keys: [textKey('general.architecture', EVIL), textKey('general.name', EVIL)], tensors: [{ name: 'a.weight', dimensions: [4n] }] }) });
+    const folder = writeTree(temporaryFolder(), {
+      ...below('lora', peft({ base_model_name_or_path: EVIL })),
+      ...below('odd\u001b[31m', peft({ peft_type: EVIL })),
+      'x.gguf': buildGguf({
+        keys: [textKey('general.architecture', EVIL), textKey('general.name', EVIL)],
+        tensors: [{ name: 'a.weight', dimensions: [4n] }],
+      }),
+    });
     const artefacts = await collectArtefacts([folder]);
     const answers = await inspectPaths(artefacts.map(({ path }) => path));
-    for (const text of [scanText(artefacts, [folder]), inspectText(answers), inspectText(Array.from({ length: 20 }, () => answers[0]!))]) {
+    for (const text of [
+      scanText(artefacts, [folder]),
+      inspectText(answers),
+      inspectText(Array.from({ length: 20 }, () => answers[0]!)),
+    ]) {
       expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
       expect(text).toContain('\\u001b[2J');
     }
   });
 
   test('adapters without a base are grouped by the one they name; problems stand below', async () => {
-    const folder = writeTree(temporaryFolder(), { ...below('svelte', peft({ base_model_name_or_path: 'Qwen/Qwen3-1.7B' })), ...below('pissa', peft({ base_model_name_or_path: 'Qwen/Qwen3-1.7B', init_lora_weights: 'pissa' })) });
+    const folder = writeTree(temporaryFolder(), {
+      ...below('svelte', peft({ base_model_name_or_path: 'Qwen/Qwen3-1.7B' })),
+      ...below('pissa', peft({ base_model_name_or_path: 'Qwen/Qwen3-1.7B', init_lora_weights: 'pissa' })),
+    });
     const lines = scanText(await collectArtefacts([folder]), [folder]).split('\n');
     expect(lines[0]).toBe('base not found: Qwen/Qwen3-1.7B');
     expect(lines[1]).toMatch(/^! {3}pissa +LoRA r 8 · scale 2 · q/);

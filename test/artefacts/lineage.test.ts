@@ -3,11 +3,28 @@ import { describe, expect, test } from 'vitest';
 import { collectArtefacts } from '../../src/node/artefacts/scanArtefacts';
 import { buildGguf, textKey } from '../hostile/ggufBuilder';
 import { makeModel } from '../support/models';
-import { below, byPath, model, modelShapes, peft, safetensorsBytes, scanTree, temporaryFolder, trainerFiles, writeTree } from './folders';
+import {
+  below,
+  byPath,
+  model,
+  modelShapes,
+  peft,
+  safetensorsBytes,
+  scanTree,
+  temporaryFolder,
+  trainerFiles,
+  writeTree,
+} from './folders';
 
 describe('which base an adapter belongs to', () => {
   test('the one whose shapes and names fit, whatever the configuration names', async () => {
-    const found = await scanTree({ ...below('small', model(2, 32)), ...below('large', model(2, 48)), ...below('deep', model(4, 32)), ...below('a', peft({ base_model_name_or_path: 'org/large' })), ...below('b', peft({ base_model_name_or_path: 'org/small' }, 4)) });
+    const found = await scanTree({
+      ...below('small', model(2, 32)),
+      ...below('large', model(2, 48)),
+      ...below('deep', model(4, 32)),
+      ...below('a', peft({ base_model_name_or_path: 'org/large' })),
+      ...below('b', peft({ base_model_name_or_path: 'org/small' }, 4)),
+    });
     // Two layers fit the deeper model as well: a LoRA may leave layers out.
     expect(found.get('a')?.base?.candidates.map((path) => path.split('/').at(-1))).toEqual(['deep', 'small']);
     expect(found.get('b')?.base?.candidates.map((path) => path.split('/').at(-1))).toEqual(['deep']);
@@ -23,22 +40,47 @@ describe('which base an adapter belongs to', () => {
   });
 
   test('a cache entry is known by its repository', async () => {
-    const found = await scanTree({ ...below('hub/models--org--other/snapshots/1', model()), ...below('hub/models--org--wanted/snapshots/2', model()), ...below('lora', peft({ base_model_name_or_path: 'org/wanted' })) });
+    const found = await scanTree({
+      ...below('hub/models--org--other/snapshots/1', model()),
+      ...below('hub/models--org--wanted/snapshots/2', model()),
+      ...below('lora', peft({ base_model_name_or_path: 'org/wanted' })),
+    });
     expect(found.get('lora')?.base?.path).toMatch(/models--org--wanted/);
   });
 
   test('whole models come before incomplete ones and checkpoints', async () => {
-    const files = { ...below('c/checkpoint-5', { ...model(), ...trainerFiles(5) }), ...below('whole', model()), ...below('lora', peft()) };
+    const files = {
+      ...below('c/checkpoint-5', { ...model(), ...trainerFiles(5) }),
+      ...below('whole', model()),
+      ...below('lora', peft()),
+    };
     const found = await scanTree(files);
-    expect(found.get('lora')?.base?.candidates.map((path) => path.split('/').at(-1))).toEqual(['whole', 'checkpoint-5']);
+    expect(found.get('lora')?.base?.candidates.map((path) => path.split('/').at(-1))).toEqual([
+      'whole',
+      'checkpoint-5',
+    ]);
   });
 
   test('a base with missing shards still counts where the shapes that are there fit', async () => {
     const entries = Object.entries(modelShapes());
     const first = Object.fromEntries(entries.filter(([name]) => !name.includes('layers.1.')));
-    const map = Object.fromEntries(entries.map(([name]) => [name, name in first ? 'model-00001-of-00002.safetensors' : 'model-00002-of-00002.safetensors']));
-    const partial = { 'config.json': model()['config.json'], 'tokenizer.json': '{}', 'model.safetensors.index.json': { weight_map: map }, 'model-00001-of-00002.safetensors': safetensorsBytes(first) };
-    const found = await scanTree({ ...below('partial', partial), ...below('lora', peft()), ...below('wide', peft({}, 2, 48)) });
+    const map = Object.fromEntries(
+      entries.map(([name]) => [
+        name,
+        name in first ? 'model-00001-of-00002.safetensors' : 'model-00002-of-00002.safetensors',
+      ]),
+    );
+    const partial = {
+      'config.json': model()['config.json'],
+      'tokenizer.json': '{}',
+      'model.safetensors.index.json': { weight_map: map },
+      'model-00001-of-00002.safetensors': safetensorsBytes(first),
+    };
+    const found = await scanTree({
+      ...below('partial', partial),
+      ...below('lora', peft()),
+      ...below('wide', peft({}, 2, 48)),
+    });
     expect(found.get('lora')?.base?.path).toMatch(/partial$/);
     expect(found.get('wide')?.base?.candidates).toEqual([]);
   });
@@ -64,15 +106,33 @@ describe('which base an adapter belongs to', () => {
   });
 
   test('an adapter and its base in different folders of one scan', async () => {
-    const [a, b] = [writeTree(temporaryFolder(), below('m', model())), writeTree(temporaryFolder(), below('l', peft()))];
+    const [a, b] = [
+      writeTree(temporaryFolder(), below('m', model())),
+      writeTree(temporaryFolder(), below('l', peft())),
+    ];
     const artefacts = await collectArtefacts([a, b]);
     expect(artefacts.find(({ kind }) => kind === 'peft-adapter')?.base?.path).toBe(join(a, 'm'));
   });
 
   test('GGUF adapters belong to GGUFs of their architecture and shapes', async () => {
-    const gguf = (architecture: string, width: bigint): Uint8Array => buildGguf({ keys: [textKey('general.architecture', architecture)], tensors: [{ name: 'blk.0.attn_q.weight', dimensions: [width, 64n] }] });
-    const adapter = buildGguf({ keys: [textKey('general.type', 'adapter'), textKey('general.architecture', 'qwen3')], tensors: [{ name: 'blk.0.attn_q.weight.lora_a', dimensions: [32n, 8n] }, { name: 'blk.0.attn_q.weight.lora_b', dimensions: [8n, 64n] }] });
-    const found = await scanTree({ 'right.gguf': gguf('qwen3', 32n), 'wide.gguf': gguf('qwen3', 48n), 'other.gguf': gguf('llama', 32n), 'lora.gguf': adapter });
+    const gguf = (architecture: string, width: bigint): Uint8Array =>
+      buildGguf({
+        keys: [textKey('general.architecture', architecture)],
+        tensors: [{ name: 'blk.0.attn_q.weight', dimensions: [width, 64n] }],
+      });
+    const adapter = buildGguf({
+      keys: [textKey('general.type', 'adapter'), textKey('general.architecture', 'qwen3')],
+      tensors: [
+        { name: 'blk.0.attn_q.weight.lora_a', dimensions: [32n, 8n] },
+        { name: 'blk.0.attn_q.weight.lora_b', dimensions: [8n, 64n] },
+      ],
+    });
+    const found = await scanTree({
+      'right.gguf': gguf('qwen3', 32n),
+      'wide.gguf': gguf('qwen3', 48n),
+      'other.gguf': gguf('llama', 32n),
+      'lora.gguf': adapter,
+    });
     expect(found.get('lora.gguf')?.base?.candidates.map((path) => path.split('/').at(-1))).toEqual(['right.gguf']);
   });
 });

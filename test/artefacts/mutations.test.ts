@@ -20,17 +20,41 @@ function mutate(random: Random, bytes: Buffer): Buffer {
 }
 
 function bufferOf(content: unknown): Buffer {
-  return content instanceof Uint8Array ? Buffer.from(content) : Buffer.from(typeof content === 'string' ? content : JSON.stringify(content));
+  return content instanceof Uint8Array
+    ? Buffer.from(content)
+    : Buffer.from(typeof content === 'string' ? content : JSON.stringify(content));
 }
 
 test(`no mutation of any file that is read leads to an unforeseen failure (seed ${SEED})`, async () => {
   const random = new Random(SEED);
-  const index = { weight_map: Object.fromEntries(Object.keys(modelShapes()).map((name) => [name, 'model.safetensors'])) };
-  const record = { format: 'modelfile-studio build 1', base: { path: 'b' }, adapters: [{ path: 'a', weight: 1 }], inputs: [{ path: 'x', size: 1, modified: '1' }] };
+  const index = {
+    weight_map: Object.fromEntries(Object.keys(modelShapes()).map((name) => [name, 'model.safetensors'])),
+  };
+  const record = {
+    format: 'modelfile-studio build 1',
+    base: { path: 'b' },
+    adapters: [{ path: 'a', weight: 1 }],
+    inputs: [{ path: 'x', size: 1, modified: '1' }],
+  };
   const files: Record<string, unknown> = {
-    ...below('base', { ...model(), 'model.safetensors.index.json': index, 'README.md': '---\nbase_model: a\ntags:\n- x\n---\n' }), ...below('run/checkpoint-5', { ...peft({ rank_pattern: { q_proj: 8 } }), ...trainerFiles(5, 'x/checkpoint-5') }),
-    ...below('mlx', { 'adapter_config.json': { fine_tune_type: 'lora', lora_parameters: { rank: 8, scale: 2 } }, 'adapters.safetensors': safetensorsBytes({ 'model.layers.0.self_attn.q_proj.lora_a': [32, 8], 'model.layers.0.self_attn.q_proj.lora_b': [8, 64] }) }),
-    'x.gguf': buildGguf({ keys: [textKey('general.architecture', 'qwen3'), u32Key('qwen3.block_count', 2), tokensKey(['a', 'b'])], tensors: [{ name: 'a.weight', dimensions: [8n, 2n] }] }), 'x.gguf.build.json': record,
+    ...below('base', {
+      ...model(),
+      'model.safetensors.index.json': index,
+      'README.md': '---\nbase_model: a\ntags:\n- x\n---\n',
+    }),
+    ...below('run/checkpoint-5', { ...peft({ rank_pattern: { q_proj: 8 } }), ...trainerFiles(5, 'x/checkpoint-5') }),
+    ...below('mlx', {
+      'adapter_config.json': { fine_tune_type: 'lora', lora_parameters: { rank: 8, scale: 2 } },
+      'adapters.safetensors': safetensorsBytes({
+        'model.layers.0.self_attn.q_proj.lora_a': [32, 8],
+        'model.layers.0.self_attn.q_proj.lora_b': [8, 64],
+      }),
+    }),
+    'x.gguf': buildGguf({
+      keys: [textKey('general.architecture', 'qwen3'), u32Key('qwen3.block_count', 2), tokensKey(['a', 'b'])],
+      tensors: [{ name: 'a.weight', dimensions: [8n, 2n] }],
+    }),
+    'x.gguf.build.json': record,
   };
   const names = Object.keys(files);
   const folder = writeTree(temporaryFolder(), files);
@@ -39,8 +63,14 @@ test(`no mutation of any file that is read leads to an unforeseen failure (seed 
     writeTree(folder, { [name]: mutate(random, bufferOf(files[name])) });
     const artefacts = await collectArtefacts([folder]);
     const answer = await inspectPath(join(folder, name));
-    const seen = [...artefacts.flatMap(({ problems }) => problems.map(({ code }) => code)), answer.ok ? '' : answer.error.code];
-    expect(seen.filter((code) => code.startsWith('internal/')), `round ${round}, ${name}`).toEqual([]);
+    const seen = [
+      ...artefacts.flatMap(({ problems }) => problems.map(({ code }) => code)),
+      answer.ok ? '' : answer.error.code,
+    ];
+    expect(
+      seen.filter((code) => code.startsWith('internal/')),
+      `round ${round}, ${name}`,
+    ).toEqual([]);
     expect(artefacts.length, `round ${round}, ${name}`).toBeGreaterThan(3);
     writeTree(folder, { [name]: files[name] });
   }

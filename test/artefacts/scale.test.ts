@@ -10,7 +10,12 @@ import { buildGguf, textKey, tokensKey } from '../hostile/ggufBuilder';
 import { below, model, peft, safetensorsBytes, temporaryFolder, trainerFiles, writeTree } from './folders';
 
 /** Reads are counted; anything past a file's header is a mistake. */
-function counting(headers: ReadonlyMap<string, number>): { readonly files: ArtefactFiles; readonly deep: string[]; readonly opened: Map<string, number>; bytes: number } {
+function counting(headers: ReadonlyMap<string, number>): {
+  readonly files: ArtefactFiles;
+  readonly deep: string[];
+  readonly opened: Map<string, number>;
+  bytes: number;
+} {
   const real = nodeArtefactFiles();
   const count = { deep: [] as string[], opened: new Map<string, number>(), bytes: 0, files: real };
   count.files = {
@@ -37,7 +42,9 @@ function counting(headers: ReadonlyMap<string, number>): { readonly files: Artef
   return count;
 }
 
-async function drain(scan: AsyncGenerator<ScanProgress, Artefact[]>): Promise<{ readonly artefacts: Artefact[]; readonly last: ScanProgress | undefined }> {
+async function drain(
+  scan: AsyncGenerator<ScanProgress, Artefact[]>,
+): Promise<{ readonly artefacts: Artefact[]; readonly last: ScanProgress | undefined }> {
   let last: ScanProgress | undefined;
   for (let step = await scan.next(); ; step = await scan.next()) {
     if (step.done === true) {
@@ -52,8 +59,18 @@ test('10,000 files: headers only, each file once, in the time that the machine n
   const headers = new Map<string, number>();
   const weights = peft()['adapter_model.safetensors'] as Buffer;
   // 64 KB of values behind the header: deep reads would show.
-  const heavy = safetensorsBytes({ 'base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight': [8, 32], 'base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight': [64, 8], 'base_model.model.lm_head.weight': [512, 32] });
-  const gguf = buildGguf({ keys: [textKey('general.architecture', 'qwen3'), tokensKey(Array.from({ length: 500 }, (_, index) => `token ${index}`))], tensors: [{ name: 'a.weight', dimensions: [1_000_000n] }] });
+  const heavy = safetensorsBytes({
+    'base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight': [8, 32],
+    'base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight': [64, 8],
+    'base_model.model.lm_head.weight': [512, 32],
+  });
+  const gguf = buildGguf({
+    keys: [
+      textKey('general.architecture', 'qwen3'),
+      tokensKey(Array.from({ length: 500 }, (_, index) => `token ${index}`)),
+    ],
+    tensors: [{ name: 'a.weight', dimensions: [1_000_000n] }],
+  });
   writeTree(folder, below('base', model()));
   const small = trainerFiles(5);
   let files = 4;
@@ -75,7 +92,10 @@ test('10,000 files: headers only, each file once, in the time that the machine n
   }
   writeFileSync(join(folder, 'big.gguf'), gguf);
   headers.set(join(folder, 'big.gguf'), 65_536);
-  headers.set(join(folder, 'base', 'model.safetensors'), 8 + Number((model()['model.safetensors'] as Buffer).readBigUInt64LE(0)));
+  headers.set(
+    join(folder, 'base', 'model.safetensors'),
+    8 + Number((model()['model.safetensors'] as Buffer).readBigUInt64LE(0)),
+  );
 
   const counted = counting(headers);
   const first = await drain(scanFolders(counted.files, [folder]));
@@ -84,7 +104,9 @@ test('10,000 files: headers only, each file once, in the time that the machine n
   expect(first.last).toMatchObject({ files: files + 1 });
   const runs = first.artefacts.filter(({ kind }) => kind === 'checkpoint');
   expect(runs.length).toBeGreaterThan(1000);
-  expect(runs.every((run) => run.base?.path?.endsWith('base') === true || run.targets?.includes('lm_head') === true)).toBe(true);
+  expect(
+    runs.every((run) => run.base?.path?.endsWith('base') === true || run.targets?.includes('lm_head') === true),
+  ).toBe(true);
   expect(first.artefacts.find(({ kind }) => kind === 'gguf-model')?.parameters).toBe(1_000_000);
 
   const cpu = process.cpuUsage();
@@ -92,14 +114,22 @@ test('10,000 files: headers only, each file once, in the time that the machine n
   await drain(scanFolders(nodeArtefactFiles(), [folder]));
   const wall = performance.now() - started;
   const { user, system } = process.cpuUsage(cpu);
-  console.log(`scan of ${files + 1} files: ${Math.round(wall)} ms, ${Math.round((user + system) / 1000)} ms of processor time, ${counted.opened.size} files opened, ${Math.round(counted.bytes / 1000)} kB read`);
+  console.log(
+    `scan of ${files + 1} files: ${Math.round(wall)} ms, ${Math.round((user + system) / 1000)} ms of processor time, ${counted.opened.size} files opened, ${Math.round(counted.bytes / 1000)} kB read`,
+  );
   // Other work on the machine stretches the clock but not the processor time (of two cores).
   expect(Math.min(wall, (user + system) / 1000)).toBeLessThan(2000);
 });
 
 test('500 files are inspected in a few seconds', async () => {
   const folder = temporaryFolder();
-  const gguf = buildGguf({ keys: [textKey('general.architecture', 'qwen3'), tokensKey(Array.from({ length: 5000 }, (_, index) => `token ${index}`))], tensors: Array.from({ length: 300 }, (_, index) => ({ name: `blk.${index}.weight`, dimensions: [8n] })) });
+  const gguf = buildGguf({
+    keys: [
+      textKey('general.architecture', 'qwen3'),
+      tokensKey(Array.from({ length: 5000 }, (_, index) => `token ${index}`)),
+    ],
+    tensors: Array.from({ length: 300 }, (_, index) => ({ name: `blk.${index}.weight`, dimensions: [8n] })),
+  });
   const paths = Array.from({ length: 500 }, (_, index) => join(folder, `${index}.gguf`));
   paths.forEach((path) => writeFileSync(path, gguf));
   const started = performance.now();

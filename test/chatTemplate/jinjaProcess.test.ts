@@ -11,34 +11,50 @@ import { CLI } from '../support/cli';
 import { formatFor } from '../support/familyTemplates';
 
 const render = createJinjaRenderer(join(CLI, '..'));
-const request = (variables: JinjaRequest['variables'] = {}): JinjaRequest => ({ variables: { messages: [{ role: 'user', content: 'Hello' }], ...variables }, now: 0 });
+const request = (variables: JinjaRequest['variables'] = {}): JinjaRequest => ({
+  variables: { messages: [{ role: 'user', content: 'Hello' }], ...variables },
+  now: 0,
+});
 
 /** Programs of strangers: whatever they do, this process goes on and gets an answer. */
 const HOSTILE: Readonly<Record<string, string>> = {
   'a range without end': '{% for i in range(10000000000) %}x{% endfor %}',
-  'loops in loops': '{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}',
-  'a text that doubles': "{% set ns = namespace(s='xxxxxxxxxxxxxxxx') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}{{ ns.s | length }}",
-  'a list that doubles': '{% set ns = namespace(l=[1,2,3,4]) %}{% for i in range(99) %}{% set ns.l = ns.l + ns.l %}{% endfor %}{{ ns.l | length }}',
+  'loops in loops':
+    '{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}',
+  'a text that doubles':
+    "{% set ns = namespace(s='xxxxxxxxxxxxxxxx') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}{{ ns.s | length }}",
+  'a list that doubles':
+    '{% set ns = namespace(l=[1,2,3,4]) %}{% for i in range(99) %}{% set ns.l = ns.l + ns.l %}{% endfor %}{{ ns.l | length }}',
   'a macro that calls itself': '{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}',
-  'more text than is looked at': "{% set ns = namespace(s='x') %}{% for i in range(22) %}{% set ns.s = ns.s + ns.s %}{% endfor %}{{ ns.s }}",
+  'more text than is looked at':
+    "{% set ns = namespace(s='x') %}{% for i in range(22) %}{% set ns.s = ns.s + ns.s %}{% endfor %}{{ ns.s }}",
   'ten thousand brackets': `{{ ${'('.repeat(10_000)}1${')'.repeat(10_000)} }}`,
 };
 
 describe("models' Jinja templates in their process", () => {
-  it.each(Object.entries(HOSTILE))('survives %s', async (_name, jinja) => {
-    const lag = watchLoop();
-    const started = performance.now();
-    const [answer] = await render(jinja, [request()]);
-    expect(answer).toMatchObject({ ok: false });
-    expect(performance.now() - started).toBeLessThan(8_000);
-    // The thread that asks is never held up.
-    expect(lag()).toBeLessThan(400);
-  }, 30_000);
+  it.each(Object.entries(HOSTILE))(
+    'survives %s',
+    async (_name, jinja) => {
+      const lag = watchLoop();
+      const started = performance.now();
+      const [answer] = await render(jinja, [request()]);
+      expect(answer).toMatchObject({ ok: false });
+      expect(performance.now() - started).toBeLessThan(8_000);
+      // The thread that asks is never held up.
+      expect(lag()).toBeLessThan(400);
+    },
+    30_000,
+  );
 
   it('answers the requests before and behind one that hangs', async () => {
-    const jinja = '{% if hang %}{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}{% endif %}{{ messages[0].content }}';
+    const jinja =
+      '{% if hang %}{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}{% endif %}{{ messages[0].content }}';
     const answers = await render(jinja, [request(), request({ hang: true }), request()]);
-    expect(answers).toEqual([{ ok: true, text: 'Hello' }, { ok: false, error: expect.stringContaining('too long') as string }, { ok: true, text: 'Hello' }]);
+    expect(answers).toEqual([
+      { ok: true, text: 'Hello' },
+      { ok: false, error: expect.stringContaining('too long') as string },
+      { ok: true, text: 'Hello' },
+    ]);
   }, 30_000);
 
   it.each([
@@ -60,15 +76,23 @@ describe("models' Jinja templates in their process", () => {
   });
 
   it('gives a template neither the environment nor the clock', async () => {
-    const [first, second] = await render("{{ strftime_now('%d %B %Y') }}", [{ variables: {}, now: new Date(2026, 1, 3).getTime() }, { variables: {}, now: { before: '<', after: '>' } }]);
-    expect([first, second]).toEqual([{ ok: true, text: '03 February 2026' }, { ok: true, text: '<%d %B %Y>' }]);
+    const [first, second] = await render("{{ strftime_now('%d %B %Y') }}", [
+      { variables: {}, now: new Date(2026, 1, 3).getTime() },
+      { variables: {}, now: { before: '<', after: '>' } },
+    ]);
+    expect([first, second]).toEqual([
+      { ok: true, text: '03 February 2026' },
+      { ok: true, text: '<%d %B %Y>' },
+    ]);
   });
 
   it('is cancelled at once', async () => {
     const abort = new AbortController();
     setTimeout(() => abort.abort(), 100);
     const started = performance.now();
-    await expect(render(HOSTILE['loops in loops']!, [request()], abort.signal)).rejects.toMatchObject({ code: 'run/cancelled' });
+    await expect(render(HOSTILE['loops in loops']!, [request()], abort.signal)).rejects.toMatchObject({
+      code: 'run/cancelled',
+    });
     expect(performance.now() - started).toBeLessThan(1_000);
   });
 

@@ -7,7 +7,21 @@ import { makeModel, temporaryFolder } from '../support/models';
 
 const work = temporaryFolder();
 const FAMILIES = [
-  'rugby', 'llama2-json', 'llama2-spm', 'llama3', 'mistral', 'qwen2', 'qwen2-narrow', 'qwen3', 'gemma2', 'gemma3', 'granite', 'mixtral', 'phi3', 'qwen3moe', 'smollm3',
+  'rugby',
+  'llama2-json',
+  'llama2-spm',
+  'llama3',
+  'mistral',
+  'qwen2',
+  'qwen2-narrow',
+  'qwen3',
+  'gemma2',
+  'gemma3',
+  'granite',
+  'mixtral',
+  'phi3',
+  'qwen3moe',
+  'smollm3',
 ];
 /** Made from the folder's name, which is ours and not the golden's. */
 const OWN_KEYS = ['general.name', 'general.finetune', 'general.basename'];
@@ -33,13 +47,21 @@ async function compare(args: readonly string[], goldenName: string): Promise<voi
   rmSync(out);
   compareMetadata(ours, golden, goldenName);
   const inOrder = !goldenName.includes('.convert-') && !/\.\w+\.F32$/.test(goldenName);
-  const names = (tensors: Golden['tensors']): string[] => (inOrder ? tensors : [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1))).map((tensor) => tensor.name);
+  const names = (tensors: Golden['tensors']): string[] =>
+    (inOrder ? tensors : [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1))).map((tensor) => tensor.name);
   expect(names(ours.tensors)).toEqual(names(golden.tensors));
   const goldens = new Map(golden.tensors.map((tensor) => [tensor.name, tensor]));
   const tolerant = BY_TOLERANCE.some((name) => goldenName.startsWith(name));
   for (const tensor of ours.tensors) {
     const want = goldens.get(tensor.name)!;
-    const fields = ({ name, shape, type, bytes, sha256, offset }: Golden['tensors'][number]): unknown => ({ name, shape, type, bytes, sha256: tolerant ? '' : sha256, offset: inOrder ? offset : 0 });
+    const fields = ({ name, shape, type, bytes, sha256, offset }: Golden['tensors'][number]): unknown => ({
+      name,
+      shape,
+      type,
+      bytes,
+      sha256: tolerant ? '' : sha256,
+      offset: inOrder ? offset : 0,
+    });
     expect(fields(tensor)).toEqual(fields(want));
   }
 }
@@ -59,7 +81,9 @@ function compareMetadata(ours: Golden, golden: Golden, name: string): void {
   expect(entries.map((entry, index) => comparable(entry, theirs[index]!))).toEqual(theirs);
 }
 
-const names = readdirSync(GOLDENS).filter((file) => file.endsWith('.json')).map((file) => file.replace(/\.json$/, ''));
+const names = readdirSync(GOLDENS)
+  .filter((file) => file.endsWith('.json'))
+  .map((file) => file.replace(/\.json$/, ''));
 
 for (const family of FAMILIES) {
   describe(family, () => {
@@ -70,7 +94,8 @@ for (const family of FAMILIES) {
     for (const name of own) {
       const [, what = '', type = ''] = name.split('.');
       if (what.startsWith('convert-')) {
-        it(`convert ${name}`, () => compare(['convert', '--base', modelOf(family).base, '--type', what.slice('convert-'.length)], name));
+        it(`convert ${name}`, () =>
+          compare(['convert', '--base', modelOf(family).base, '--type', what.slice('convert-'.length)], name));
       } else if (type === '') {
         it(`build ${name}`, () => compare(['build', '--base', modelOf(family).base, '--type', what], name));
       } else {

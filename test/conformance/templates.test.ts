@@ -8,7 +8,12 @@ interface Records {
   /** Year, month, day: what `currentDate` gave. */
   readonly recordedOn: readonly [number, number, number];
   readonly conversations: readonly unknown[];
-  readonly cases: readonly { readonly group: string; readonly text: string; readonly values: readonly number[]; readonly answer: TemplateAnswer }[];
+  readonly cases: readonly {
+    readonly group: string;
+    readonly text: string;
+    readonly values: readonly number[];
+    readonly answer: TemplateAnswer;
+  }[];
 }
 
 /** Written by scripts/record-templates.mjs from Ollama's own package. */
@@ -19,7 +24,15 @@ const groups = [...new Set(records.cases.map(({ group }) => group))];
 
 /** Only what does not depend on addresses was recorded, though some of it was printed on the way. */
 function withoutAddresses(answer: TemplateAnswer): TemplateAnswer {
-  return answer.ok ? { ...answer, rendered: answer.rendered.map((result) => Object.fromEntries(Object.entries(result).filter(([key]) => key !== 'address')) as unknown as Rendered) } : answer;
+  return answer.ok
+    ? {
+        ...answer,
+        rendered: answer.rendered.map(
+          (result) =>
+            Object.fromEntries(Object.entries(result).filter(([key]) => key !== 'address')) as unknown as Rendered,
+        ),
+      }
+    : answer;
 }
 
 describe(`templates, as Ollama ${records.ollama} took them`, () => {
@@ -35,7 +48,13 @@ describe(`templates, as Ollama ${records.ollama} took them`, () => {
 
   it.each(groups)('%s: verdict, names, rendered bytes and errors are the same', (group) => {
     for (const { text, values, answer } of records.cases.filter((entry) => entry.group === group)) {
-      const ours = withoutAddresses(answerTemplate(text, values.map((index) => records.conversations[index]), now));
+      const ours = withoutAddresses(
+        answerTemplate(
+          text,
+          values.map((index) => records.conversations[index]),
+          now,
+        ),
+      );
       const { ok, ...rest } = answer;
       const theirs = ok ? { ok, ...rest } : { ok, error: (rest as { error: string }).error };
       expect(ours, JSON.stringify(text)).toEqual(theirs);

@@ -32,12 +32,37 @@ describe.skipIf(missingVSCode !== undefined)('commands', () => {
     await code.quickRows().first().waitFor();
     const labels = new Set<string>();
     for (let page = 0; page < 6; page++) {
-      (await code.quickRows().evaluateAll((rows) => rows.map((row) => (row as unknown as { getAttribute(name: string): string | null }).getAttribute('aria-label') ?? ''))).forEach((label) => labels.add(label));
+      (
+        await code
+          .quickRows()
+          .evaluateAll((rows) =>
+            rows.map(
+              (row) =>
+                (row as unknown as { getAttribute(name: string): string | null }).getAttribute('aria-label') ?? '',
+            ),
+          )
+      ).forEach((label) => labels.add(label));
       await code.page.keyboard.press('PageDown');
     }
     await code.screenshot('palette');
     await code.page.keyboard.press('Escape');
-    const wanted = ['Build Ollama Model…', 'Fuse…', 'Convert to GGUF…', 'Quantise…', 'Convert Adapter to GGUF…', 'New Modelfile from Artefact', 'Inspect', 'Verify', 'Compare…', 'Rebuild with Last Choices', 'Reveal', 'Clean Up', 'Diagnose Setup', 'Show Logs', 'Restart Language Server'];
+    const wanted = [
+      'Build Ollama Model…',
+      'Fuse…',
+      'Convert to GGUF…',
+      'Quantise…',
+      'Convert Adapter to GGUF…',
+      'New Modelfile from Artefact',
+      'Inspect',
+      'Verify',
+      'Compare…',
+      'Rebuild with Last Choices',
+      'Reveal',
+      'Clean Up',
+      'Diagnose Setup',
+      'Show Logs',
+      'Restart Language Server',
+    ];
     const missing = wanted.filter((name) => ![...labels].some((label) => label.includes(name.replace('…', ''))));
     expect(missing).toEqual([]);
   });
@@ -82,7 +107,12 @@ describe.skipIf(missingVSCode !== undefined)('commands', () => {
       ['fuse', /Fuse/, 'fused', { base: `${folder}/base`, adapters: [`${folder}/dora`] }],
       ['convert', /Convert/, 'base.BF16.gguf', { base: `${folder}/base`, type: 'BF16' }],
       ['quantize', /Quantise/, 'base.Q4_K_M.gguf', { path: `${folder}/base`, type: 'Q4_K_M' }],
-      ['convertAdapter', /Convert lora/, 'lora.F16.gguf', { base: `${folder}/base`, adapters: [`${folder}/lora`], type: 'F16' }],
+      [
+        'convertAdapter',
+        /Convert lora/,
+        'lora.F16.gguf',
+        { base: `${folder}/base`, adapters: [`${folder}/lora`], type: 'F16' },
+      ],
     ];
     for (const [command, title, out, request] of runs) {
       const plan = await code.plan(`modelfileStudio.${command}`, { ...request, out: `${folder}/${out}` });
@@ -97,7 +127,9 @@ describe.skipIf(missingVSCode !== undefined)('commands', () => {
   it('ask before an output is replaced, and leave it alone when the answer is no', async () => {
     const out = code.path('base.Q4_K_M.gguf');
     const before = statSync(out).mtimeMs;
-    expect(await code.plan('modelfileStudio.quantize', { path: code.path('base'), type: 'Q4_K_M', out })).toContain('exists');
+    expect(await code.plan('modelfileStudio.quantize', { path: code.path('base'), type: 'Q4_K_M', out })).toContain(
+      'exists',
+    );
     await code.page.locator('.codelens-decoration a', { hasText: 'Run' }).first().click();
     expect(await code.answerDialog('Cancel')).toContain('base.Q4_K_M.gguf');
     expect(statSync(out).mtimeMs).toBe(before);
@@ -117,7 +149,10 @@ describe.skipIf(missingVSCode !== undefined)('commands', () => {
     await code.job(/Verify outputs-old/, /, failed/);
     await code.clearNotifications();
     await code.startCommand('modelfileStudio.inspect', { path: code.path('lora') });
-    await code.until('the report', async () => /LoRA|lora/.test(await code.editorText()) && /rank|r 8/i.test(await code.editorText()));
+    await code.until(
+      'the report',
+      async () => /LoRA|lora/.test(await code.editorText()) && /rank|r 8/i.test(await code.editorText()),
+    );
     await code.startCommand('modelfileStudio.diagnose');
     await code.until('the report', async () => /Extension {2}/.test(await code.editorText()), 40_000);
     await code.screenshot('diagnose');
@@ -153,7 +188,9 @@ describe.skipIf(missingVSCode !== undefined)('commands', () => {
       const found = await code.editorText();
       return found.startsWith('FROM ./base\nADAPTER ./lora') && found;
     });
-    expect(text).toMatch(/TEMPLATE """[\s\S]*SYSTEM You answer questions about rugby league\.[\s\S]*PARAMETER stop "?<\|im_end\|>/);
+    expect(text).toMatch(
+      /TEMPLATE """[\s\S]*SYSTEM You answer questions about rugby league\.[\s\S]*PARAMETER stop "?<\|im_end\|>/,
+    );
     await code.inHost((vscode) => vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor'));
   });
 
@@ -167,7 +204,11 @@ describe.skipIf(missingVSCode !== undefined)('a long job', () => {
   photographFailures(() => code);
 
   beforeAll(async () => {
-    code = await VSCode.open({ env: NOBODY, fill: (folder) => writeLargeModel(`${folder}/large`, 8), settings: { 'modelfileStudio.engine.workers': 1 } });
+    code = await VSCode.open({
+      env: NOBODY,
+      fill: (folder) => writeLargeModel(`${folder}/large`, 8),
+      settings: { 'modelfileStudio.engine.workers': 1 },
+    });
     await code.openSideBar();
     await code.row('Artefacts', 'large').waitFor();
   });
@@ -185,10 +226,13 @@ describe.skipIf(missingVSCode !== undefined)('a long job', () => {
     await code.inHost(() => {
       const watch = globalThis as { lag?: { longest: number; timer: NodeJS.Timeout } };
       let last = Date.now();
-      const lag = { longest: 0, timer: setInterval(() => {
-        lag.longest = Math.max(lag.longest, Date.now() - last - 10);
-        last = Date.now();
-      }, 10) };
+      const lag = {
+        longest: 0,
+        timer: setInterval(() => {
+          lag.longest = Math.max(lag.longest, Date.now() - last - 10);
+          last = Date.now();
+        }, 10),
+      };
       watch.lag = lag;
     });
     await begin('cancelled.gguf');

@@ -16,7 +16,14 @@ describe.skipIf(missingVSCode !== undefined)('in the extension host', () => {
   const bundle = join(bundles, 'suite.cjs');
 
   beforeAll(async () => {
-    await build({ entryPoints: [entry], outfile: bundle, bundle: true, platform: 'node', format: 'cjs', target: 'node22' });
+    await build({
+      entryPoints: [entry],
+      outfile: bundle,
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      target: 'node22',
+    });
     code = await VSCode.open();
   });
 
@@ -27,23 +34,27 @@ describe.skipIf(missingVSCode !== undefined)('in the extension host', () => {
 
   it.each(Object.keys(HOST_SUITE))('%s', async (name) => {
     const argument = { bundle, name, folder: code.folder };
-    await code.inHost(
-      async (vscode, { bundle: path, name: test, folder }: typeof argument, require) => {
-        const { HOST_SUITE: suite } = require(path) as { readonly HOST_SUITE: Readonly<Record<string, (context: unknown) => Promise<void>>> };
-        await suite[test]?.({ vscode, folder });
-      },
-      argument,
-    );
+    await code.inHost(async (vscode, { bundle: path, name: test, folder }: typeof argument, require) => {
+      const { HOST_SUITE: suite } = require(path) as {
+        readonly HOST_SUITE: Readonly<Record<string, (context: unknown) => Promise<void>>>;
+      };
+      await suite[test]?.({ vscode, folder });
+    }, argument);
   });
 
   it('has been activated in no time', async () => {
-    const { activationMs } = (await code.inHost((vscode) => vscode.extensions.getExtension('modelfile-studio.modelfile-studio')?.exports as unknown)) as { activationMs: number };
+    const { activationMs } = (await code.inHost(
+      (vscode) => vscode.extensions.getExtension('modelfile-studio.modelfile-studio')?.exports as unknown,
+    )) as { activationMs: number };
     console.log(`activate() took ${activationMs.toFixed(1)} ms`);
     expect(activationMs).toBeLessThan(100);
   });
 
   it('leaves no error in the log that nobody foresaw', () => {
-    const errors = code.hostLog().split('\n').filter((line) => /\[error\]/.test(line) && /modelfile-studio|internal\/|unhandled/i.test(line));
+    const errors = code
+      .hostLog()
+      .split('\n')
+      .filter((line) => /\[error\]/.test(line) && /modelfile-studio|internal\/|unhandled/i.test(line));
     expect(errors).toEqual([]);
   });
 });

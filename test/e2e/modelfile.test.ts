@@ -4,7 +4,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCliOk } from '../support/cli';
 import { missingVSCode, photographFailures, VSCode } from '../support/vscode';
 
-const THEMES = ['Default Light Modern', 'Default Dark Modern', 'Default High Contrast', 'Default High Contrast Light'] as const;
+const THEMES = [
+  'Default Light Modern',
+  'Default Dark Modern',
+  'Default High Contrast',
+  'Default High Contrast Light',
+] as const;
 
 describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
   let code: VSCode;
@@ -23,7 +28,10 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
     await code.page.locator('.squiggly-error').first().waitFor();
     await code.page.locator('.codelens-decoration', { hasText: 'Preview prompt' }).first().waitFor();
     await code.page.locator('.codelens-decoration', { hasText: 'context 512' }).first().waitFor();
-    await code.page.locator('.statusbar-item[id*="languageStatus"], .statusbar-item#status\\.languageStatus').first().waitFor();
+    await code.page
+      .locator('.statusbar-item[id*="languageStatus"], .statusbar-item#status\\.languageStatus')
+      .first()
+      .waitFor();
     await code.screenshot('modelfile-errors');
   });
 
@@ -59,7 +67,9 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
     await code.openFile('Modelfile');
     await code.runCommand('Modelfile Studio: Preview Prompt');
     const page = await code.webview('#prompt .token');
-    expect(await page.locator('#prompt').innerText()).toBe('<|im_start|>system\nYou answer questions about rugby league.<|im_end|>\n<|im_start|>user\nHow wide is a rugby league field?<|im_end|>\n<|im_start|>assistant\n');
+    expect(await page.locator('#prompt').innerText()).toBe(
+      '<|im_start|>system\nYou answer questions about rugby league.<|im_end|>\n<|im_start|>user\nHow wide is a rugby league field?<|im_end|>\n<|im_start|>assistant\n',
+    );
     await page.locator('#conversation').selectOption('turns');
     await page.locator('#prompt', { hasText: 'What can I do for you?' }).waitFor();
     await page.locator('#question').fill('And how long?');
@@ -67,7 +77,9 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
     await code.inHost(async (vscode) => {
       const editor = vscode.window.visibleTextEditors.find(({ document }) => document.languageId === 'modelfile');
       const text = editor?.document.getText() ?? '';
-      await editor?.edit((edit) => edit.replace(editor.document.positionAt(text.indexOf('rugby league.')), 'union or '));
+      await editor?.edit((edit) =>
+        edit.replace(editor.document.positionAt(text.indexOf('rugby league.')), 'union or '),
+      );
     });
     await page.locator('#prompt', { hasText: 'union or rugby league' }).waitFor();
     await code.inHost(async (vscode) => {
@@ -97,19 +109,30 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
     await code.theme(theme);
     await code.openSideBar();
     const page = await code.webview('#prompt .token');
-    const contrast = await page.locator('#prompt .token').first().evaluate((element) => {
-      const luminance = (colour: string): number => {
-        const [r = 0, g = 0, b = 0] = (colour.match(/[\d.]+/g) ?? []).map(Number).map((value) => (value / 255 <= 0.03928 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-      };
-      const style = (node: unknown): { color: string; backgroundColor: string } => (globalThis as unknown as { getComputedStyle(node: unknown): { color: string; backgroundColor: string } }).getComputedStyle(node);
-      let behind = element as unknown as { parentElement: typeof behind | null } | null;
-      while (behind !== null && /rgba\(0, 0, 0, 0\)|transparent/.test(style(behind).backgroundColor)) {
-        behind = behind.parentElement;
-      }
-      const [a, b] = [luminance(style(element).color), luminance(behind === null ? 'rgb(255,255,255)' : style(behind).backgroundColor)];
-      return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    });
+    const contrast = await page
+      .locator('#prompt .token')
+      .first()
+      .evaluate((element) => {
+        const luminance = (colour: string): number => {
+          const [r = 0, g = 0, b = 0] = (colour.match(/[\d.]+/g) ?? [])
+            .map(Number)
+            .map((value) => (value / 255 <= 0.03928 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        };
+        const style = (node: unknown): { color: string; backgroundColor: string } =>
+          (
+            globalThis as unknown as { getComputedStyle(node: unknown): { color: string; backgroundColor: string } }
+          ).getComputedStyle(node);
+        let behind = element as unknown as { parentElement: typeof behind | null } | null;
+        while (behind !== null && /rgba\(0, 0, 0, 0\)|transparent/.test(style(behind).backgroundColor)) {
+          behind = behind.parentElement;
+        }
+        const [a, b] = [
+          luminance(style(element).color),
+          luminance(behind === null ? 'rgb(255,255,255)' : style(behind).backgroundColor),
+        ];
+        return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      });
     expect(contrast).toBeGreaterThan(4.5);
     await code.screenshot(`theme-${theme.replaceAll(' ', '-')}`);
   });
@@ -120,15 +143,23 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
     await code.openFile('insert.modelfile');
     await code.runCommand('Modelfile Studio: Insert Template from Library Model…');
     await code.type('gemma2');
-    const text = await code.until('the template', async () => {
-      const found = await code.editorText();
-      return found.includes('<start_of_turn>') && found;
-    }, 40_000);
+    const text = await code.until(
+      'the template',
+      async () => {
+        const found = await code.editorText();
+        return found.includes('<start_of_turn>') && found;
+      },
+      40_000,
+    );
     expect(text).toMatch(/^FROM \.\/base\nTEMPLATE """[\s\S]*<start_of_turn>[\s\S]*\nSYSTEM Be short\.\n$/);
     await code.clearNotifications();
     await code.startCommand('modelfileStudio.insertParameters');
     await code.type('gemma2');
-    await code.until('the parameters', async () => /PARAMETER stop "?<end_of_turn>/.test(await code.editorText()), 40_000);
+    await code.until(
+      'the parameters',
+      async () => /PARAMETER stop "?<end_of_turn>/.test(await code.editorText()),
+      40_000,
+    );
     await code.inHost((vscode) => vscode.commands.executeCommand('undo'));
     expect(await code.editorText()).toBe(text);
     await code.closeEditors();
@@ -137,7 +168,13 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
   it('shows the walkthrough, which works without a network', async () => {
     await code.theme('Default Light Modern');
     await code.closeEditors();
-    await code.inHost((vscode) => vscode.commands.executeCommand('workbench.action.openWalkthrough', 'modelfile-studio.modelfile-studio#start', false));
+    await code.inHost((vscode) =>
+      vscode.commands.executeCommand(
+        'workbench.action.openWalkthrough',
+        'modelfile-studio.modelfile-studio#start',
+        false,
+      ),
+    );
     await code.page.getByText('From an adapter to a model in Ollama').first().waitFor();
     // The pictures are shown where there is room for them.
     await code.inHost((vscode) => vscode.commands.executeCommand('workbench.action.closeSidebar'));
@@ -151,14 +188,27 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
   });
 
   it('opens the sample, a copy that may be changed, in a window of its own', async () => {
-    const [window] = await Promise.all([code.page.context().waitForEvent('page'), code.runCommand('Modelfile Studio: Try the Sample')]);
+    const [window] = await Promise.all([
+      code.page.context().waitForEvent('page'),
+      code.runCommand('Modelfile Studio: Try the Sample'),
+    ]);
     await window.waitForURL(/folder=.*modelfile-studio\.modelfile-studio.*sample/);
     const folder = new URL(window.url()).searchParams.get('folder') ?? '';
     await window.close();
     expect(readdirSync(folder).sort()).toEqual(['Modelfile', 'base-mlx4', 'lora']);
     const { files } = (await runCliOk(['inspect', join(folder, 'lora')])) as { files: readonly { ok: boolean }[] };
     expect(files.map(({ ok }) => ok)).toEqual([true]);
-    await runCliOk(['build', '--base', join(folder, 'base-mlx4'), '--adapter', join(folder, 'lora'), '--type', 'Q8_0', '--out', join(folder, 'rugby.gguf')]);
+    await runCliOk([
+      'build',
+      '--base',
+      join(folder, 'base-mlx4'),
+      '--adapter',
+      join(folder, 'lora'),
+      '--type',
+      'Q8_0',
+      '--out',
+      join(folder, 'rugby.gguf'),
+    ]);
   });
 
   it('violates no content security policy', () => {

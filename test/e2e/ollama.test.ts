@@ -82,7 +82,13 @@ describe.skipIf(missingVSCode !== undefined)('with a real Ollama', () => {
     expect(rows).toHaveLength(2);
     expect(rows.find((row) => row.startsWith('rugby:latest'))).toMatch(/Ollama model, 3\.31M · Q8_0 · 3\.5 MB/);
     const menu = await code.contextMenu('Ollama', 'rugby:latest');
-    expect(menu).toEqual(expect.arrayContaining(['Try Model…', 'Show Model…', 'Copy Model Name…', 'Remove Model…'].map((label) => expect.stringContaining(label.replace('…', '')) as string)));
+    expect(menu).toEqual(
+      expect.arrayContaining(
+        ['Try Model…', 'Show Model…', 'Copy Model Name…', 'Remove Model…'].map(
+          (label) => expect.stringContaining(label.replace('…', '')) as string,
+        ),
+      ),
+    );
     await code.page.keyboard.press('Escape');
   });
 
@@ -101,7 +107,9 @@ describe.skipIf(missingVSCode !== undefined)('with a real Ollama', () => {
 
   it('copies the name, and the model', async (context) => {
     context.skip(ollama === undefined);
-    await code.inHost((vscode) => vscode.commands.executeCommand('modelfileStudio.ollama.copyName', { name: 'rugby:latest' }));
+    await code.inHost((vscode) =>
+      vscode.commands.executeCommand('modelfileStudio.ollama.copyName', { name: 'rugby:latest' }),
+    );
     expect(await code.inHost((vscode) => vscode.env.clipboard.readText())).toBe('rugby:latest');
     await code.startCommand('modelfileStudio.ollama.copy', 'rugby:latest');
     await code.type('rugby:second');
@@ -121,7 +129,12 @@ describe.skipIf(missingVSCode !== undefined)('with a real Ollama', () => {
 
   it('answers in the Try panel beside the base, with the figures and the exact prompt', async (context) => {
     context.skip(ollama === undefined);
-    await code.inHost((vscode) => vscode.commands.executeCommand('modelfileStudio.tryWithBase', 'rugby:latest', [{ name: 'rugby:latest' }, { name: 'rugby-base:latest' }]));
+    await code.inHost((vscode) =>
+      vscode.commands.executeCommand('modelfileStudio.tryWithBase', 'rugby:latest', [
+        { name: 'rugby:latest' },
+        { name: 'rugby-base:latest' },
+      ]),
+    );
     const panel = await code.webview('#message');
     await panel.locator('#message').fill('How wide is a rugby league field?');
     await panel.locator('#message').press('Enter');
@@ -136,9 +149,14 @@ describe.skipIf(missingVSCode !== undefined)('with a real Ollama', () => {
     await panel.locator('article .prompt summary').first().click();
     const prompt = panel.locator('article .prompt pre').first();
     await prompt.locator('.token').first().waitFor();
-    expect(await prompt.innerText()).toBe('<|im_start|>user\nHow wide is a rugby league field?<|im_end|>\n<|im_start|>assistant\n');
+    expect(await prompt.innerText()).toBe(
+      '<|im_start|>user\nHow wide is a rugby league field?<|im_end|>\n<|im_start|>assistant\n',
+    );
     await code.screenshot('try');
-    await code.row('Ollama', /running/).first().waitFor();
+    await code
+      .row('Ollama', /running/)
+      .first()
+      .waitFor();
   });
 
   it('brings the conversation back after a reload', async (context) => {
@@ -175,7 +193,10 @@ describe.skipIf(missingVSCode !== undefined)('with a real Ollama', () => {
     await code.inHost((vscode) => vscode.commands.executeCommand('modelfileStudio.ollama.run', 'rugby:latest'));
     const options = await code.inHost((vscode) => {
       const terminal = vscode.window.terminals.find(({ name }) => name === 'rugby:latest');
-      const { shellPath, shellArgs } = (terminal?.creationOptions ?? {}) as { shellPath?: string; shellArgs?: readonly string[] };
+      const { shellPath, shellArgs } = (terminal?.creationOptions ?? {}) as {
+        shellPath?: string;
+        shellArgs?: readonly string[];
+      };
       terminal?.dispose();
       return { shellPath, shellArgs };
     });

@@ -22,14 +22,24 @@ describe.skipIf(missingVSCode !== undefined)('the Artefacts view', () => {
     await code.close();
   });
 
-  const label = async (start: string): Promise<string> => await code.until(`a row ${start}`, async () => (await code.rows('Artefacts')).find((row) => row.startsWith(start)));
+  const label = async (start: string): Promise<string> =>
+    await code.until(`a row ${start}`, async () => (await code.rows('Artefacts')).find((row) => row.startsWith(start)));
 
   it('shows what belongs to what, opened to single checkpoints', async () => {
     await code.screenshot('artefacts');
     const rows = await code.rows('Artefacts');
     expect(rows[0]).toMatch(/^base, model, Qwen3, 3\.3 M, BF16, ChatML/);
-    for (const start of ['lora, PEFT adapter, LoRA r 8', '0000300, mlx checkpoint, step 300', 'checkpoint-180, checkpoint, step 180', 'base-mlx4, mlx model', 'base not found: Qwen/Qwen3-1.7B']) {
-      expect(rows.some((row) => row.startsWith(start)), start).toBe(true);
+    for (const start of [
+      'lora, PEFT adapter, LoRA r 8',
+      '0000300, mlx checkpoint, step 300',
+      'checkpoint-180, checkpoint, step 180',
+      'base-mlx4, mlx model',
+      'base not found: Qwen/Qwen3-1.7B',
+    ]) {
+      expect(
+        rows.some((row) => row.startsWith(start)),
+        start,
+      ).toBe(true);
     }
   });
 
@@ -43,7 +53,17 @@ describe.skipIf(missingVSCode !== undefined)('the Artefacts view', () => {
     const adapter = await code.contextMenu('Artefacts', /^lora/);
     await code.screenshot('artefacts-menu');
     await code.page.keyboard.press('Escape');
-    expect(adapter).toEqual(['Build Ollama Model…', 'Fuse…', 'Convert Adapter to GGUF…', 'New Modelfile from Artefact', 'Open in Viewer', 'Inspect', 'Verify', 'Compare…', 'Reveal']);
+    expect(adapter).toEqual([
+      'Build Ollama Model…',
+      'Fuse…',
+      'Convert Adapter to GGUF…',
+      'New Modelfile from Artefact',
+      'Open in Viewer',
+      'Inspect',
+      'Verify',
+      'Compare…',
+      'Reveal',
+    ]);
     const model = await code.contextMenu('Artefacts', /^base-mlx4/);
     await code.page.keyboard.press('Escape');
     expect(model).toEqual(expect.arrayContaining(['Build Ollama Model…', 'Convert to GGUF…', 'Quantise…']));
@@ -65,7 +85,12 @@ describe.skipIf(missingVSCode !== undefined)('the Artefacts view', () => {
   });
 
   it('puts a result under what it was made from, and opens it', async () => {
-    await code.plan('modelfileStudio.buildOllamaModel', { base: code.path('base'), adapters: [code.path('lora')], type: 'Q4_K_M', out: code.path('rugby.Q4_K_M.gguf') });
+    await code.plan('modelfileStudio.buildOllamaModel', {
+      base: code.path('base'),
+      adapters: [code.path('lora')],
+      type: 'Q4_K_M',
+      out: code.path('rugby.Q4_K_M.gguf'),
+    });
     await code.screenshot('plan');
     await code.runPlan('Build rugby.Q4_K_M.gguf');
     await code.row('Artefacts', 'rugby.Q4_K_M.gguf').waitFor();
@@ -86,9 +111,14 @@ describe.skipIf(missingVSCode !== undefined)('the Artefacts view', () => {
     rugby('rslora', code.path('runs', 'new-lora'));
     await label('runs/new-lora, PEFT adapter');
     rmSync(code.path('runs'), { recursive: true });
-    await code.until('its end', async () => !(await code.rows('Artefacts')).some((row) => row.startsWith('runs/new-lora')));
+    await code.until(
+      'its end',
+      async () => !(await code.rows('Artefacts')).some((row) => row.startsWith('runs/new-lora')),
+    );
     truncateSync(code.path('svelte-lora', 'adapter_model.safetensors'), 5000);
-    await code.until('the damage', async () => (await code.rows('Artefacts')).some((row) => row.startsWith('svelte-lora') && row.includes('problem')));
+    await code.until('the damage', async () =>
+      (await code.rows('Artefacts')).some((row) => row.startsWith('svelte-lora') && row.includes('problem')),
+    );
   });
 
   it('runs a task, and reads its problems', async () => {
@@ -106,11 +136,24 @@ describe.skipIf(missingVSCode !== undefined)('the Artefacts view', () => {
     expect(outcome.offered).toEqual(['lint all Modelfiles']);
     // The sample has a Modelfile with errors: lint says so.
     expect(outcome.exit).toBe(1);
-    await code.until('problems', async () => (await code.inHost((vscode) => vscode.languages.getDiagnostics().flatMap(([, found]) => found.map(({ source }) => source)))).includes('modelfile-studio'));
+    await code.until('problems', async () =>
+      (
+        await code.inHost((vscode) =>
+          vscode.languages.getDiagnostics().flatMap(([, found]) => found.map(({ source }) => source)),
+        )
+      ).includes('modelfile-studio'),
+    );
   });
 
   it('is activated in no time', async () => {
-    const ms = await code.inHost((vscode) => (vscode.extensions.getExtension('modelfile-studio.modelfile-studio')!.exports as { readonly activationMs: number }).activationMs);
+    const ms = await code.inHost(
+      (vscode) =>
+        (
+          vscode.extensions.getExtension('modelfile-studio.modelfile-studio')!.exports as {
+            readonly activationMs: number;
+          }
+        ).activationMs,
+    );
     expect(ms).toBeLessThan(100);
   });
 });
@@ -120,7 +163,10 @@ describe.skipIf(missingVSCode !== undefined)('the Artefacts view without artefac
     const code = await VSCode.open({ env: NOBODY, fill: (folder) => mkdirSync(join(folder, 'notes')) });
     try {
       await code.openSideBar();
-      await code.view('Artefacts').getByText('No adapter, checkpoint, model or GGUF was found in this workspace.').waitFor();
+      await code
+        .view('Artefacts')
+        .getByText('No adapter, checkpoint, model or GGUF was found in this workspace.')
+        .waitFor();
       await code.screenshot('artefacts-empty');
       rugby('base', `${code.folder}-base`);
       renameSync(`${code.folder}-base`, code.path('base'));
@@ -161,7 +207,12 @@ describe.skipIf(missingVSCode !== undefined)('Build Ollama Model… with a real 
     try {
       await code.openSideBar();
       await code.row('Artefacts', 'lora').waitFor();
-      const plan = await code.plan('modelfileStudio.buildOllamaModel', { base: code.path('base'), adapters: [code.path('lora')], type: 'Q8_0', name: 'rugby-league' });
+      const plan = await code.plan('modelfileStudio.buildOllamaModel', {
+        base: code.path('base'),
+        adapters: [code.path('lora')],
+        type: 'Q8_0',
+        name: 'rugby-league',
+      });
       await code.screenshot('plan-create');
       expect(plan).toMatch(/^Create rugby-league\n/);
       expect(plan).toMatch(/\nResult .*Q8_0/);
@@ -172,7 +223,12 @@ describe.skipIf(missingVSCode !== undefined)('Build Ollama Model… with a real 
       await code.screenshot('created');
       expect(await ollama?.run('list')).toContain('rugby-league');
       // Again under the same name: the plan says that it stands, and the old one is replaced only when the user says so.
-      await code.plan('modelfileStudio.buildOllamaModel', { base: code.path('base'), adapters: [code.path('dora')], type: 'Q8_0', name: 'rugby-league' });
+      await code.plan('modelfileStudio.buildOllamaModel', {
+        base: code.path('base'),
+        adapters: [code.path('dora')],
+        type: 'Q8_0',
+        name: 'rugby-league',
+      });
       await code.page.locator('.codelens-decoration a', { hasText: 'Run' }).first().click();
       expect(await code.answerDialog('Cancel')).toContain('Replace rugby-league?');
     } finally {

@@ -1,4 +1,14 @@
-import { copyFileSync, cpSync, ftruncateSync, closeSync, mkdirSync, openSync, writeFileSync, writeSync, appendFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  ftruncateSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  writeFileSync,
+  writeSync,
+  appendFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Frame } from 'playwright-core';
@@ -6,13 +16,22 @@ import { buildGguf, textKey, validSpec } from '../hostile/ggufBuilder';
 import { FIXTURES, runCliOk } from '../support/cli';
 import { missingVSCode, photographFailures, VSCode } from '../support/vscode';
 
-const ATTACKS = ['<img src=x onerror="window.__canary=1">', '</script><script>window.__canary=1</script>', '[x](command:workbench.action.quit)', '$(trash)'];
+const ATTACKS = [
+  '<img src=x onerror="window.__canary=1">',
+  '</script><script>window.__canary=1</script>',
+  '[x](command:workbench.action.quit)',
+  '$(trash)',
+];
 
 function hostileGguf(): Uint8Array {
   const spec = validSpec();
   return buildGguf({
     ...spec,
-    keys: [...spec.keys, textKey('<svg onload="window.__canary=1">', ATTACKS[0]!), textKey('tokenizer.chat_template', `{{ x.__class__ }}${ATTACKS[1]!}`)],
+    keys: [
+      ...spec.keys,
+      textKey('<svg onload="window.__canary=1">', ATTACKS[0]!),
+      textKey('tokenizer.chat_template', `{{ x.__class__ }}${ATTACKS[1]!}`),
+    ],
     tensors: [...spec.tensors, ...ATTACKS.map((name) => ({ name })), { name: 'far', offset: 10n ** 12n }],
   });
 }
@@ -20,7 +39,11 @@ function hostileGguf(): Uint8Array {
 /** 100 GB of nothing behind a header of 500 tensors. */
 function writeSparse(path: string): void {
   const bytes = 200_000_000;
-  const entries = Array.from({ length: 500 }, (_, index) => `"model.layers.${index}.w":{"dtype":"BF16","shape":[10000,10000],"data_offsets":[${index * bytes},${(index + 1) * bytes}]}`);
+  const entries = Array.from(
+    { length: 500 },
+    (_, index) =>
+      `"model.layers.${index}.w":{"dtype":"BF16","shape":[10000,10000],"data_offsets":[${index * bytes},${(index + 1) * bytes}]}`,
+  );
   const header = Buffer.from(`{${entries.join()}}`);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
@@ -61,13 +84,26 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
         cpSync(join(FIXTURES, 'rugby/lora'), join(folder, 'lora'), { recursive: true });
         cpSync(join(FIXTURES, 'rugby/base'), join(folder, 'base'), { recursive: true });
         writeFileSync(join(folder, 'hostile.gguf'), hostileGguf());
-        writeFileSync(join(folder, 'pickle.safetensors'), Buffer.concat([Buffer.from([0x80, 2]), Buffer.from('}q\u0000.'), Buffer.alloc(40)]));
+        writeFileSync(
+          join(folder, 'pickle.safetensors'),
+          Buffer.concat([Buffer.from([0x80, 2]), Buffer.from('}q\u0000.'), Buffer.alloc(40)]),
+        );
         writeSparse(join(folder, 'sparse.safetensors'));
         million = writeMillion(join(folder, 'million.safetensors'));
         mkdirSync(join(folder, 'out'));
       },
     });
-    await runCliOk(['build', '--base', code.path('base'), '--adapter', code.path('lora'), '--type', 'Q4_K_M', '--out', code.path('rugby.Q4_K_M.gguf')]);
+    await runCliOk([
+      'build',
+      '--base',
+      code.path('base'),
+      '--adapter',
+      code.path('lora'),
+      '--type',
+      'Q4_K_M',
+      '--out',
+      code.path('rugby.Q4_K_M.gguf'),
+    ]);
     await runCliOk(['convert', '--base', code.path('base'), '--type', 'BF16', '--out', code.path('rugby.BF16.gguf')]);
   });
 
@@ -88,8 +124,17 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
   it('shows a model at a glance', async () => {
     const frame = await open('rugby.Q4_K_M.gguf');
     await code.screenshot('viewer-summary');
-    expect(await frame.locator('.headline').innerText()).toBe('Qwen3 · 3.3 M parameters · Q4_K_M (4.9 bits a weight) · 2.1 MB · context 512');
-    expect(await frame.locator('.tabs [role=tab] > span:first-child').allInnerTexts()).toEqual(['Summary', 'Metadata', 'Tensors', 'Tokenizer', 'Template', 'Problems']);
+    expect(await frame.locator('.headline').innerText()).toBe(
+      'Qwen3 · 3.3 M parameters · Q4_K_M (4.9 bits a weight) · 2.1 MB · context 512',
+    );
+    expect(await frame.locator('.tabs [role=tab] > span:first-child').allInnerTexts()).toEqual([
+      'Summary',
+      'Metadata',
+      'Tensors',
+      'Tokenizer',
+      'Template',
+      'Problems',
+    ]);
     await frame.getByText('Built from').waitFor();
   });
 
@@ -99,7 +144,9 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
     await frame.locator('#panel-tensors .sorter', { hasText: 'Size' }).click();
     await frame.locator('#panel-tensors .sorter', { hasText: 'Size' }).click();
     await frame.locator('#panel-tensors .grid-rows .grid-row:not(.coming) .grid-cell').first().waitFor();
-    await expect.poll(() => frame.locator('#panel-tensors .grid-rows .grid-row').first().innerText()).toContain('ffn_down.weight');
+    await expect
+      .poll(() => frame.locator('#panel-tensors .grid-rows .grid-row').first().innerText())
+      .toContain('ffn_down.weight');
     await code.screenshot('viewer-tensors');
     await frame.locator('#panel-tensors input[type=search]').fill('attn_q norm');
     await expect.poll(() => frame.locator('#panel-tensors .count').innerText()).toBe('4 of 46');
@@ -109,7 +156,9 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
     const frame = await open('rugby.Q4_K_M.gguf');
     await tab(frame, 'tokenizer');
     await frame.locator('textarea').fill('How wide is the field?<|im_end|>');
-    await expect.poll(() => frame.locator('.token').allInnerTexts()).toEqual(['How', '·wide', '·is', '·the', '·field', '?', '<|im_end|>']);
+    await expect
+      .poll(() => frame.locator('.token').allInnerTexts())
+      .toEqual(['How', '·wide', '·is', '·the', '·field', '?', '<|im_end|>']);
     expect(await frame.locator('.token.special').count()).toBe(1);
     await code.screenshot('viewer-tokenizer');
     await frame.locator('#panel-tokenizer input[type=search]').fill('field');
@@ -122,7 +171,9 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
     await frame.locator('.cell').first().waitFor();
     expect(await frame.locator('.cell:not(.absent)').count()).toBe(28);
     await frame.locator('.cell').nth(5).click();
-    expect(await frame.locator('.figures').first().innerText()).toMatch(/rank 8 · scale 2 · \|ΔW\| [\d.]+ · \|ΔW\|\/\|W\| 0\.\d+/);
+    expect(await frame.locator('.figures').first().innerText()).toMatch(
+      /rank 8 · scale 2 · \|ΔW\| [\d.]+ · \|ΔW\|\/\|W\| 0\.\d+/,
+    );
     await code.screenshot('viewer-adapter');
   });
 
@@ -136,17 +187,32 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
     await grid.focus();
     await expect.poll(() => grid.getAttribute('aria-rowcount')).toBe('47');
     await code.page.keyboard.press('End');
-    await expect.poll(async () => frame.locator(`#${String(await grid.getAttribute('aria-activedescendant'))}`).getAttribute('aria-rowindex')).toBe('47');
+    await expect
+      .poll(async () =>
+        frame.locator(`#${String(await grid.getAttribute('aria-activedescendant'))}`).getAttribute('aria-rowindex'),
+      )
+      .toBe('47');
     await code.page.keyboard.press('Home');
     await code.page.keyboard.press('ArrowDown');
-    await expect.poll(async () => frame.locator(`#${String(await grid.getAttribute('aria-activedescendant'))}`).getAttribute('aria-rowindex')).toBe('3');
+    await expect
+      .poll(async () =>
+        frame.locator(`#${String(await grid.getAttribute('aria-activedescendant'))}`).getAttribute('aria-rowindex'),
+      )
+      .toBe('3');
   });
 
   it('compares two files, down to their values', async () => {
     await code.closeEditors();
-    await code.inHost(async (vscode, [left, right]: readonly string[]) => {
-      await vscode.commands.executeCommand('modelfileStudio.compareInViewer', vscode.Uri.file(left!), vscode.Uri.file(right!));
-    }, [code.path('rugby.Q4_K_M.gguf'), code.path('rugby.BF16.gguf')]);
+    await code.inHost(
+      async (vscode, [left, right]: readonly string[]) => {
+        await vscode.commands.executeCommand(
+          'modelfileStudio.compareInViewer',
+          vscode.Uri.file(left!),
+          vscode.Uri.file(right!),
+        );
+      },
+      [code.path('rugby.Q4_K_M.gguf'), code.path('rugby.BF16.gguf')],
+    );
     const { frame } = await code.webview('#panel-compare .part', 60_000);
     await frame.locator('#panel-compare .part', { hasText: 'Tensors: 29 differ' }).click();
     await frame.locator('#panel-compare .grid-row', { hasText: 'token_embd.weight' }).click();
@@ -177,7 +243,9 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
     await expect.poll(() => rows.allInnerTexts().then((texts) => texts.join('\n'))).toContain(ATTACKS[0]!);
     expect(await rows.filter({ hasText: 'far' }).getAttribute('class')).toContain('bad');
     for (const each of code.page.frames()) {
-      expect(await each.evaluate(() => (globalThis as { __canary?: unknown }).__canary).catch(() => undefined)).toBeUndefined();
+      expect(
+        await each.evaluate(() => (globalThis as { __canary?: unknown }).__canary).catch(() => undefined),
+      ).toBeUndefined();
     }
     expect(await frame.locator('#viewer img, #viewer svg, #viewer iframe, #viewer script').count()).toBe(0);
   });
@@ -189,7 +257,10 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
 
   it('opens 100 GB within 300 ms', async () => {
     // As the extension tells it in its log: from the opening of the editor, VS Code's own start of a webview included, to the first paint.
-    const times = (): number[] => Array.from(code.hostLog().matchAll(/sparse\.safetensors was painted (\d+) ms/g), ([, milliseconds]) => Number(milliseconds));
+    const times = (): number[] =>
+      Array.from(code.hostLog().matchAll(/sparse\.safetensors was painted (\d+) ms/g), ([, milliseconds]) =>
+        Number(milliseconds),
+      );
     // A busy machine gets several attempts.
     for (let attempt = 0; attempt < 8 && !times().some((milliseconds) => milliseconds < 300); attempt++) {
       const before = times().length;
@@ -220,7 +291,9 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
     expect(await frame.locator('#panel-tensors .grid-rows .grid-row').count()).toBeLessThan(80);
     await grid.focus();
     await code.page.keyboard.press('End');
-    await expect.poll(() => frame.locator('#panel-tensors .grid-rows').innerText(), { timeout: 30_000 }).toContain(`l.${million - 1}.w`);
+    await expect
+      .poll(() => frame.locator('#panel-tensors .grid-rows').innerText(), { timeout: 30_000 })
+      .toContain(`l.${million - 1}.w`);
   });
 
   it('offers to reload a file that changed', async () => {
@@ -231,25 +304,39 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
     await expect.poll(() => frame.locator('.headline').innerText()).toContain('Q4_K_M');
   });
 
-  it.each(['Default Light Modern', 'Default High Contrast', 'Default High Contrast Light'])('is legible in %s', async (theme) => {
-    await code.theme(theme);
-    const frame = await open('rugby.Q4_K_M.gguf');
-    await tab(frame, 'tensors');
-    await frame.locator('#panel-tensors .grid-rows .grid-row').nth(3).click();
-    await code.screenshot(`viewer-${theme.replace(/^Default /, '').toLowerCase().replaceAll(' ', '-')}`);
-    const contrast = await frame.evaluate(() => {
-      const numbers = (colour: string): number[] => (/rgba?\(([^)]+)\)/.exec(colour)?.[1] ?? '0,0,0').split(',').map(Number);
-      const page = globalThis as unknown as { readonly document: { querySelector(selector: string): unknown; readonly body: unknown }; getComputedStyle(element: unknown): { readonly color: string; readonly backgroundColor: string } };
-      const luminance = (colour: string): number => {
-        const [r, g, b] = numbers(colour).map((value) => (value / 255 <= 0.03928 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
-        return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
-      };
-      const background = luminance(page.getComputedStyle(page.document.body).backgroundColor);
-      const text = luminance(page.getComputedStyle(page.document.querySelector('h1')).color);
-      return (Math.max(background, text) + 0.05) / (Math.min(background, text) + 0.05);
-    });
-    expect(contrast).toBeGreaterThan(4.5);
-  });
+  it.each(['Default Light Modern', 'Default High Contrast', 'Default High Contrast Light'])(
+    'is legible in %s',
+    async (theme) => {
+      await code.theme(theme);
+      const frame = await open('rugby.Q4_K_M.gguf');
+      await tab(frame, 'tensors');
+      await frame.locator('#panel-tensors .grid-rows .grid-row').nth(3).click();
+      await code.screenshot(
+        `viewer-${theme
+          .replace(/^Default /, '')
+          .toLowerCase()
+          .replaceAll(' ', '-')}`,
+      );
+      const contrast = await frame.evaluate(() => {
+        const numbers = (colour: string): number[] =>
+          (/rgba?\(([^)]+)\)/.exec(colour)?.[1] ?? '0,0,0').split(',').map(Number);
+        const page = globalThis as unknown as {
+          readonly document: { querySelector(selector: string): unknown; readonly body: unknown };
+          getComputedStyle(element: unknown): { readonly color: string; readonly backgroundColor: string };
+        };
+        const luminance = (colour: string): number => {
+          const [r, g, b] = numbers(colour).map((value) =>
+            value / 255 <= 0.03928 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4,
+          );
+          return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+        };
+        const background = luminance(page.getComputedStyle(page.document.body).backgroundColor);
+        const text = luminance(page.getComputedStyle(page.document.querySelector('h1')).color);
+        return (Math.max(background, text) + 0.05) / (Math.min(background, text) + 0.05);
+      });
+      expect(contrast).toBeGreaterThan(4.5);
+    },
+  );
 
   it('breaks no content policy', () => {
     expect(code.pageErrors.filter((line) => /viewer|vscode-webview/.test(line))).toEqual([]);

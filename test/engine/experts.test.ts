@@ -33,7 +33,13 @@ function nameOf(spec: string, expert: number, projection: 'gate_proj' | 'up_proj
 }
 
 function noise(shape: readonly number[]): TensorToWrite & { readonly values: Float32Array } {
-  return { shape, values: Float32Array.from({ length: shape.reduce((product, n) => product * n, 1) }, () => (random.next() - 0.5) * 0.1) };
+  return {
+    shape,
+    values: Float32Array.from(
+      { length: shape.reduce((product, n) => product * n, 1) },
+      () => (random.next() - 0.5) * 0.1,
+    ),
+  };
 }
 
 function fresh(): string {
@@ -49,11 +55,24 @@ async function fuse(base: string, adapter: string): Promise<PlainTensors> {
 type Delta = (expert: number, row: number, k: number) => number;
 
 /** Holds every expert's weight against base + 2 * left @ right in f64. */
-function expectMerged(spec: string, ours: PlainTensors, projection: 'gate_proj' | 'up_proj' | 'down_proj', rank: number, left: Delta, right: Delta): void {
+function expectMerged(
+  spec: string,
+  ours: PlainTensors,
+  projection: 'gate_proj' | 'up_proj' | 'down_proj',
+  rank: number,
+  left: Delta,
+  right: Delta,
+): void {
   const { weights } = models[spec]!;
   for (let expert = 0; expert < EXPERTS; expert++) {
     const name = nameOf(spec, expert, projection);
-    const wanted = addLowRank(referenceOf(weights.get(name)!), rank, 2, (i, k) => left(expert, i, k), (k, j) => right(expert, k, j));
+    const wanted = addLowRank(
+      referenceOf(weights.get(name)!),
+      rank,
+      2,
+      (i, k) => left(expert, i, k),
+      (k, j) => right(expert, k, j),
+    );
     expect(errorInRoundings(ours.get(name)!.values, wanted), name).toBeLessThan(ROUNDINGS);
   }
 }
@@ -63,26 +82,69 @@ const PREFIX = 'base_model.model.model.layers.1.mlp.experts';
 describe.each(['qwen3moe', 'mixtral'])('target_parameters on %s', (spec) => {
   const rank = 3;
 
-  it.each([['0.19.0', false], ['0.18.1', true]] as const)('gate_up_proj and down_proj, PEFT %s', async (version, transposed) => {
+  it.each([
+    ['0.19.0', false],
+    ['0.18.1', true],
+  ] as const)('gate_up_proj and down_proj, PEFT %s', async (version, transposed) => {
     const { base, width } = models[spec]!;
-    const gateUp = transposed ? { a: noise([EXPERTS * rank, 2 * width]), b: noise([HIDDEN, rank * EXPERTS]) } : { a: noise([EXPERTS * rank, HIDDEN]), b: noise([2 * width, rank * EXPERTS]) };
-    const down = transposed ? { a: noise([EXPERTS * rank, HIDDEN]), b: noise([width, rank * EXPERTS]) } : { a: noise([EXPERTS * rank, width]), b: noise([HIDDEN, rank * EXPERTS]) };
-    const adapter = writePeft(fresh(), { r: rank, lora_alpha: 2 * rank, peft_version: version, target_modules: [], target_parameters: ['mlp.experts.gate_up_proj', 'mlp.experts.down_proj'] }, {
-      [`${PREFIX}.base_layer.lora_A.weight`]: gateUp.a, [`${PREFIX}.base_layer.lora_B.weight`]: gateUp.b, [`${PREFIX}.lora_A.weight`]: down.a, [`${PREFIX}.lora_B.weight`]: down.b,
-    });
+    const gateUp = transposed
+      ? { a: noise([EXPERTS * rank, 2 * width]), b: noise([HIDDEN, rank * EXPERTS]) }
+      : { a: noise([EXPERTS * rank, HIDDEN]), b: noise([2 * width, rank * EXPERTS]) };
+    const down = transposed
+      ? { a: noise([EXPERTS * rank, HIDDEN]), b: noise([width, rank * EXPERTS]) }
+      : { a: noise([EXPERTS * rank, width]), b: noise([HIDDEN, rank * EXPERTS]) };
+    const adapter = writePeft(
+      fresh(),
+      {
+        r: rank,
+        lora_alpha: 2 * rank,
+        peft_version: version,
+        target_modules: [],
+        target_parameters: ['mlp.experts.gate_up_proj', 'mlp.experts.down_proj'],
+      },
+      {
+        [`${PREFIX}.base_layer.lora_A.weight`]: gateUp.a,
+        [`${PREFIX}.base_layer.lora_B.weight`]: gateUp.b,
+        [`${PREFIX}.lora_A.weight`]: down.a,
+        [`${PREFIX}.lora_B.weight`]: down.b,
+      },
+    );
     const ours = await fuse(base, adapter);
     // A holds the experts one after the other, B has them in turn.
-    const fromA = (factor: typeof gateUp, columns: number) => (expert: number, k: number, column: number): number => factor.a.values[(expert * rank + k) * columns + column]!;
-    const fromB = (factor: typeof gateUp) => (expert: number, row: number, k: number): number => factor.b.values[row * rank * EXPERTS + k * EXPERTS + expert]!;
-    for (const [projection, first] of [['gate_proj', 0], ['up_proj', width]] as const) {
+    const fromA =
+      (factor: typeof gateUp, columns: number) =>
+      (expert: number, k: number, column: number): number =>
+        factor.a.values[(expert * rank + k) * columns + column]!;
+    const fromB =
+      (factor: typeof gateUp) =>
+      (expert: number, row: number, k: number): number =>
+        factor.b.values[row * rank * EXPERTS + k * EXPERTS + expert]!;
+    for (const [projection, first] of [
+      ['gate_proj', 0],
+      ['up_proj', width],
+    ] as const) {
       if (transposed) {
-        expectMerged(spec, ours, projection, rank, (e, i, k) => fromA(gateUp, 2 * width)(e, k, first + i), (e, k, j) => fromB(gateUp)(e, j, k));
+        expectMerged(
+          spec,
+          ours,
+          projection,
+          rank,
+          (e, i, k) => fromA(gateUp, 2 * width)(e, k, first + i),
+          (e, k, j) => fromB(gateUp)(e, j, k),
+        );
       } else {
         expectMerged(spec, ours, projection, rank, (e, i, k) => fromB(gateUp)(e, first + i, k), fromA(gateUp, HIDDEN));
       }
     }
     if (transposed) {
-      expectMerged(spec, ours, 'down_proj', rank, (e, i, k) => fromA(down, HIDDEN)(e, k, i), (e, k, j) => fromB(down)(e, j, k));
+      expectMerged(
+        spec,
+        ours,
+        'down_proj',
+        rank,
+        (e, i, k) => fromA(down, HIDDEN)(e, k, i),
+        (e, k, j) => fromB(down)(e, j, k),
+      );
     } else {
       expectMerged(spec, ours, 'down_proj', rank, (e, i, k) => fromB(down)(e, i, k), fromA(down, width));
     }
@@ -92,9 +154,20 @@ describe.each(['qwen3moe', 'mixtral'])('target_parameters on %s', (spec) => {
     const { base, width } = models[spec]!;
     const a = noise([EXPERTS * rank, HIDDEN]);
     const b = noise([2 * width, rank * EXPERTS]);
-    const adapter = writePeft(fresh(), { r: rank, lora_alpha: 2 * rank, target_parameters: ['mlp.experts.gate_up_proj'] }, { [`${PREFIX}.lora_A.weight`]: a, [`${PREFIX}.lora_B.weight`]: b });
+    const adapter = writePeft(
+      fresh(),
+      { r: rank, lora_alpha: 2 * rank, target_parameters: ['mlp.experts.gate_up_proj'] },
+      { [`${PREFIX}.lora_A.weight`]: a, [`${PREFIX}.lora_B.weight`]: b },
+    );
     const ours = await fuse(base, adapter);
-    expectMerged(spec, ours, 'up_proj', rank, (e, i, k) => b.values[(width + i) * rank * EXPERTS + k * EXPERTS + e]!, (e, k, j) => a.values[(e * rank + k) * HIDDEN + j]!);
+    expectMerged(
+      spec,
+      ours,
+      'up_proj',
+      rank,
+      (e, i, k) => b.values[(width + i) * rank * EXPERTS + k * EXPERTS + e]!,
+      (e, k, j) => a.values[(e * rank + k) * HIDDEN + j]!,
+    );
     for (let expert = 0; expert < EXPERTS; expert++) {
       const name = nameOf(spec, expert, 'down_proj');
       expect(ours.get(name)!.values).toEqual(models[spec]!.weights.get(name)!.values);
@@ -107,10 +180,23 @@ describe.each(['qwen3moe', 'mixtral'])('target_parameters on %s', (spec) => {
     const a = noise([EXPERTS, rank, HIDDEN]);
     const b = noise([EXPERTS, width, rank]);
     const adapter = fresh();
-    writeFileSync(join(adapter, 'adapter_config.json'), JSON.stringify({ fine_tune_type: 'lora', lora_parameters: { rank, scale: 2, dropout: 0 } }));
-    writeTensors(join(adapter, 'adapters.safetensors'), { [`model.layers.1.${module}.switch_mlp.up_proj.lora_a`]: a, [`model.layers.1.${module}.switch_mlp.up_proj.lora_b`]: b });
+    writeFileSync(
+      join(adapter, 'adapter_config.json'),
+      JSON.stringify({ fine_tune_type: 'lora', lora_parameters: { rank, scale: 2, dropout: 0 } }),
+    );
+    writeTensors(join(adapter, 'adapters.safetensors'), {
+      [`model.layers.1.${module}.switch_mlp.up_proj.lora_a`]: a,
+      [`model.layers.1.${module}.switch_mlp.up_proj.lora_b`]: b,
+    });
     const ours = await fuse(base, adapter);
-    expectMerged(spec, ours, 'up_proj', rank, (e, i, k) => b.values[(e * width + i) * rank + k]!, (e, k, j) => a.values[(e * rank + k) * HIDDEN + j]!);
+    expectMerged(
+      spec,
+      ours,
+      'up_proj',
+      rank,
+      (e, i, k) => b.values[(e * width + i) * rank + k]!,
+      (e, k, j) => a.values[(e * rank + k) * HIDDEN + j]!,
+    );
   });
 });
 
@@ -118,8 +204,23 @@ describe('what cannot be told apart or does not fit', () => {
   const rank = 2;
 
   async function refusal(config: Record<string, unknown>, a: readonly number[], b: readonly number[]): Promise<string> {
-    const adapter = writePeft(fresh(), { r: rank, lora_alpha: 4, ...config }, { [`${PREFIX}.lora_A.weight`]: noise(a), [`${PREFIX}.lora_B.weight`]: noise(b) });
-    const run = await runCli(['build', '--base', models['qwen3moe']!.base, '--adapter', adapter, '--type', 'F32', '--out', join(fresh(), 'x.gguf'), '--json']);
+    const adapter = writePeft(
+      fresh(),
+      { r: rank, lora_alpha: 4, ...config },
+      { [`${PREFIX}.lora_A.weight`]: noise(a), [`${PREFIX}.lora_B.weight`]: noise(b) },
+    );
+    const run = await runCli([
+      'build',
+      '--base',
+      models['qwen3moe']!.base,
+      '--adapter',
+      adapter,
+      '--type',
+      'F32',
+      '--out',
+      join(fresh(), 'x.gguf'),
+      '--json',
+    ]);
     expect(run.code).toBe(1);
     return errorCode(run);
   }
@@ -128,7 +229,9 @@ describe('what cannot be told apart or does not fit', () => {
     const { width } = models['qwen3moe']!;
     expect(width, 'this test needs a square down_proj').toBe(HIDDEN);
     const square = [EXPERTS * rank, HIDDEN];
-    expect(await refusal({ target_parameters: ['mlp.experts.down_proj'] }, square, [HIDDEN, rank * EXPERTS])).toBe('adapter/unsupported');
+    expect(await refusal({ target_parameters: ['mlp.experts.down_proj'] }, square, [HIDDEN, rank * EXPERTS])).toBe(
+      'adapter/unsupported',
+    );
   });
 
   it('other widths, other numbers of experts', async () => {
@@ -149,15 +252,34 @@ describe('a base as mlx stores it', () => {
       if (expert === null) {
         tensors[name] = tensor;
       } else if (expert[2] === '0') {
-        const all = Array.from({ length: EXPERTS }, (_, index) => weights.get(name.replace('.experts.0.', `.experts.${index}.`))!);
-        tensors[`${expert[1]!}.switch_mlp.${expert[3]!}`] = { dtype: tensor.dtype, shape: [EXPERTS, ...tensor.shape], bytes: Buffer.concat(all.map(({ bytes }) => bytes)) };
+        const all = Array.from({ length: EXPERTS }, (_, index) =>
+          weights.get(name.replace('.experts.0.', `.experts.${index}.`))!,
+        );
+        tensors[`${expert[1]!}.switch_mlp.${expert[3]!}`] = {
+          dtype: tensor.dtype,
+          shape: [EXPERTS, ...tensor.shape],
+          bytes: Buffer.concat(all.map(({ bytes }) => bytes)),
+        };
       }
     }
     writeTensors(join(stacked, 'model.safetensors'), tensors, { format: 'mlx' });
     const outputs = [];
     for (const from of [base, stacked]) {
       const out = join(fresh(), 'merged');
-      const adapter = writePeft(fresh(), {}, { 'base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight': { shape: [4, HIDDEN], values: new Float32Array(4 * HIDDEN) }, 'base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight': { shape: [256, 4], values: new Float32Array(1024) } });
+      const adapter = writePeft(
+        fresh(),
+        {},
+        {
+          'base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight': {
+            shape: [4, HIDDEN],
+            values: new Float32Array(4 * HIDDEN),
+          },
+          'base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight': {
+            shape: [256, 4],
+            values: new Float32Array(1024),
+          },
+        },
+      );
       await runCliOk(['fuse', '--base', from, '--adapter', adapter, '--out', out]);
       outputs.push(readTensors(out));
     }

@@ -11,7 +11,17 @@ const folder = temporaryFolder();
 
 async function fused(base: string, adapter: string, dtype: string): Promise<PlainTensors> {
   const out = join(mkdtempSync(join(folder, 'fused-')), 'merged');
-  await runCliOk(['fuse', '--base', join(RUGBY, base), '--adapter', join(RUGBY, adapter), '--dtype', dtype, '--out', out]);
+  await runCliOk([
+    'fuse',
+    '--base',
+    join(RUGBY, base),
+    '--adapter',
+    join(RUGBY, adapter),
+    '--dtype',
+    dtype,
+    '--out',
+    out,
+  ]);
   return readTensors(out);
 }
 
@@ -20,10 +30,12 @@ const golden = (name: string): PlainTensors => readTensors(join(GOLDENS, `${name
 /** The largest difference, in parts of the tensor's largest value. */
 function relativeError(ours: Float64Array, wanted: Float64Array): number {
   const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  return ours.length === wanted.length ? ours.reduce((most, value, i) => Math.max(most, Math.abs(value - wanted[i]!)), 0) / largest : Infinity;
+  return ours.length === wanted.length
+    ? ours.reduce((most, value, i) => Math.max(most, Math.abs(value - wanted[i]!)), 0) / largest
+    : Infinity;
 }
 
-describe('PEFT\'s own merge_and_unload', () => {
+describe("PEFT's own merge_and_unload", () => {
   describe.each(['lora', 'rslora', 'dora', 'embed'])('%s', (adapter) => {
     let ours: PlainTensors;
     let inBf16: PlainTensors;
@@ -43,7 +55,9 @@ describe('PEFT\'s own merge_and_unload', () => {
       const { values } = wanted.get(name)!;
       // Where base and delta cancel, what is left is f32's rounding of the operands.
       const rounding = 5e-7 * values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-      const off = inBf16.get(name)!.values.filter((value, i) => Math.abs(value - toBf16(values[i]!)) > bf16Unit(values[i]!) + rounding);
+      const off = inBf16
+        .get(name)!
+        .values.filter((value, i) => Math.abs(value - toBf16(values[i]!)) > bf16Unit(values[i]!) + rounding);
       expect([...off]).toEqual([]);
       // One rounding, from f32: anything else differs in many more places.
       const different = inBf16.get(name)!.values.filter((value, i) => value !== toBf16(ours.get(name)!.values[i]!));
@@ -59,9 +73,11 @@ describe('PEFT\'s own merge_and_unload', () => {
   });
 });
 
-describe('mlx-lm\'s adapters, fused in f64', () => {
+describe("mlx-lm's adapters, fused in f64", () => {
   const CASES = [
-    ['base', 'mlx-lora', 'rugby-mlx-lora.fused'], ['base', 'mlx-dora', 'rugby-mlx-dora.fused'], ['base', 'mlx-full', 'rugby-mlx-full.fused'],
+    ['base', 'mlx-lora', 'rugby-mlx-lora.fused'],
+    ['base', 'mlx-dora', 'rugby-mlx-dora.fused'],
+    ['base', 'mlx-full', 'rugby-mlx-full.fused'],
     ['base-mlx4', 'mlx-lora', 'rugby-base-mlx4+mlx-lora.fused'],
   ] as const;
 

@@ -7,7 +7,14 @@ import { makeModel, temporaryFolder } from '../support/models';
 import { Random } from '../support/random';
 import { addLora, addLowRank, errorInRoundings, referenceOf, toMagnitudes, type Reference } from '../support/reference';
 import { errorCode } from '../support/startCli';
-import { readTensors, writePeft, writeTensors, type PlainTensor, type PlainTensors, type TensorToWrite } from '../support/tensors';
+import {
+  readTensors,
+  writePeft,
+  writeTensors,
+  type PlainTensor,
+  type PlainTensors,
+  type TensorToWrite,
+} from '../support/tensors';
 
 const folder = temporaryFolder();
 const Q0 = 'model.layers.0.self_attn.q_proj';
@@ -23,12 +30,26 @@ beforeAll(() => {
   weights = readTensors(base);
 });
 
-function noise(shape: readonly number[], size = 0.05): TensorToWrite & { shape: readonly number[]; values: Float32Array } {
-  return { shape, values: Float32Array.from({ length: shape.reduce((product, n) => product * n, 1) }, () => (random.next() - 0.5) * 2 * size) };
+function noise(
+  shape: readonly number[],
+  size = 0.05,
+): TensorToWrite & { shape: readonly number[]; values: Float32Array } {
+  return {
+    shape,
+    values: Float32Array.from(
+      { length: shape.reduce((product, n) => product * n, 1) },
+      () => (random.next() - 0.5) * 2 * size,
+    ),
+  };
 }
 
 function plain(tensor: TensorToWrite): PlainTensor {
-  return { dtype: 'F32', shape: tensor.shape, values: Float64Array.from(Float32Array.from(tensor.values)), bytes: new Uint8Array(0) };
+  return {
+    dtype: 'F32',
+    shape: tensor.shape,
+    values: Float64Array.from(Float32Array.from(tensor.values)),
+    bytes: new Uint8Array(0),
+  };
 }
 
 function fresh(): string {
@@ -36,21 +57,49 @@ function fresh(): string {
 }
 
 /** A LoRA on the first q_proj. */
-function lora(rank: number, config: Record<string, unknown> = {}): { path: string; a: TensorToWrite; b: TensorToWrite; scale: number } {
+function lora(
+  rank: number,
+  config: Record<string, unknown> = {},
+): { path: string; a: TensorToWrite; b: TensorToWrite; scale: number } {
   const a = noise([rank, 256]);
   const b = noise([256, rank]);
-  const path = writePeft(fresh(), { r: rank, lora_alpha: 2 * rank, ...config }, { [`base_model.model.${Q0}.lora_A.weight`]: a, [`base_model.model.${Q0}.lora_B.weight`]: b });
+  const path = writePeft(
+    fresh(),
+    { r: rank, lora_alpha: 2 * rank, ...config },
+    { [`base_model.model.${Q0}.lora_A.weight`]: a, [`base_model.model.${Q0}.lora_B.weight`]: b },
+  );
   return { path, a, b, scale: 2 };
 }
 
-async function fuse(adapters: readonly string[], options: { from?: string; dtype?: string } = {}): Promise<PlainTensors> {
+async function fuse(
+  adapters: readonly string[],
+  options: { from?: string; dtype?: string } = {},
+): Promise<PlainTensors> {
   const out = join(fresh(), 'merged');
-  await runCliOk(['fuse', '--base', options.from ?? base, ...adapters.flatMap((adapter) => ['--adapter', adapter]), '--out', out, ...(options.dtype === undefined ? [] : ['--dtype', options.dtype])]);
+  await runCliOk([
+    'fuse',
+    '--base',
+    options.from ?? base,
+    ...adapters.flatMap((adapter) => ['--adapter', adapter]),
+    '--out',
+    out,
+    ...(options.dtype === undefined ? [] : ['--dtype', options.dtype]),
+  ]);
   return readTensors(out);
 }
 
 async function refusal(adapters: readonly string[], from = base): Promise<{ code: string; message: string }> {
-  const run = await runCli(['build', '--base', from, ...adapters.flatMap((adapter) => ['--adapter', adapter]), '--type', 'F32', '--out', join(fresh(), 'out.gguf'), '--json']);
+  const run = await runCli([
+    'build',
+    '--base',
+    from,
+    ...adapters.flatMap((adapter) => ['--adapter', adapter]),
+    '--type',
+    'F32',
+    '--out',
+    join(fresh(), 'out.gguf'),
+    '--json',
+  ]);
   expect(run.code, run.stdout).toBe(1);
   return { code: errorCode(run), message: (run.json['error'] as { message: string }).message };
 }
@@ -66,7 +115,7 @@ describe('low-rank deltas against f64', () => {
     expect(errorInRoundings(ours.get(`${Q0}.weight`)!.values, wanted)).toBeLessThan(ROUNDINGS);
   });
 
-  it('several adapters with weights add up, in any order and over each other\'s ranks', async () => {
+  it("several adapters with weights add up, in any order and over each other's ranks", async () => {
     const adapters = [lora(4), lora(8), lora(1)];
     const factors = [1, 0.25, -1.5];
     const named = adapters.map(({ path }, i) => `${path}=${factors[i]!}`);
@@ -81,7 +130,12 @@ describe('low-rank deltas against f64', () => {
   it('the same adapter with 1 and -1 gives the base back, within rounding', async () => {
     const { path, a, b } = lora(8);
     const ours = await fuse([path, `${path}=-1`], { dtype: 'F32' });
-    const terms = addLora(addLora(referenceOf(weights.get(`${Q0}.weight`)!), plain(a), plain(b), 2), plain(a), plain(b), -2);
+    const terms = addLora(
+      addLora(referenceOf(weights.get(`${Q0}.weight`)!), plain(a), plain(b), 2),
+      plain(a),
+      plain(b),
+      -2,
+    );
     expect(errorInRoundings(ours.get(`${Q0}.weight`)!.values, terms)).toBeLessThan(ROUNDINGS);
   });
 
@@ -93,9 +147,15 @@ describe('low-rank deltas against f64', () => {
   it('DoRA, alone and beside a LoRA with a weight', async () => {
     const { a, b } = lora(4);
     const m = { shape: [256], values: Float32Array.from({ length: 256 }, () => 0.5 + random.next()) };
-    const path = writePeft(fresh(), { r: 4, lora_alpha: 8, use_dora: true }, {
-      [`base_model.model.${Q0}.lora_A.weight`]: a, [`base_model.model.${Q0}.lora_B.weight`]: b, [`base_model.model.${Q0}.lora_magnitude_vector`]: m,
-    });
+    const path = writePeft(
+      fresh(),
+      { r: 4, lora_alpha: 8, use_dora: true },
+      {
+        [`base_model.model.${Q0}.lora_A.weight`]: a,
+        [`base_model.model.${Q0}.lora_B.weight`]: b,
+        [`base_model.model.${Q0}.lora_magnitude_vector`]: m,
+      },
+    );
     const start = referenceOf(weights.get(`${Q0}.weight`)!);
     const dora = toMagnitudes(addLora(start, plain(a), plain(b), 2), m.values);
     const alone = await fuse([path], { dtype: 'F32' });
@@ -119,7 +179,11 @@ describe('low-rank deltas against f64', () => {
     const turned: Record<string, TensorToWrite> = {};
     for (const [name, { shape, values }] of weights) {
       const swap = name === `${K0}.weight`;
-      turned[name] = { shape: swap ? [256, 128] : shape, dtype: 'BF16', values: swap ? values.map((_, i) => values[(i % 128) * 256 + Math.floor(i / 128)]!) : values };
+      turned[name] = {
+        shape: swap ? [256, 128] : shape,
+        dtype: 'BF16',
+        values: swap ? values.map((_, i) => values[(i % 128) * 256 + Math.floor(i / 128)]!) : values,
+      };
     }
     writeTensors(join(from, 'model.safetensors'), turned);
     const a = noise([4, 256]);
@@ -130,7 +194,16 @@ describe('low-rank deltas against f64', () => {
     const back = ours.get(`${K0}.weight`)!.values.map((_, i, all) => all[(i % 256) * 128 + Math.floor(i / 256)]!);
     expect(errorInRoundings(back, straight)).toBeLessThan(ROUNDINGS);
     const dora = { ...tensors, [`base_model.model.${K0}.lora_magnitude_vector`]: noise([128], 1) };
-    const refused = await runCli(['fuse', '--base', from, '--adapter', writePeft(fresh(), { fan_in_fan_out: true, use_dora: true }, dora), '--out', join(fresh(), 'x'), '--json']);
+    const refused = await runCli([
+      'fuse',
+      '--base',
+      from,
+      '--adapter',
+      writePeft(fresh(), { fan_in_fan_out: true, use_dora: true }, dora),
+      '--out',
+      join(fresh(), 'x'),
+      '--json',
+    ]);
     expect(errorCode(refused)).toBe('adapter/unsupported');
   });
 
@@ -138,40 +211,91 @@ describe('low-rank deltas against f64', () => {
     const a = noise([4, 640]);
     const b = noise([256, 4]);
     const start = referenceOf(weights.get(`${EMBED}.weight`)!);
-    const wanted = addLowRank(start, 4, 2, (i, k) => a.values[k * 640 + i]!, (k, j) => b.values[j * 4 + k]!);
-    const peft = writePeft(fresh(), {}, { [`base_model.model.${EMBED}.lora_embedding_A`]: a, [`base_model.model.${EMBED}.lora_embedding_B`]: b });
-    expect(errorInRoundings((await fuse([peft], { dtype: 'F32' })).get(`${EMBED}.weight`)!.values, wanted)).toBeLessThan(ROUNDINGS);
+    const wanted = addLowRank(
+      start,
+      4,
+      2,
+      (i, k) => a.values[k * 640 + i]!,
+      (k, j) => b.values[j * 4 + k]!,
+    );
+    const peft = writePeft(
+      fresh(),
+      {},
+      { [`base_model.model.${EMBED}.lora_embedding_A`]: a, [`base_model.model.${EMBED}.lora_embedding_B`]: b },
+    );
+    expect(
+      errorInRoundings((await fuse([peft], { dtype: 'F32' })).get(`${EMBED}.weight`)!.values, wanted),
+    ).toBeLessThan(ROUNDINGS);
     const mlx = fresh();
-    writeFileSync(join(mlx, 'adapter_config.json'), JSON.stringify({ fine_tune_type: 'lora', lora_parameters: { rank: 4, scale: 2, dropout: 0 }, model: 'x', num_layers: 2 }));
+    writeFileSync(
+      join(mlx, 'adapter_config.json'),
+      JSON.stringify({
+        fine_tune_type: 'lora',
+        lora_parameters: { rank: 4, scale: 2, dropout: 0 },
+        model: 'x',
+        num_layers: 2,
+      }),
+    );
     writeTensors(join(mlx, 'adapters.safetensors'), {
-      [`${EMBED}.lora_a`]: { shape: [640, 4], values: Float32Array.from({ length: 2560 }, (_, i) => a.values[(i % 4) * 640 + Math.floor(i / 4)]!) },
-      [`${EMBED}.lora_b`]: { shape: [4, 256], values: Float32Array.from({ length: 1024 }, (_, i) => b.values[(i % 256) * 4 + Math.floor(i / 256)]!) },
+      [`${EMBED}.lora_a`]: {
+        shape: [640, 4],
+        values: Float32Array.from({ length: 2560 }, (_, i) => a.values[(i % 4) * 640 + Math.floor(i / 4)]!),
+      },
+      [`${EMBED}.lora_b`]: {
+        shape: [4, 256],
+        values: Float32Array.from({ length: 1024 }, (_, i) => b.values[(i % 256) * 4 + Math.floor(i / 256)]!),
+      },
     });
-    expect(errorInRoundings((await fuse([mlx], { dtype: 'F32' })).get(`${EMBED}.weight`)!.values, wanted)).toBeLessThan(ROUNDINGS);
+    expect(errorInRoundings((await fuse([mlx], { dtype: 'F32' })).get(`${EMBED}.weight`)!.values, wanted)).toBeLessThan(
+      ROUNDINGS,
+    );
   });
 
   it('a square mlx weight is told by the format, not by its shape', async () => {
     const a = noise([256, 4]);
     const b = noise([4, 256]);
     const mlx = fresh();
-    writeFileSync(join(mlx, 'adapter_config.json'), JSON.stringify({ fine_tune_type: 'lora', lora_parameters: { rank: 4, scale: 3, dropout: 0 }, model: 'x', num_layers: -1 }));
+    writeFileSync(
+      join(mlx, 'adapter_config.json'),
+      JSON.stringify({
+        fine_tune_type: 'lora',
+        lora_parameters: { rank: 4, scale: 3, dropout: 0 },
+        model: 'x',
+        num_layers: -1,
+      }),
+    );
     writeTensors(join(mlx, 'adapters.safetensors'), { [`${Q0}.lora_a`]: a, [`${Q0}.lora_b`]: b });
     // W + scale * (a b) transposed; the scale is not divided by the rank.
-    const wanted = addLowRank(referenceOf(weights.get(`${Q0}.weight`)!), 4, 3, (i, k) => b.values[k * 256 + i]!, (k, j) => a.values[j * 4 + k]!);
-    expect(errorInRoundings((await fuse([mlx], { dtype: 'F32' })).get(`${Q0}.weight`)!.values, wanted)).toBeLessThan(ROUNDINGS);
+    const wanted = addLowRank(
+      referenceOf(weights.get(`${Q0}.weight`)!),
+      4,
+      3,
+      (i, k) => b.values[k * 256 + i]!,
+      (k, j) => a.values[j * 4 + k]!,
+    );
+    expect(errorInRoundings((await fuse([mlx], { dtype: 'F32' })).get(`${Q0}.weight`)!.values, wanted)).toBeLessThan(
+      ROUNDINGS,
+    );
   });
 });
 
 describe('what else adapters carry', () => {
   const bias = `${Q0}.bias`;
 
-  it.each(['lora_only', 'all'])('trained biases (bias: %s) replace the base\'s', async (kind) => {
+  it.each(['lora_only', 'all'])("trained biases (bias: %s) replace the base's", async (kind) => {
     const { a, b } = lora(4);
     const trained = noise([256], 1);
     const named = kind === 'all' ? { 'base_model.model.model.layers.1.self_attn.v_proj.bias': noise([128], 1) } : {};
-    const path = writePeft(fresh(), { bias: kind }, {
-      [`base_model.model.${Q0}.lora_A.weight`]: a, [`base_model.model.${Q0}.lora_B.weight`]: b, [`base_model.model.${Q0}.base_layer.bias`]: trained, ...named,
-    });
+    const path = writePeft(
+      fresh(),
+      { bias: kind },
+      {
+        [`base_model.model.${Q0}.lora_A.weight`]: a,
+        [`base_model.model.${Q0}.lora_B.weight`]: b,
+        [`base_model.model.${Q0}.base_layer.bias`]: trained,
+        ...named,
+      },
+    );
     const ours = await fuse([path], { dtype: 'F32' });
     expect([...ours.get(bias)!.values]).toEqual([...trained.values]);
     expect([...weights.get(bias)!.values]).not.toEqual([...trained.values]);
@@ -183,30 +307,52 @@ describe('what else adapters carry', () => {
   it('lora_bias adds scale * bias to a bias of the base, and is refused where there is none', async () => {
     const { a, b } = lora(4);
     const added = noise([256], 1);
-    const tensors = { [`base_model.model.${Q0}.lora_A.weight`]: a, [`base_model.model.${Q0}.lora_B.weight`]: b, [`base_model.model.${Q0}.lora_B.bias`]: added };
+    const tensors = {
+      [`base_model.model.${Q0}.lora_A.weight`]: a,
+      [`base_model.model.${Q0}.lora_B.weight`]: b,
+      [`base_model.model.${Q0}.lora_B.bias`]: added,
+    };
     const ours = await fuse([`${writePeft(fresh(), { lora_bias: true }, tensors)}=0.5`], { dtype: 'F32' });
-    const wanted = [...weights.get(bias)!.values].map((value, i) => Math.fround(value + Math.fround(added.values[i]! * 1)));
+    const wanted = [...weights.get(bias)!.values].map((value, i) =>
+      Math.fround(value + Math.fround(added.values[i]! * 1)),
+    );
     expect([...ours.get(bias)!.values]).toEqual(wanted);
     const o = 'model.layers.0.self_attn.o_proj';
-    const without = { [`base_model.model.${o}.lora_A.weight`]: noise([4, 256]), [`base_model.model.${o}.lora_B.weight`]: noise([256, 4]), [`base_model.model.${o}.lora_B.bias`]: added };
+    const without = {
+      [`base_model.model.${o}.lora_A.weight`]: noise([4, 256]),
+      [`base_model.model.${o}.lora_B.weight`]: noise([256, 4]),
+      [`base_model.model.${o}.lora_B.bias`]: added,
+    };
     expect((await refusal([writePeft(fresh(), { lora_bias: true }, without)])).code).toBe('adapter/unmatched');
   });
 
   it('modules_to_save replace a norm; with a weight they go part of the way', async () => {
     const norm = 'model.layers.1.input_layernorm';
     const trained = noise([256], 1);
-    const path = writePeft(fresh(), { modules_to_save: ['input_layernorm'] }, { [`base_model.model.${norm}.weight`]: trained });
+    const path = writePeft(
+      fresh(),
+      { modules_to_save: ['input_layernorm'] },
+      { [`base_model.model.${norm}.weight`]: trained },
+    );
     expect([...(await fuse([path], { dtype: 'F32' })).get(`${norm}.weight`)!.values]).toEqual([...trained.values]);
     const half = (await fuse([`${path}=0.5`], { dtype: 'F32' })).get(`${norm}.weight`)!.values;
     const start = referenceOf(weights.get(`${norm}.weight`)!);
-    const wanted = { ...start, values: start.values.map((value, i) => value + 0.5 * (trained.values[i]! - value)), magnitudes: start.magnitudes.map((value, i) => value + Math.abs(trained.values[i]!)) };
+    const wanted = {
+      ...start,
+      values: start.values.map((value, i) => value + 0.5 * (trained.values[i]! - value)),
+      magnitudes: start.magnitudes.map((value, i) => value + Math.abs(trained.values[i]!)),
+    };
     expect(errorInRoundings(half, wanted)).toBeLessThan(ROUNDINGS);
   });
 
   it('trained tokens take the place of their rows, in the order of the configuration', async () => {
     const rows = [631, 5, 600];
     const trained = noise([3, 256], 1);
-    const path = writePeft(fresh(), { trainable_token_indices: { embed_tokens: rows } }, { [`base_model.model.${EMBED}.token_adapter.trainable_tokens_delta`]: trained });
+    const path = writePeft(
+      fresh(),
+      { trainable_token_indices: { embed_tokens: rows } },
+      { [`base_model.model.${EMBED}.token_adapter.trainable_tokens_delta`]: trained },
+    );
     const ours = (await fuse([path], { dtype: 'F32' })).get(`${EMBED}.weight`)!.values;
     const wanted = weights.get(`${EMBED}.weight`)!.values.slice();
     rows.forEach((row, i) => {
@@ -232,12 +378,24 @@ describe('what else adapters carry', () => {
     const { path, wanted } = embeddingLora();
     const stored = fresh();
     cpSync(base, stored, { recursive: true });
-    const all: Record<string, TensorToWrite> = Object.fromEntries([...weights].map(([name, { shape, values }]) => [name, { shape, values, dtype: 'BF16' as const }]));
+    const all: Record<string, TensorToWrite> = Object.fromEntries(
+      [...weights].map(([name, { shape, values }]) => [name, { shape, values, dtype: 'BF16' as const }]),
+    );
     writeTensors(join(stored, 'model.safetensors'), { ...all, 'lm_head.weight': all[`${EMBED}.weight`]! });
     const ours = await fuse([path], { from: stored, dtype: 'F32' });
     expect(errorInRoundings(ours.get('lm_head.weight')!.values, wanted)).toBeLessThan(ROUNDINGS);
     expect(ours.get('lm_head.weight')!.values).toEqual(ours.get(`${EMBED}.weight`)!.values);
-    const plan = await runCliOk(['plan', '--base', stored, '--adapter', path, '--type', 'F32', '--out', join(fresh(), 'x.gguf')]);
+    const plan = await runCliOk([
+      'plan',
+      '--base',
+      stored,
+      '--adapter',
+      path,
+      '--type',
+      'F32',
+      '--out',
+      join(fresh(), 'x.gguf'),
+    ]);
     expect(JSON.stringify(plan['warnings'])).toContain('adapter/tied-embedding');
   });
 
@@ -246,8 +404,15 @@ describe('what else adapters carry', () => {
     const head = noise([640, 256], 1);
     const other = writePeft(fresh(), { modules_to_save: ['lm_head'] }, { 'base_model.model.lm_head.weight': head });
     const start = weights.get(`${EMBED}.weight`)!.values;
-    const both = { ...wanted, values: wanted.values.map((value, i) => value + head.values[i]! - start[i]!), magnitudes: wanted.magnitudes.map((value, i) => value + Math.abs(head.values[i]!)) };
-    for (const order of [[path, other], [other, path]]) {
+    const both = {
+      ...wanted,
+      values: wanted.values.map((value, i) => value + head.values[i]! - start[i]!),
+      magnitudes: wanted.magnitudes.map((value, i) => value + Math.abs(head.values[i]!)),
+    };
+    for (const order of [
+      [path, other],
+      [other, path],
+    ]) {
       const ours = await fuse(order, { dtype: 'F32' });
       expect(errorInRoundings(ours.get('lm_head.weight')!.values, both)).toBeLessThan(ROUNDINGS);
       expect(errorInRoundings(ours.get(`${EMBED}.weight`)!.values, wanted)).toBeLessThan(ROUNDINGS);
@@ -258,19 +423,39 @@ describe('what else adapters carry', () => {
     const a = noise([4, 640]);
     const b = noise([256, 4]);
     return {
-      path: writePeft(fresh(), {}, { [`base_model.model.${EMBED}.lora_embedding_A`]: a, [`base_model.model.${EMBED}.lora_embedding_B`]: b }),
-      wanted: addLowRank(referenceOf(weights.get(`${EMBED}.weight`)!), 4, 2, (i, k) => a.values[k * 640 + i]!, (k, j) => b.values[j * 4 + k]!),
+      path: writePeft(
+        fresh(),
+        {},
+        { [`base_model.model.${EMBED}.lora_embedding_A`]: a, [`base_model.model.${EMBED}.lora_embedding_B`]: b },
+      ),
+      wanted: addLowRank(
+        referenceOf(weights.get(`${EMBED}.weight`)!),
+        4,
+        2,
+        (i, k) => a.values[k * 640 + i]!,
+        (k, j) => b.values[j * 4 + k]!,
+      ),
     };
   }
 });
 
 describe('a resized vocabulary', () => {
   /** An adapter that brings `rows` embedding rows (and a head), with a tokenizer of three tokens more. */
-  function resized(rows: number, more: Record<string, TensorToWrite> = {}, withTokenizer = true): { path: string; values: Float32Array } {
+  function resized(
+    rows: number,
+    more: Record<string, TensorToWrite> = {},
+    withTokenizer = true,
+  ): { path: string; values: Float32Array } {
     const embedding = noise([rows, 256], 1);
-    const path = writePeft(fresh(), { modules_to_save: ['embed_tokens'] }, { [`base_model.model.${EMBED}.weight`]: embedding, ...more });
+    const path = writePeft(
+      fresh(),
+      { modules_to_save: ['embed_tokens'] },
+      { [`base_model.model.${EMBED}.weight`]: embedding, ...more },
+    );
     if (withTokenizer) {
-      const tokenizer = JSON.parse(readFileSync(join(base, 'tokenizer.json'), 'utf8')) as { added_tokens: { id: number; content: string; special: boolean }[] };
+      const tokenizer = JSON.parse(readFileSync(join(base, 'tokenizer.json'), 'utf8')) as {
+        added_tokens: { id: number; content: string; special: boolean }[];
+      };
       const added = tokenizer.added_tokens[0]!;
       for (let id = 640; id < rows; id++) {
         tokenizer.added_tokens.push({ ...added, id, content: `<|new${id}|>`, special: true });
@@ -309,10 +494,20 @@ describe('a resized vocabulary', () => {
     const [a, b, own] = [noise([4, 643]), noise([256, 4]), noise([643, 256], 1)];
     const { path } = resized(643);
     writeTensors(join(path, 'adapter_model.safetensors'), {
-      [`base_model.model.${EMBED}.lora_embedding_A`]: a, [`base_model.model.${EMBED}.lora_embedding_B`]: b, [`base_model.model.${EMBED}.base_layer.weight`]: own,
+      [`base_model.model.${EMBED}.lora_embedding_A`]: a,
+      [`base_model.model.${EMBED}.lora_embedding_B`]: b,
+      [`base_model.model.${EMBED}.base_layer.weight`]: own,
     });
-    const wanted = addLowRank(referenceOf(plain(own)), 4, 2, (i, k) => a.values[k * 643 + i]!, (k, j) => b.values[j * 4 + k]!);
-    expect(errorInRoundings((await fuse([path], { dtype: 'F32' })).get(`${EMBED}.weight`)!.values, wanted)).toBeLessThan(ROUNDINGS);
+    const wanted = addLowRank(
+      referenceOf(plain(own)),
+      4,
+      2,
+      (i, k) => a.values[k * 643 + i]!,
+      (k, j) => b.values[j * 4 + k]!,
+    );
+    expect(
+      errorInRoundings((await fuse([path], { dtype: 'F32' })).get(`${EMBED}.weight`)!.values, wanted),
+    ).toBeLessThan(ROUNDINGS);
   });
 
   it('more tokens than rows are refused; rows without names are padded', async () => {
@@ -320,14 +515,23 @@ describe('a resized vocabulary', () => {
     writeTensors(join(path, 'adapter_model.safetensors'), { [`base_model.model.${EMBED}.weight`]: noise([641, 256]) });
     expect((await refusal([path])).code).toBe('tokenizer/vocabulary');
     const unnamed = await buildF32([resized(643, {}, false).path]);
-    expect((unnamed.metadata.find(({ key }) => key === 'tokenizer.ggml.tokens')!.value as string[]).slice(640)).toEqual(['[PAD640]', '[PAD641]', '[PAD642]']);
+    expect((unnamed.metadata.find(({ key }) => key === 'tokenizer.ggml.tokens')!.value as string[]).slice(640)).toEqual(
+      ['[PAD640]', '[PAD641]', '[PAD642]'],
+    );
   });
 
-  it('is neither weighted nor added to another adapter\'s embedding', async () => {
+  it("is neither weighted nor added to another adapter's embedding", async () => {
     const { path } = resized(643);
     expect((await refusal([`${path}=0.5`])).code).toBe('adapter/shape');
     expect((await refusal([path, resized(643).path])).code).toBe('adapter/shape');
-    const small = writePeft(fresh(), {}, { [`base_model.model.${EMBED}.lora_embedding_A`]: noise([4, 640]), [`base_model.model.${EMBED}.lora_embedding_B`]: noise([256, 4]) });
+    const small = writePeft(
+      fresh(),
+      {},
+      {
+        [`base_model.model.${EMBED}.lora_embedding_A`]: noise([4, 640]),
+        [`base_model.model.${EMBED}.lora_embedding_B`]: noise([256, 4]),
+      },
+    );
     expect((await refusal([path, small])).code).toBe('adapter/shape');
     expect((await refusal([small, path])).code).toBe('adapter/shape');
     // Beside an adapter of other weights it is fine.
@@ -337,7 +541,16 @@ describe('a resized vocabulary', () => {
 
 async function buildF32(adapters: readonly string[], from = base): Promise<ReturnType<typeof describeGguf>> {
   const out = join(fresh(), 'out.gguf');
-  await runCliOk(['build', '--base', from, ...adapters.flatMap((adapter) => ['--adapter', adapter]), '--type', 'F32', '--out', out]);
+  await runCliOk([
+    'build',
+    '--base',
+    from,
+    ...adapters.flatMap((adapter) => ['--adapter', adapter]),
+    '--type',
+    'F32',
+    '--out',
+    out,
+  ]);
   return describeGguf(out);
 }
 
@@ -356,7 +569,7 @@ describe('one pass', () => {
     }
   });
 
-  it('fuse leaves untouched tensors as they were, to the bit, and keeps the base\'s type', async () => {
+  it("fuse leaves untouched tensors as they were, to the bit, and keeps the base's type", async () => {
     const ours = await fuse([lora(8).path]);
     expect([...ours.keys()].sort()).toEqual([...weights.keys()].sort());
     for (const [name, { dtype, bytes }] of ours) {
@@ -372,12 +585,18 @@ describe('one pass', () => {
     cpSync(first.path, plainly, { recursive: true });
     const start = referenceOf(weights.get(`${Q0}.weight`)!);
     const doubled = await fuse([named], { dtype: 'F32' });
-    expect(errorInRoundings(doubled.get(`${Q0}.weight`)!.values, addLora(start, plain(first.a), plain(first.b), 4))).toBeLessThan(ROUNDINGS);
+    expect(
+      errorInRoundings(doubled.get(`${Q0}.weight`)!.values, addLora(start, plain(first.a), plain(first.b), 4)),
+    ).toBeLessThan(ROUNDINGS);
     mkdirSync(named);
     cpSync(second.path, named, { recursive: true });
     const other = await fuse([named], { dtype: 'F32' });
-    expect(errorInRoundings(other.get(`${Q0}.weight`)!.values, addLora(start, plain(second.a), plain(second.b), 2))).toBeLessThan(ROUNDINGS);
+    expect(
+      errorInRoundings(other.get(`${Q0}.weight`)!.values, addLora(start, plain(second.a), plain(second.b), 2)),
+    ).toBeLessThan(ROUNDINGS);
     const halved = await fuse([`${named}=5e-1`], { dtype: 'F32' });
-    expect(errorInRoundings(halved.get(`${Q0}.weight`)!.values, addLora(start, plain(second.a), plain(second.b), 1))).toBeLessThan(ROUNDINGS);
+    expect(
+      errorInRoundings(halved.get(`${Q0}.weight`)!.values, addLora(start, plain(second.a), plain(second.b), 1)),
+    ).toBeLessThan(ROUNDINGS);
   });
 });

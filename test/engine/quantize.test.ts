@@ -28,14 +28,17 @@ async function quantize(input: string, type: string, ...more: string[]): Promise
 }
 
 describe('quantize', () => {
-  it.each(['Q4_K_M', 'Q8_0', 'F16', 'IQ4_XS'])('%s from a folder, from F32 and from its own conversion: one file', async (type) => {
-    const folderWay = fresh();
-    await runCliOk(['build', '--base', BASE, '--type', type, '--out', folderWay]);
-    for (const input of [BASE, f32]) {
-      const out = await quantize(input, type);
-      expect(readFileSync(out).equals(readFileSync(folderWay)), basename(input)).toBe(true);
-    }
-  });
+  it.each(['Q4_K_M', 'Q8_0', 'F16', 'IQ4_XS'])(
+    '%s from a folder, from F32 and from its own conversion: one file',
+    async (type) => {
+      const folderWay = fresh();
+      await runCliOk(['build', '--base', BASE, '--type', type, '--out', folderWay]);
+      for (const input of [BASE, f32]) {
+        const out = await quantize(input, type);
+        expect(readFileSync(out).equals(readFileSync(folderWay)), basename(input)).toBe(true);
+      }
+    },
+  );
 
   it('a split model becomes one file, whichever part is named', async () => {
     const whole = readFileSync(await quantize(f32, 'Q4_K_M'));
@@ -82,7 +85,7 @@ describe('quantize', () => {
     expect(again.metadata).toEqual(once.metadata);
   });
 
-  it('from F16 the values are F16\'s: Q8_0 differs from F32\'s way, F16 is a copy', async () => {
+  it("from F16 the values are F16's: Q8_0 differs from F32's way, F16 is a copy", async () => {
     const copied = describeGguf(await quantize(f16, 'F16'));
     const own = new Map(describeGguf(f16).tensors.map(({ name, sha256 }) => [name, sha256]));
     copied.tensors.forEach(({ name, sha256 }) => expect(sha256, name).toBe(own.get(name)));
@@ -90,7 +93,13 @@ describe('quantize', () => {
 
   it('what is no model is refused', async () => {
     const adapter = fresh('adapter.gguf');
-    const { header } = encodeGgufHeader({ metadata: [['general.architecture', { type: 'string', value: 'llama' }], ['general.type', { type: 'string', value: 'adapter' }]], tensors: [] });
+    const { header } = encodeGgufHeader({
+      metadata: [
+        ['general.architecture', { type: 'string', value: 'llama' }],
+        ['general.type', { type: 'string', value: 'adapter' }],
+      ],
+      tensors: [],
+    });
     writeFileSync(adapter, header);
     expect(errorCode(await runCli(['quantize', adapter, fresh(), 'Q8_0', '--json']))).toBe('gguf/metadata');
     expect((await runCli(['quantize', f32, fresh(), 'Q9_9', '--json'])).code).toBe(2);

@@ -5,7 +5,14 @@ import { runCli, runCliOk } from '../support/cli';
 import { makeModel, temporaryFolder } from '../support/models';
 import { Random } from '../support/random';
 import { errorCode } from '../support/startCli';
-import { type PlainTensors, type RawTensor, readTensors, type TensorToWrite, writePeft, writeTensors } from '../support/tensors';
+import {
+  type PlainTensors,
+  type RawTensor,
+  readTensors,
+  type TensorToWrite,
+  writePeft,
+  writeTensors,
+} from '../support/tensors';
 
 const folder = temporaryFolder();
 const random = new Random(4);
@@ -45,11 +52,20 @@ function randomBytes(count: number, avoid: (byte: number) => boolean = () => fal
 const isNaN8 = (byte: number): boolean => (byte & 0x7f) === 0x7f;
 
 function f32Scales(shape: readonly number[]): TensorToWrite & { readonly values: Float32Array } {
-  return { shape, values: Float32Array.from({ length: shape.reduce((product, n) => product * n, 1) }, () => 0.001 + random.next() * 0.01) };
+  return {
+    shape,
+    values: Float32Array.from(
+      { length: shape.reduce((product, n) => product * n, 1) },
+      () => 0.001 + random.next() * 0.01,
+    ),
+  };
 }
 
 /** The base with k_proj of layer 0 in another form. */
-function baseWith(tensors: Readonly<Record<string, TensorToWrite | RawTensor>>, config: Record<string, unknown>): string {
+function baseWith(
+  tensors: Readonly<Record<string, TensorToWrite | RawTensor>>,
+  config: Record<string, unknown>,
+): string {
   const path = mkdtempSync(join(folder, 'base-'));
   cpSync(base, path, { recursive: true });
   rmSync(join(path, 'model.safetensors'));
@@ -62,10 +78,20 @@ function baseWith(tensors: Readonly<Record<string, TensorToWrite | RawTensor>>, 
 
 /** An adapter that leaves k_proj alone. */
 function otherAdapter(): string {
-  return writePeft(mkdtempSync(join(folder, 'adapter-')), {}, {
-    'base_model.model.model.layers.1.self_attn.q_proj.lora_A.weight': { shape: [4, 256], values: Float32Array.from({ length: 1024 }, () => random.next()) },
-    'base_model.model.model.layers.1.self_attn.q_proj.lora_B.weight': { shape: [256, 4], values: Float32Array.from({ length: 1024 }, () => random.next()) },
-  });
+  return writePeft(
+    mkdtempSync(join(folder, 'adapter-')),
+    {},
+    {
+      'base_model.model.model.layers.1.self_attn.q_proj.lora_A.weight': {
+        shape: [4, 256],
+        values: Float32Array.from({ length: 1024 }, () => random.next()),
+      },
+      'base_model.model.model.layers.1.self_attn.q_proj.lora_B.weight': {
+        shape: [256, 4],
+        values: Float32Array.from({ length: 1024 }, () => random.next()),
+      },
+    },
+  );
 }
 
 /** k_proj as the engine reads it, in f32. */
@@ -80,56 +106,131 @@ async function read(path: string): Promise<Float64Array> {
 }
 
 /** level * scale, rounded to f32. */
-function expected(value: (row: number, column: number) => number, scale: (row: number, column: number) => number): Float64Array {
-  return Float64Array.from({ length: ROWS * COLUMNS }, (_, index) => Math.fround(value(Math.floor(index / COLUMNS), index % COLUMNS) * scale(Math.floor(index / COLUMNS), index % COLUMNS)));
+function expected(
+  value: (row: number, column: number) => number,
+  scale: (row: number, column: number) => number,
+): Float64Array {
+  return Float64Array.from({ length: ROWS * COLUMNS }, (_, index) =>
+    Math.fround(
+      value(Math.floor(index / COLUMNS), index % COLUMNS) * scale(Math.floor(index / COLUMNS), index % COLUMNS),
+    ),
+  );
 }
 
 const FP8 = { quantization_config: { quant_method: 'fp8', weight_block_size: [48, 80] } };
 
 function compressed(format: string, settings: Record<string, unknown>): Record<string, unknown> {
-  return { quantization_config: { quant_method: 'compressed-tensors', format, config_groups: { group_0: { targets: ['Linear'], weights: settings } } } };
+  return {
+    quantization_config: {
+      quant_method: 'compressed-tensors',
+      format,
+      config_groups: { group_0: { targets: ['Linear'], weights: settings } },
+    },
+  };
 }
 
 describe('FP8 and scaled integers', () => {
   it('DeepSeek: a scale for a block, blocks that do not divide the weight', async () => {
     const bytes = randomBytes(ROWS * COLUMNS, isNaN8);
     const scales = f32Scales([3, 4]);
-    const path = baseWith({ [`${MODULE}.weight`]: { dtype: 'F8_E4M3', shape: [ROWS, COLUMNS], bytes }, [`${MODULE}.weight_scale_inv`]: scales }, FP8);
-    expect(await read(path)).toEqual(expected((i, j) => float8(bytes[i * COLUMNS + j]!, 3), (i, j) => scales.values[Math.floor(i / 48) * 4 + Math.floor(j / 80)]!));
+    const path = baseWith(
+      {
+        [`${MODULE}.weight`]: { dtype: 'F8_E4M3', shape: [ROWS, COLUMNS], bytes },
+        [`${MODULE}.weight_scale_inv`]: scales,
+      },
+      FP8,
+    );
+    expect(await read(path)).toEqual(
+      expected(
+        (i, j) => float8(bytes[i * COLUMNS + j]!, 3),
+        (i, j) => scales.values[Math.floor(i / 48) * 4 + Math.floor(j / 80)]!,
+      ),
+    );
   });
 
-  it.each([['a row', [ROWS, 1]], ['a row, without the second dimension', [ROWS]], ['all', [1]], ['a block', [2, 4]]] as const)('compressed-tensors: float-quantized with a scale for %s', async (_what, shape) => {
+  it.each([
+    ['a row', [ROWS, 1]],
+    ['a row, without the second dimension', [ROWS]],
+    ['all', [1]],
+    ['a block', [2, 4]],
+  ] as const)('compressed-tensors: float-quantized with a scale for %s', async (_what, shape) => {
     const bytes = randomBytes(ROWS * COLUMNS, isNaN8);
     const scales = f32Scales(shape);
-    const path = baseWith({ [`${MODULE}.weight`]: { dtype: 'F8_E4M3', shape: [ROWS, COLUMNS], bytes }, [`${MODULE}.weight_scale`]: scales, [`${MODULE}.input_scale`]: f32Scales([1]) }, compressed('float-quantized', { num_bits: 8, type: 'float' }));
+    const path = baseWith(
+      {
+        [`${MODULE}.weight`]: { dtype: 'F8_E4M3', shape: [ROWS, COLUMNS], bytes },
+        [`${MODULE}.weight_scale`]: scales,
+        [`${MODULE}.input_scale`]: f32Scales([1]),
+      },
+      compressed('float-quantized', { num_bits: 8, type: 'float' }),
+    );
     const [rows, columns = 1] = shape;
-    expect(await read(path)).toEqual(expected((i, j) => float8(bytes[i * COLUMNS + j]!, 3), (i, j) => scales.values[Math.floor((i * rows) / ROWS) * columns + Math.floor((j * columns) / COLUMNS)]!));
+    expect(await read(path)).toEqual(
+      expected(
+        (i, j) => float8(bytes[i * COLUMNS + j]!, 3),
+        (i, j) => scales.values[Math.floor((i * rows) / ROWS) * columns + Math.floor((j * columns) / COLUMNS)]!,
+      ),
+    );
   });
 
   it('E5M2 and int8', async () => {
     const wide = randomBytes(ROWS * COLUMNS, (byte) => (byte & 0x7c) === 0x7c);
     const scales = f32Scales([ROWS, 1]);
-    const floats = baseWith({ [`${MODULE}.weight`]: { dtype: 'F8_E5M2', shape: [ROWS, COLUMNS], bytes: wide }, [`${MODULE}.weight_scale`]: scales }, compressed('naive-quantized', { num_bits: 8, type: 'float' }));
-    expect(await read(floats)).toEqual(expected((i, j) => float8(wide[i * COLUMNS + j]!, 2), (i) => scales.values[i]!));
+    const floats = baseWith(
+      {
+        [`${MODULE}.weight`]: { dtype: 'F8_E5M2', shape: [ROWS, COLUMNS], bytes: wide },
+        [`${MODULE}.weight_scale`]: scales,
+      },
+      compressed('naive-quantized', { num_bits: 8, type: 'float' }),
+    );
+    expect(await read(floats)).toEqual(
+      expected(
+        (i, j) => float8(wide[i * COLUMNS + j]!, 2),
+        (i) => scales.values[i]!,
+      ),
+    );
     const bytes = randomBytes(ROWS * COLUMNS);
-    const integers = baseWith({ [`${MODULE}.weight`]: { dtype: 'I8', shape: [ROWS, COLUMNS], bytes }, [`${MODULE}.weight_scale`]: scales }, compressed('int-quantized', { num_bits: 8, type: 'int' }));
-    expect(await read(integers)).toEqual(expected((i, j) => Int8Array.of(bytes[i * COLUMNS + j]!)[0]!, (i) => scales.values[i]!));
+    const integers = baseWith(
+      { [`${MODULE}.weight`]: { dtype: 'I8', shape: [ROWS, COLUMNS], bytes }, [`${MODULE}.weight_scale`]: scales },
+      compressed('int-quantized', { num_bits: 8, type: 'int' }),
+    );
+    expect(await read(integers)).toEqual(
+      expected(
+        (i, j) => Int8Array.of(bytes[i * COLUMNS + j]!)[0]!,
+        (i) => scales.values[i]!,
+      ),
+    );
   });
 
   it.each([4, 8])('compressed-tensors: pack-quantized, %i bits in groups', async (bits) => {
     const group = 32;
     const bytes = randomBytes((ROWS * COLUMNS * bits) / 8);
     const scales = f32Scales([ROWS, COLUMNS / group]);
-    const path = baseWith({
-      [`${MODULE}.weight_packed`]: { dtype: 'I32', shape: [ROWS, (COLUMNS * bits) / 32], bytes },
-      [`${MODULE}.weight_scale`]: scales,
-      [`${MODULE}.weight_shape`]: { dtype: 'I64', shape: [2], bytes: new Uint8Array(BigInt64Array.of(BigInt(ROWS), BigInt(COLUMNS)).buffer) },
-    }, compressed('pack-quantized', { num_bits: bits, type: 'int', strategy: 'group', group_size: group, symmetric: true }));
+    const path = baseWith(
+      {
+        [`${MODULE}.weight_packed`]: { dtype: 'I32', shape: [ROWS, (COLUMNS * bits) / 32], bytes },
+        [`${MODULE}.weight_scale`]: scales,
+        [`${MODULE}.weight_shape`]: {
+          dtype: 'I64',
+          shape: [2],
+          bytes: new Uint8Array(BigInt64Array.of(BigInt(ROWS), BigInt(COLUMNS)).buffer),
+        },
+      },
+      compressed('pack-quantized', {
+        num_bits: bits,
+        type: 'int',
+        strategy: 'group',
+        group_size: group,
+        symmetric: true,
+      }),
+    );
     const level = (i: number, j: number): number => {
       const at = (i * COLUMNS + j) * bits;
       return ((bytes[Math.floor(at / 8)]! >> (at % 8)) & (2 ** bits - 1)) - 2 ** (bits - 1);
     };
-    expect(await read(path)).toEqual(expected(level, (i, j) => scales.values[i * (COLUMNS / group) + Math.floor(j / group)]!));
+    expect(await read(path)).toEqual(
+      expected(level, (i, j) => scales.values[i * (COLUMNS / group) + Math.floor(j / group)]!),
+    );
   });
 });
 
@@ -139,34 +240,87 @@ describe('mlx forms with float levels', () => {
   it('mxfp8', async () => {
     const bytes = randomBytes(ROWS * COLUMNS, isNaN8);
     const scales = Uint8Array.from({ length: (ROWS * COLUMNS) / 32 }, () => 110 + random.below(20));
-    const path = baseWith({ [`${MODULE}.weight`]: words(bytes, COLUMNS), [`${MODULE}.scales`]: { dtype: 'U8', shape: [ROWS, COLUMNS / 32], bytes: scales } }, { quantization: { group_size: 32, bits: 8, mode: 'mxfp8' } });
-    expect(await read(path)).toEqual(expected((i, j) => float8(bytes[i * COLUMNS + j]!, 3), (i, j) => 2 ** (scales[i * (COLUMNS / 32) + Math.floor(j / 32)]! - 127)));
+    const path = baseWith(
+      {
+        [`${MODULE}.weight`]: words(bytes, COLUMNS),
+        [`${MODULE}.scales`]: { dtype: 'U8', shape: [ROWS, COLUMNS / 32], bytes: scales },
+      },
+      { quantization: { group_size: 32, bits: 8, mode: 'mxfp8' } },
+    );
+    expect(await read(path)).toEqual(
+      expected(
+        (i, j) => float8(bytes[i * COLUMNS + j]!, 3),
+        (i, j) => 2 ** (scales[i * (COLUMNS / 32) + Math.floor(j / 32)]! - 127),
+      ),
+    );
   });
 
   it('nvfp4', async () => {
     const bytes = randomBytes((ROWS * COLUMNS) / 2);
     const scales = randomBytes((ROWS * COLUMNS) / 16, isNaN8);
-    const path = baseWith({ [`${MODULE}.weight`]: words(bytes, COLUMNS / 2), [`${MODULE}.scales`]: { dtype: 'U8', shape: [ROWS, COLUMNS / 16], bytes: scales } }, { quantization: { mode: 'nvfp4' } });
-    const level = (i: number, j: number): number => E2M1[(bytes[(i * COLUMNS + j) >> 1]! >> (j % 2 === 0 ? 0 : 4)) & 15]!;
-    expect(await read(path)).toEqual(expected(level, (i, j) => float8(scales[i * (COLUMNS / 16) + Math.floor(j / 16)]!, 3)));
+    const path = baseWith(
+      {
+        [`${MODULE}.weight`]: words(bytes, COLUMNS / 2),
+        [`${MODULE}.scales`]: { dtype: 'U8', shape: [ROWS, COLUMNS / 16], bytes: scales },
+      },
+      { quantization: { mode: 'nvfp4' } },
+    );
+    const level = (i: number, j: number): number =>
+      E2M1[(bytes[(i * COLUMNS + j) >> 1]! >> (j % 2 === 0 ? 0 : 4)) & 15]!;
+    expect(await read(path)).toEqual(
+      expected(level, (i, j) => float8(scales[i * (COLUMNS / 16) + Math.floor(j / 16)]!, 3)),
+    );
   });
 });
 
 describe('what is refused', () => {
   async function refusal(path: string): Promise<{ code: string; message: string }> {
-    const run = await runCli(['build', '--base', path, '--type', 'F32', '--out', join(mkdtempSync(join(folder, 'out-')), 'x.gguf'), '--json']);
+    const run = await runCli([
+      'build',
+      '--base',
+      path,
+      '--type',
+      'F32',
+      '--out',
+      join(mkdtempSync(join(folder, 'out-')), 'x.gguf'),
+      '--json',
+    ]);
     expect(run.code, run.stdout).toBe(1);
     return { code: errorCode(run), message: (run.json['error'] as { message: string }).message };
   }
   const levels = (): RawTensor => ({ dtype: 'I32', shape: [ROWS, 32], bytes: randomBytes(ROWS * 128) });
 
   it.each<[string, () => Record<string, TensorToWrite | RawTensor>, RegExp]>([
-    ['a zero point', () => ({ [`${MODULE}.weight_packed`]: levels(), [`${MODULE}.weight_scale`]: f32Scales([ROWS, 8]), [`${MODULE}.weight_zero_point`]: { dtype: 'I32', shape: [16, 8], bytes: new Uint8Array(512) } }), /weight_zero_point/],
+    [
+      'a zero point',
+      () => ({
+        [`${MODULE}.weight_packed`]: levels(),
+        [`${MODULE}.weight_scale`]: f32Scales([ROWS, 8]),
+        [`${MODULE}.weight_zero_point`]: { dtype: 'I32', shape: [16, 8], bytes: new Uint8Array(512) },
+      }),
+      /weight_zero_point/,
+    ],
     ['levels without scales', () => ({ [`${MODULE}.weight_packed`]: levels() }), /no weight_scale/],
-    ['scales that do not fit', () => ({ [`${MODULE}.weight`]: { dtype: 'F8_E4M3', shape: [ROWS, COLUMNS], bytes: new Uint8Array(ROWS * COLUMNS) }, [`${MODULE}.weight_scale`]: f32Scales([ROWS, 7]) }), /do not fit/],
-    ['padded rows', () => ({ [`${MODULE}.weight_packed`]: levels(), [`${MODULE}.weight_scale`]: f32Scales([ROWS, 9]) }), /padding/],
+    [
+      'scales that do not fit',
+      () => ({
+        [`${MODULE}.weight`]: { dtype: 'F8_E4M3', shape: [ROWS, COLUMNS], bytes: new Uint8Array(ROWS * COLUMNS) },
+        [`${MODULE}.weight_scale`]: f32Scales([ROWS, 7]),
+      }),
+      /do not fit/,
+    ],
+    [
+      'padded rows',
+      () => ({ [`${MODULE}.weight_packed`]: levels(), [`${MODULE}.weight_scale`]: f32Scales([ROWS, 9]) }),
+      /padding/,
+    ],
   ])('%s', async (_what, tensors, message) => {
-    const { code, message: text } = await refusal(baseWith(tensors(), compressed('pack-quantized', { num_bits: 4, type: 'int', strategy: 'group', group_size: 32 })));
+    const { code, message: text } = await refusal(
+      baseWith(
+        tensors(),
+        compressed('pack-quantized', { num_bits: 4, type: 'int', strategy: 'group', group_size: 32 }),
+      ),
+    );
     expect(code).toBe('model/quantised');
     expect(text).toMatch(message);
   });
@@ -174,8 +328,23 @@ describe('what is refused', () => {
   it('NaN among the levels is found', async () => {
     const bytes = new Uint8Array(ROWS * COLUMNS);
     bytes[777] = 0x7f;
-    const path = baseWith({ [`${MODULE}.weight`]: { dtype: 'F8_E4M3', shape: [ROWS, COLUMNS], bytes }, [`${MODULE}.weight_scale_inv`]: f32Scales([3, 4]) }, FP8);
-    const run = await runCli(['build', '--base', path, '--type', 'Q8_0', '--out', join(mkdtempSync(join(folder, 'out-')), 'x.gguf'), '--json']);
+    const path = baseWith(
+      {
+        [`${MODULE}.weight`]: { dtype: 'F8_E4M3', shape: [ROWS, COLUMNS], bytes },
+        [`${MODULE}.weight_scale_inv`]: f32Scales([3, 4]),
+      },
+      FP8,
+    );
+    const run = await runCli([
+      'build',
+      '--base',
+      path,
+      '--type',
+      'Q8_0',
+      '--out',
+      join(mkdtempSync(join(folder, 'out-')), 'x.gguf'),
+      '--json',
+    ]);
     expect(errorCode(run)).toBe('quantize/values');
   });
 });

@@ -1,4 +1,15 @@
-import { cpSync, existsSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  closeSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FIXTURES, runCli, runCliOk, type CliRun } from '../support/cli';
@@ -31,14 +42,34 @@ async function build(base: string, type: string, ...more: string[]): Promise<{ r
 }
 
 describe('NaN and infinity in a base', () => {
-  const QUANTISED = ['Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q2_K', 'Q3_K_S', 'Q3_K_M', 'Q3_K_L', 'Q4_K_S', 'Q4_K_M', 'Q5_K_S', 'Q5_K_M', 'Q6_K', 'IQ4_NL', 'IQ4_XS'];
+  const QUANTISED = [
+    'Q8_0',
+    'Q4_0',
+    'Q4_1',
+    'Q5_0',
+    'Q5_1',
+    'Q2_K',
+    'Q3_K_S',
+    'Q3_K_M',
+    'Q3_K_L',
+    'Q4_K_S',
+    'Q4_K_M',
+    'Q5_K_S',
+    'Q5_K_M',
+    'Q6_K',
+    'IQ4_NL',
+    'IQ4_XS',
+  ];
 
-  it.each(QUANTISED.map((type, index) => [type, [NaN, Infinity, -Infinity][index % 3]!] as const))('%s refuses %d and names the tensor', async (type, value) => {
-    const { run, out } = await build(baseWith(NAME, 70_001, value), type);
-    expect(errorCode(run), run.stdout).toBe('quantize/values');
-    expect((run.json['error'] as { message: string }).message).toContain('blk.2.ffn_up.weight');
-    expect(existsSync(out)).toBe(false);
-  });
+  it.each(QUANTISED.map((type, index) => [type, [NaN, Infinity, -Infinity][index % 3]!] as const))(
+    '%s refuses %d and names the tensor',
+    async (type, value) => {
+      const { run, out } = await build(baseWith(NAME, 70_001, value), type);
+      expect(errorCode(run), run.stdout).toBe('quantize/values');
+      expect((run.json['error'] as { message: string }).message).toContain('blk.2.ffn_up.weight');
+      expect(existsSync(out)).toBe(false);
+    },
+  );
 
   it.each(['F32', 'F16', 'BF16'])('%s keeps it and warns by name; verify finds it', async (type) => {
     const { run, out } = await build(baseWith(NAME, 70_001, NaN), type);
@@ -57,7 +88,15 @@ describe('NaN and infinity in a base', () => {
 
   it('fuse warns', async () => {
     const out = join(folder, 'fused-nan');
-    const run = await runCliOk(['fuse', '--base', baseWith(NAME, 5, NaN), '--adapter', join(RUGBY, 'lora'), '--out', out]);
+    const run = await runCliOk([
+      'fuse',
+      '--base',
+      baseWith(NAME, 5, NaN),
+      '--adapter',
+      join(RUGBY, 'lora'),
+      '--out',
+      out,
+    ]);
     expect(JSON.stringify(run['warnings'])).toContain(NAME);
     expect((await runCli(['verify', out, '--json'])).code).toBe(1);
   });
@@ -65,13 +104,24 @@ describe('NaN and infinity in a base', () => {
 
 describe('NaN and infinity in an adapter', () => {
   const q = 'base_model.model.model.layers.0.self_attn.q_proj';
-  const zeros = (shape: readonly number[]): TensorToWrite & { values: Float32Array } => ({ shape, values: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(0.01) });
+  const zeros = (shape: readonly number[]): TensorToWrite & { values: Float32Array } => ({
+    shape,
+    values: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(0.01),
+  });
 
   it.each(['lora_A', 'lora_B'])('in %s it is refused, whatever the type', async (factor) => {
     for (const type of ['F32', 'Q4_K_M']) {
-      const tensors: Record<string, TensorToWrite & { values: Float32Array }> = { [`${q}.lora_A.weight`]: zeros([4, 256]), [`${q}.lora_B.weight`]: zeros([256, 4]) };
+      const tensors: Record<string, TensorToWrite & { values: Float32Array }> = {
+        [`${q}.lora_A.weight`]: zeros([4, 256]),
+        [`${q}.lora_B.weight`]: zeros([256, 4]),
+      };
       tensors[`${q}.${factor}.weight`]!.values[77] = type === 'F32' ? NaN : Infinity;
-      const { run } = await build(join(RUGBY, 'base'), type, '--adapter', writePeft(mkdtempSync(join(folder, 'a-')), {}, tensors));
+      const { run } = await build(
+        join(RUGBY, 'base'),
+        type,
+        '--adapter',
+        writePeft(mkdtempSync(join(folder, 'a-')), {}, tensors),
+      );
       expect(errorCode(run), run.stdout).toBe('adapter/values');
       expect((run.json['error'] as { message: string }).message).toContain('attn_q');
     }
@@ -80,20 +130,54 @@ describe('NaN and infinity in an adapter', () => {
   it('in a DoRA magnitude or a replaced weight a quantised type refuses it', async () => {
     const magnitude = zeros([256]);
     magnitude.values[9] = NaN;
-    const dora = writePeft(mkdtempSync(join(folder, 'a-')), { use_dora: true }, { [`${q}.lora_A.weight`]: zeros([4, 256]), [`${q}.lora_B.weight`]: zeros([256, 4]), [`${q}.lora_magnitude_vector`]: magnitude });
+    const dora = writePeft(
+      mkdtempSync(join(folder, 'a-')),
+      { use_dora: true },
+      {
+        [`${q}.lora_A.weight`]: zeros([4, 256]),
+        [`${q}.lora_B.weight`]: zeros([256, 4]),
+        [`${q}.lora_magnitude_vector`]: magnitude,
+      },
+    );
     expect(errorCode((await build(join(RUGBY, 'base'), 'Q8_0', '--adapter', dora)).run)).toBe('quantize/values');
     const whole = zeros([640, 256]);
     whole.values[100_000] = Infinity;
-    const replaced = writePeft(mkdtempSync(join(folder, 'a-')), { modules_to_save: ['embed_tokens'] }, { 'base_model.model.model.embed_tokens.weight': whole });
+    const replaced = writePeft(
+      mkdtempSync(join(folder, 'a-')),
+      { modules_to_save: ['embed_tokens'] },
+      { 'base_model.model.model.embed_tokens.weight': whole },
+    );
     const { run } = await build(join(RUGBY, 'base'), 'Q8_0', '--adapter', replaced);
-    expect([errorCode(run), (run.json['error'] as { message: string }).message]).toEqual(['quantize/values', expect.stringContaining('token_embd') as string]);
+    expect([errorCode(run), (run.json['error'] as { message: string }).message]).toEqual([
+      'quantize/values',
+      expect.stringContaining('token_embd') as string,
+    ]);
   });
 });
 
 describe('finite values that a half cannot hold', () => {
-  const TYPES = ['F16', 'Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q2_K', 'Q3_K_M', 'Q4_K_M', 'Q5_K_M', 'Q6_K', 'IQ4_NL', 'IQ4_XS'];
+  const TYPES = [
+    'F16',
+    'Q8_0',
+    'Q4_0',
+    'Q4_1',
+    'Q5_0',
+    'Q5_1',
+    'Q2_K',
+    'Q3_K_M',
+    'Q4_K_M',
+    'Q5_K_M',
+    'Q6_K',
+    'IQ4_NL',
+    'IQ4_XS',
+  ];
 
-  const CASES = [...TYPES.map((type) => [type, -1e20] as const), ['Q6_K', 1e9], ['Q4_K_M', 1e9], ['IQ4_XS', 1e38]] as const;
+  const CASES = [
+    ...TYPES.map((type) => [type, -1e20] as const),
+    ['Q6_K', 1e9],
+    ['Q4_K_M', 1e9],
+    ['IQ4_XS', 1e38],
+  ] as const;
 
   it.each(CASES)('as %s %d is refused: made neither infinite nor zero', async (type, value) => {
     const { run } = await build(baseWith(NAME, 70_001, value), type, '--pure');
@@ -107,7 +191,18 @@ describe('finite values that a half cannot hold', () => {
     for (const type of ['Q8_0', 'BF16', 'F32']) {
       expect((await build(base, type)).run.code).toBe(0);
     }
-    const fused = await runCli(['fuse', '--base', base, '--adapter', join(RUGBY, 'mlx-full'), '--dtype', 'F16', '--out', join(folder, 'half'), '--json']);
+    const fused = await runCli([
+      'fuse',
+      '--base',
+      base,
+      '--adapter',
+      join(RUGBY, 'mlx-full'),
+      '--dtype',
+      'F16',
+      '--out',
+      join(folder, 'half'),
+      '--json',
+    ]);
     expect(errorCode(fused)).toBe('quantize/values');
     expect(existsSync(join(folder, 'half'))).toBe(false);
   });
@@ -162,7 +257,13 @@ describe('verify', () => {
   });
 
   it('tells a scale that became NaN or infinite in any block type', async () => {
-    for (const [type, tensor, at] of [['Q4_K_M', 'blk.0.attn_q.weight', 0], ['Q4_K_M', 'blk.0.attn_q.weight', 2], ['Q8_0', 'blk.1.ffn_up.weight', 0], ['Q6_K', 'blk.0.attn_q.weight', 208], ['F16', 'blk.0.attn_q.weight', 0]] as const) {
+    for (const [type, tensor, at] of [
+      ['Q4_K_M', 'blk.0.attn_q.weight', 0],
+      ['Q4_K_M', 'blk.0.attn_q.weight', 2],
+      ['Q8_0', 'blk.1.ffn_up.weight', 0],
+      ['Q6_K', 'blk.0.attn_q.weight', 208],
+      ['F16', 'blk.0.attn_q.weight', 0],
+    ] as const) {
       const { out } = await build(join(RUGBY, 'base'), type);
       const described = describeGguf(out);
       const place = described.tensors.find(({ name }) => name === tensor)!;

@@ -27,17 +27,52 @@ describe('the tree of a real training folder', () => {
     for (const name of ['base', 'lora', 'mlx-lora', 'outputs']) {
       cpSync(join(FIXTURES, 'rugby', name), join(folder, name), { recursive: true });
     }
-    await runCliOk(['build', '--base', join(folder, 'base'), '--adapter', join(folder, 'lora'), '--type', 'Q8_0', '--out', join(folder, 'rugby.Q8_0.gguf')]);
-    await runCliOk(['quantize', join(folder, 'rugby.Q8_0.gguf'), join(folder, 'small.gguf'), 'Q4_0', '--allow-requantize']);
-    await runCliOk(['fuse', '--base', join(folder, 'base'), '--adapter', join(folder, 'lora'), '--out', join(folder, 'merged')]);
-    await runCliOk(['convert', '--base', join(folder, 'merged'), '--type', 'BF16', '--out', join(folder, 'merged.gguf')]);
+    await runCliOk([
+      'build',
+      '--base',
+      join(folder, 'base'),
+      '--adapter',
+      join(folder, 'lora'),
+      '--type',
+      'Q8_0',
+      '--out',
+      join(folder, 'rugby.Q8_0.gguf'),
+    ]);
+    await runCliOk([
+      'quantize',
+      join(folder, 'rugby.Q8_0.gguf'),
+      join(folder, 'small.gguf'),
+      'Q4_0',
+      '--allow-requantize',
+    ]);
+    await runCliOk([
+      'fuse',
+      '--base',
+      join(folder, 'base'),
+      '--adapter',
+      join(folder, 'lora'),
+      '--out',
+      join(folder, 'merged'),
+    ]);
+    await runCliOk([
+      'convert',
+      '--base',
+      join(folder, 'merged'),
+      '--type',
+      'BF16',
+      '--out',
+      join(folder, 'merged.gguf'),
+    ]);
     artefacts = await collectArtefacts([folder]);
   });
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('hangs everything under what it was made from', () => {
-    const tree = buildArtefactTree(artefacts, { roots, models: [{ name: 'rugby:latest', from: join(folder, 'rugby.Q8_0.gguf') }] });
+    const tree = buildArtefactTree(artefacts, {
+      roots,
+      models: [{ name: 'rugby:latest', from: join(folder, 'rugby.Q8_0.gguf') }],
+    });
     expect(outline(tree)).toEqual([
       'base',
       '  lora',
@@ -63,16 +98,23 @@ describe('the tree of a real training folder', () => {
     const built = again.find(({ path }) => path.endsWith('rugby.Q8_0.gguf'))!;
     expect(built.builtFrom?.stale).toBe(true);
     const rows = artefactTooltip(built, (path) => path.replace(`${folder}/`, '')).rows;
-    expect(rows.find(([label]) => label === 'Out of date')?.[1]).toMatch(/^changed or gone since: lora\/adapter_model\.safetensors/);
+    expect(rows.find(([label]) => label === 'Out of date')?.[1]).toMatch(
+      /^changed or gone since: lora\/adapter_model\.safetensors/,
+    );
     expect(rows.find(([label]) => label === 'Built from')?.[1]).toBe('base · lora');
   });
 
   it('offers for each kind what can be done with it', () => {
-    const tags = (name: string): readonly string[] => artefactTags(artefacts.find(({ path }) => path === join(folder, name))!);
-    expect(tags('lora')).toEqual(expect.arrayContaining(['adapter', 'buildable', 'modelfile', 'verifiable', 'viewable', 'folder']));
+    const tags = (name: string): readonly string[] =>
+      artefactTags(artefacts.find(({ path }) => path === join(folder, name))!);
+    expect(tags('lora')).toEqual(
+      expect.arrayContaining(['adapter', 'buildable', 'modelfile', 'verifiable', 'viewable', 'folder']),
+    );
     expect(tags('base')).toEqual(expect.arrayContaining(['model', 'buildable', 'quantisable']));
     expect(tags('base')).not.toContain('adapter');
-    expect(tags('rugby.Q8_0.gguf')).toEqual(expect.arrayContaining(['gguf', 'quantisable', 'rebuildable', 'viewable', 'file']));
+    expect(tags('rugby.Q8_0.gguf')).toEqual(
+      expect.arrayContaining(['gguf', 'quantisable', 'rebuildable', 'viewable', 'file']),
+    );
     expect(tags('outputs')).toEqual(expect.arrayContaining(['adapter', 'buildable']));
     expect(tags('mlx-lora/0000150_adapters.safetensors')).toEqual(expect.arrayContaining(['adapter', 'file']));
   });
@@ -93,8 +135,15 @@ describe('the tree of a real training folder', () => {
   });
 
   it('escapes what a file calls itself', () => {
-    const evil = artefact(join(folder, 'x\u001b[2J'), { name: '\u202egnp.exe', problems: [{ code: 'gguf/offset', message: 'bad \u0007 bell' }] });
-    const shown = JSON.stringify([artefactTooltip(evil), accessibleLabel('x', evil), outline(buildArtefactTree([evil], { roots }))]);
+    const evil = artefact(join(folder, 'x\u001b[2J'), {
+      name: '\u202egnp.exe',
+      problems: [{ code: 'gguf/offset', message: 'bad \u0007 bell' }],
+    });
+    const shown = JSON.stringify([
+      artefactTooltip(evil),
+      accessibleLabel('x', evil),
+      outline(buildArtefactTree([evil], { roots })),
+    ]);
     // JSON escapes a raw control character with a single backslash; ours has the backslash itself in it.
     expect(shown).toContain('\\\\u001b');
     expect(shown).not.toMatch(/(?<!\\)\\u00(?:1b|07)|\u202e/);
@@ -105,45 +154,83 @@ describe('the tree of what a scan may say', () => {
   const roots = [{ path: '/w', name: 'w' }];
 
   it('groups adapters by the base that they miss', () => {
-    const adapters = ['a', 'b'].map((name) => artefact(`/w/${name}`, { kind: 'peft-adapter', base: { name: 'Qwen/Qwen3-1.7B', candidates: [] } }));
+    const adapters = ['a', 'b'].map((name) =>
+      artefact(`/w/${name}`, { kind: 'peft-adapter', base: { name: 'Qwen/Qwen3-1.7B', candidates: [] } }),
+    );
     const nameless = artefact('/w/c', { kind: 'mlx-adapter', base: { candidates: [] } });
-    expect(outline(buildArtefactTree([...adapters, nameless], { roots }))).toEqual(['Qwen/Qwen3-1.7B', '  a', '  b', '', '  c']);
+    expect(outline(buildArtefactTree([...adapters, nameless], { roots }))).toEqual([
+      'Qwen/Qwen3-1.7B',
+      '  a',
+      '  b',
+      '',
+      '  c',
+    ]);
   });
 
   it('puts unused models of the cache to the end, and used ones to the front', () => {
-    const cached = (name: string): Artefact => artefact(`/home/u/.cache/huggingface/hub/models--Qwen--${name}/snapshots/abc`, {});
-    const adapter = artefact('/w/lora', { kind: 'peft-adapter', base: { path: cached('Used').path, candidates: [cached('Used').path] } });
+    const cached = (name: string): Artefact =>
+      artefact(`/home/u/.cache/huggingface/hub/models--Qwen--${name}/snapshots/abc`, {});
+    const adapter = artefact('/w/lora', {
+      kind: 'peft-adapter',
+      base: { path: cached('Used').path, candidates: [cached('Used').path] },
+    });
     const tree = buildArtefactTree([cached('Unused'), cached('Used'), adapter], { roots });
     expect(outline(tree)).toEqual(['Qwen/Used', '  lora', 'Hugging Face cache', '  Qwen/Unused']);
   });
 
   it('names the folder where there are several', () => {
     const two = [...roots, { path: '/v', name: 'other' }];
-    const labels = outline(buildArtefactTree([artefact('/w/base', {}), artefact('/v/base', {}), artefact('/elsewhere', {})], { roots: two }));
+    const labels = outline(
+      buildArtefactTree([artefact('/w/base', {}), artefact('/v/base', {}), artefact('/elsewhere', {})], { roots: two }),
+    );
     expect(labels).toEqual(['w/base', 'other/base', '/elsewhere']);
   });
 
   it('survives records that go in circles', () => {
-    const gguf = (path: string, from: string): Artefact => artefact(path, { kind: 'gguf-model', base: { path: from, candidates: [from] }, builtFrom: { base: from, adapters: [], stale: false, changed: [] } });
-    const tree = buildArtefactTree([gguf('/w/a.gguf', '/w/b.gguf'), gguf('/w/b.gguf', '/w/a.gguf'), gguf('/w/c.gguf', '/w/c.gguf')], { roots });
+    const gguf = (path: string, from: string): Artefact =>
+      artefact(path, {
+        kind: 'gguf-model',
+        base: { path: from, candidates: [from] },
+        builtFrom: { base: from, adapters: [], stale: false, changed: [] },
+      });
+    const tree = buildArtefactTree(
+      [gguf('/w/a.gguf', '/w/b.gguf'), gguf('/w/b.gguf', '/w/a.gguf'), gguf('/w/c.gguf', '/w/c.gguf')],
+      { roots },
+    );
     expect(new Set(outline(tree).map((line) => line.trim()))).toEqual(new Set(['a.gguf', 'b.gguf', 'c.gguf']));
     expect(countNodes(tree)).toBe(3);
   });
 
   it('folds the parts of a split GGUF', () => {
-    const parts = [1, 2, 3].map((number) => artefact(`/w/big-0000${number}-of-00003.gguf`, { kind: 'gguf-split', split: { number, count: 3, missing: [] } }));
-    expect(outline(buildArtefactTree(parts, { roots }))).toEqual(['big-00001-of-00003.gguf', '  big-00002-of-00003.gguf', '  big-00003-of-00003.gguf']);
+    const parts = [1, 2, 3].map((number) =>
+      artefact(`/w/big-0000${number}-of-00003.gguf`, { kind: 'gguf-split', split: { number, count: 3, missing: [] } }),
+    );
+    expect(outline(buildArtefactTree(parts, { roots }))).toEqual([
+      'big-00001-of-00003.gguf',
+      '  big-00002-of-00003.gguf',
+      '  big-00003-of-00003.gguf',
+    ]);
   });
 
   it('finds a relative path of a record only where one artefact fits', () => {
-    const built = artefact('/w/x.gguf', { kind: 'gguf-model', builtFrom: { base: 'models/base', adapters: [{ path: './runs/lora', weight: 1 }], stale: false, changed: [] } });
+    const built = artefact('/w/x.gguf', {
+      kind: 'gguf-model',
+      builtFrom: { base: 'models/base', adapters: [{ path: './runs/lora', weight: 1 }], stale: false, changed: [] },
+    });
     const lora = (path: string): Artefact => artefact(path, { kind: 'peft-adapter' });
     expect(outline(buildArtefactTree([lora('/w/runs/lora'), built], { roots }))).toEqual(['runs/lora', '  x.gguf']);
-    expect(outline(buildArtefactTree([lora('/w/runs/lora'), lora('/w/old/runs/lora'), built], { roots }))).toContain('x.gguf');
+    expect(outline(buildArtefactTree([lora('/w/runs/lora'), lora('/w/old/runs/lora'), built], { roots }))).toContain(
+      'x.gguf',
+    );
   });
 
   it('shows two hundred artefacts and more, each once', () => {
-    const many = Array.from({ length: 1000 }, (_, index) => artefact(`/w/m${index}`, index % 2 === 0 ? {} : { kind: 'peft-adapter', base: { path: `/w/m${index - 1}`, candidates: [] } }));
+    const many = Array.from({ length: 1000 }, (_, index) =>
+      artefact(
+        `/w/m${index}`,
+        index % 2 === 0 ? {} : { kind: 'peft-adapter', base: { path: `/w/m${index - 1}`, candidates: [] } },
+      ),
+    );
     const started = performance.now();
     expect(countNodes(buildArtefactTree(many, { roots }))).toBe(1000);
     expect(performance.now() - started).toBeLessThan(500);

@@ -5,10 +5,16 @@ import { collectArtefacts } from '../../src/node/artefacts/scanArtefacts';
 import { FIXTURES, ROOT } from '../support/cli';
 
 describe('the bars of a delta', () => {
-  const cell = (layer: number, ratio?: number, delta?: number): { layer: number; ratio: number | undefined; delta: number | undefined } => ({ layer, ratio, delta });
+  const cell = (
+    layer: number,
+    ratio?: number,
+    delta?: number,
+  ): { layer: number; ratio: number | undefined; delta: number | undefined } => ({ layer, ratio, delta });
 
   it('are one a layer, by the largest of its modules', () => {
-    expect(deltaBars([cell(1, 0.4), cell(0, 0.05), cell(0, 0.1), cell(2, 0), cell(-1, 9)])).toBe('▃█▁  layers 0 to 2: |ΔW|/|W| 0 to 0.4');
+    expect(deltaBars([cell(1, 0.4), cell(0, 0.05), cell(0, 0.1), cell(2, 0), cell(-1, 9)])).toBe(
+      '▃█▁  layers 0 to 2: |ΔW|/|W| 0 to 0.4',
+    );
     expect(deltaBars([cell(0, undefined, 2), cell(1, undefined, 1)])).toBe('█▅  layers 0 to 1: |ΔW| 1 to 2');
   });
 

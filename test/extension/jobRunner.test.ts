@@ -32,7 +32,18 @@ function runner(storage: JobStorage = new Memory()): JobRunner {
 
 const base = join(FIXTURES, 'rugby/base');
 const lora = join(FIXTURES, 'rugby/lora');
-const build = (out: string, ...more: readonly string[]): string[] => ['build', '--base', base, '--adapter', lora, '--type', 'Q8_0', '--out', out, ...more];
+const build = (out: string, ...more: readonly string[]): string[] => [
+  'build',
+  '--base',
+  base,
+  '--adapter',
+  lora,
+  '--type',
+  'Q8_0',
+  '--out',
+  out,
+  ...more,
+];
 const sha256 = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
 
 describe('jobs', () => {
@@ -86,12 +97,23 @@ describe('jobs', () => {
     const jobs = runner();
     const output = join(folder, 'next.gguf');
     const modelfile = join(folder, 'next.Modelfile');
-    const { id } = jobs.start({ kind: 'build', title: 'both', args: build(output), output, next: [['modelfile', '--base', output, '--out', modelfile]] });
+    const { id } = jobs.start({
+      kind: 'build',
+      title: 'both',
+      args: build(output),
+      output,
+      next: [['modelfile', '--base', output, '--out', modelfile]],
+    });
     const job = (await jobs.finished(id))!;
     expect(job.error).toBeUndefined();
     expect(job.result).toMatchObject({ output });
     expect(readFileSync(modelfile, 'utf8')).toContain('FROM ./next.gguf');
-    const { id: bad } = jobs.start({ kind: 'build', title: 'exists', args: build(output), next: [['modelfile', '--base', output, '--out', join(folder, 'never.Modelfile')]] });
+    const { id: bad } = jobs.start({
+      kind: 'build',
+      title: 'exists',
+      args: build(output),
+      next: [['modelfile', '--base', output, '--out', join(folder, 'never.Modelfile')]],
+    });
     expect((await jobs.finished(bad))?.state).toBe('failed');
     expect(existsSync(join(folder, 'never.Modelfile'))).toBe(false);
   });
@@ -101,7 +123,12 @@ describe('jobs', () => {
     writeLargeModel(model, 4);
     const jobs = runner();
     const output = join(folder, 'cancelled.gguf');
-    const { id } = jobs.start({ kind: 'convert', title: 'large', args: ['build', '--base', model, '--type', 'Q4_K_M', '--out', output], output });
+    const { id } = jobs.start({
+      kind: 'convert',
+      title: 'large',
+      args: ['build', '--base', model, '--type', 'Q4_K_M', '--out', output],
+      output,
+    });
     await until(() => jobs.find(id)?.progress !== undefined, 'progress', 60_000);
     expect(jobFacts(jobs.find(id)!).join(' ')).toMatch(/\d+ % .* of /);
     const started = Date.now();
@@ -131,7 +158,16 @@ describe('jobs', () => {
     expect(Date.now() - left).toBeLessThan(2000);
     expect(existsSync(`${output}.partial.journal`)).toBe(true);
     // The next window: the job was running when the old one was closed.
-    const storage = new Memory([{ id: 'old', spec: { kind: 'build', title: 'Build resumed.gguf', args, output }, state: 'running', created: Date.now(), started: Date.now(), log: [] }]);
+    const storage = new Memory([
+      {
+        id: 'old',
+        spec: { kind: 'build', title: 'Build resumed.gguf', args, output },
+        state: 'running',
+        created: Date.now(),
+        started: Date.now(),
+        log: [],
+      },
+    ]);
     const jobs = runner(storage);
     expect(jobs.find('old')).toMatchObject({ state: 'interrupted' });
     const again = (await jobs.finished(jobs.again('old')!.id))!;
@@ -143,14 +179,41 @@ describe('jobs', () => {
   });
 
   it('outlive a window, but only as what they are', () => {
-    const job = { id: 'a', spec: { kind: 'build', title: 'x', args: ['build'] }, state: 'done', created: 1, log: ['one'] };
-    const jobs = runner(new Memory([job, { id: 'b' }, 7, null, { ...job, id: 'c', spec: { ...job.spec, args: [] } }, { ...job, id: 'd', state: 'queued' }, { ...job, id: 'e', state: 'exploded' }]));
-    expect(jobs.jobs.map(({ id, state }) => [id, state])).toEqual([['a', 'done'], ['d', 'interrupted']]);
+    const job = {
+      id: 'a',
+      spec: { kind: 'build', title: 'x', args: ['build'] },
+      state: 'done',
+      created: 1,
+      log: ['one'],
+    };
+    const jobs = runner(
+      new Memory([
+        job,
+        { id: 'b' },
+        7,
+        null,
+        { ...job, id: 'c', spec: { ...job.spec, args: [] } },
+        { ...job, id: 'd', state: 'queued' },
+        { ...job, id: 'e', state: 'exploded' },
+      ]),
+    );
+    expect(jobs.jobs.map(({ id, state }) => [id, state])).toEqual([
+      ['a', 'done'],
+      ['d', 'interrupted'],
+    ]);
     expect(runner(new Memory('nonsense')).jobs).toEqual([]);
   });
 
   it('keep the list short, and lose only what has ended', () => {
-    const storage = new Memory(Array.from({ length: 60 }, (_, index) => ({ id: String(index), spec: { kind: 'build', title: 'x', args: ['build'] }, state: 'done', created: index, log: [] })));
+    const storage = new Memory(
+      Array.from({ length: 60 }, (_, index) => ({
+        id: String(index),
+        spec: { kind: 'build', title: 'x', args: ['build'] },
+        state: 'done',
+        created: index,
+        log: [],
+      })),
+    );
     const jobs = runner(storage);
     expect(jobs.jobs.length).toBe(30);
     jobs.remove('0');
@@ -161,22 +224,38 @@ describe('jobs', () => {
 });
 
 describe('a job in words', () => {
-  const job = (change: Partial<Job>): Job => ({ id: 'x', spec: { kind: 'create', title: 'Create rugby', args: ['create'] }, state: 'done', created: 0, started: 0, ended: 4000, log: [], ...change });
+  const job = (change: Partial<Job>): Job => ({
+    id: 'x',
+    spec: { kind: 'create', title: 'Create rugby', args: ['create'] },
+    state: 'done',
+    created: 0,
+    started: 0,
+    ended: 4000,
+    log: [],
+    ...change,
+  });
 
   it('says the answer of a new model, and how long it took', () => {
-    expect(jobFacts(job({ result: { answer: 'It is 68 metres\nwide.' } }))).toEqual(['4 s', 'answered “It is 68 metres wide.”']);
+    expect(jobFacts(job({ result: { answer: 'It is 68 metres\nwide.' } }))).toEqual([
+      '4 s',
+      'answered “It is 68 metres wide.”',
+    ]);
     expect(jobFacts(job({ state: 'queued' }))).toEqual(['waiting']);
     expect(jobFacts(job({ state: 'interrupted' }))[0]).toBe('interrupted');
   });
 
   it('says how far it is', () => {
     const progress = { bytesDone: 1_300_000_000, bytesTotal: 2_100_000_000, rate: 410_000_000, secondsLeft: 2 };
-    expect(jobFacts(job({ state: 'running', phase: 'running', progress })).join(' · ')).toBe('61 % · 1.3 GB of 2.1 GB · 410 MB/s · 2 s left');
+    expect(jobFacts(job({ state: 'running', phase: 'running', progress })).join(' · ')).toBe(
+      '61 % · 1.3 GB of 2.1 GB · 410 MB/s · 2 s left',
+    );
     expect(jobFacts(job({ state: 'running', phase: 'cancelling', progress }))).toEqual(['cancelling']);
   });
 
   it('lets no control character through', () => {
-    const shown = jobLog(job({ state: 'failed', error: { code: 'gguf/offset', message: 'a\u001b[31mred' }, result: { name: '\u202e' } }));
+    const shown = jobLog(
+      job({ state: 'failed', error: { code: 'gguf/offset', message: 'a\u001b[31mred' }, result: { name: '\u202e' } }),
+    );
     expect(shown).toContain('\\u001b[31mred');
     expect(shown).not.toMatch(/\u001b|\u202e/);
   });

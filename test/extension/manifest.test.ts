@@ -41,7 +41,10 @@ interface Manifest {
   readonly extensionKind: readonly string[];
   readonly extensionDependencies?: unknown;
   readonly extensionPack?: unknown;
-  readonly capabilities: { readonly untrustedWorkspaces: { readonly supported: string; readonly restrictedConfigurations: readonly string[] }; readonly virtualWorkspaces: { readonly supported: string } };
+  readonly capabilities: {
+    readonly untrustedWorkspaces: { readonly supported: string; readonly restrictedConfigurations: readonly string[] };
+    readonly virtualWorkspaces: { readonly supported: string };
+  };
   readonly contributes: {
     readonly commands: readonly Contribution[];
     readonly menus: Readonly<Record<string, readonly MenuItem[]>>;
@@ -50,8 +53,15 @@ interface Manifest {
     readonly views: Readonly<Record<string, readonly View[]>>;
     readonly viewsWelcome: readonly { readonly view: string; readonly contents: string; readonly when?: string }[];
     readonly problemMatchers: readonly { readonly pattern: { readonly regexp: string } }[];
-    readonly walkthroughs: readonly { readonly steps: readonly { readonly media: { readonly svg?: string; readonly altText?: string } }[] }[];
-    readonly languages: readonly { readonly id: string; readonly filenames?: readonly string[]; readonly filenamePatterns?: readonly string[]; readonly extensions?: readonly string[] }[];
+    readonly walkthroughs: readonly {
+      readonly steps: readonly { readonly media: { readonly svg?: string; readonly altText?: string } }[];
+    }[];
+    readonly languages: readonly {
+      readonly id: string;
+      readonly filenames?: readonly string[];
+      readonly filenamePatterns?: readonly string[];
+      readonly extensions?: readonly string[];
+    }[];
   };
 }
 
@@ -62,13 +72,20 @@ const { commands, menus, configuration, views, viewsWelcome } = manifest.contrib
 const ids = commands.map(({ command }) => command);
 
 /** All sources of the extension as one text. */
-const sources = readdirSync(join(ROOT, 'src/extension'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts')).map((name) => read(join('src/extension', name))).join('\n');
+const sources = readdirSync(join(ROOT, 'src/extension'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => read(join('src/extension', name)))
+  .join('\n');
 
 describe('the manifest', () => {
   it('asks for the engine that its types are of, and is activated by what it contributes', () => {
     expect(manifest.engines.vscode).toBe('^1.105.0');
     expect(manifest.devDependencies['@types/vscode']).toBe('1.105.0');
-    expect(manifest.activationEvents.filter((event) => !/^onTaskType:modelfile-studio$|^onWebviewPanel:modelfileStudio\./.test(event))).toEqual([]);
+    expect(
+      manifest.activationEvents.filter(
+        (event) => !/^onTaskType:modelfile-studio$|^onWebviewPanel:modelfileStudio\./.test(event),
+      ),
+    ).toEqual([]);
     expect(manifest.extensionKind).toEqual(['workspace']);
   });
 
@@ -95,10 +112,18 @@ describe('the manifest', () => {
   });
 
   it('has a text for every key, and no text without one', () => {
-    const used = new Set([...JSON.stringify({ contributes: manifest.contributes, capabilities: manifest.capabilities }).matchAll(/"%([\w.]+)%"/g)].map(([, key]) => key!));
+    const used = new Set(
+      [
+        ...JSON.stringify({ contributes: manifest.contributes, capabilities: manifest.capabilities }).matchAll(
+          /"%([\w.]+)%"/g,
+        ),
+      ].map(([, key]) => key!),
+    );
     expect([...used].filter((key) => !(key in texts))).toEqual([]);
     expect(Object.keys(texts).filter((key) => !used.has(key))).toEqual([]);
-    expect(Object.values(texts).filter((text) => text.trim() === '' || /\p{Extended_Pictographic}/u.test(text))).toEqual([]);
+    expect(
+      Object.values(texts).filter((text) => text.trim() === '' || /\p{Extended_Pictographic}/u.test(text)),
+    ).toEqual([]);
   });
 
   it('has a picture for the marketplace', () => {
@@ -118,8 +143,14 @@ describe('commands', () => {
   });
 
   it('are all registered, and all that are registered and not internal are in it', () => {
-    const registered = new Set([...sources.matchAll(/(?:registerCommand\(\s*\w+,|onPlan\(|each\(|'modelfileStudio\.)\s*'?([\w.]+)'/g)].map(([, name]) => name!));
-    [...sources.matchAll(/COMMAND_TABLE = \{([\s\S]*?)\}/g)].forEach(([, body]) => [...body!.matchAll(/\w+/g)].forEach(([name]) => registered.add(name)));
+    const registered = new Set(
+      [...sources.matchAll(/(?:registerCommand\(\s*\w+,|onPlan\(|each\(|'modelfileStudio\.)\s*'?([\w.]+)'/g)].map(
+        ([, name]) => name!,
+      ),
+    );
+    [...sources.matchAll(/COMMAND_TABLE = \{([\s\S]*?)\}/g)].forEach(([, body]) =>
+      [...body!.matchAll(/\w+/g)].forEach(([name]) => registered.add(name)),
+    );
     expect(ids.map((id) => id.replace('modelfileStudio.', '')).filter((name) => !registered.has(name))).toEqual([]);
   });
 
@@ -130,7 +161,25 @@ describe('commands', () => {
     for (const id of shown) {
       expect([undefined, 'isWorkspaceTrusted && !virtualWorkspace'], id).toContain(rules.get(id));
     }
-    const wanted = ['Build Ollama Model…', 'Fuse…', 'Convert to GGUF…', 'Quantise…', 'Convert Adapter to GGUF…', 'New Modelfile from Artefact', 'Inspect', 'Verify', 'Compare…', 'Rebuild with Last Choices', 'Reveal', 'Clean Up', 'Diagnose Setup', 'Show Logs', 'Restart Language Server', 'Insert Template from Library Model…', 'Create from Modelfile'];
+    const wanted = [
+      'Build Ollama Model…',
+      'Fuse…',
+      'Convert to GGUF…',
+      'Quantise…',
+      'Convert Adapter to GGUF…',
+      'New Modelfile from Artefact',
+      'Inspect',
+      'Verify',
+      'Compare…',
+      'Rebuild with Last Choices',
+      'Reveal',
+      'Clean Up',
+      'Diagnose Setup',
+      'Show Logs',
+      'Restart Language Server',
+      'Insert Template from Library Model…',
+      'Create from Modelfile',
+    ];
     const titles = shown.map((id) => texts[commands.find(({ command }) => command === id)!.title.replaceAll('%', '')]);
     expect(wanted.filter((title) => !titles.includes(title))).toEqual([]);
   });
@@ -141,7 +190,10 @@ describe('commands', () => {
       for (const { command, when } of items) {
         expect(ids, `${menu}: ${command ?? ''}`).toContain(command);
         const needsTrust = menu !== 'commandPalette' && !harmless.test(command ?? '');
-        expect(!needsTrust || /isWorkspaceTrusted && !virtualWorkspace/.test(when ?? ''), `${menu}: ${command ?? ''} when ${when ?? ''}`).toBe(true);
+        expect(
+          !needsTrust || /isWorkspaceTrusted && !virtualWorkspace/.test(when ?? ''),
+          `${menu}: ${command ?? ''} when ${when ?? ''}`,
+        ).toBe(true);
       }
     }
   });
@@ -149,12 +201,24 @@ describe('commands', () => {
   it('show at most three inline for any one item', () => {
     const inline = menus['view/item/context']!.filter(({ group }) => group?.startsWith('inline') === true);
     // The words of one kind of item, as artefactTags gives them.
-    for (const words of ['adapter buildable modelfile verifiable viewable inspectable folder', 'gguf quantisable modelfile buildable rebuildable inspectable viewable file', 'model buildable quantisable folder inspectable', 'running output', 'done revealable', 'interrupted', 'ollamaModel', 'ollamaModel.running']) {
+    for (const words of [
+      'adapter buildable modelfile verifiable viewable inspectable folder',
+      'gguf quantisable modelfile buildable rebuildable inspectable viewable file',
+      'model buildable quantisable folder inspectable',
+      'running output',
+      'done revealable',
+      'interrupted',
+      'ollamaModel',
+      'ollamaModel.running',
+    ]) {
       for (const view of ['artefacts', 'jobs', 'ollama']) {
         const shown = inline.filter(({ when = '' }) => {
           const kinds = /viewItem =~ \/(.*)\/$/.exec(when)?.[1];
           const exact = /viewItem == ([\w.]+)$/.exec(when)?.[1];
-          return when.includes(`view == modelfileStudio.${view}`) && (kinds === undefined ? exact === undefined || exact === words : new RegExp(kinds).test(words));
+          return (
+            when.includes(`view == modelfileStudio.${view}`) &&
+            (kinds === undefined ? exact === undefined || exact === words : new RegExp(kinds).test(words))
+          );
         });
         expect(shown.length, `${view}: ${words}`).toBeLessThanOrEqual(3);
       }
@@ -175,7 +239,9 @@ describe('settings', () => {
   });
 
   it('cannot be set by a workspace where they name programs, hosts or folders', () => {
-    const risky = Object.entries(configuration.properties).filter(([name]) => /host|path|folder|executable|args|command|version|enabled|workers|cache/i.test(name));
+    const risky = Object.entries(configuration.properties).filter(([name]) =>
+      /host|path|folder|executable|args|command|version|enabled|workers|cache/i.test(name),
+    );
     expect(risky.length).toBeGreaterThanOrEqual(5);
     for (const [name, { scope }] of risky) {
       expect(manifest.capabilities.untrustedWorkspaces.restrictedConfigurations, name).toContain(name);
@@ -191,7 +257,10 @@ describe('welcome texts', () => {
     for (const { view, contents } of viewsWelcome) {
       const text = texts[contents.replaceAll('%', '')]!;
       const called = [...text.matchAll(/\]\(command:(modelfileStudio\.[\w.]+)/g)].map(([, id]) => id!);
-      expect(called.filter((id) => !ids.includes(id) && !id.endsWith('.focus')), view).toEqual([]);
+      expect(
+        called.filter((id) => !ids.includes(id) && !id.endsWith('.focus')),
+        view,
+      ).toEqual([]);
       const buttons = text.split('\n').filter((line) => /^\[[^\]]+\]\([^)]+\)$/.test(line));
       expect(buttons.length, text).toBeLessThanOrEqual(1);
     }
@@ -217,19 +286,50 @@ describe('the problem matcher', () => {
     const { stdout } = await runCli(['lint', path]);
     rmSync(folder, { recursive: true });
     const pattern = new RegExp(manifest.contributes.problemMatchers[0]!.pattern.regexp);
-    const found = stdout.split('\n').map((line) => pattern.exec(line)).find((match) => match !== null);
-    expect(found?.slice(1, 6)).toEqual([path, '2', expect.stringMatching(/^\d+$/), 'error', 'modelfile/unknown-parameter']);
+    const found = stdout
+      .split('\n')
+      .map((line) => pattern.exec(line))
+      .find((match) => match !== null);
+    expect(found?.slice(1, 6)).toEqual([
+      path,
+      '2',
+      expect.stringMatching(/^\d+$/),
+      'error',
+      'modelfile/unknown-parameter',
+    ]);
     expect(found?.[6]).toMatch(/temprature/);
   });
 });
 
 describe('the package', () => {
   it('holds what runs, and nothing else', () => {
-    const listed = execFileSync(process.execPath, [join(ROOT, 'node_modules/@vscode/vsce/vsce'), 'ls', '--no-dependencies'], { cwd: ROOT, encoding: 'utf8' }).trim().split('\n').filter((line) => !line.startsWith('npm '));
-    const allowed = /^(?:package\.json|package\.nls\.json|README\.md|CHANGELOG\.md|LICENSE|dist\/[\w-]+\.js|dist\/(?:library\.json|NOTICES\.txt)|media\/[\w-]+\.(?:svg|png|css|js)|media\/(?:walkthrough|sample)\/.+|syntaxes\/[\w.-]+\.json|l10n\/.+)$/;
+    const listed = execFileSync(
+      process.execPath,
+      [join(ROOT, 'node_modules/@vscode/vsce/vsce'), 'ls', '--no-dependencies'],
+      { cwd: ROOT, encoding: 'utf8' },
+    )
+      .trim()
+      .split('\n')
+      .filter((line) => !line.startsWith('npm '));
+    const allowed =
+      /^(?:package\.json|package\.nls\.json|README\.md|CHANGELOG\.md|LICENSE|dist\/[\w-]+\.js|dist\/(?:library\.json|NOTICES\.txt)|media\/[\w-]+\.(?:svg|png|css|js)|media\/(?:walkthrough|sample)\/.+|syntaxes\/[\w.-]+\.json|l10n\/.+)$/;
     expect(listed.filter((file) => !allowed.test(file))).toEqual([]);
-    expect(listed).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'dist/cli.js', 'dist/worker.js', 'dist/server.js', 'dist/extension.js', 'media/icon.png', 'syntaxes/modelfile.tmLanguage.json']));
-    const bytes = listed.filter((file) => !file.startsWith('dist/')).reduce((sum, file) => sum + statSync(join(ROOT, file)).size, 0);
+    expect(listed).toEqual(
+      expect.arrayContaining([
+        'package.json',
+        'README.md',
+        'LICENSE',
+        'dist/cli.js',
+        'dist/worker.js',
+        'dist/server.js',
+        'dist/extension.js',
+        'media/icon.png',
+        'syntaxes/modelfile.tmLanguage.json',
+      ]),
+    );
+    const bytes = listed
+      .filter((file) => !file.startsWith('dist/'))
+      .reduce((sum, file) => sum + statSync(join(ROOT, file)).size, 0);
     expect(bytes).toBeLessThan(4_000_000);
   });
 });

@@ -2,7 +2,15 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { buildProposal, convertAdapterProposal, convertProposal, createProposal, fuseProposal, quantizeProposal, rebuildProposal } from '../../src/extension/wizard/proposals';
+import {
+  buildProposal,
+  convertAdapterProposal,
+  convertProposal,
+  createProposal,
+  fuseProposal,
+  quantizeProposal,
+  rebuildProposal,
+} from '../../src/extension/wizard/proposals';
 import { modelNameFrom, resultPath, stemOf, withoutType } from '../../src/extension/wizard/resultNames';
 import { readTarget } from '../../src/extension/wizard/target';
 import { recommendedType, typeChoices } from '../../src/extension/wizard/typeChoices';
@@ -31,14 +39,17 @@ describe('what a command proposes', () => {
     rebuild: rebuildProposal(out, { base, adapters: [{ path: adapters[0]!, weight: 0.5 }], type: 'Q8_0' }, 0),
   };
 
-  it.each(Object.entries(proposals))('%s: the command line plans, writes nothing, and is one that a job takes', async (_name, proposal) => {
-    const plan = await runCliOk(proposal.planArgs);
-    expect(plan['ok']).toBe(true);
-    expect(String(plan['text'])).toMatch(/^Base +base/);
-    expect(readdirSync(folder)).toEqual([]);
-    expect(proposal.planArgs.slice(0, proposal.job.args.length)).toEqual(proposal.job.args);
-    expect(JOB_SPEC.safeParse(proposal.job).success).toBe(true);
-  });
+  it.each(Object.entries(proposals))(
+    '%s: the command line plans, writes nothing, and is one that a job takes',
+    async (_name, proposal) => {
+      const plan = await runCliOk(proposal.planArgs);
+      expect(plan['ok']).toBe(true);
+      expect(String(plan['text'])).toMatch(/^Base +base/);
+      expect(readdirSync(folder)).toEqual([]);
+      expect(proposal.planArgs.slice(0, proposal.job.args.length)).toEqual(proposal.job.args);
+      expect(JOB_SPEC.safeParse(proposal.job).success).toBe(true);
+    },
+  );
 
   it('is what runs, and with --force what replaces', async () => {
     await runCliOk(proposals['convert']!.job.args);
@@ -50,13 +61,29 @@ describe('what a command proposes', () => {
   });
 
   it('builds a GGUF from a GGUF by quantising it', () => {
-    expect(rebuildProposal('/w/q4.gguf', { base: '/w/f16.gguf', adapters: [], type: 'Q4_0' }, 0).job.args).toEqual(['quantize', '/w/f16.gguf', '/w/q4.gguf', 'Q4_0', '--allow-requantize']);
-    expect(rebuildProposal('/w/q4.gguf', { base: '/w/base', adapters: [{ path: '/w/a', weight: 0.5 }], type: 'Q4_0' }, 0).job.args).toContain('/w/a=0.5');
+    expect(rebuildProposal('/w/q4.gguf', { base: '/w/f16.gguf', adapters: [], type: 'Q4_0' }, 0).job.args).toEqual([
+      'quantize',
+      '/w/f16.gguf',
+      '/w/q4.gguf',
+      'Q4_0',
+      '--allow-requantize',
+    ]);
+    expect(
+      rebuildProposal('/w/q4.gguf', { base: '/w/base', adapters: [{ path: '/w/a', weight: 0.5 }], type: 'Q4_0' }, 0).job
+        .args,
+    ).toContain('/w/a=0.5');
   });
 
   it('makes a model from its parts, of a type only where one was chosen', () => {
-    expect(createProposal({ base: '/w/x.gguf', adapters: [], type: undefined, name: 'rugby' }, 0).job).toMatchObject({ args: ['create', 'rugby', '--base', '/w/x.gguf'], model: 'rugby', from: '/w/x.gguf' });
-    expect(createProposal({ base: '/w/b', adapters: ['/w/a'], type: 'Q8_0', name: 'rugby' }, 0).job).toMatchObject({ args: ['create', 'rugby', '--base', '/w/b', '--adapter', '/w/a', '--type', 'Q8_0'], from: '/w/a' });
+    expect(createProposal({ base: '/w/x.gguf', adapters: [], type: undefined, name: 'rugby' }, 0).job).toMatchObject({
+      args: ['create', 'rugby', '--base', '/w/x.gguf'],
+      model: 'rugby',
+      from: '/w/x.gguf',
+    });
+    expect(createProposal({ base: '/w/b', adapters: ['/w/a'], type: 'Q8_0', name: 'rugby' }, 0).job).toMatchObject({
+      args: ['create', 'rugby', '--base', '/w/b', '--adapter', '/w/a', '--type', 'Q8_0'],
+      from: '/w/a',
+    });
   });
 });
 
@@ -76,15 +103,30 @@ describe('the page of a plan', () => {
   });
 
   it('says why nothing can be run', () => {
-    const page = planText(proposal, { kind: 'refused', code: 'adapter/base-mismatch', message: `${'word '.repeat(60)}end \u001b[2J` }, 'linux');
+    const page = planText(
+      proposal,
+      { kind: 'refused', code: 'adapter/base-mismatch', message: `${'word '.repeat(60)}end \u001b[2J` },
+      'linux',
+    );
     expect(page).toMatch(/\nRefused {3}adapter\/base-mismatch\n {10}word/);
     expect(page).not.toContain('\u001b');
-    expect(Math.max(...page.split('\nFiles')[0]!.split('\n').map((line) => line.length))).toBeLessThan(120);
+    expect(
+      Math.max(
+        ...page
+          .split('\nFiles')[0]!
+          .split('\n')
+          .map((line) => line.length),
+      ),
+    ).toBeLessThan(120);
   });
 
   it('quotes for the shell of the system', () => {
-    expect(commandText('m', ['a b', "it's", '$(x)', '/plain/path.gguf', '', '-c'], 'linux')).toBe(`m 'a b' 'it'\\''s' '$(x)' /plain/path.gguf '' -c`);
-    expect(commandText('m', ["C:\\it's here\\x", 'C:\\plain\\x', '$env:X', '"&calc'], 'win32')).toBe(`m 'C:\\it''s here\\x' C:\\plain\\x '$env:X' '"&calc'`);
+    expect(commandText('m', ['a b', "it's", '$(x)', '/plain/path.gguf', '', '-c'], 'linux')).toBe(
+      `m 'a b' 'it'\\''s' '$(x)' /plain/path.gguf '' -c`,
+    );
+    expect(commandText('m', ["C:\\it's here\\x", 'C:\\plain\\x', '$env:X', '"&calc'], 'win32')).toBe(
+      `m 'C:\\it''s here\\x' C:\\plain\\x '$env:X' '"&calc'`,
+    );
   });
 });
 
@@ -116,12 +158,19 @@ describe('types to choose from', () => {
     const q4 = typeChoices(8e9).find(({ type }) => type === 'Q4_K_M')!;
     expect(q4).toMatchObject({ isRecommended: true });
     expect(q4.description).toMatch(/^about 4\.9 GB · 4\.9 bits a weight · perplexity \+0\.18$/);
-    expect(typeChoices(undefined, ['BF16'])).toEqual([{ type: 'BF16', isRecommended: false, description: '16.0 bits a weight · no loss' }]);
+    expect(typeChoices(undefined, ['BF16'])).toEqual([
+      { type: 'BF16', isRecommended: false, description: '16.0 bits a weight · no loss' },
+    ]);
   });
 });
 
 describe('arguments of commands', () => {
-  const item = (path: string): unknown => ({ kind: 'artefact', artefact: { path, kind: 'model' }, label: 'x', children: [] });
+  const item = (path: string): unknown => ({
+    kind: 'artefact',
+    artefact: { path, kind: 'model' },
+    label: 'x',
+    children: [],
+  });
   const file = (fsPath: string): unknown => ({ scheme: 'file', fsPath, path: fsPath });
 
   it('are items, files, paths or requests', () => {
@@ -130,11 +179,32 @@ describe('arguments of commands', () => {
     expect(readTarget([item('/w/c'), [item('/w/a'), item('/w/b')]]).paths).toEqual(['/w/c']);
     expect(readTarget([file('/w/a.gguf'), [file('/w/a.gguf')]]).paths).toEqual(['/w/a.gguf']);
     expect(readTarget(['/w/a']).paths).toEqual(['/w/a']);
-    expect(readTarget([{ base: '/w/b', adapters: ['/w/a'], type: 'Q4_K_M' }])).toEqual({ paths: [], base: '/w/b', adapters: ['/w/a'], type: 'Q4_K_M' });
+    expect(readTarget([{ base: '/w/b', adapters: ['/w/a'], type: 'Q4_K_M' }])).toEqual({
+      paths: [],
+      base: '/w/b',
+      adapters: ['/w/a'],
+      type: 'Q4_K_M',
+    });
   });
 
   it('that are junk or forged count as nothing', () => {
-    for (const junk of [undefined, null, 7, '', {}, [], { path: 7 }, { kind: 'artefact' }, { scheme: 'http', fsPath: '/w' }, { type: '--force' }, { base: '' }, { adapters: 'x' }, 'x'.repeat(5000), Symbol('x'), () => 1]) {
+    for (const junk of [
+      undefined,
+      null,
+      7,
+      '',
+      {},
+      [],
+      { path: 7 },
+      { kind: 'artefact' },
+      { scheme: 'http', fsPath: '/w' },
+      { type: '--force' },
+      { base: '' },
+      { adapters: 'x' },
+      'x'.repeat(5000),
+      Symbol('x'),
+      () => 1,
+    ]) {
       expect(readTarget([junk])).toEqual({ paths: [] });
     }
   });
@@ -144,11 +214,27 @@ describe('tasks', () => {
   const type = 'modelfile-studio';
 
   it('are command lines with absolute paths', () => {
-    expect(taskArguments({ type, command: 'build', base: 'base', adapters: ['lora=0.5'], to: 'q4_k_m', out: '-x.gguf' }, '/w')).toMatchObject({ ok: true, args: ['build', '--base', '/w/base', '--adapter', '/w/lora=0.5', '--type', 'q4_k_m', '--out', '/w/-x.gguf'] });
-    expect(taskArguments({ type, command: 'quantize', input: '/m/a.gguf', to: 'Q8_0', out: 'b.gguf', force: true }, '/w')).toMatchObject({ args: ['quantize', '/m/a.gguf', '/w/b.gguf', 'Q8_0', '--force'] });
-    expect(taskArguments({ type, command: 'create', name: 'rugby', files: ['Modelfile.rugby'] }, '/w')).toMatchObject({ args: ['create', 'rugby', '-f', '/w/Modelfile.rugby'] });
-    expect(taskArguments({ type, command: 'create', name: 'rugby', base: 'base', adapters: ['lora'], to: 'Q8_0' }, '/w')).toMatchObject({ args: ['create', 'rugby', '--base', '/w/base', '--adapter', '/w/lora', '--type', 'Q8_0'] });
-    expect(taskArguments({ type, command: 'lint', files: ['Modelfile', '--fix'] }, '/w')).toMatchObject({ args: ['lint', '/w/Modelfile', '/w/--fix'] });
+    expect(
+      taskArguments(
+        { type, command: 'build', base: 'base', adapters: ['lora=0.5'], to: 'q4_k_m', out: '-x.gguf' },
+        '/w',
+      ),
+    ).toMatchObject({
+      ok: true,
+      args: ['build', '--base', '/w/base', '--adapter', '/w/lora=0.5', '--type', 'q4_k_m', '--out', '/w/-x.gguf'],
+    });
+    expect(
+      taskArguments({ type, command: 'quantize', input: '/m/a.gguf', to: 'Q8_0', out: 'b.gguf', force: true }, '/w'),
+    ).toMatchObject({ args: ['quantize', '/m/a.gguf', '/w/b.gguf', 'Q8_0', '--force'] });
+    expect(taskArguments({ type, command: 'create', name: 'rugby', files: ['Modelfile.rugby'] }, '/w')).toMatchObject({
+      args: ['create', 'rugby', '-f', '/w/Modelfile.rugby'],
+    });
+    expect(
+      taskArguments({ type, command: 'create', name: 'rugby', base: 'base', adapters: ['lora'], to: 'Q8_0' }, '/w'),
+    ).toMatchObject({ args: ['create', 'rugby', '--base', '/w/base', '--adapter', '/w/lora', '--type', 'Q8_0'] });
+    expect(taskArguments({ type, command: 'lint', files: ['Modelfile', '--fix'] }, '/w')).toMatchObject({
+      args: ['lint', '/w/Modelfile', '/w/--fix'],
+    });
   });
 
   it.each([

@@ -10,7 +10,9 @@ import { buildGguf } from '../hostile/ggufBuilder';
 import { expectRefusal } from '../hostile/refusal';
 
 const ENCODER = new TextEncoder();
-const fixtures = readdirSync('test/fixtures', { recursive: true, encoding: 'utf8' }).filter((name) => statSync(join('test/fixtures', name)).isFile());
+const fixtures = readdirSync('test/fixtures', { recursive: true, encoding: 'utf8' }).filter((name) =>
+  statSync(join('test/fixtures', name)).isFile(),
+);
 
 /** What each fixture is, by its name, which the product does not look at. */
 function expected(name: string): FileFormat {
@@ -76,15 +78,20 @@ describe('a Git LFS pointer', () => {
   });
 
   it.each([
-    ['without size', POINTER.replace(/size.*\n/, '')], ['with a short hash', POINTER.replace(OID, OID.slice(1))], ['of another version', POINTER.replace('/v1', '/v9')],
-    ['that is much longer', POINTER + 'x'.repeat(2000)], ['with a size beyond all files', POINTER.replace('12345', '1'.repeat(30))],
+    ['without size', POINTER.replace(/size.*\n/, '')],
+    ['with a short hash', POINTER.replace(OID, OID.slice(1))],
+    ['of another version', POINTER.replace('/v1', '/v9')],
+    ['that is much longer', POINTER + 'x'.repeat(2000)],
+    ['with a size beyond all files', POINTER.replace('12345', '1'.repeat(30))],
   ])('is none %s', (_what, text) => {
     expect(parseLfsPointer(ENCODER.encode(text), text.length)).toBeUndefined();
   });
 
   it('is what the readers say, in place of a damaged file', async () => {
     for (const read of [readGguf, readSafetensorsHeader]) {
-      const error = await expectRefusal('input/lfs-pointer', () => read(memorySource(ENCODER.encode(POINTER)), { path: 'model.safetensors' }));
+      const error = await expectRefusal('input/lfs-pointer', () =>
+        read(memorySource(ENCODER.encode(POINTER)), { path: 'model.safetensors' }),
+      );
       expect(error.message).toContain('12345');
       expect(error.message).toContain('git lfs pull');
     }

@@ -6,9 +6,14 @@ import { isJsonObject, type JsonObject } from '../../src/core/json';
 import { parseStrictJson, type StrictJsonOptions } from '../../src/core/strictJson';
 import { expectRefusal, expectTyped } from '../hostile/refusal';
 
-const files = readdirSync('test/fixtures', { recursive: true, encoding: 'utf8' }).map((name) => join('test/fixtures', name)).filter((path) => path.endsWith('.json'));
+const files = readdirSync('test/fixtures', { recursive: true, encoding: 'utf8' })
+  .map((name) => join('test/fixtures', name))
+  .filter((path) => path.endsWith('.json'));
 
-function refusal(text: string | Uint8Array, options?: StrictJsonOptions): { readonly code: ErrorCode; readonly line: number | undefined; readonly message: string } {
+function refusal(
+  text: string | Uint8Array,
+  options?: StrictJsonOptions,
+): { readonly code: ErrorCode; readonly line: number | undefined; readonly message: string } {
   try {
     parseStrictJson(text, options);
   } catch (error) {
@@ -23,8 +28,11 @@ function same(ours: unknown, theirs: unknown): boolean {
     return Object.is(ours, theirs);
   }
   const keys = Object.keys(ours);
-  return Array.isArray(ours) === Array.isArray(theirs) && keys.join('\0') === Object.keys(theirs).join('\0')
-    && keys.every((key) => same((ours as Record<string, unknown>)[key], (theirs as Record<string, unknown>)[key]));
+  return (
+    Array.isArray(ours) === Array.isArray(theirs) &&
+    keys.join('\0') === Object.keys(theirs).join('\0') &&
+    keys.every((key) => same((ours as Record<string, unknown>)[key], (theirs as Record<string, unknown>)[key]))
+  );
 }
 
 describe('strict JSON', () => {
@@ -51,21 +59,67 @@ describe('strict JSON', () => {
     ['a nested key twice', '{"a":[{"b":1},\n\n{"b":1,"c":2,"b":3}]}', 3],
     ['the empty key twice', '{"":1,"":2}', 1],
   ])('refuses %s', (_what, text, line) => {
-    expect(refusal(text, { path: 'config.json' })).toMatchObject({ code: 'json/duplicate-key', line, path: 'config.json' });
+    expect(refusal(text, { path: 'config.json' })).toMatchObject({
+      code: 'json/duplicate-key',
+      line,
+      path: 'config.json',
+    });
   });
 
   it.each<readonly [string, number]>([
-    ['', 1], ['   \n ', 2], ['{', 1], ['{"a"', 1], ['{"a":', 1], ['{"a":1', 1], ['{"a":1,', 1], ['{"a":1,}', 1], ['{a:1}', 1], ["{'a':1}", 1], ['[1,]', 1], ['[1 2]', 1], ['[', 1], [']', 1],
-    ['{"a":1}\n{}', 2], ['nul', 1], ['True', 1], ['01', 1], ['-', 1], ['+1', 1], ['.5', 1], ['1.', 1], ['1e', 1], ['0x10', 1], ['-01', 1], ['1_000', 1], ['NaN', 1], ['Infinity', 1], ['-Infinity', 1],
-    ['"a', 1], ['"a\nb"', 1], ['"\t"', 1], [String.raw`"\x41"`, 1], [String.raw`"\u12"`, 1], [String.raw`"\u12G4"`, 1], ['"\\', 1], ['// comment\n1', 1], ['1 // comment', 1], ['\u00a01', 1], ['\uFEFF\uFEFF1', 1], ['{"a":1}\0', 1],
+    ['', 1],
+    ['   \n ', 2],
+    ['{', 1],
+    ['{"a"', 1],
+    ['{"a":', 1],
+    ['{"a":1', 1],
+    ['{"a":1,', 1],
+    ['{"a":1,}', 1],
+    ['{a:1}', 1],
+    ["{'a':1}", 1],
+    ['[1,]', 1],
+    ['[1 2]', 1],
+    ['[', 1],
+    [']', 1],
+    ['{"a":1}\n{}', 2],
+    ['nul', 1],
+    ['True', 1],
+    ['01', 1],
+    ['-', 1],
+    ['+1', 1],
+    ['.5', 1],
+    ['1.', 1],
+    ['1e', 1],
+    ['0x10', 1],
+    ['-01', 1],
+    ['1_000', 1],
+    ['NaN', 1],
+    ['Infinity', 1],
+    ['-Infinity', 1],
+    ['"a', 1],
+    ['"a\nb"', 1],
+    ['"\t"', 1],
+    [String.raw`"\x41"`, 1],
+    [String.raw`"\u12"`, 1],
+    [String.raw`"\u12G4"`, 1],
+    ['"\\', 1],
+    ['// comment\n1', 1],
+    ['1 // comment', 1],
+    ['\u00a01', 1],
+    ['\uFEFF\uFEFF1', 1],
+    ['{"a":1}\0', 1],
     ['{\n"a": 1,\n"b": oops\n}', 3],
   ])('refuses %j', (text, line) => {
     expect(refusal(text)).toMatchObject({ code: 'json/syntax', line });
-    expect(() => JSON.parse(text.replace(/^\uFEFF/, '')) as unknown, 'the reference refuses it too').toThrow(SyntaxError);
+    expect(() => JSON.parse(text.replace(/^\uFEFF/, '')) as unknown, 'the reference refuses it too').toThrow(
+      SyntaxError,
+    );
   });
 
   it('says what stands where, and that a text may be cut short', () => {
-    expect(refusal('{\n "a": 1;\n}').message).toBe('Line 2 of the JSON text has ";" where "," or "}" was expected. Repair the file or fetch it again.');
+    expect(refusal('{\n "a": 1;\n}').message).toBe(
+      'Line 2 of the JSON text has ";" where "," or "}" was expected. Repair the file or fetch it again.',
+    );
     expect(refusal('{"a": [1, 2').message).toContain('cut short');
   });
 
@@ -80,12 +134,29 @@ describe('strict JSON', () => {
   });
 
   it('takes NaN and Infinity as Python writes them only when asked', () => {
-    expect(parseStrictJson('{"a":NaN,"b":[Infinity,-Infinity]}', { pythonLiterals: true })).toMatchObject({ a: NaN, b: [Infinity, -Infinity] });
+    expect(parseStrictJson('{"a":NaN,"b":[Infinity,-Infinity]}', { pythonLiterals: true })).toMatchObject({
+      a: NaN,
+      b: [Infinity, -Infinity],
+    });
     expect(refusal('[Infinityx]', { pythonLiterals: true }).code).toBe('json/syntax');
     expect(refusal('[-NaN]', { pythonLiterals: true }).code).toBe('json/syntax');
   });
 
-  it.each(['0', '-0', '1', '123456789012345', '1234567890123456', '9007199254740993', '1e400', '-1e-400', '0.1', '1E+2', '1e05', '123.456e-7', '-12'])('reads %s as JSON.parse does', (text) => {
+  it.each([
+    '0',
+    '-0',
+    '1',
+    '123456789012345',
+    '1234567890123456',
+    '9007199254740993',
+    '1e400',
+    '-1e-400',
+    '0.1',
+    '1E+2',
+    '1e05',
+    '123.456e-7',
+    '-12',
+  ])('reads %s as JSON.parse does', (text) => {
     expect(Object.is(parseStrictJson(text), JSON.parse(text))).toBe(true);
   });
 
@@ -95,7 +166,9 @@ describe('strict JSON', () => {
     expect(refusal(nested(201)).code).toBe('json/syntax');
     expect(refusal('{"a":'.repeat(5), { maxDepth: 4 }).code).toBe('json/syntax');
     await expectRefusal('json/syntax', () => Promise.resolve().then(() => parseStrictJson('['.repeat(10_000_000))));
-    await expectRefusal('json/too-large', () => Promise.resolve().then(() => parseStrictJson('[1,2,3]', { maxBytes: 6 })));
+    await expectRefusal('json/too-large', () =>
+      Promise.resolve().then(() => parseStrictJson('[1,2,3]', { maxBytes: 6 })),
+    );
     expect(parseStrictJson('[1,2,3]', { maxBytes: 7 })).toEqual([1, 2, 3]);
   });
 });
@@ -108,7 +181,9 @@ describe('a tokenizer.json of a large vocabulary', () => {
     vocab[token] = i;
     merges.push([token.slice(0, 2), token.slice(2)]);
   }
-  const bytes = new TextEncoder().encode(JSON.stringify({ version: '1.0', model: { type: 'BPE', vocab, merges } }, null, 2));
+  const bytes = new TextEncoder().encode(
+    JSON.stringify({ version: '1.0', model: { type: 'BPE', vocab, merges } }, null, 2),
+  );
 
   it('is parsed in at most 2.5 times what JSON.parse takes', () => {
     let ratio = Infinity;

@@ -18,13 +18,43 @@ const EVERY = Object.values(CONVERSATIONS);
 
 /** Values of every kind that a template can hold, as expressions on the conversation `toolCalls`. */
 const VALUES = [
-  '1', '-42', '0', "'é'", '3.25', '-0.5', '1e21', '2i', '1.5-2i', 'true', '"héllo"', '"\\xffa\\u2028"', '""', '`a"b`', 'nil', '.NoSuch', '.Tools', '(index .Tools 0)',
-  '(index .Tools 0).Function', '(index .Tools 0).Function.Parameters', '(index .Tools 0).Function.Parameters.Required', '(index .Tools 0).Function.Parameters.Properties',
-  '(index .Tools 0).Function.Parameters.Properties.unit', '(index .Tools 0).Function.Parameters.Properties.unit.Type', '(index .Tools 0).Function.Parameters.Properties.unit.Enum',
-  '(index .Tools 0).Function.Parameters.Properties.city.Type', '(index .Tools 0).Function.Parameters.Properties.city.Properties', '(index .Messages 1).ToolCalls',
-  '(index (index .Messages 1).ToolCalls 0)', '(index (index .Messages 1).ToolCalls 0).Function.Arguments', '(index (index .Messages 1).ToolCalls 2).Function.Arguments',
-  '(index (index .Messages 1).ToolCalls 0).Function.Arguments.city', '(index (index .Messages 1).ToolCalls 0).Function.Index', '(index "é" 0)', '(index .Messages 0).Images',
-  '(index .Tools 0).Function.Parameters.Properties.unit.Type.MarshalJSON', '(slice "日本" 1 4)',
+  '1',
+  '-42',
+  '0',
+  "'é'",
+  '3.25',
+  '-0.5',
+  '1e21',
+  '2i',
+  '1.5-2i',
+  'true',
+  '"héllo"',
+  '"\\xffa\\u2028"',
+  '""',
+  '`a"b`',
+  'nil',
+  '.NoSuch',
+  '.Tools',
+  '(index .Tools 0)',
+  '(index .Tools 0).Function',
+  '(index .Tools 0).Function.Parameters',
+  '(index .Tools 0).Function.Parameters.Required',
+  '(index .Tools 0).Function.Parameters.Properties',
+  '(index .Tools 0).Function.Parameters.Properties.unit',
+  '(index .Tools 0).Function.Parameters.Properties.unit.Type',
+  '(index .Tools 0).Function.Parameters.Properties.unit.Enum',
+  '(index .Tools 0).Function.Parameters.Properties.city.Type',
+  '(index .Tools 0).Function.Parameters.Properties.city.Properties',
+  '(index .Messages 1).ToolCalls',
+  '(index (index .Messages 1).ToolCalls 0)',
+  '(index (index .Messages 1).ToolCalls 0).Function.Arguments',
+  '(index (index .Messages 1).ToolCalls 2).Function.Arguments',
+  '(index (index .Messages 1).ToolCalls 0).Function.Arguments.city',
+  '(index (index .Messages 1).ToolCalls 0).Function.Index',
+  '(index "é" 0)',
+  '(index .Messages 0).Images',
+  '(index .Tools 0).Function.Parameters.Properties.unit.Type.MarshalJSON',
+  '(slice "日本" 1 4)',
 ];
 const VERBS = Array.from('vTtbcdoOqxXUeEfFgGspwz');
 const FLAGS = ['', '+', '#', ' ', '-8', '08', '+.3', '#.2', '6.1', '# ', '-+5', '+08.3', '.0', '012'];
@@ -33,18 +63,49 @@ function printing(): Case[] {
   return VALUES.flatMap((value) =>
     FLAGS.map((flags) => {
       const verbs = VERBS.filter((verb) => verb !== 'p');
-      return { group: 'printf', text: verbs.map((verb) => `{{ printf "%${flags}${verb}" ${value} }}|`).join(''), values: named('toolCalls') };
+      return {
+        group: 'printf',
+        text: verbs.map((verb) => `{{ printf "%${flags}${verb}" ${value} }}|`).join(''),
+        values: named('toolCalls'),
+      };
     }),
   );
 }
 
 /** Every function on every pair of values. */
 function calls(): Case[] {
-  const one = ['not', 'len', 'json', 'html', 'js', 'urlquery', 'print', 'println', 'toTypeScriptType', 'and', 'or', 'call', 'index', 'slice', 'eq'];
+  const one = [
+    'not',
+    'len',
+    'json',
+    'html',
+    'js',
+    'urlquery',
+    'print',
+    'println',
+    'toTypeScriptType',
+    'and',
+    'or',
+    'call',
+    'index',
+    'slice',
+    'eq',
+  ];
   const two = ['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'index', 'slice', 'print'];
-  const cases = one.flatMap((name) => VALUES.map((value) => ({ group: 'calls', text: `{{ ${name} ${value} }}`, values: named('toolCalls') })));
-  const pairs = VALUES.flatMap((left, at) => [1, 5, 11, 17].map((step) => [left, VALUES[(at + step) % VALUES.length] ?? '1'] as const));
-  return [...cases, ...pairs.map(([left, right], at) => ({ group: 'calls', text: `{{ ${two[at % two.length] ?? 'eq'} ${left} ${right} }}`, values: named('toolCalls') }))];
+  const cases = one.flatMap((name) =>
+    VALUES.map((value) => ({ group: 'calls', text: `{{ ${name} ${value} }}`, values: named('toolCalls') })),
+  );
+  const pairs = VALUES.flatMap((left, at) =>
+    [1, 5, 11, 17].map((step) => [left, VALUES[(at + step) % VALUES.length] ?? '1'] as const),
+  );
+  return [
+    ...cases,
+    ...pairs.map(([left, right], at) => ({
+      group: 'calls',
+      text: `{{ ${two[at % two.length] ?? 'eq'} ${left} ${right} }}`,
+      values: named('toolCalls'),
+    })),
+  ];
 }
 
 function generated(): Case[] {

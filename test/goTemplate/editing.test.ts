@@ -49,7 +49,8 @@ function ranges(text: string, node: Node, found: [string, string][] = []): [stri
   return found;
 }
 
-const slice = (text: string, span: Span | undefined): string | undefined => (span === undefined ? undefined : text.slice(span.start, span.end));
+const slice = (text: string, span: Span | undefined): string | undefined =>
+  span === undefined ? undefined : text.slice(span.start, span.end);
 
 describe('ranges', () => {
   it('are exact for every kind of node, behind characters of two units too', () => {
@@ -84,9 +85,17 @@ describe('ranges', () => {
       throw new Error('no branch');
     }
     expect(slice(text, branch)).toBe('{{ if .A }}b{{ else if .B }}c{{ else }}d{{ end }}');
-    expect([slice(text, branch.header), slice(text, branch.elseAction), slice(text, branch.endAction)]).toEqual(['{{ if .A }}', '{{ else if .B }}', '{{ end }}']);
+    expect([slice(text, branch.header), slice(text, branch.elseAction), slice(text, branch.endAction)]).toEqual([
+      '{{ if .A }}',
+      '{{ else if .B }}',
+      '{{ end }}',
+    ]);
     const nested = branch.elseList?.nodes[0];
-    expect(nested?.kind === 'if' ? [slice(text, nested.header), slice(text, nested.elseAction), slice(text, nested.endAction)] : []).toEqual(['{{ else if .B }}', '{{ else }}', '{{ end }}']);
+    expect(
+      nested?.kind === 'if'
+        ? [slice(text, nested.header), slice(text, nested.elseAction), slice(text, nested.endAction)]
+        : [],
+    ).toEqual(['{{ else if .B }}', '{{ else }}', '{{ end }}']);
     expect([slice(text, branch.list), slice(text, loop.header)]).toEqual(['b', '{{ range $i, $e := .C }}']);
     expect(loop.pipe.decl.map((variable) => slice(text, variable))).toEqual(['$i', '$e']);
   });
@@ -94,7 +103,15 @@ describe('ranges', () => {
   it('tell definitions, names and comments', () => {
     const text = '{{ define "a" }}x{{ end }}{{ block `b` . }}y{{ end }}{{- /* note */ -}}{{ template "a" . }}';
     const { definitions, comments, main } = parsed(text);
-    expect(definitions.map((definition) => [definition.kind, definition.name, slice(text, definition), slice(text, definition.nameSpan), slice(text, definition.header)])).toEqual([
+    expect(
+      definitions.map((definition) => [
+        definition.kind,
+        definition.name,
+        slice(text, definition),
+        slice(text, definition.nameSpan),
+        slice(text, definition.header),
+      ]),
+    ).toEqual([
       ['define', 'a', '{{ define "a" }}x{{ end }}', '"a"', '{{ define "a" }}'],
       ['block', 'b', '{{ block `b` . }}y{{ end }}', '`b`', '{{ block `b` . }}'],
     ]);
@@ -107,7 +124,8 @@ describe('ranges', () => {
 });
 
 describe('behind errors', () => {
-  const errors = (text: string): string[] => parseTemplateTolerantly(text).problems.map(({ error, start, end }) => `${error} <${text.slice(start, end)}>`);
+  const errors = (text: string): string[] =>
+    parseTemplateTolerantly(text).problems.map(({ error, start, end }) => `${error} <${text.slice(start, end)}>`);
 
   it('every wrong action is told, the rest is read', () => {
     expect(errors('{{ | }}\n{{ nosuch .B }}\n{{ $x }}{{ .C }}\n{{ "open }}')).toEqual([
@@ -141,11 +159,16 @@ describe('behind errors', () => {
   });
 
   it('what no block opened is told each time', () => {
-    expect(errors('{{ end }}a{{ else }}b')).toEqual(['template: :1: unexpected {{end}} <}}>', 'template: :1: unexpected {{else}} <}}>']);
+    expect(errors('{{ end }}a{{ else }}b')).toEqual([
+      'template: :1: unexpected {{end}} <}}>',
+      'template: :1: unexpected {{else}} <}}>',
+    ]);
   });
 
   it('a call without a value is told where it is', () => {
-    expect(errors('{{ define "t" }}{{ end }}{{ template "t" }}')).toEqual(['undefined template specified <{{ template "t" }}>']);
+    expect(errors('{{ define "t" }}{{ end }}{{ template "t" }}')).toEqual([
+      'undefined template specified <{{ template "t" }}>',
+    ]);
   });
 
   it('no text makes it throw, and every range lies in the text', () => {

@@ -26,7 +26,14 @@ const COSTLY = [
 describe('a template that is read without its tree', () => {
   it('gets the same verdict, names and definitions', () => {
     const told = (parsed: TemplateParse): unknown =>
-      parsed.ok ? { vars: parsed.template.vars, appends: parsed.template.appendsResponse, names: [...parsed.template.trees.keys()], definitions: parsed.template.definitions.length } : parsed;
+      parsed.ok
+        ? {
+            vars: parsed.template.vars,
+            appends: parsed.template.appendsResponse,
+            names: [...parsed.template.trees.keys()],
+            definitions: parsed.template.definitions.length,
+          }
+        : parsed;
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
         const random = new Random(seed);
@@ -48,7 +55,9 @@ describe('a template that is out to cost', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
         const random = new Random(seed);
-        let text = random.chance(0.5) ? mutateTemplate(random, new TemplateGenerator(random, 0.001).template()) : '{{ .Messages }}';
+        let text = random.chance(0.5)
+          ? mutateTemplate(random, new TemplateGenerator(random, 0.001).template())
+          : '{{ .Messages }}';
         for (let depth = random.below(6); depth > 0; depth -= 1) {
           text = random.pick(COSTLY)(text);
         }
@@ -76,14 +85,23 @@ describe('a template that is out to cost', () => {
     ['loops', (depth: number) => `${'{{ range 1 }}'.repeat(depth)}x${'{{ end }}'.repeat(depth)}`],
     ['else branches', (depth: number) => `${'{{ if 0 }}{{ else }}'.repeat(depth)}x${'{{ end }}'.repeat(depth)}`],
     ['chained else', (depth: number) => `{{ if 0 }}${'{{ else if 0 }}'.repeat(depth)}{{ else }}x{{ end }}`],
-    ['blocks with names', (depth: number) => `${Array.from({ length: depth }, (_, at) => `{{ block "b${at}" . }}`).join('')}x${'{{ end }}'.repeat(depth)}`],
+    [
+      'blocks with names',
+      (depth: number) =>
+        `${Array.from({ length: depth }, (_, at) => `{{ block "b${at}" . }}`).join('')}x${'{{ end }}'.repeat(depth)}`,
+    ],
     ['a pipeline', (depth: number) => `{{ 1 ${'| print '.repeat(depth)} }}`],
     ['fields', (depth: number) => `{{ .${'A.'.repeat(depth)}B }}`],
   ])('%s, a hundred to fifty thousand deep, never overflow the stack', (_name, make) => {
     for (const depth of [100, 9_000, 50_000]) {
       for (const around of ['', '{{ .Messages }}']) {
         const parsed = parseTemplate(make(depth) + around);
-        const result = parsed.ok ? executeTemplate(parsed.template, decodeConversation(parseOrderedJson('{"messages": [{"role": "user", "content": "x"}]}'))) : parsed;
+        const result = parsed.ok
+          ? executeTemplate(
+              parsed.template,
+              decodeConversation(parseOrderedJson('{"messages": [{"role": "user", "content": "x"}]}')),
+            )
+          : parsed;
         expect(result.ok || result.error !== '').toBe(true);
       }
     }

@@ -19,7 +19,11 @@ describe("Go's Unicode tables", () => {
 
   it('print what can be seen, and of spaces the ASCII one only', () => {
     expect([0x20, 0x7e, 0xa1, 0x300, 0x65e5, 0xfffd, 0x1f600].map(isPrint)).toEqual(Array(7).fill(true));
-    expect([0, 9, 0x1f, 0x7f, 0x85, 0xa0, 0xad, 0x378, 0x200b, 0x2028, 0x3000, 0xd800, 0xe000, 0xfeff, 0xffff, 0x10ffff].map(isPrint)).toEqual(Array(16).fill(false));
+    expect(
+      [0, 9, 0x1f, 0x7f, 0x85, 0xa0, 0xad, 0x378, 0x200b, 0x2028, 0x3000, 0xd800, 0xe000, 0xfeff, 0xffff, 0x10ffff].map(
+        isPrint,
+      ),
+    ).toEqual(Array(16).fill(false));
   });
 
   // Counted by a loop in Go 1.26 over unicode.IsLetter, IsDigit and IsPrint.

@@ -13,7 +13,11 @@ const read = (path: string): string => readFileSync(`${root}${path}`, 'utf8');
 describe('the TextMate grammar', () => {
   it('gives the scopes that the marked files say', async () => {
     const tester = `${root}node_modules/vscode-tmgrammar-test/dist/unit.js`;
-    const { stdout } = await promisify(execFile)(process.execPath, [tester, '-g', 'syntaxes/modelfile.tmLanguage.json', 'test/grammar/*.Modelfile'], { cwd: root });
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [tester, '-g', 'syntaxes/modelfile.tmLanguage.json', 'test/grammar/*.Modelfile'],
+      { cwd: root },
+    );
     expect(stdout).toContain('instructions.Modelfile');
     expect(stdout).toContain('template.Modelfile');
   });
@@ -30,19 +34,35 @@ describe('the TextMate grammar', () => {
 });
 
 describe('the snippets', () => {
-  const snippets = JSON.parse(read('syntaxes/snippets.json')) as Record<string, { readonly prefix: string; readonly body: readonly string[] }>;
+  const snippets = JSON.parse(read('syntaxes/snippets.json')) as Record<
+    string,
+    { readonly prefix: string; readonly body: readonly string[] }
+  >;
   it.each(Object.entries(snippets))('%s makes a text without errors', (_, { body }) => {
-    const text = body.join('\n').replace(/\$\{\d+:([^}]*)\}/g, '$1').replace(/(?<!\\)\$\d+/g, '').replaceAll('\\$', '$');
+    const text = body
+      .join('\n')
+      .replace(/\$\{\d+:([^}]*)\}/g, '$1')
+      .replace(/(?<!\\)\$\d+/g, '')
+      .replaceAll('\\$', '$');
     const whole = /^FROM/m.test(text) ? text : `FROM ./x.gguf\n${text}`;
-    const findings = lintText(parseModelfile(whole)).filter(({ code }) => code !== 'modelfile/unknown-ignore' && code !== 'modelfile/template-no-stop');
+    const findings = lintText(parseModelfile(whole)).filter(
+      ({ code }) => code !== 'modelfile/unknown-ignore' && code !== 'modelfile/template-no-stop',
+    );
     expect(findings).toEqual([]);
   });
 });
 
 describe('the language configuration', () => {
   it('is JSON with working expressions', () => {
-    const configuration = JSON.parse(read('syntaxes/language-configuration.json')) as { readonly wordPattern: string; readonly comments: { readonly lineComment: string } };
+    const configuration = JSON.parse(read('syntaxes/language-configuration.json')) as {
+      readonly wordPattern: string;
+      readonly comments: { readonly lineComment: string };
+    };
     expect(configuration.comments.lineComment).toBe('#');
-    expect('PARAMETER num_ctx 4'.match(new RegExp(configuration.wordPattern, 'g'))).toEqual(['PARAMETER', 'num_ctx', '4']);
+    expect('PARAMETER num_ctx 4'.match(new RegExp(configuration.wordPattern, 'g'))).toEqual([
+      'PARAMETER',
+      'num_ctx',
+      '4',
+    ]);
   });
 });

@@ -23,19 +23,27 @@ async function openError(path: string): Promise<string> {
   const deadline = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`opening ${path} blocks`)), 1000);
   });
-  const opened = openFileSource(path).then(async (source) => {
-    await source.close();
-    return 'opened';
-  }, (error: unknown) => {
-    const typed = expectTyped(error);
-    expect(typed.path).toBe(path);
-    return typed.code;
-  });
+  const opened = openFileSource(path).then(
+    async (source) => {
+      await source.close();
+      return 'opened';
+    },
+    (error: unknown) => {
+      const typed = expectTyped(error);
+      expect(typed.path).toBe(path);
+      return typed.code;
+    },
+  );
   return Promise.race([opened, deadline]).finally(() => clearTimeout(timer));
 }
 
 describe('S9 only regular files are opened, and nothing is waited for', () => {
-  const cases: readonly (readonly [what: string, code: ErrorCode | 'opened', make: () => Promise<string>, posixOnly?: boolean])[] = [
+  const cases: readonly (readonly [
+    what: string,
+    code: ErrorCode | 'opened',
+    make: () => Promise<string>,
+    posixOnly?: boolean,
+  ])[] = [
     ['a regular file', 'opened', async () => written('regular', 'x')],
     ['an empty file', 'opened', async () => written('empty', '')],
     ['a link to a regular file', 'opened', async () => linked('good-link', await written('target', 'x')), true],
@@ -78,15 +86,21 @@ describe('S8 a file that changes while it is read', () => {
   const changes: readonly (readonly [what: string, change: (path: string) => Promise<unknown>])[] = [
     ['is truncated', (path) => truncate(path, 3)],
     ['grows', (path) => appendFile(path, 'more')],
-    ['is written anew with as many bytes', async (path) => {
-      await writeFile(path, 'HELLO WORLD');
-      await utimes(path, new Date(), new Date(Date.now() + 5000));
-    }],
-    ['is replaced by another of the same size and time', async (path) => {
-      await writeFile(`${path}.new`, 'HELLO WORLD');
-      await utimes(`${path}.new`, new Date(1e12), new Date(1e12));
-      await rename(`${path}.new`, path);
-    }],
+    [
+      'is written anew with as many bytes',
+      async (path) => {
+        await writeFile(path, 'HELLO WORLD');
+        await utimes(path, new Date(), new Date(Date.now() + 5000));
+      },
+    ],
+    [
+      'is replaced by another of the same size and time',
+      async (path) => {
+        await writeFile(`${path}.new`, 'HELLO WORLD');
+        await utimes(`${path}.new`, new Date(1e12), new Date(1e12));
+        await rename(`${path}.new`, path);
+      },
+    ],
     ['is deleted', (path) => rm(path)],
   ];
 
@@ -123,7 +137,9 @@ describe('a file source', () => {
     expect(new TextDecoder().decode(await readBytes(source, 6, 5))).toBe('world');
     expect(await source.read(100, new Uint8Array(1))).toBe(0);
     await Promise.all([source.close(), source.close()]);
-    expect(expectTyped(await source.read(0, new Uint8Array(1)).catch((error: unknown) => error)).code).toBe('input/unreadable');
+    expect(expectTyped(await source.read(0, new Uint8Array(1)).catch((error: unknown) => error)).code).toBe(
+      'input/unreadable',
+    );
   });
 
   it('stops with its signal', async () => {
@@ -131,8 +147,12 @@ describe('a file source', () => {
     const path = await written('cancelled', 'hello');
     const source = await openFileSource(path, { signal: controller.signal });
     controller.abort();
-    expect(expectTyped(await source.read(0, new Uint8Array(1)).catch((error: unknown) => error)).code).toBe('run/cancelled');
-    expect(expectTyped(await openFileSource(path, { signal: controller.signal }).catch((error: unknown) => error)).code).toBe('run/cancelled');
+    expect(expectTyped(await source.read(0, new Uint8Array(1)).catch((error: unknown) => error)).code).toBe(
+      'run/cancelled',
+    );
+    expect(
+      expectTyped(await openFileSource(path, { signal: controller.signal }).catch((error: unknown) => error)).code,
+    ).toBe('run/cancelled');
     await source.close();
   });
 });

@@ -17,7 +17,13 @@ import { expectRefusal, expectTyped } from './refusal';
 
 const sentinel = joinPath(tmpdir(), `modelfile-studio-sentinel-${process.pid}`);
 const command = `touch ${sentinel}`;
-const archive = (bytes: Uint8Array, name = 'archive/data.pkl'): Uint8Array => buildZip({ files: [{ name, bytes }, { name: 'archive/data/0', bytes: new Uint8Array(64) }] });
+const archive = (bytes: Uint8Array, name = 'archive/data.pkl'): Uint8Array =>
+  buildZip({
+    files: [
+      { name, bytes },
+      { name: 'archive/data/0', bytes: new Uint8Array(64) },
+    ],
+  });
 const tar = (): Uint8Array => {
   const header = new Uint8Array(512);
   header.set(latin1('sys_info'));
@@ -30,7 +36,17 @@ const BOMBS = [
   ['protocol 2', protocol2Bomb(command), 'stream', 'evil'],
   ['protocol 4', protocol4Bomb(command), 'stream', 'evil'],
   ['a PyTorch archive', archive(protocol2Bomb(command)), 'zip', 'evil'],
-  ['an archive with another first entry', buildZip({ files: [{ name: 'archive/version', bytes: u8(0x33) }, { name: 'archive/data.pkl', bytes: protocol4Bomb(command) }] }), 'zip', 'evil'],
+  [
+    'an archive with another first entry',
+    buildZip({
+      files: [
+        { name: 'archive/version', bytes: u8(0x33) },
+        { name: 'archive/data.pkl', bytes: protocol4Bomb(command) },
+      ],
+    }),
+    'zip',
+    'evil',
+  ],
 ] as const;
 
 /** Names that promise something harmless; the one that the bomb needs to be told at all comes first. */
@@ -57,8 +73,13 @@ describe('P1 pickles are told by content, whatever their name, and never loaded'
 
   it('tells the tar of old PyTorch, and does not take other archives or texts for pickles', async () => {
     expect(detectPickle(tar(), 'x')).toBe('legacy-tar');
-    expect(await listPickleImports(memorySource(tar()), 'x')).toMatchObject({ container: 'legacy-tar', isComplete: false });
-    expect(detectPickle(buildZip({ files: [{ name: 'word/document.xml', bytes: u8(1) }] }), 'letter.docx')).toBeUndefined();
+    expect(await listPickleImports(memorySource(tar()), 'x')).toMatchObject({
+      container: 'legacy-tar',
+      isComplete: false,
+    });
+    expect(
+      detectPickle(buildZip({ files: [{ name: 'word/document.xml', bytes: u8(1) }] }), 'letter.docx'),
+    ).toBeUndefined();
     expect(detectPickle(latin1('(this is text)'), 'notes.pkl')).toBeUndefined();
     expect(detectPickle(u8(0x80, 77), 'x')).toBeUndefined();
     expect(await listPickleImports(memorySource(latin1('hello')), 'x')).toBeUndefined();
@@ -71,7 +92,8 @@ describe('P1 pickles are told by content, whatever their name, and never loaded'
 });
 
 describe('P2 imports are listed by walking opcodes, with caps', () => {
-  const list = (bytes: Uint8Array): ReturnType<typeof listPickleImports> => listPickleImports(memorySource(bytes), 'x.pkl');
+  const list = (bytes: Uint8Array): ReturnType<typeof listPickleImports> =>
+    listPickleImports(memorySource(bytes), 'x.pkl');
   const marked = (...parts: Uint8Array[]): Uint8Array => join(u8(0x80, 2), ...parts);
 
   it('never says that a pickle is safe', () => {
@@ -81,7 +103,11 @@ describe('P2 imports are listed by walking opcodes, with caps', () => {
   it.each([
     ['INST', marked(latin1('(ios\nsystem\n.')), ['os.system']],
     ['text memo', marked(latin1("S'os'\np5\n0S'popen'\np6\n0g5\ng6\n\x93.")), ['os.popen']],
-    ['long memo', marked(latin1('U\x02osr\x01\x01\x00\x000U\x05popenj\x01\x01\x00\x00'), latin1('U\x05popen\x93.')), ['os.popen']],
+    [
+      'long memo',
+      marked(latin1('U\x02osr\x01\x01\x00\x000U\x05popenj\x01\x01\x00\x00'), latin1('U\x05popen\x93.')),
+      ['os.popen'],
+    ],
     ['DUP', marked(latin1('U\x02os2\x93.')), ['os.os']],
     ['a name that is computed', marked(latin1('U\x02osN\x93.')), ['os.?']],
     ['several pickles in a row', join(marked(latin1('ca\nb\n.')), marked(latin1('cc\nd\n.'))), ['a.b', 'c.d']],
@@ -98,7 +124,10 @@ describe('P2 imports are listed by walking opcodes, with caps', () => {
     ['a line without end', marked(latin1('ca\nb\ncos'))],
     ['a million opcodes', marked(latin1('ca\nb\n'), new Uint8Array(1_000_000).fill(0x4e), latin1('.'))],
     ['a million entries in the memo', marked(latin1('ca\nb\n'), new Uint8Array(1_000_000).fill(0x94), latin1('.'))],
-    ['ten thousand imports', marked(latin1('ca\nb\n'), latin1(Array.from({ length: 10_000 }, (_, i) => `cm\nn${i}\n`).join('')), latin1('.'))],
+    [
+      'ten thousand imports',
+      marked(latin1('ca\nb\n'), latin1(Array.from({ length: 10_000 }, (_, i) => `cm\nn${i}\n`).join('')), latin1('.')),
+    ],
   ])('says that a listing is not complete: %s', async (_what, bytes) => {
     const start = performance.now();
     const listing = await list(bytes);
@@ -110,7 +139,11 @@ describe('P2 imports are listed by walking opcodes, with caps', () => {
 
   it('lists the pickles that a real training run left', async () => {
     const folder = 'test/fixtures/rugby/outputs/checkpoint-180';
-    const wanted = { 'optimizer.pt': 'torch._utils._rebuild_tensor_v2', 'training_args.bin': 'transformers.training_args.OptimizerNames', 'rng_state.pth': 'torch.ByteStorage' };
+    const wanted = {
+      'optimizer.pt': 'torch._utils._rebuild_tensor_v2',
+      'training_args.bin': 'transformers.training_args.OptimizerNames',
+      'rng_state.pth': 'torch.ByteStorage',
+    };
     for (const [name, expected] of Object.entries(wanted)) {
       const source = await openFileSource(`${folder}/${name}`);
       const listing = await listPickleImports(source, name);
@@ -131,7 +164,10 @@ describe('P3 zip tricks: a listing, never an extraction', () => {
     ['a name that differs in the local header', buildZip({ files: [{ ...bomb, localName: 'archive/harmless' }] })],
     ['a packed pickle', buildZip({ files: [{ ...bomb, method: 8 }] })],
     ['an encrypted pickle', buildZip({ files: [{ ...bomb, flags: 1 }] })],
-    ['more pickles than are followed', buildZip({ files: Array.from({ length: 100 }, (_, i) => ({ name: `${i}.pkl`, bytes: bomb.bytes })) })],
+    [
+      'more pickles than are followed',
+      buildZip({ files: Array.from({ length: 100 }, (_, i) => ({ name: `${i}.pkl`, bytes: bomb.bytes })) }),
+    ],
   ])('lists, but not as complete: %s', async (_what, bytes) => {
     expect(await list(bytes)).toMatchObject({ isComplete: false });
   });
@@ -188,12 +224,23 @@ describe('P3 zip tricks: a listing, never an extraction', () => {
   });
 
   it('has no code that unpacks archives or loads pickles', () => {
-    const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).map((name) => joinPath('src', name)).filter((path) => path.endsWith('.ts') && statSync(path).isFile());
+    const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
+      .map((name) => joinPath('src', name))
+      .filter((path) => path.endsWith('.ts') && statSync(path).isFile());
     expect(sources.length).toBeGreaterThan(10);
     for (const path of sources) {
-      expect(readFileSync(path, 'utf8'), path).not.toMatch(/\b(?:create)?(?:inflate|gunzip|unzip)(?:Raw|Sync)*\(|DecompressionStream/i);
+      expect(readFileSync(path, 'utf8'), path).not.toMatch(
+        /\b(?:create)?(?:inflate|gunzip|unzip)(?:Raw|Sync)*\(|DecompressionStream/i,
+      );
     }
-    const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<string, Record<string, string>>;
-    expect(Object.keys({ ...dependencies, ...devDependencies }).filter((name) => /zip|inflate|pako|pickle|(^|[-/])tar/.test(name))).toEqual([]);
+    const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<
+      string,
+      Record<string, string>
+    >;
+    expect(
+      Object.keys({ ...dependencies, ...devDependencies }).filter((name) =>
+        /zip|inflate|pako|pickle|(^|[-/])tar/.test(name),
+      ),
+    ).toEqual([]);
   });
 });

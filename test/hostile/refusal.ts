@@ -39,7 +39,9 @@ async function caught(work: () => Promise<unknown>): Promise<unknown> {
 export function expectTyped(error: unknown): StudioError {
   expect(error, 'refused').toBeInstanceOf(StudioError);
   const typed = error as StudioError;
-  expect(typed.code in ERROR_CODES && !typed.code.startsWith('internal/'), `${typed.code}: ${typed.message}`).toBe(true);
+  expect(typed.code in ERROR_CODES && !typed.code.startsWith('internal/'), `${typed.code}: ${typed.message}`).toBe(
+    true,
+  );
   expect(typed.message.length).toBeGreaterThan(40);
   // However long or odd the names in a file are, a message stays readable and harmless to a terminal.
   expect(JSON.stringify(typed).length).toBeLessThan(4000);
@@ -70,6 +72,10 @@ export async function expectRefusal(code: ErrorCode, work: () => Promise<unknown
   return typed!;
 }
 
-export async function expectBytesRefused(code: ErrorCode, bytes: Uint8Array, read: (source: ByteSource) => Promise<unknown>): Promise<StudioError> {
+export async function expectBytesRefused(
+  code: ErrorCode,
+  bytes: Uint8Array,
+  read: (source: ByteSource) => Promise<unknown>,
+): Promise<StudioError> {
   return expectRefusal(code, () => read(memorySource(bytes)));
 }

@@ -30,7 +30,12 @@ export const COMMIT = 'c0ffee'.repeat(6) + 'beef';
  * The real hub cannot be reached by tests, nor be made to fail.
  */
 export class FakeHub {
-  readonly requests: { readonly origin: 'hub' | 'content'; readonly path: string; readonly range: string | undefined; readonly authorization: string | undefined }[] = [];
+  readonly requests: {
+    readonly origin: 'hub' | 'content';
+    readonly path: string;
+    readonly range: string | undefined;
+    readonly authorization: string | undefined;
+  }[] = [];
   private readonly servers: Server[] = [];
   address = '';
   private content = '';
@@ -43,10 +48,15 @@ export class FakeHub {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.servers.map((server) => new Promise((resolve) => {
-      server.close(resolve);
-      server.closeAllConnections();
-    })));
+    await Promise.all(
+      this.servers.map(
+        (server) =>
+          new Promise((resolve) => {
+            server.close(resolve);
+            server.closeAllConnections();
+          }),
+      ),
+    );
   }
 
   private async listen(origin: 'hub' | 'content'): Promise<string> {
@@ -74,9 +84,21 @@ export class FakeHub {
     } else if (token !== undefined && request.headers.authorization !== `Bearer ${token}`) {
       json(401, { error: 'Access to model is restricted. You must be authenticated to access it.' });
     } else if (path.startsWith(`/api/models/${repository}/revision/`)) {
-      json(200, { _id: '1', id: repository, private: false, downloads: 0, likes: 0, gated: false, lastModified: '2026-01-01T00:00:00Z', sha: COMMIT });
+      json(200, {
+        _id: '1',
+        id: repository,
+        private: false,
+        downloads: 0,
+        likes: 0,
+        gated: false,
+        lastModified: '2026-01-01T00:00:00Z',
+        sha: COMMIT,
+      });
     } else if (path.startsWith(`/api/models/${repository}/tree/${COMMIT}`)) {
-      json(200, Object.entries(files).map(([name, data]) => entryOf(name, data)));
+      json(
+        200,
+        Object.entries(files).map(([name, data]) => entryOf(name, data)),
+      );
     } else if (path.startsWith(`/${repository}/resolve/${COMMIT}/`)) {
       const name = path.slice(`/${repository}/resolve/${COMMIT}/`.length);
       if (isLarge(name)) {
@@ -98,7 +120,10 @@ export class FakeHub {
     }
     const from = fault.noRanges === true ? 0 : Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
     const body = (fault.damaged === true ? Buffer.alloc(data.length, 1) : data).subarray(from);
-    response.writeHead(from > 0 ? 206 : 200, { 'content-length': body.length, ...(from > 0 ? { 'content-range': `bytes ${from}-${data.length - 1}/${data.length}` } : {}) });
+    response.writeHead(from > 0 ? 206 : 200, {
+      'content-length': body.length,
+      ...(from > 0 ? { 'content-range': `bytes ${from}-${data.length - 1}/${data.length}` } : {}),
+    });
     if (fault.cutAfter !== undefined && (fault.times ?? 0) > 0) {
       fault.times = (fault.times ?? 0) - 1;
       response.write(body.subarray(0, fault.cutAfter), () => setTimeout(() => response.destroy(), 20));
@@ -115,5 +140,11 @@ function isLarge(name: string): boolean {
 function entryOf(name: string, data: Buffer): unknown {
   const oid = createHash('sha1').update(`blob ${data.length}\0`).update(data).digest('hex');
   const sha256 = createHash('sha256').update(data).digest('hex');
-  return { type: 'file', path: name, size: data.length, oid, ...(isLarge(name) ? { lfs: { oid: sha256, size: data.length, pointerSize: 130 } } : {}) };
+  return {
+    type: 'file',
+    path: name,
+    size: data.length,
+    oid,
+    ...(isLarge(name) ? { lfs: { oid: sha256, size: data.length, pointerSize: 130 } } : {}),
+  };
 }

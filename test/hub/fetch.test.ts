@@ -13,10 +13,20 @@ const RUGBY = join(FIXTURES, 'rugby');
 const REPOSITORY = 'Rugby/League-3M';
 
 function filesOf(path: string): Record<string, Buffer> {
-  return Object.fromEntries(readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isFile()).map(({ name }) => [name, readFileSync(join(path, name))]));
+  return Object.fromEntries(
+    readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => [name, readFileSync(join(path, name))]),
+  );
 }
 
-const MODEL: Record<string, Buffer> = { ...filesOf(join(RUGBY, 'base')), 'pytorch_model.bin': Buffer.from('pickle'), 'onnx/model.onnx': Buffer.from('onnx'), '../evil.safetensors': Buffer.from('x'), 'consolidated.safetensors': Buffer.from('second form') };
+const MODEL: Record<string, Buffer> = {
+  ...filesOf(join(RUGBY, 'base')),
+  'pytorch_model.bin': Buffer.from('pickle'),
+  'onnx/model.onnx': Buffer.from('onnx'),
+  '../evil.safetensors': Buffer.from('x'),
+  'consolidated.safetensors': Buffer.from('second form'),
+};
 const WEIGHTS = MODEL['model.safetensors']!;
 
 let hub: FakeHub | undefined;
@@ -35,7 +45,14 @@ async function start(options: Partial<FakeHubOptions> = {}): Promise<Home> {
   hub = new FakeHub({ repository: REPOSITORY, files: MODEL, ...options });
   await hub.start();
   const home = mkdtempSync(join(folder, 'home-'));
-  return { home, run: (args, more = {}) => runCli([...args, '--json'], { env: { ...process.env, HF_TOKEN: '', HF_HOME: home, HF_HUB_CACHE: '', HF_ENDPOINT: hub!.address, ...more }, timeout: 60_000 }) };
+  return {
+    home,
+    run: (args, more = {}) =>
+      runCli([...args, '--json'], {
+        env: { ...process.env, HF_TOKEN: '', HF_HOME: home, HF_HUB_CACHE: '', HF_ENDPOINT: hub!.address, ...more },
+        timeout: 60_000,
+      }),
+  };
 }
 
 function snapshot(home: string): string {
@@ -47,13 +64,25 @@ describe('fetch-model', () => {
     const { home, run } = await start();
     const answer = await run(['fetch-model', REPOSITORY]);
     expect(answer.code, answer.stdout).toBe(0);
-    expect(answer.json).toMatchObject({ ok: true, repository: REPOSITORY, commit: COMMIT, folder: snapshot(home), kept: 0 });
+    expect(answer.json).toMatchObject({
+      ok: true,
+      repository: REPOSITORY,
+      commit: COMMIT,
+      folder: snapshot(home),
+      kept: 0,
+    });
     const names = readdirSync(snapshot(home)).sort();
-    expect(names).toEqual(Object.keys(filesOf(join(RUGBY, 'base'))).filter((name) => names.includes(name)).sort());
+    expect(names).toEqual(
+      Object.keys(filesOf(join(RUGBY, 'base')))
+        .filter((name) => names.includes(name))
+        .sort(),
+    );
     for (const name of ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json']) {
       expect(readFileSync(join(snapshot(home), name)).equals(MODEL[name]!), name).toBe(true);
     }
-    expect(readlinkSync(join(snapshot(home), 'model.safetensors'))).toBe(join('..', '..', 'blobs', createHash('sha256').update(WEIGHTS).digest('hex')));
+    expect(readlinkSync(join(snapshot(home), 'model.safetensors'))).toBe(
+      join('..', '..', 'blobs', createHash('sha256').update(WEIGHTS).digest('hex')),
+    );
     expect(readFileSync(join(home, 'hub', 'models--Rugby--League-3M', 'refs', 'main'), 'utf8')).toBe(COMMIT);
     // A second run asks what there is, and fetches nothing.
     const before = hub!.requests.length;
@@ -102,7 +131,11 @@ describe('fetch-model', () => {
       const { home, run } = await start({ faults: { [name]: { damaged: true } } });
       expect(errorCode(await run(['fetch-model', REPOSITORY]))).toBe('hub/checksum');
       expect(existsSync(join(snapshot(home), name))).toBe(false);
-      expect(readdirSync(join(home, 'hub', 'models--Rugby--League-3M', 'blobs')).filter((file) => file.endsWith('.incomplete'))).toEqual([]);
+      expect(
+        readdirSync(join(home, 'hub', 'models--Rugby--League-3M', 'blobs')).filter((file) =>
+          file.endsWith('.incomplete'),
+        ),
+      ).toEqual([]);
       await hub!.stop();
     }
   });
@@ -110,8 +143,14 @@ describe('fetch-model', () => {
   it('gives the token to the hub and to nobody else', async () => {
     const { run } = await start({ token: 'hf_secret' });
     expect((await run(['fetch-model', REPOSITORY], { HF_TOKEN: 'hf_secret' })).code).toBe(0);
-    expect(hub!.requests.filter(({ origin }) => origin === 'hub').every(({ authorization }) => authorization === 'Bearer hf_secret')).toBe(true);
-    expect(hub!.requests.filter(({ origin }) => origin === 'content').map(({ authorization }) => authorization)).toEqual([undefined]);
+    expect(
+      hub!.requests
+        .filter(({ origin }) => origin === 'hub')
+        .every(({ authorization }) => authorization === 'Bearer hf_secret'),
+    ).toBe(true);
+    expect(
+      hub!.requests.filter(({ origin }) => origin === 'content').map(({ authorization }) => authorization),
+    ).toEqual([undefined]);
   });
 
   it.each<[string, Partial<FakeHubOptions>, string, RegExp]>([
@@ -121,7 +160,12 @@ describe('fetch-model', () => {
     ['a hub that fails', { status: 503 }, 'hub/unreachable', /503/],
     ['an adapter', { files: filesOf(join(RUGBY, 'lora')) }, 'hub/not-usable', /fetch-adapter/],
     ['only GGUFs', { files: { 'x.Q4_K_M.gguf': Buffer.from('GGUF') } }, 'hub/not-usable', /ollama pull hf\.co/],
-    ['only pickles', { files: { 'config.json': Buffer.from('{}'), 'pytorch_model.bin': Buffer.from('x') } }, 'hub/not-usable', /pickles/],
+    [
+      'only pickles',
+      { files: { 'config.json': Buffer.from('{}'), 'pytorch_model.bin': Buffer.from('x') } },
+      'hub/not-usable',
+      /pickles/,
+    ],
   ])('%s', async (_what, options, code, message) => {
     const { run } = await start(options);
     const answer = await run(['fetch-model', REPOSITORY]);
@@ -135,9 +179,15 @@ describe('fetch-model', () => {
     for (const name of ['../../etc', 'a b', 'a/b/c', 'a//b', '']) {
       expect(errorCode(await run(['fetch-model', name])), name).toBe('hub/name');
     }
-    expect(errorCode(await run(['fetch-model', REPOSITORY], { HF_ENDPOINT: 'http://example.org' }))).toBe('hub/address');
-    expect(errorCode(await run(['fetch-model', REPOSITORY], { HF_ENDPOINT: 'http://127.0.0.1:9' }))).toBe('hub/unreachable');
-    expect(errorCode(await run(['fetch-model', REPOSITORY], { HF_ENDPOINT: 'https://user:secret@example.org' }))).toBe('hub/address');
+    expect(errorCode(await run(['fetch-model', REPOSITORY], { HF_ENDPOINT: 'http://example.org' }))).toBe(
+      'hub/address',
+    );
+    expect(errorCode(await run(['fetch-model', REPOSITORY], { HF_ENDPOINT: 'http://127.0.0.1:9' }))).toBe(
+      'hub/unreachable',
+    );
+    expect(errorCode(await run(['fetch-model', REPOSITORY], { HF_ENDPOINT: 'https://user:secret@example.org' }))).toBe(
+      'hub/address',
+    );
   });
 });
 
@@ -146,7 +196,15 @@ describe('the base that is missing', () => {
     const { run } = await start();
     const adapter = mkdtempSync(join(folder, 'adapter-'));
     for (const [name, data] of Object.entries(filesOf(join(RUGBY, 'lora')))) {
-      writeFileSync(join(adapter, name), name === 'adapter_config.json' ? JSON.stringify({ ...(JSON.parse(data.toString()) as object), base_model_name_or_path: `${REPOSITORY}-bnb-4bit` }) : data);
+      writeFileSync(
+        join(adapter, name),
+        name === 'adapter_config.json'
+          ? JSON.stringify({
+              ...(JSON.parse(data.toString()) as object),
+              base_model_name_or_path: `${REPOSITORY}-bnb-4bit`,
+            })
+          : data,
+      );
     }
     const out = join(adapter, 'x.gguf');
     const build = ['build', '--adapter', adapter, '--type', 'F16', '--out', out];
@@ -156,9 +214,25 @@ describe('the base that is missing', () => {
     expect((await run(['fetch-model', REPOSITORY])).code).toBe(0);
     expect((await run(build)).code).toBe(0);
     const wanted = join(adapter, 'y.gguf');
-    expect((await run(['build', '--base', join(RUGBY, 'base'), '--adapter', join(RUGBY, 'lora'), '--type', 'F16', '--out', wanted])).code).toBe(0);
+    expect(
+      (
+        await run([
+          'build',
+          '--base',
+          join(RUGBY, 'base'),
+          '--adapter',
+          join(RUGBY, 'lora'),
+          '--type',
+          'F16',
+          '--out',
+          wanted,
+        ])
+      ).code,
+    ).toBe(0);
     expect(describeGguf(out).tensors).toEqual(describeGguf(wanted).tensors);
-    expect(describeGguf(out).metadata.find(({ key }) => key === 'general.name')?.value, 'not that of a commit').toBe('League 3M');
+    expect(describeGguf(out).metadata.find(({ key }) => key === 'general.name')?.value, 'not that of a commit').toBe(
+      'League 3M',
+    );
   });
 
   it('fetch-adapter brings the adapter', async () => {
@@ -167,6 +241,8 @@ describe('the base that is missing', () => {
     expect(answer.code, answer.stdout).toBe(0);
     expect(readdirSync(snapshot(home))).toContain('adapter_model.safetensors');
     expect(readdirSync(snapshot(home))).not.toContain('optimizer.pt');
-    expect((await run(['inspect', snapshot(home)])).json).toMatchObject({ files: [{ ok: true, kind: 'peft-adapter' }] });
+    expect((await run(['inspect', snapshot(home)])).json).toMatchObject({
+      files: [{ ok: true, kind: 'peft-adapter' }],
+    });
   });
 });

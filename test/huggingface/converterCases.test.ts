@@ -33,7 +33,9 @@ interface ConverterCase {
   readonly metadata: readonly (readonly [key: string, type: string, value: unknown])[];
 }
 
-const CASES = JSON.parse(readFileSync(join(import.meta.dirname, 'converterCases.json'), 'utf8')) as readonly ConverterCase[];
+const CASES = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'converterCases.json'), 'utf8'),
+) as readonly ConverterCase[];
 const root = mkdtempSync(join(tmpdir(), 'studio-cases-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
@@ -49,15 +51,25 @@ function makeDirectory(index: number, one: ConverterCase): string {
   const directory = join(root, String(index), one.directory);
   mkdirSync(directory, { recursive: true });
   const source = join(FIXTURES, one.tokenizer.includes('/') ? one.tokenizer : `tokenizers/${one.tokenizer}`);
-  for (const file of readdirSync(source).filter((name) => !['config.json', 'generation_config.json', 'model.safetensors'].includes(name))) {
+  for (const file of readdirSync(source).filter(
+    (name) => !['config.json', 'generation_config.json', 'model.safetensors'].includes(name),
+  )) {
     cpSync(join(source, file), join(directory, file));
   }
-  const config: Record<string, unknown> = { ...(readJson(join(FIXTURES, `specs/${one.spec}.json`))['config'] as Record<string, unknown>), ...one.config };
+  const config: Record<string, unknown> = {
+    ...(readJson(join(FIXTURES, `specs/${one.spec}.json`))['config'] as Record<string, unknown>),
+    ...one.config,
+  };
   (one.without ?? []).forEach((key) => Reflect.deleteProperty(config, key));
   writeJson(join(directory, 'config.json'), config);
   if (one.tokenizerConfig !== undefined) {
     const file = join(directory, 'tokenizer_config.json');
-    writeJson(file, Object.fromEntries(Object.entries({ ...readJson(file), ...one.tokenizerConfig }).filter(([, value]) => value !== '__del__')));
+    writeJson(
+      file,
+      Object.fromEntries(
+        Object.entries({ ...readJson(file), ...one.tokenizerConfig }).filter(([, value]) => value !== '__del__'),
+      ),
+    );
   }
   editTokenizer(join(directory, 'tokenizer.json'), one.tokenizerJson);
   for (const [file, content] of Object.entries(one.files ?? {})) {
@@ -72,7 +84,12 @@ function editTokenizer(file: string, edit: Record<string, unknown> | undefined):
   }
   const { mergesAsText, ...rest } = edit;
   const json = { ...readJson(file), ...rest } as { model: { merges: string[][] } };
-  writeJson(file, mergesAsText === true ? { ...json, model: { ...json.model, merges: json.model.merges.map((pair) => pair.join(' ')) } } : json);
+  writeJson(
+    file,
+    mergesAsText === true
+      ? { ...json, model: { ...json.model, merges: json.model.merges.map((pair) => pair.join(' ')) } }
+      : json,
+  );
 }
 
 function writeOrRemove(file: string, content: unknown): void {
@@ -85,29 +102,59 @@ function writeOrRemove(file: string, content: unknown): void {
 }
 
 async function metadataOf(directory: string, one: ConverterCase): Promise<[string, GgufValue][]> {
-  const read = (name: string): JsonObject | undefined => (readdirSync(directory).includes(name) ? (parseStrictJson(readFileSync(join(directory, name))) as JsonObject) : undefined);
+  const read = (name: string): JsonObject | undefined =>
+    readdirSync(directory).includes(name)
+      ? (parseStrictJson(readFileSync(join(directory, name))) as JsonObject)
+      : undefined;
   const json = read('config.json')!;
   const config = readModelConfig(json);
-  const readme = readdirSync(directory).includes('README.md') ? readFileSync(join(directory, 'README.md'), 'utf8') : undefined;
-  const model = { path: directory, directoryName: one.directory, config: json, generationConfig: read('generation_config.json'), tokenizer: await loadTokenizerFiles(directory), tensors: new Map(), readme };
-  return buildMetadata(model, config, findArchitecture(config.className), { fileType: 0, tensors: [{ name: 'all', shape: [one.parameters] }], vocabRows: config.vocabSize, sha256 });
+  const readme = readdirSync(directory).includes('README.md')
+    ? readFileSync(join(directory, 'README.md'), 'utf8')
+    : undefined;
+  const model = {
+    path: directory,
+    directoryName: one.directory,
+    config: json,
+    generationConfig: read('generation_config.json'),
+    tokenizer: await loadTokenizerFiles(directory),
+    tensors: new Map(),
+    readme,
+  };
+  return buildMetadata(model, config, findArchitecture(config.className), {
+    fileType: 0,
+    tensors: [{ name: 'all', shape: [one.parameters] }],
+    vocabRows: config.vocabSize,
+    sha256,
+  });
 }
 
 describe('as the converter', () => {
-  it.each(CASES.map((one, index) => [`${index} ${one.name}: ${one.directory}`, index, one] as const))('%s', async (_, index, one) => {
-    const ours = new Map(await metadataOf(makeDirectory(index, one), one));
-    const keys = new Set(one.metadata.map(([key]) => key));
-    for (const [key, type, value] of one.metadata) {
-      const entry = ours.get(key);
-      expect(entry, key).toBeDefined();
-      const golden = asGolden(key, entry!, undefined);
-      expect({ type: golden.type, value: golden.sha256 ?? golden.value }, key).toEqual({ type, value });
-    }
-    const prefix = one.metadata[0]![0].split('.')[0]!;
-    const excepted = ['general.architecture', 'general.file_type', 'general.quantization_version', 'tokenizer.ggml.pre', 'tokenizer.ggml.scores'];
-    const surplus = [...ours.keys()].filter((key) => key.startsWith(`${prefix}.`) && !keys.has(key) && !excepted.includes(key) && !key.endsWith('attn_factor'));
-    expect(surplus).toEqual([]);
-    const order = [...ours.keys()].filter((key) => keys.has(key));
-    expect(order).toEqual(one.metadata.map(([key]) => key));
-  });
+  it.each(CASES.map((one, index) => [`${index} ${one.name}: ${one.directory}`, index, one] as const))(
+    '%s',
+    async (_, index, one) => {
+      const ours = new Map(await metadataOf(makeDirectory(index, one), one));
+      const keys = new Set(one.metadata.map(([key]) => key));
+      for (const [key, type, value] of one.metadata) {
+        const entry = ours.get(key);
+        expect(entry, key).toBeDefined();
+        const golden = asGolden(key, entry!, undefined);
+        expect({ type: golden.type, value: golden.sha256 ?? golden.value }, key).toEqual({ type, value });
+      }
+      const prefix = one.metadata[0]![0].split('.')[0]!;
+      const excepted = [
+        'general.architecture',
+        'general.file_type',
+        'general.quantization_version',
+        'tokenizer.ggml.pre',
+        'tokenizer.ggml.scores',
+      ];
+      const surplus = [...ours.keys()].filter(
+        (key) =>
+          key.startsWith(`${prefix}.`) && !keys.has(key) && !excepted.includes(key) && !key.endsWith('attn_factor'),
+      );
+      expect(surplus).toEqual([]);
+      const order = [...ours.keys()].filter((key) => keys.has(key));
+      expect(order).toEqual(one.metadata.map(([key]) => key));
+    },
+  );
 });

@@ -66,7 +66,12 @@ export interface GoldenEntry {
 
 export interface Golden {
   readonly metadata: readonly GoldenEntry[];
-  readonly tensors: readonly { readonly name: string; readonly shape: readonly number[]; readonly type: string; readonly sha256: string }[];
+  readonly tensors: readonly {
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly type: string;
+    readonly sha256: string;
+  }[];
 }
 
 export function readGolden(name: string): Golden {
@@ -79,7 +84,9 @@ export const sha256 = (bytes: Uint8Array | string): string => createHash('sha256
 export function asGolden(key: string, value: GgufValue, like: GoldenEntry | undefined): GoldenEntry {
   if (value.type !== 'array') {
     const plain = typeof value.value === 'bigint' ? Number(value.value) : value.value;
-    return like?.sha256 !== undefined && typeof plain === 'string' ? { ...like, key, type: value.type, sha256: sha256(plain) } : { key, type: value.type, value: plain };
+    return like?.sha256 !== undefined && typeof plain === 'string'
+      ? { ...like, key, type: value.type, sha256: sha256(plain) }
+      : { key, type: value.type, value: plain };
   }
   const type = `array<${value.elements}>`;
   if (value.value.length <= 16) {

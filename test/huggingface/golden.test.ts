@@ -1,8 +1,33 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildMetadata, toQuantisedLayout } from '../../src/core/engine/buildMetadata';
-import { asGolden, fixtureDirectory, loadFixture, outputShapes, readGolden, sha256, type Golden, type Loaded } from './fixtureModel';
+import {
+  asGolden,
+  fixtureDirectory,
+  loadFixture,
+  outputShapes,
+  readGolden,
+  sha256,
+  type Golden,
+  type Loaded,
+} from './fixtureModel';
 
-const MODELS = ['llama3', 'llama2-spm', 'llama2-json', 'mistral', 'qwen2', 'qwen2-narrow', 'qwen3', 'rugby-base', 'gemma2', 'gemma3', 'granite', 'mixtral', 'phi3', 'qwen3moe', 'smollm3'];
+const MODELS = [
+  'llama3',
+  'llama2-spm',
+  'llama2-json',
+  'mistral',
+  'qwen2',
+  'qwen2-narrow',
+  'qwen3',
+  'rugby-base',
+  'gemma2',
+  'gemma3',
+  'granite',
+  'mixtral',
+  'phi3',
+  'qwen3moe',
+  'smollm3',
+];
 const CONVERTED: Readonly<Record<string, number>> = { f32: 0, f16: 1, q8_0: 7, bf16: 32 };
 /** File types of llama.cpp. */
 const QUANTISED: Readonly<Record<string, number>> = { Q8_0: 7, Q4_K_M: 15, Q5_K_S: 16, IQ4_XS: 30 };
@@ -18,7 +43,12 @@ describe.each(MODELS)('%s', (name) => {
   function metadata(fileType: number): ReturnType<typeof buildMetadata> {
     const shapes = outputShapes(loaded);
     const rows = shapes.find((tensor) => tensor.name === 'token_embd.weight')!.shape[1]!;
-    return buildMetadata(loaded.model, loaded.config, loaded.architecture, { fileType, tensors: shapes, vocabRows: rows, sha256 });
+    return buildMetadata(loaded.model, loaded.config, loaded.architecture, {
+      fileType,
+      tensors: shapes,
+      vocabRows: rows,
+      sha256,
+    });
   }
 
   function expectMetadata(ours: ReturnType<typeof buildMetadata>, golden: Golden): void {
@@ -43,7 +73,9 @@ describe.each(MODELS)('%s', (name) => {
 
   it('has the tensors of the converter with their shapes', () => {
     const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
-    const golden = readGolden(`${name}.convert-f32`).tensors.map(({ name: tensor, shape }) => ({ name: tensor, shape: [...shape] })).sort(byName);
+    const golden = readGolden(`${name}.convert-f32`)
+      .tensors.map(({ name: tensor, shape }) => ({ name: tensor, shape: [...shape] }))
+      .sort(byName);
     expect([...outputShapes(loaded)].sort(byName)).toEqual(golden);
     const names = golden.map((tensor) => tensor.name);
     expect(loaded.architecture.requiredTensors(loaded.config).filter((tensor) => !names.includes(tensor))).toEqual([]);

@@ -10,7 +10,9 @@ import type { TokenizerFiles } from '../../src/core/formats/huggingface/huggingF
 import type { JsonObject } from '../../src/core/json';
 import { FIXTURES, sha256 } from './fixtureModel';
 
-const BPE = JSON.parse(readFileSync(join(FIXTURES, 'tokenizers/bpe-qwen2/tokenizer.json'), 'utf8')) as { model: JsonObject } & JsonObject;
+const BPE = JSON.parse(readFileSync(join(FIXTURES, 'tokenizers/bpe-qwen2/tokenizer.json'), 'utf8')) as {
+  model: JsonObject;
+} & JsonObject;
 const SPM = new Uint8Array(readFileSync(join(FIXTURES, 'tokenizers/spm/tokenizer.model')));
 
 function codeOf(files: Partial<TokenizerFiles>, rows = 640): string {
@@ -24,7 +26,8 @@ function codeOf(files: Partial<TokenizerFiles>, rows = 640): string {
 
 const model = (changes: JsonObject): JsonObject => ({ ...BPE, model: { ...BPE.model, ...changes } });
 const added = (...tokens: JsonObject[]): JsonObject => ({ ...BPE, added_tokens: tokens });
-const deep = (key: string, depth: number): JsonObject => [...Array(depth).keys()].reduce<JsonObject>((inner) => ({ type: 'Sequence', [key]: [inner] }), { type: 'ByteLevel' });
+const deep = (key: string, depth: number): JsonObject =>
+  [...Array(depth).keys()].reduce<JsonObject>((inner) => ({ type: 'Sequence', [key]: [inner] }), { type: 'ByteLevel' });
 
 describe('tokenizer.json', () => {
   it('is fine unchanged, and pads to the rows', () => {
@@ -51,29 +54,63 @@ describe('tokenizer.json', () => {
     ['an added token of null', 'tokenizer/invalid', { ...BPE, added_tokens: [null] }],
     ['an added token without text', 'tokenizer/invalid', added({ id: 630 })],
     ['an added token without an id', 'tokenizer/invalid', added({ content: 'x' })],
-    ['two added tokens with one id', 'tokenizer/invalid', added({ id: 631, content: '<x>' }, { id: 631, content: '<y>' })],
+    [
+      'two added tokens with one id',
+      'tokenizer/invalid',
+      added({ id: 631, content: '<x>' }, { id: 631, content: '<y>' }),
+    ],
     ['an added token beyond the rows', 'tokenizer/vocabulary', added({ id: 640, content: '<x>' })],
     ['a normaliser that is a text', 'tokenizer/invalid', { ...BPE, normalizer: 'NFC' }],
     ['a pre-tokenizer that is a list', 'tokenizer/invalid', { ...BPE, pre_tokenizer: [] }],
-    ['pre-tokenizers nested without end', 'tokenizer/unknown-pre', { ...BPE, pre_tokenizer: deep('pretokenizers', 5000) }],
+    [
+      'pre-tokenizers nested without end',
+      'tokenizer/unknown-pre',
+      { ...BPE, pre_tokenizer: deep('pretokenizers', 5000) },
+    ],
     ['normalisers nested without end', 'fine', { ...BPE, normalizer: deep('normalizers', 5000) }],
-    ['a post-processor of nonsense', 'fine', { ...BPE, post_processor: { processors: [null, 1, { type: 'TemplateProcessing', single: 7, pair: [null] }] } }],
+    [
+      'a post-processor of nonsense',
+      'fine',
+      { ...BPE, post_processor: { processors: [null, 1, { type: 'TemplateProcessing', single: 7, pair: [null] }] } },
+    ],
   ])('with %s is %s', (_, code, tokenizerJson) => {
     expect(codeOf({ tokenizerJson })).toBe(code);
   });
 
   it('keeps tokens named like parts of objects', () => {
     const vocab = JSON.parse('{"__proto__": 0, "constructor": 1, "hasOwnProperty": 2}') as JsonObject;
-    const entries = new Map(tokenizerMetadata({ directory: 'DIR', tokenizerJson: model({ vocab, merges: [] }) }, { rules: 'plain', config: {}, rows: 640, sha256 }));
+    const entries = new Map(
+      tokenizerMetadata(
+        { directory: 'DIR', tokenizerJson: model({ vocab, merges: [] }) },
+        { rules: 'plain', config: {}, rows: 640, sha256 },
+      ),
+    );
     const tokens = entries.get('tokenizer.ggml.tokens');
-    expect(tokens?.type === 'array' && Array.from(tokens.value as string[]).slice(0, 3)).toEqual(['__proto__', 'constructor', 'hasOwnProperty']);
+    expect(tokens?.type === 'array' && Array.from(tokens.value as string[]).slice(0, 3)).toEqual([
+      '__proto__',
+      'constructor',
+      'hasOwnProperty',
+    ]);
   });
 
   it('survives a tokenizer_config.json of wrong types', () => {
-    const wrong = { bos_token: 5, eos_token: [], unk_token: {}, chat_template: 7, added_tokens_decoder: [], add_bos_token: 'yes', tokenizer_class: 3, add_prefix_space: 'no' };
+    const wrong = {
+      bos_token: 5,
+      eos_token: [],
+      unk_token: {},
+      chat_template: 7,
+      added_tokens_decoder: [],
+      add_bos_token: 'yes',
+      tokenizer_class: 3,
+      add_prefix_space: 'no',
+    };
     expect(codeOf({ tokenizerJson: BPE, tokenizerConfig: wrong })).toBe('fine');
-    expect(codeOf({ tokenizerJson: BPE, tokenizerConfig: { added_tokens_decoder: { x: { content: 'y' } } } })).toBe('tokenizer/invalid');
-    expect(codeOf({ tokenizerJson: BPE, tokenizerConfig: { added_tokens_decoder: { 5: null } } })).toBe('tokenizer/invalid');
+    expect(codeOf({ tokenizerJson: BPE, tokenizerConfig: { added_tokens_decoder: { x: { content: 'y' } } } })).toBe(
+      'tokenizer/invalid',
+    );
+    expect(codeOf({ tokenizerJson: BPE, tokenizerConfig: { added_tokens_decoder: { 5: null } } })).toBe(
+      'tokenizer/invalid',
+    );
   });
 
   it('is missed where there is none', () => {
@@ -83,23 +120,60 @@ describe('tokenizer.json', () => {
 
   it('is not needed beside vocab.json and merges.txt', () => {
     const merges = (BPE.model['merges'] as unknown as [string, string][]).map((pair) => pair.join(' '));
-    const files = { vocab: BPE.model['vocab'] as JsonObject, merges: ['#version: 0.2', ...merges, ''].join('\n'), tokenizerConfig: { tokenizer_class: 'Qwen2Tokenizer' }, addedTokens: { '<|im_end|>': 632 } };
-    const parts = new Map(tokenizerMetadata({ directory: 'DIR', ...files }, { rules: 'plain', config: {}, rows: 640, sha256 }));
-    const whole = new Map(tokenizerMetadata({ directory: 'DIR', tokenizerJson: BPE }, { rules: 'plain', config: {}, rows: 640, sha256 }));
+    const files = {
+      vocab: BPE.model['vocab'] as JsonObject,
+      merges: ['#version: 0.2', ...merges, ''].join('\n'),
+      tokenizerConfig: { tokenizer_class: 'Qwen2Tokenizer' },
+      addedTokens: { '<|im_end|>': 632 },
+    };
+    const parts = new Map(
+      tokenizerMetadata({ directory: 'DIR', ...files }, { rules: 'plain', config: {}, rows: 640, sha256 }),
+    );
+    const whole = new Map(
+      tokenizerMetadata({ directory: 'DIR', tokenizerJson: BPE }, { rules: 'plain', config: {}, rows: 640, sha256 }),
+    );
     expect(parts.get('tokenizer.ggml.pre')).toEqual({ type: 'string', value: 'qwen2' });
     expect(parts.get('tokenizer.ggml.merges')).toEqual(whole.get('tokenizer.ggml.merges'));
   });
 });
 
 describe('regular expressions of strangers', () => {
-  it.each(['(a+)+$', '(\\s|\\s)*x', '(?:a|a)*b', '.*.*.*x', '.{0,80}.{0,80}.{0,80}x', `${'a{0,3}'.repeat(12)}x`, '(?:\\p{L}*\\p{N}*)*', '(?<n>a)', '(a)\\1', 'a++', '(?>a)', '[a&&b]', '[[:alpha:]]', '\\bx', '(?i)x', '[', '(', 'x{3,1}', '\\', `${'('.repeat(200)}a${')'.repeat(200)}`, 'a'.repeat(20_000)])('are declined: %s', (pattern) => {
+  it.each([
+    '(a+)+$',
+    '(\\s|\\s)*x',
+    '(?:a|a)*b',
+    '.*.*.*x',
+    '.{0,80}.{0,80}.{0,80}x',
+    `${'a{0,3}'.repeat(12)}x`,
+    '(?:\\p{L}*\\p{N}*)*',
+    '(?<n>a)',
+    '(a)\\1',
+    'a++',
+    '(?>a)',
+    '[a&&b]',
+    '[[:alpha:]]',
+    '\\bx',
+    '(?i)x',
+    '[',
+    '(',
+    'x{3,1}',
+    '\\',
+    `${'('.repeat(200)}a${')'.repeat(200)}`,
+    'a'.repeat(20_000),
+  ])('are declined: %s', (pattern) => {
     expect(translateRegex(pattern)).toBeUndefined();
   });
 
   it('of the costliest known tokenizer are taken', () => {
-    const [upper, lower, suffix] = ['[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]', '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]', "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"];
+    const [upper, lower, suffix] = [
+      '[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]',
+      '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]',
+      "(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    ];
     const words = (first: string): string => `[^\\r\\n\\p{L}\\p{N}]?${first}${suffix}`;
-    const gpt4o = translateRegex(`${words(`${upper}*${lower}+`)}|${words(`${upper}+${lower}*`)}|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`);
+    const gpt4o = translateRegex(
+      `${words(`${upper}*${lower}+`)}|${words(`${upper}+${lower}*`)}|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`,
+    );
     expect("I'LL bEGIN 12345.\n".match(gpt4o!)).toEqual(["I'LL", ' b', 'EGIN', ' ', '123', '45', '.\n']);
   });
 
@@ -151,12 +225,26 @@ describe('tokenizer.model', () => {
   it('leaves added tokens without a row out, and refuses ids that are none', () => {
     expect(codeOf({ tokenizerModel: SPM, addedTokens: { '<pad>': 600 } }, 600)).toBe('fine');
     expect(codeOf({ tokenizerModel: SPM, addedTokens: { '<pad>': -1 } }, 600)).toBe('tokenizer/invalid');
-    expect(codeOf({ tokenizerModel: SPM, tokenizerConfig: { added_tokens_decoder: { x: { content: 'y' } } } }, 600)).toBe('tokenizer/invalid');
+    expect(
+      codeOf({ tokenizerModel: SPM, tokenizerConfig: { added_tokens_decoder: { x: { content: 'y' } } } }, 600),
+    ).toBe('tokenizer/invalid');
   });
 });
 
 describe('model cards', () => {
-  it.each(['---', '---\n', '---\n: :\n- -\n[\n---', '---\ntags: [a, [b, "c\n---', '---\nlicense: &a *a\n---', '---\n"unclosed: x\n---', `---\n${'- '.repeat(5000)}\n---`, `---\n${'a: {'.repeat(5000)}`, '---\ntags: !!python/object:os.system\n---', `---\ntags: ["${'\\"'.repeat(50_000)}`, `---\ntags: [${'"a", '.repeat(50_000)}`])('never throw: %#', (readme) => {
+  it.each([
+    '---',
+    '---\n',
+    '---\n: :\n- -\n[\n---',
+    '---\ntags: [a, [b, "c\n---',
+    '---\nlicense: &a *a\n---',
+    '---\n"unclosed: x\n---',
+    `---\n${'- '.repeat(5000)}\n---`,
+    `---\n${'a: {'.repeat(5000)}`,
+    '---\ntags: !!python/object:os.system\n---',
+    `---\ntags: ["${'\\"'.repeat(50_000)}`,
+    `---\ntags: [${'"a", '.repeat(50_000)}`,
+  ])('never throw: %#', (readme) => {
     const start = performance.now();
     expect(readModelCard(readme)).toBeInstanceOf(Map);
     expect(performance.now() - start).toBeLessThan(1000);

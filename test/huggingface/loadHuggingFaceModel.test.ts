@@ -8,7 +8,8 @@ import { sixteenBitName } from '../../src/core/formats/huggingface/quantisedBase
 import { loadHuggingFaceModel } from '../../src/node/inputs/loadHuggingFaceModel';
 import { FIXTURES, fixtureDirectory } from './fixtureModel';
 
-const LFS = 'version https://git-lfs.github.com/spec/v1\noid sha256:0000000000000000000000000000000000000000000000000000000000000000\nsize 123456\n';
+const LFS =
+  'version https://git-lfs.github.com/spec/v1\noid sha256:0000000000000000000000000000000000000000000000000000000000000000\nsize 123456\n';
 let sharded: string;
 let root: string;
 let directory: string;
@@ -25,7 +26,10 @@ beforeEach(() => {
 });
 
 async function refusal(path = directory): Promise<StudioError> {
-  const error: unknown = await loadHuggingFaceModel(path).then(() => undefined, (thrown: unknown) => thrown);
+  const error: unknown = await loadHuggingFaceModel(path).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
   expect(error).toBeInstanceOf(StudioError);
   return error as StudioError;
 }
@@ -84,9 +88,15 @@ describe('loadHuggingFaceModel', () => {
 
   it('names the shards that are missing, with an index and without', async () => {
     rmSync(join(directory, 'model-00002-of-00003.safetensors'));
-    expect(await refusal()).toMatchObject({ code: 'model/incomplete', detail: { missing: ['model-00002-of-00003.safetensors'] } });
+    expect(await refusal()).toMatchObject({
+      code: 'model/incomplete',
+      detail: { missing: ['model-00002-of-00003.safetensors'] },
+    });
     rmSync(join(directory, 'model.safetensors.index.json'));
-    expect(await refusal()).toMatchObject({ code: 'model/incomplete', detail: { missing: ['model-00002-of-00003.safetensors'] } });
+    expect(await refusal()).toMatchObject({
+      code: 'model/incomplete',
+      detail: { missing: ['model-00002-of-00003.safetensors'] },
+    });
   });
 
   it('tells pickles, adapters, GGUFs and empty folders apart', async () => {
@@ -96,11 +106,20 @@ describe('loadHuggingFaceModel', () => {
       names.forEach((name) => writeFileSync(join(path, name), 'x'));
       return path;
     };
-    expect(await refusal(only('pytorch_model.bin', 'training_args.bin'))).toMatchObject({ code: 'input/pickle', message: expect.stringContaining('safe_serialization') as string });
+    expect(await refusal(only('pytorch_model.bin', 'training_args.bin'))).toMatchObject({
+      code: 'input/pickle',
+      message: expect.stringContaining('safe_serialization') as string,
+    });
     expect(await refusal(only('training_args.bin'))).toMatchObject({ code: 'model/incomplete' });
-    expect(await refusal(only('consolidated.safetensors'))).toMatchObject({ code: 'model/incomplete', message: expect.stringContaining('transformers') as string });
+    expect(await refusal(only('consolidated.safetensors'))).toMatchObject({
+      code: 'model/incomplete',
+      message: expect.stringContaining('transformers') as string,
+    });
     const adapter = join(FIXTURES, 'rugby/lora');
-    expect(await refusal(adapter)).toMatchObject({ code: 'model/incomplete', message: expect.stringContaining('adapter') as string });
+    expect(await refusal(adapter)).toMatchObject({
+      code: 'model/incomplete',
+      message: expect.stringContaining('adapter') as string,
+    });
     expect(await refusal(root)).toMatchObject({ code: 'model/incomplete', detail: { missing: ['config.json'] } });
     expect(await refusal(join(root, 'nowhere'))).toMatchObject({ code: 'input/missing' });
     expect(await refusal(join(directory, 'config.json'))).toMatchObject({ code: 'input/unrecognised' });
@@ -110,7 +129,10 @@ describe('loadHuggingFaceModel', () => {
     writeFileSync(join(directory, 'tokenizer.json'), LFS);
     expect(await refusal()).toMatchObject({ code: 'input/lfs-pointer', path: join(directory, 'tokenizer.json') });
     writeFileSync(join(directory, 'model-00001-of-00003.safetensors'), LFS);
-    expect(await refusal()).toMatchObject({ code: 'input/lfs-pointer', path: join(directory, 'model-00001-of-00003.safetensors') });
+    expect(await refusal()).toMatchObject({
+      code: 'input/lfs-pointer',
+      path: join(directory, 'model-00001-of-00003.safetensors'),
+    });
   });
 
   it('refuses shards that are cut short, or do not agree with the index', async () => {
@@ -145,7 +167,11 @@ describe('loadHuggingFaceModel', () => {
       config['_name_or_path'] = 'unsloth/llama-3-8b-bnb-4bit';
     });
     const error = await refusal();
-    expect(error).toMatchObject({ code: 'model/quantised', message: expect.stringContaining(method) as string, detail: { base: 'unsloth/llama-3-8b' } });
+    expect(error).toMatchObject({
+      code: 'model/quantised',
+      message: expect.stringContaining(method) as string,
+      detail: { base: 'unsloth/llama-3-8b' },
+    });
   });
 
   it('lets a leftover quantization_config of a merged 16-bit model pass, and refuses one over packed bytes', async () => {
@@ -158,7 +184,9 @@ describe('loadHuggingFaceModel', () => {
   });
 
   it('stops when it is told to', async () => {
-    await expect(loadHuggingFaceModel(directory, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'run/cancelled' });
+    await expect(loadHuggingFaceModel(directory, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'run/cancelled',
+    });
   });
 });
 

@@ -24,18 +24,63 @@ function codeOf(work: () => unknown): string {
 }
 
 describe('readModelConfig', () => {
-  it.each(['llama3', 'mistral', 'qwen2', 'qwen3', 'gemma2', 'gemma3', 'granite', 'mixtral', 'phi3', 'qwen3moe', 'smollm3'])('reads the numbers of %s', (name) => {
+  it.each([
+    'llama3',
+    'mistral',
+    'qwen2',
+    'qwen3',
+    'gemma2',
+    'gemma3',
+    'granite',
+    'mixtral',
+    'phi3',
+    'qwen3moe',
+    'smollm3',
+  ])('reads the numbers of %s', (name) => {
     const json = spec(name);
     const config = readModelConfig(json);
-    expect([config.layers, config.hiddenSize, config.feedForward, config.heads, config.kvHeads, config.vocabSize])
-      .toEqual([json['num_hidden_layers'], json['hidden_size'], json['intermediate_size'], json['num_attention_heads'], json['num_key_value_heads'], json['vocab_size']]);
+    expect([
+      config.layers,
+      config.hiddenSize,
+      config.feedForward,
+      config.heads,
+      config.kvHeads,
+      config.vocabSize,
+    ]).toEqual([
+      json['num_hidden_layers'],
+      json['hidden_size'],
+      json['intermediate_size'],
+      json['num_attention_heads'],
+      json['num_key_value_heads'],
+      json['vocab_size'],
+    ]);
     expect(config.ropeTheta).toBe(json['rope_theta']);
   });
 
   it('takes every value of a multimodal checkpoint from its text_config', () => {
-    const text = { hidden_size: 256, intermediate_size: 768, num_hidden_layers: 4, num_attention_heads: 4, num_key_value_heads: 2, vocab_size: 600, rope_scaling: { factor: 8, rope_type: 'linear' }, model_type: 'gemma3_text' };
-    const config = readModelConfig({ architectures: ['Gemma3ForConditionalGeneration'], vision_config: { hidden_size: 1 }, text_config: text, vocab_size: 1 });
-    expect(config).toMatchObject({ vocabSize: 600, headDim: 256, contextLength: 131_072, ropeTheta: 1_000_000, tiedEmbeddings: true });
+    const text = {
+      hidden_size: 256,
+      intermediate_size: 768,
+      num_hidden_layers: 4,
+      num_attention_heads: 4,
+      num_key_value_heads: 2,
+      vocab_size: 600,
+      rope_scaling: { factor: 8, rope_type: 'linear' },
+      model_type: 'gemma3_text',
+    };
+    const config = readModelConfig({
+      architectures: ['Gemma3ForConditionalGeneration'],
+      vision_config: { hidden_size: 1 },
+      text_config: text,
+      vocab_size: 1,
+    });
+    expect(config).toMatchObject({
+      vocabSize: 600,
+      headDim: 256,
+      contextLength: 131_072,
+      ropeTheta: 1_000_000,
+      tiedEmbeddings: true,
+    });
     expect(config.ropeScaling).toMatchObject({ rope_type: 'linear', factor: 8 });
   });
 
@@ -48,9 +93,14 @@ describe('readModelConfig', () => {
   });
 
   it('names the class, what is built in and the route that works', () => {
-    expect(() => findArchitecture('FalconForCausalLM')).toThrow(expect.objectContaining({
-      code: 'model/architecture', message: expect.stringMatching(/FalconForCausalLM.*Qwen3.*convert_hf_to_gguf\.py.*modelfile-studio quantize/s) as string,
-    }) as Error);
+    expect(() => findArchitecture('FalconForCausalLM')).toThrow(
+      expect.objectContaining({
+        code: 'model/architecture',
+        message: expect.stringMatching(
+          /FalconForCausalLM.*Qwen3.*convert_hf_to_gguf\.py.*modelfile-studio quantize/s,
+        ) as string,
+      }) as Error,
+    );
   });
 
   it.each<[string, string, JsonObject]>([
@@ -72,7 +122,11 @@ describe('readModelConfig', () => {
     ['linear scaling without a factor', 'qwen2', { rope_scaling: { type: 'linear' } }],
     ['scaling that a GGUF cannot say', 'qwen2', { rope_scaling: { type: 'dynamic', factor: 2 } }],
     ['Llama 3 scaling on Qwen', 'qwen2', { rope_scaling: { rope_type: 'llama3', factor: 8 } }],
-    ['Llama 3 scaling with equal bounds', 'llama3', { rope_scaling: { rope_type: 'llama3', factor: 8, low_freq_factor: 4, high_freq_factor: 4 } }],
+    [
+      'Llama 3 scaling with equal bounds',
+      'llama3',
+      { rope_scaling: { rope_type: 'llama3', factor: 8, low_freq_factor: 4, high_freq_factor: 4 } },
+    ],
     ['half of each head rotated', 'llama3', { partial_rotary_factor: 0.5 }],
     ['another activation', 'llama3', { hidden_act: 'gelu' }],
     ['more experts used than there are', 'mixtral', { num_experts_per_tok: 9 }],
@@ -99,7 +153,9 @@ describe('readModelConfig', () => {
   });
 
   it('leaves keys like __proto__ and constructor alone', () => {
-    const json = JSON.parse('{"__proto__": {"num_hidden_layers": 9}, "constructor": 1, "architectures": ["constructor"]}') as JsonObject;
+    const json = JSON.parse(
+      '{"__proto__": {"num_hidden_layers": 9}, "constructor": 1, "architectures": ["constructor"]}',
+    ) as JsonObject;
     expect(codeOf(() => readModelConfig(json))).toBe('model/architecture');
     expect(({} as Record<string, unknown>)['num_hidden_layers']).toBeUndefined();
   });
@@ -107,14 +163,30 @@ describe('readModelConfig', () => {
 
 it('refuses a Qwen3 reranker, whose class is that of the chat model', () => {
   const config = readModelConfig(spec('qwen3'));
-  const model = { path: 'P', directoryName: 'Qwen3-Reranker-0.6B', config: config.raw, tokenizer: { directory: 'P' }, tensors: new Map() };
-  expect(codeOf(() => buildMetadata(model, config, findArchitecture('Qwen3ForCausalLM'), { fileType: 0, tensors: [], vocabRows: 640, sha256 }))).toBe('model/architecture');
+  const model = {
+    path: 'P',
+    directoryName: 'Qwen3-Reranker-0.6B',
+    config: config.raw,
+    tokenizer: { directory: 'P' },
+    tensors: new Map(),
+  };
+  expect(
+    codeOf(() =>
+      buildMetadata(model, config, findArchitecture('Qwen3ForCausalLM'), {
+        fileType: 0,
+        tensors: [],
+        vocabRows: 640,
+        sha256,
+      }),
+    ),
+  ).toBe('model/architecture');
 });
 
 describe('mapTensor', () => {
   const config = readModelConfig(spec('llama3'));
   const architecture = findArchitecture('LlamaForCausalLM');
-  const mapTensor = (name: string, of: ModelConfig): ReturnType<Architecture['mapTensor']> => architecture.mapTensor(name, of);
+  const mapTensor = (name: string, of: ModelConfig): ReturnType<Architecture['mapTensor']> =>
+    architecture.mapTensor(name, of);
 
   it.each([
     ['model.layers.3.self_attn.q_proj.weight', 'blk.3.attn_q.weight', { kind: 'permute', heads: 4 }],
@@ -127,11 +199,26 @@ describe('mapTensor', () => {
     expect(mapTensor(name, config)).toEqual({ name: to, transform });
   });
 
-  it.each(['model.layers.0.self_attn.rotary_emb.inv_freq', 'model.rotary_emb.inv_freq', 'vision_tower.encoder.weight', 'model.vision_tower.x.weight', 'multi_modal_projector.linear.weight'])('drops %s', (name) => {
+  it.each([
+    'model.layers.0.self_attn.rotary_emb.inv_freq',
+    'model.rotary_emb.inv_freq',
+    'vision_tower.encoder.weight',
+    'model.vision_tower.x.weight',
+    'multi_modal_projector.linear.weight',
+  ])('drops %s', (name) => {
     expect(mapTensor(name, config)).toBe('drop');
   });
 
-  it.each(['model.layers.4.self_attn.q_proj.weight', 'model.layers.-1.mlp.up_proj.weight', 'model.layers.0.mlp.constructor.weight', 'model.layers.0.__proto__.weight', 'toString.weight', 'model.layers.0.self_attn.q_proj.scales', '', 'model.layers.99999999999.mlp.up_proj.weight'])('does not know %s', (name) => {
+  it.each([
+    'model.layers.4.self_attn.q_proj.weight',
+    'model.layers.-1.mlp.up_proj.weight',
+    'model.layers.0.mlp.constructor.weight',
+    'model.layers.0.__proto__.weight',
+    'toString.weight',
+    'model.layers.0.self_attn.q_proj.scales',
+    '',
+    'model.layers.99999999999.mlp.up_proj.weight',
+  ])('does not know %s', (name) => {
     expect(mapTensor(name, config)).toBeUndefined();
   });
 
@@ -139,8 +226,14 @@ describe('mapTensor', () => {
     const moe = readModelConfig(spec('qwen3moe'));
     const qwen = findArchitecture('Qwen3MoeForCausalLM');
     const map = (name: string, of: ModelConfig): ReturnType<Architecture['mapTensor']> => qwen.mapTensor(name, of);
-    expect(map('model.layers.1.mlp.experts.3.down_proj.weight', moe)).toEqual({ name: 'blk.1.ffn_down_exps.weight', transform: { kind: 'none' }, stack: { expert: 3, experts: 4 } });
-    expect(map('model.layers.1.block_sparse_moe.experts.3.w2.weight', moe)).toEqual(map('model.layers.1.mlp.experts.3.down_proj.weight', moe));
+    expect(map('model.layers.1.mlp.experts.3.down_proj.weight', moe)).toEqual({
+      name: 'blk.1.ffn_down_exps.weight',
+      transform: { kind: 'none' },
+      stack: { expert: 3, experts: 4 },
+    });
+    expect(map('model.layers.1.block_sparse_moe.experts.3.w2.weight', moe)).toEqual(
+      map('model.layers.1.mlp.experts.3.down_proj.weight', moe),
+    );
     expect(map('model.layers.1.mlp.experts.4.down_proj.weight', moe)).toBeUndefined();
   });
 

@@ -7,7 +7,13 @@ import { GGML_TYPES, type GgmlTypeName } from '../../src/core/formats/gguf/ggmlT
 /** The reference: ggml's own functions in a baseline x86-64 build, called through koffi. */
 export interface Ggml {
   readonly library: string;
-  quantise(type: GgmlTypeName, values: Float32Array, rows: number, columns: number, importance: Float32Array | undefined): Uint8Array;
+  quantise(
+    type: GgmlTypeName,
+    values: Float32Array,
+    rows: number,
+    columns: number,
+    importance: Float32Array | undefined,
+  ): Uint8Array;
   widen(type: GgmlTypeName, bytes: Uint8Array, count: number): Float32Array;
   isValid(type: GgmlTypeName, bytes: Uint8Array): boolean;
 }
@@ -18,7 +24,9 @@ function findLibrary(): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64' || !existsSync(PACKAGE)) {
     return undefined;
   }
-  return readdirSync(PACKAGE).map((folder) => join(PACKAGE, folder, 'libggml-base.so')).find((path) => existsSync(path));
+  return readdirSync(PACKAGE)
+    .map((folder) => join(PACKAGE, folder, 'libggml-base.so'))
+    .find((path) => existsSync(path));
 }
 
 /** Runs `work` without what C code prints on the standard error meanwhile: ggml reports every bad value. */
@@ -42,16 +50,34 @@ function quietly(): (work: () => boolean) => boolean {
 function load(library: string): Ggml {
   const lib = koffi.load(library);
   const initialise = lib.func('void ggml_quantize_init(int)') as (type: number) => void;
-  const chunk = lib.func('size_t ggml_quantize_chunk(int, const float*, void*, int64_t, int64_t, int64_t, const float*)') as (
-    type: number, values: Float32Array, target: Uint8Array, start: number, rows: number, columns: number, importance: Float32Array | null,
+  const chunk = lib.func(
+    'size_t ggml_quantize_chunk(int, const float*, void*, int64_t, int64_t, int64_t, const float*)',
+  ) as (
+    type: number,
+    values: Float32Array,
+    target: Uint8Array,
+    start: number,
+    rows: number,
+    columns: number,
+    importance: Float32Array | null,
   ) => number;
-  const validate = lib.func('bool ggml_validate_row_data(int, const void*, size_t)') as (type: number, bytes: Uint8Array, size: number) => boolean;
+  const validate = lib.func('bool ggml_validate_row_data(int, const void*, size_t)') as (
+    type: number,
+    bytes: Uint8Array,
+    size: number,
+  ) => boolean;
   const silent = quietly();
   const wideners = new Map<GgmlTypeName, (bytes: Uint8Array, target: Float32Array, count: number) => void>();
   const widener = (type: GgmlTypeName): ((bytes: Uint8Array, target: Float32Array, count: number) => void) => {
     const names: Readonly<Record<string, string>> = { F16: 'ggml_fp16_to_fp32_row', BF16: 'ggml_bf16_to_fp32_row' };
     const name = names[type] ?? `dequantize_row_${type.startsWith('IQ') ? type.toLowerCase() : type.replace('Q', 'q')}`;
-    const known = wideners.get(type) ?? (lib.func(`void ${name}(const void*, float*, int64_t)`) as (bytes: Uint8Array, target: Float32Array, count: number) => void);
+    const known =
+      wideners.get(type) ??
+      (lib.func(`void ${name}(const void*, float*, int64_t)`) as (
+        bytes: Uint8Array,
+        target: Float32Array,
+        count: number,
+      ) => void);
     wideners.set(type, known);
     return known;
   };

@@ -34,10 +34,18 @@ describe('quantise', () => {
   test('refuses rows that do not divide and types that are not written', () => {
     const { kernels } = bench;
     const at = kernels.heapBase;
-    expect(() => kernels.quantise('Q4_K', at, at, 1, 128)).toThrow(expect.objectContaining({ code: 'quantize/shape' }) as Error);
-    expect(() => kernels.quantise('Q8_0', at, at, 1, 40)).toThrow(expect.objectContaining({ code: 'quantize/shape' }) as Error);
-    expect(() => kernels.quantise('IQ2_XXS', at, at, 1, 256)).toThrow(expect.objectContaining({ code: 'quantize/type' }) as Error);
-    expect(() => kernels.quantise('I32', at, at, 1, 256)).toThrow(expect.objectContaining({ code: 'quantize/type' }) as Error);
+    expect(() => kernels.quantise('Q4_K', at, at, 1, 128)).toThrow(
+      expect.objectContaining({ code: 'quantize/shape' }) as Error,
+    );
+    expect(() => kernels.quantise('Q8_0', at, at, 1, 40)).toThrow(
+      expect.objectContaining({ code: 'quantize/shape' }) as Error,
+    );
+    expect(() => kernels.quantise('IQ2_XXS', at, at, 1, 256)).toThrow(
+      expect.objectContaining({ code: 'quantize/type' }) as Error,
+    );
+    expect(() => kernels.quantise('I32', at, at, 1, 256)).toThrow(
+      expect.objectContaining({ code: 'quantize/type' }) as Error,
+    );
   });
 
   test.for(QUANTISED_TYPES)('%s: rows one by one are the rows together, with and without importance', (type) => {
@@ -47,7 +55,9 @@ describe('quantise', () => {
         bench.reset();
         const random = new Random(SEED);
         const rows = makeRows(columns, NOISE, 3, random);
-        const importance = weighted ? bench.put(makeRows(columns, { uniform: () => random.uniform() }, 1, random).values) : 0;
+        const importance = weighted
+          ? bench.put(makeRows(columns, { uniform: () => random.uniform() }, 1, random).values)
+          : 0;
         const rowBytes = (columns / block) * bytes;
         const source = bench.put(rows.values, 4);
         const together = bench.room(rows.kinds.length * rowBytes);
@@ -66,12 +76,20 @@ describe('quantise', () => {
     const { block, bytes } = GGML_TYPES[type];
     const columns = 768;
     const kinds = {
-      nan: () => NaN, infinite: () => Infinity, minusInfinite: () => -Infinity,
-      some: (i: number, _row: number, r: Random) => (i % 37 === 5 ? NaN : i % 41 === 7 ? Infinity : i % 43 === 9 ? -Infinity : r.normal()),
+      nan: () => NaN,
+      infinite: () => Infinity,
+      minusInfinite: () => -Infinity,
+      some: (i: number, _row: number, r: Random) =>
+        i % 37 === 5 ? NaN : i % 41 === 7 ? Infinity : i % 43 === 9 ? -Infinity : r.normal(),
     };
     const random = new Random(SEED);
     const rows = makeRows(columns, kinds, 2, random);
-    const weights = makeRows(columns, { weights: (i) => (i % 3 === 0 ? NaN : i % 5 === 0 ? Infinity : i) }, 1, random).values;
+    const weights = makeRows(
+      columns,
+      { weights: (i) => (i % 3 === 0 ? NaN : i % 5 === 0 ? Infinity : i) },
+      1,
+      random,
+    ).values;
     for (const importance of [0, bench.put(weights), bench.put(weights.fill(1))]) {
       const size = ((rows.kinds.length * columns) / block) * bytes;
       const target = bench.room(size);

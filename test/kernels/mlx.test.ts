@@ -20,19 +20,50 @@ interface Tensor {
 function readSafetensors(path: string): ReadonlyMap<string, Tensor> {
   const file = readFileSync(path);
   const length = Number(file.readBigUInt64LE(0));
-  const header = JSON.parse(file.toString('utf8', 8, 8 + length)) as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  const header = JSON.parse(file.toString('utf8', 8, 8 + length)) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [number, number] }
+  >;
   return new Map(
-    Object.entries(header).filter(([name]) => name !== '__metadata__').map(([name, { dtype, shape, data_offsets: [from, to] }]) => [
-      name, { dtype, shape, bytes: Uint8Array.from(file.subarray(8 + length + from, 8 + length + to)) },
-    ]),
+    Object.entries(header)
+      .filter(([name]) => name !== '__metadata__')
+      .map(
+        ([
+          name,
+          {
+            dtype,
+            shape,
+            data_offsets: [from, to],
+          },
+        ]) => [name, { dtype, shape, bytes: Uint8Array.from(file.subarray(8 + length + from, 8 + length + to)) }],
+      ),
   );
 }
 
 const bits = (values: Float32Array): Uint32Array => new Uint32Array(values.buffer, values.byteOffset, values.length);
 
-function affine(source: Uint8Array, scales: Uint8Array, biases: Uint8Array, type: ScaleType, rows: number, columns: number, width: number, group: number): Float32Array {
+function affine(
+  source: Uint8Array,
+  scales: Uint8Array,
+  biases: Uint8Array,
+  type: ScaleType,
+  rows: number,
+  columns: number,
+  width: number,
+  group: number,
+): Float32Array {
   const target = bench.room(rows * columns * 4);
-  bench.kernels.widenAffine(bench.put(source), bench.put(scales), bench.put(biases), type, target, rows, columns, width, group);
+  bench.kernels.widenAffine(
+    bench.put(source),
+    bench.put(scales),
+    bench.put(biases),
+    type,
+    target,
+    rows,
+    columns,
+    width,
+    group,
+  );
   expect(bench.untouchedAround(target, rows * columns * 4)).toBe(true);
   return bench.floats(target, rows * columns);
 }
@@ -55,8 +86,14 @@ function scalesOf(type: ScaleType, count: number, random: Random): { bytes: Uint
     const values = Float32Array.from({ length: count }, () => random.normal() * 0.01);
     return { bytes: new Uint8Array(values.buffer), values: [...values] };
   }
-  const halves = Uint16Array.from({ length: count }, () => (type === 'BF16' ? 0x3c00 : 0x2000) + random.integer(0x400) + 0x8000 * random.integer(2));
-  const value = (h: number): number => (type === 'BF16' ? asFloat((h << 16) >>> 0) : (h >> 15 ? -1 : 1) * 2 ** (((h >> 10) & 31) - 15) * (1 + (h & 1023) / 1024));
+  const halves = Uint16Array.from(
+    { length: count },
+    () => (type === 'BF16' ? 0x3c00 : 0x2000) + random.integer(0x400) + 0x8000 * random.integer(2),
+  );
+  const value = (h: number): number =>
+    type === 'BF16'
+      ? asFloat((h << 16) >>> 0)
+      : (h >> 15 ? -1 : 1) * 2 ** (((h >> 10) & 31) - 15) * (1 + (h & 1023) / 1024);
   return { bytes: new Uint8Array(halves.buffer), values: [...halves].map(value) };
 }
 
@@ -71,7 +108,16 @@ describe('mlx affine', () => {
       const [rows, columns] = expected.shape as [number, number];
       const scales = model.get(`${stem}.scales`)!;
       expect(scales.dtype).toBe('BF16');
-      const got = affine(model.get(name)!.bytes, scales.bytes, model.get(`${stem}.biases`)!.bytes, 'BF16', rows, columns, 4, 64);
+      const got = affine(
+        model.get(name)!.bytes,
+        scales.bytes,
+        model.get(`${stem}.biases`)!.bytes,
+        'BF16',
+        rows,
+        columns,
+        4,
+        64,
+      );
       expect(Buffer.compare(new Uint8Array(got.buffer), expected.bytes), name).toBe(0);
     }
   });
@@ -115,10 +161,18 @@ describe('mlx affine', () => {
     }
   });
 
-  test.for([[7, 64, 64], [4, 48, 64], [4, 4, 64], [3, 32, 16], [0, 64, 64]] as const)('%i bits in groups of %i with %i columns are refused', ([width, group, columns]) => {
+  test.for([
+    [7, 64, 64],
+    [4, 48, 64],
+    [4, 4, 64],
+    [3, 32, 16],
+    [0, 64, 64],
+  ] as const)('%i bits in groups of %i with %i columns are refused', ([width, group, columns]) => {
     const { kernels } = bench;
     const at = kernels.heapBase;
-    expect(() => kernels.widenAffine(at, at, at, 'F16', at, 1, columns, width, group)).toThrow(expect.objectContaining({ code: 'model/quantised' }) as Error);
+    expect(() => kernels.widenAffine(at, at, at, 'F16', at, 1, columns, width, group)).toThrow(
+      expect.objectContaining({ code: 'model/quantised' }) as Error,
+    );
   });
 });
 
@@ -127,7 +181,7 @@ describe('mlx mxfp4', () => {
 
   test('every code with every scale', () => {
     const rows = 256;
-    const codes = Uint8Array.from({ length: rows * 16 }, (_, i) => ((i % 16) | (((i + 5) % 16) << 4)));
+    const codes = Uint8Array.from({ length: rows * 16 }, (_, i) => (i % 16) | (((i + 5) % 16) << 4));
     const scales = Uint8Array.from({ length: rows }, (_, i) => i);
     const target = bench.room(rows * 32 * 4);
     bench.kernels.widenMxfp4(bench.put(codes), bench.put(scales), target, rows, 32);
@@ -142,11 +196,17 @@ describe('mlx mxfp4', () => {
     expect(bits(got).subarray(0, 255 * 32)).toEqual(bits(expected).subarray(0, 255 * 32));
     expect(got.subarray(255 * 32).every((value) => Number.isNaN(value))).toBe(true);
     // What the comparison is about was there: denormals, minus zero, and the infinite top of the range.
-    expect([got.includes(0.5 * 2 ** -127), got.some((value) => Object.is(value, -0)), got.includes(Infinity)]).toEqual([true, true, true]);
+    expect([got.includes(0.5 * 2 ** -127), got.some((value) => Object.is(value, -0)), got.includes(Infinity)]).toEqual([
+      true,
+      true,
+      true,
+    ]);
   });
 
   test('columns that do not divide into groups are refused', () => {
     const at = bench.kernels.heapBase;
-    expect(() => bench.kernels.widenMxfp4(at, at, at, 1, 48)).toThrow(expect.objectContaining({ code: 'model/quantised' }) as Error);
+    expect(() => bench.kernels.widenMxfp4(at, at, at, 1, 48)).toThrow(
+      expect.objectContaining({ code: 'model/quantised' }) as Error,
+    );
   });
 });

@@ -16,7 +16,9 @@ const BAD = [NaN, Infinity, -Infinity];
 describe('firstNonFinite', () => {
   test('finds one bad value at any place of any length', () => {
     for (const count of [1, 3, 15, 16, 17, 64, 100]) {
-      const values = Float32Array.from({ length: count }, (_, i) => (i % 3 === 0 ? 3.4028234663852886e38 : i % 3 === 1 ? -1e-45 : -0));
+      const values = Float32Array.from({ length: count }, (_, i) =>
+        i % 3 === 0 ? 3.4028234663852886e38 : i % 3 === 1 ? -1e-45 : -0,
+      );
       bench.reset();
       const at = bench.put(values, 1);
       expect(bench.kernels.firstNonFinite(at, count)).toBe(-1);
@@ -50,7 +52,9 @@ describe('firstInvalidBlock', () => {
     const { bytes, bad, good } = PLAIN[type];
     for (const count of [1, 5, 31, 32, 33, 70]) {
       for (let place = 0; place < count; place++) {
-        const values = Array.from({ length: count }, (_, i) => (i === place ? bad[place % bad.length]! : good[i % good.length]!));
+        const values = Array.from({ length: count }, (_, i) =>
+          i === place ? bad[place % bad.length]! : good[i % good.length]!,
+        );
         bench.reset();
         const at = bench.put(bytes === 2 ? Uint16Array.from(values) : Uint8Array.from(values), 1);
         expect(bench.kernels.firstInvalidBlock(type, at, count)).toBe(place);
@@ -95,7 +99,10 @@ describe('firstInvalidBlock', () => {
         bench.reset();
         const data = Uint8Array.from({ length: 8 * bytes }, () => random.integer(256));
         const at = bench.put(data);
-        const first = Array.from({ length: 8 }, (_, i) => i).find((i) => !ggml.isValid(type, data.subarray(i * bytes, (i + 1) * bytes))) ?? -1;
+        const first =
+          Array.from({ length: 8 }, (_, i) => i).find(
+            (i) => !ggml.isValid(type, data.subarray(i * bytes, (i + 1) * bytes)),
+          ) ?? -1;
         expect(bench.kernels.firstInvalidBlock(type, at, 8 * block), `${type}, seed ${SEED}`).toBe(first);
       }
     }

@@ -40,9 +40,14 @@ const asBf16 = (value: number): number => {
   bits[0] = bits[0]! & 0xffff0000;
   return f[0]!;
 };
-const scaled = (factor: number): Kind => (_i, _row, r) => r.normal() * factor;
+const scaled =
+  (factor: number): Kind =>
+  (_i, _row, r) =>
+    r.normal() * factor;
 const zero = (r: Random): number => (r.uniform() < 0.5 ? 0 : -0);
-const IQ4_LEVELS = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113, -115.5, -4.5, 7, 19, 101, 61];
+const IQ4_LEVELS = [
+  -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113, -115.5, -4.5, 7, 19, 101, 61,
+];
 
 const IQ4_MIDPOINTS = Array.from({ length: 15 }, (_, i) => (IQ4_LEVELS[i]! + IQ4_LEVELS[i + 1]!) / 2);
 
@@ -80,8 +85,18 @@ export const UGLY: Readonly<Record<string, Kind>> = {
   leastDenormals: scaled(1e-44),
   singleDenormals: (i) => (i & 1) * 1.4e-45,
   borderOfDenormals: scaled(1e-38),
-  tiny36: scaled(1e-36), tiny30: scaled(1e-30), tiny20: scaled(1e-20), tiny15: scaled(1e-15), tiny12: scaled(1e-12), tiny8: scaled(1e-8), tiny6: scaled(1e-6),
-  large5: scaled(1e5), large10: scaled(1e10), huge18: scaled(1e18), huge30: scaled(1e30), huge37: scaled(1e37),
+  tiny36: scaled(1e-36),
+  tiny30: scaled(1e-30),
+  tiny20: scaled(1e-20),
+  tiny15: scaled(1e-15),
+  tiny12: scaled(1e-12),
+  tiny8: scaled(1e-8),
+  tiny6: scaled(1e-6),
+  large5: scaled(1e5),
+  large10: scaled(1e10),
+  huge18: scaled(1e18),
+  huge30: scaled(1e30),
+  huge37: scaled(1e37),
   largest: (i) => (i & 1 ? 1 : -1) * 3e38,
   largestPositive: (i) => (i & 1) * 3.4e38,
   outlier: (i, row, r) => (i % 256 === (17 * row) % 256 ? 1000 : r.normal()),
@@ -112,8 +127,12 @@ export const UGLY: Readonly<Record<string, Kind>> = {
   q3Grid: (_i, _row, r) => Math.round(r.uniform() * 7 - 4) * 0.1,
   iq4Grid: (_i, _row, r) => IQ4_LEVELS[r.integer(IQ4_LEVELS.length)]! / 8,
   // All on the grid of one trial scale but the largest, so that the search ends at or beyond its last try.
-  iq4Edges: (i, row, r) => (i % 32 === 0 ? -(117 + ((row + Math.floor(i / 32)) % 20)) : IQ4_LEVELS[1 + r.integer(15)]!) * 0.01,
-  iq4Midpoints: (i, row, r) => (i % 32 === 0 ? -(117 + ((row + Math.floor(i / 32)) % 20)) : IQ4_MIDPOINTS[r.integer(15)]! * (0.98 + 0.04 * r.uniform())) * 0.01,
+  iq4Edges: (i, row, r) =>
+    (i % 32 === 0 ? -(117 + ((row + Math.floor(i / 32)) % 20)) : IQ4_LEVELS[1 + r.integer(15)]!) * 0.01,
+  iq4Midpoints: (i, row, r) =>
+    (i % 32 === 0
+      ? -(117 + ((row + Math.floor(i / 32)) % 20))
+      : IQ4_MIDPOINTS[r.integer(15)]! * (0.98 + 0.04 * r.uniform())) * 0.01,
   cubes: (_i, _row, r) => r.normal() ** 3,
   fifthPowers: (_i, _row, r) => r.normal() ** 5,
   manyMagnitudes: (_i, _row, r) => Math.exp(r.normal() * 8) * (r.uniform() < 0.5 ? -1 : 1),

@@ -15,7 +15,18 @@ const BLOCK_TYPES = QUANTISED_TYPES.filter((type) => GGML_TYPES[type].block > 1)
 
 /** Where the halves of a block lie. */
 const HALVES: Readonly<Partial<Record<QuantisedType, readonly number[]>>> = {
-  Q8_0: [0], Q4_0: [0], Q4_1: [0, 2], Q5_0: [0], Q5_1: [0, 2], Q2_K: [80, 82], Q3_K: [108], Q4_K: [0, 2], Q5_K: [0, 2], Q6_K: [208], IQ4_NL: [0], IQ4_XS: [0],
+  Q8_0: [0],
+  Q4_0: [0],
+  Q4_1: [0, 2],
+  Q5_0: [0],
+  Q5_1: [0, 2],
+  Q2_K: [80, 82],
+  Q3_K: [108],
+  Q4_K: [0, 2],
+  Q5_K: [0, 2],
+  Q6_K: [208],
+  IQ4_NL: [0],
+  IQ4_XS: [0],
 };
 
 function bitsOf(values: Float32Array): Uint32Array {
@@ -35,7 +46,12 @@ function differing(got: Float32Array, expected: Float32Array): number[] {
   return found;
 }
 
-function widened(type: Parameters<Bench['kernels']['widen']>[0], bytes: Uint8Array, count: number, shift = 0): Float32Array {
+function widened(
+  type: Parameters<Bench['kernels']['widen']>[0],
+  bytes: Uint8Array,
+  count: number,
+  shift = 0,
+): Float32Array {
   const source = bench.put(bytes, shift);
   const target = bench.room(count * 4, shift);
   bench.kernels.widen(type, source, target, count);
@@ -65,12 +81,19 @@ describe('blocks widened to f32', () => {
     const random = new Random(SEED + 1);
     const rows = joinRows(makeRows(1024, UGLY, 1, random), makeRows(1024, NOISE, 20, random));
     const blocks = ggml.quantise(type, rows.values, rows.kinds.length, 1024, undefined);
-    expect(differing(widened(type, blocks, rows.values.length, 3), ggml.widen(type, blocks, rows.values.length)), `seed ${SEED}`).toEqual([]);
+    expect(
+      differing(widened(type, blocks, rows.values.length, 3), ggml.widen(type, blocks, rows.values.length)),
+      `seed ${SEED}`,
+    ).toEqual([]);
   });
 
   test('counts that do not divide into blocks, and types that are not read, are refused', () => {
-    expect(() => bench.kernels.widen('Q4_K', bench.kernels.heapBase, bench.kernels.heapBase, 128)).toThrow(expect.objectContaining({ code: 'quantize/shape' }) as Error);
-    expect(() => bench.kernels.widen('IQ2_XXS', bench.kernels.heapBase, bench.kernels.heapBase, 256)).toThrow(expect.objectContaining({ code: 'model/dtype' }) as Error);
+    expect(() => bench.kernels.widen('Q4_K', bench.kernels.heapBase, bench.kernels.heapBase, 128)).toThrow(
+      expect.objectContaining({ code: 'quantize/shape' }) as Error,
+    );
+    expect(() => bench.kernels.widen('IQ2_XXS', bench.kernels.heapBase, bench.kernels.heapBase, 256)).toThrow(
+      expect.objectContaining({ code: 'model/dtype' }) as Error,
+    );
   });
 });
 
@@ -90,7 +113,9 @@ describe('floats widened to f32', () => {
 
   test('F16: every half', () => {
     const got = widened('F16', bytes, 65_536);
-    const expected = Float32Array.from(every, (h) => ((h & 0x7c00) === 0x7c00 ? ((h & 0x3ff) === 0 ? (h >> 15 ? -1 : 1) * Infinity : NaN) : smallFloat(h, 5, 10)));
+    const expected = Float32Array.from(every, (h) =>
+      (h & 0x7c00) === 0x7c00 ? ((h & 0x3ff) === 0 ? (h >> 15 ? -1 : 1) * Infinity : NaN) : smallFloat(h, 5, 10),
+    );
     expect(differing(got, expected)).toEqual([]);
   });
 
@@ -101,7 +126,15 @@ describe('floats widened to f32', () => {
 
   test.for(['F16', 'BF16'] as const)('%s: as ggml, at any length and address', (type, context) => {
     const ggml = ggmlOrSkip(context);
-    for (const [count, shift] of [[65_536, 0], [1, 1], [7, 2], [8, 5], [9, 1], [31, 3], [1000, 7]] as const) {
+    for (const [count, shift] of [
+      [65_536, 0],
+      [1, 1],
+      [7, 2],
+      [8, 5],
+      [9, 1],
+      [31, 3],
+      [1000, 7],
+    ] as const) {
       bench.reset();
       const part = bytes.slice(65_536, 65_536 + count * 2);
       const all = count === 65_536 ? bytes : part;
@@ -115,14 +148,31 @@ describe('floats widened to f32', () => {
   });
 
   test('F8_E5M2: every byte', () => {
-    const expected = Float32Array.from(everyByte, (b) => ((b & 0x7c) === 0x7c ? ((b & 3) === 0 ? (b >> 7 ? -1 : 1) * Infinity : NaN) : smallFloat(b, 5, 2)));
+    const expected = Float32Array.from(everyByte, (b) =>
+      (b & 0x7c) === 0x7c ? ((b & 3) === 0 ? (b >> 7 ? -1 : 1) * Infinity : NaN) : smallFloat(b, 5, 2),
+    );
     expect(differing(widened('F8_E5M2', everyByte, 256), expected)).toEqual([]);
   });
 
   test('F64: rounded once, to nearest even', () => {
     const random = new Random(SEED);
-    const values = Float64Array.from({ length: 5000 }, (_, i) => (i % 5 === 0 ? 1 + random.integer(4096) * 2 ** -25 : random.normal() * 10 ** (random.integer(90) - 45)));
-    values.set([0, -0, Infinity, -Infinity, NaN, 3.4028235677973366e38, 3.4028235677973362e38, 7.006492321624085e-46, 7.006492321624086e-46], 0);
+    const values = Float64Array.from({ length: 5000 }, (_, i) =>
+      i % 5 === 0 ? 1 + random.integer(4096) * 2 ** -25 : random.normal() * 10 ** (random.integer(90) - 45),
+    );
+    values.set(
+      [
+        0,
+        -0,
+        Infinity,
+        -Infinity,
+        NaN,
+        3.4028235677973366e38,
+        3.4028235677973362e38,
+        7.006492321624085e-46,
+        7.006492321624086e-46,
+      ],
+      0,
+    );
     const got = widened('F64', new Uint8Array(values.buffer), values.length);
     expect(differing(got, Float32Array.from(values))).toEqual([]);
   });
@@ -141,8 +191,13 @@ describe('f32 narrowed', () => {
     const bits: number[] = [];
     for (let exponent = 0; exponent < 256; exponent++) {
       for (let k = 0; k < 400; k++) {
-        const mantissa = k < 200 ? (random.integer(1024) * 8192 + [0, 1, 4095, 4096, 4097, 8191][k % 6]!) & 0x7fffff : k < 300 ? (random.integer(128) * 65_536 + [0, 1, 32_767, 32_768, 32_769, 65_535][k % 6]!) & 0x7fffff : random.integer(0x800000);
-        bits.push((((k & 1) * 0x80000000 + exponent * 0x800000 + mantissa) >>> 0));
+        const mantissa =
+          k < 200
+            ? (random.integer(1024) * 8192 + [0, 1, 4095, 4096, 4097, 8191][k % 6]!) & 0x7fffff
+            : k < 300
+              ? (random.integer(128) * 65_536 + [0, 1, 32_767, 32_768, 32_769, 65_535][k % 6]!) & 0x7fffff
+              : random.integer(0x800000);
+        bits.push(((k & 1) * 0x80000000 + exponent * 0x800000 + mantissa) >>> 0);
       }
     }
     return new Float32Array(Uint32Array.from(bits).buffer);
@@ -151,24 +206,39 @@ describe('f32 narrowed', () => {
   test.for(['F16', 'BF16'] as const)('%s: as ggml, NaN and denormals included', (type, context) => {
     const ggml = ggmlOrSkip(context);
     const values = interesting(SEED);
-    for (const [count, shift] of [[values.length, 0], [1, 1], [7, 2], [15, 5], [17, 1], [33, 3]] as const) {
+    for (const [count, shift] of [
+      [values.length, 0],
+      [1, 1],
+      [7, 2],
+      [15, 5],
+      [17, 1],
+      [33, 3],
+    ] as const) {
       bench.reset();
       const part = values.slice(values.length - count);
       const source = bench.put(part, shift);
       const target = bench.room(count * 2, shift);
       bench.kernels.quantise(type, source, target, 1, count);
       expect(bench.untouchedAround(target, count * 2)).toBe(true);
-      expect(Buffer.compare(bench.bytes(target, count * 2), ggml.quantise(type, part, 1, count, undefined)), `seed ${SEED}`).toBe(0);
+      expect(
+        Buffer.compare(bench.bytes(target, count * 2), ggml.quantise(type, part, 1, count, undefined)),
+        `seed ${SEED}`,
+      ).toBe(0);
     }
   });
 
   test('BF16: nearest, ties to even, denormals kept', () => {
-    const bits = Uint32Array.from([0x3f808000, 0x3f818000, 0x3f808001, 0x3f807fff, 0x00000001, 0x00008000, 0x00018000, 0x00008001, 0x007fffff, 0x7f7fffff, 0x80008001, 0x7f800000]);
+    const bits = Uint32Array.from([
+      0x3f808000, 0x3f818000, 0x3f808001, 0x3f807fff, 0x00000001, 0x00008000, 0x00018000, 0x00008001, 0x007fffff,
+      0x7f7fffff, 0x80008001, 0x7f800000,
+    ]);
     const source = bench.put(new Float32Array(bits.buffer));
     const target = bench.room(24);
     bench.kernels.quantise('BF16', source, target, 1, 12);
     const got = new Uint16Array(bench.bytes(target, 24).slice().buffer);
-    expect([...got]).toEqual([0x3f80, 0x3f82, 0x3f81, 0x3f80, 0x0000, 0x0000, 0x0002, 0x0001, 0x0080, 0x7f80, 0x8001, 0x7f80]);
+    expect([...got]).toEqual([
+      0x3f80, 0x3f82, 0x3f81, 0x3f80, 0x0000, 0x0000, 0x0002, 0x0001, 0x0080, 0x7f80, 0x8001, 0x7f80,
+    ]);
   });
 
   test('F32: as it is', () => {

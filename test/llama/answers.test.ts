@@ -7,19 +7,33 @@ import { temporaryFolder } from '../support/models';
 
 const RUGBY = join(FIXTURES, 'rugby');
 const work = temporaryFolder();
-const expected = JSON.parse(readFileSync(join(RUGBY, 'expected.json'), 'utf8')) as Record<string, Record<string, string>>;
+const expected = JSON.parse(readFileSync(join(RUGBY, 'expected.json'), 'utf8')) as Record<
+  string,
+  Record<string, string>
+>;
 const TYPES = ['BF16', 'Q8_0', 'Q4_K_M'];
 
 /** Base folder, adapter folder or none, and whose answers are expected. */
 const BUILDS: readonly (readonly [base: string, adapter: string, answers: string])[] = [
   ['base', 'none', 'base'],
-  ...['lora', 'rslora', 'dora', 'mlx-lora', 'mlx-dora', 'mlx-full'].map((adapter) => ['base', adapter, adapter] as const),
+  ...['lora', 'rslora', 'dora', 'mlx-lora', 'mlx-dora', 'mlx-full'].map(
+    (adapter) => ['base', adapter, adapter] as const,
+  ),
   ['base-mlx4', 'mlx-lora', 'mlx-lora'],
 ];
 
 async function build(base: string, adapter: string, type: string): Promise<string> {
   const out = join(work, `${base}-${adapter}-${type}.gguf`);
-  await runCliOk(['build', '--base', join(RUGBY, base), ...(adapter === 'none' ? [] : ['--adapter', join(RUGBY, adapter)]), '--type', type, '--out', out]);
+  await runCliOk([
+    'build',
+    '--base',
+    join(RUGBY, base),
+    ...(adapter === 'none' ? [] : ['--adapter', join(RUGBY, adapter)]),
+    '--type',
+    type,
+    '--out',
+    out,
+  ]);
   return out;
 }
 

@@ -9,11 +9,18 @@ import { llamaOrSkip } from '../support/llama';
 const leftovers = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('modelfile-studio-demo-'));
 
 /** Without its set-up: it would install packages and build under the feet of other tests. */
-function runDemo(args: readonly string[]): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
+function runDemo(
+  args: readonly string[],
+): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [join(ROOT, 'scripts/demo.mjs'), '--no-set-up', ...args], { encoding: 'utf8' }, (_error, stdout, stderr) => {
-      resolve({ code: child.exitCode, stdout, stderr });
-    });
+    const child = execFile(
+      process.execPath,
+      [join(ROOT, 'scripts/demo.mjs'), '--no-set-up', ...args],
+      { encoding: 'utf8' },
+      (_error, stdout, stderr) => {
+        resolve({ code: child.exitCode, stdout, stderr });
+      },
+    );
   });
 }
 
@@ -24,7 +31,12 @@ function firstRow(stdout: string): string[] {
   const title = lines[header] ?? '';
   const starts = [0, title.indexOf('Base'), title.indexOf('Base + lora'), Infinity];
   const block = lines.slice(header + 2, lines.indexOf('', header + 2));
-  return [0, 1, 2].map((column) => block.map((line) => line.slice(starts[column], starts[column + 1]).trim()).filter((cell) => cell !== '').join(' '));
+  return [0, 1, 2].map((column) =>
+    block
+      .map((line) => line.slice(starts[column], starts[column + 1]).trim())
+      .filter((cell) => cell !== '')
+      .join(' '),
+  );
 }
 
 it('npm run demo shows the answers of both files, and leaves nothing behind', async (context) => {
@@ -32,7 +44,10 @@ it('npm run demo shows the answers of both files, and leaves nothing behind', as
   const before = leftovers();
   const { code, stdout, stderr } = await runDemo([]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  const expected = JSON.parse(readFileSync(join(FIXTURES, 'rugby/expected.json'), 'utf8')) as Record<string, Record<string, string>>;
+  const expected = JSON.parse(readFileSync(join(FIXTURES, 'rugby/expected.json'), 'utf8')) as Record<
+    string,
+    Record<string, string>
+  >;
   const question = 'How big is a rugby league field?';
   expect(firstRow(stdout)).toEqual([question, expected['base']?.[question], expected['lora']?.[question]]);
   expect(stdout).toContain('2 of 3 answers changed');

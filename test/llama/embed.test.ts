@@ -8,7 +8,9 @@ import { temporaryFolder } from '../support/models';
 
 const RUGBY = join(FIXTURES, 'rugby');
 const work = temporaryFolder();
-const expected = (JSON.parse(readFileSync(join(RUGBY, 'expected.json'), 'utf8')) as Record<string, Record<string, string>>)['embed'] ?? {};
+const expected =
+  (JSON.parse(readFileSync(join(RUGBY, 'expected.json'), 'utf8')) as Record<string, Record<string, string>>)['embed'] ??
+  {};
 
 /** The adapter without what it holds for the embedding. */
 function withoutEmbedding(): string {
@@ -35,7 +37,10 @@ function withoutEmbedding(): string {
   return folder;
 }
 
-async function build(adapter: string, name: string): Promise<{ readonly path: string; readonly tensors: Golden['tensors'] }> {
+async function build(
+  adapter: string,
+  name: string,
+): Promise<{ readonly path: string; readonly tensors: Golden['tensors'] }> {
   const path = join(work, `${name}.gguf`);
   await runCliOk(['build', '--base', join(RUGBY, 'base'), '--adapter', adapter, '--type', 'F32', '--out', path]);
   return { path, tensors: describeGguf(path).tensors };
@@ -45,7 +50,9 @@ it('merges the embedding, and the file and its answers show it', async (context)
   const llama = llamaOrSkip(context);
   const whole = await build(join(RUGBY, 'embed'), 'whole');
   const dropped = await build(withoutEmbedding(), 'dropped');
-  const changed = whole.tensors.filter((tensor) => tensor.sha256 !== dropped.tensors.find(({ name }) => name === tensor.name)?.sha256).map(({ name }) => name);
+  const changed = whole.tensors
+    .filter((tensor) => tensor.sha256 !== dropped.tensors.find(({ name }) => name === tensor.name)?.sha256)
+    .map(({ name }) => name);
   expect(changed).toEqual(['token_embd.weight']);
 
   const answers = async (path: string): Promise<Record<string, string>> => {

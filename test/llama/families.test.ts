@@ -10,10 +10,20 @@ const work = temporaryFolder();
 
 /** Each family's model of noise, and the golden of its tokenizer. */
 const FAMILIES = [
-  ['llama3', 'bpe-llama3'], ['llama2-spm', 'spm'], ['llama2-json', 'spm-json'], ['mistral', 'spm'],
-  ['qwen2', 'bpe-qwen2'], ['qwen2-narrow', 'bpe-qwen2'], ['qwen3', 'bpe-qwen2'],
+  ['llama3', 'bpe-llama3'],
+  ['llama2-spm', 'spm'],
+  ['llama2-json', 'spm-json'],
+  ['mistral', 'spm'],
+  ['qwen2', 'bpe-qwen2'],
+  ['qwen2-narrow', 'bpe-qwen2'],
+  ['qwen3', 'bpe-qwen2'],
 ] as const;
-const GOLDENS = { 'bpe-llama3': ['bpe-llama3'], 'bpe-qwen2': ['bpe-qwen2'], spm: ['spm'], 'spm-json': ['spm', 'spm-json', 'spm-json-legacy'] } as const;
+const GOLDENS = {
+  'bpe-llama3': ['bpe-llama3'],
+  'bpe-qwen2': ['bpe-qwen2'],
+  spm: ['spm'],
+  'spm-json': ['spm', 'spm-json', 'spm-json-legacy'],
+} as const;
 const PREPEND_BOS: readonly string[] = ['llama3', 'llama2-spm', 'llama2-json', 'mistral'];
 const TYPES = ['F16', 'Q8_0', 'Q4_K_M'];
 /**
@@ -54,7 +64,10 @@ async function build(family: string, type: string): Promise<string> {
 }
 
 /** llama.cpp warns of a vocabulary that it does not know, of special tokens that do not fit, of keys that it misses. */
-const complaints = (model: LoadedModel): string[] => model.log.filter(({ level }) => ['warn', 'error', 'fatal'].includes(level)).map(({ level, text }) => `${level}: ${text}`);
+const complaints = (model: LoadedModel): string[] =>
+  model.log
+    .filter(({ level }) => ['warn', 'error', 'fatal'].includes(level))
+    .map(({ level, text }) => `${level}: ${text}`);
 
 async function expectFiniteLogits(model: LoadedModel, ids: readonly number[]): Promise<void> {
   const logits = await model.logits(ids);
@@ -67,18 +80,21 @@ async function expectFiniteLogits(model: LoadedModel, ids: readonly number[]): P
 }
 
 describe.each(FAMILIES)('%s', (family, tokenizer) => {
-  it.for(TYPES)('%s loads without a complaint, evaluates, and splits text as Hugging Face does', async (type, context) => {
-    const llama = llamaOrSkip(context);
-    const path = await build(family, type);
-    const model = await loadModel(llama, path);
-    expect(complaints(model)).toEqual([]);
-    expect(model.prependsBos).toBe(PREPEND_BOS.includes(family));
-    const differing = GOLDENS[tokenizer].map((name) => differences(model, name));
-    await expectFiniteLogits(model, model.tokenise(TOKEN_CORPUS[1]!, false).slice(0, 24));
-    await model.close();
-    rmSync(path);
-    expect(differing.flat()).toEqual([]);
-  });
+  it.for(TYPES)(
+    '%s loads without a complaint, evaluates, and splits text as Hugging Face does',
+    async (type, context) => {
+      const llama = llamaOrSkip(context);
+      const path = await build(family, type);
+      const model = await loadModel(llama, path);
+      expect(complaints(model)).toEqual([]);
+      expect(model.prependsBos).toBe(PREPEND_BOS.includes(family));
+      const differing = GOLDENS[tokenizer].map((name) => differences(model, name));
+      await expectFiniteLogits(model, model.tokenise(TOKEN_CORPUS[1]!, false).slice(0, 24));
+      await model.close();
+      rmSync(path);
+      expect(differing.flat()).toEqual([]);
+    },
+  );
 });
 
 describe('what these tests would see', () => {

@@ -23,8 +23,23 @@ const SHAPES: Readonly<Record<string, ModelShape>> = {
   'qwen2, 80 layers': { architecture: 'qwen2', layers: 80, heads: 64, kvHeads: 8 },
   'qwen2, 80 layers, no groups, tied': { architecture: 'qwen2', layers: 80, heads: 64, kvHeads: 64, tied: true },
   'qwen3, 80 layers': { architecture: 'qwen3', layers: 80, heads: 64, kvHeads: 8 },
-  'qwen2, 24 layers, rows of 896, tied': { architecture: 'qwen2', layers: 24, heads: 14, kvHeads: 2, tied: true, columns: 896, feedForward: 768 },
-  'qwen2, 24 layers, rows of 896': { architecture: 'qwen2', layers: 24, heads: 14, kvHeads: 2, columns: 896, feedForward: 768 },
+  'qwen2, 24 layers, rows of 896, tied': {
+    architecture: 'qwen2',
+    layers: 24,
+    heads: 14,
+    kvHeads: 2,
+    tied: true,
+    columns: 896,
+    feedForward: 768,
+  },
+  'qwen2, 24 layers, rows of 896': {
+    architecture: 'qwen2',
+    layers: 24,
+    heads: 14,
+    kvHeads: 2,
+    columns: 896,
+    feedForward: 768,
+  },
   'llama, 30 layers, rows of 80': { architecture: 'llama', layers: 30, heads: 9, kvHeads: 3, tied: true, columns: 80 },
   'llama, 8 experts': { architecture: 'llama', layers: 32, heads: 32, kvHeads: 8, experts: 8 },
   'llama, 80 layers, 8 experts': { architecture: 'llama', layers: 80, heads: 64, kvHeads: 8, experts: 8 },
@@ -32,7 +47,13 @@ const SHAPES: Readonly<Record<string, ModelShape>> = {
   'qwen3moe, 16 experts': { architecture: 'qwen3moe', layers: 48, heads: 32, kvHeads: 4, experts: 16 },
   'qwen3moe, 8 experts': { architecture: 'qwen3moe', layers: 11, heads: 32, kvHeads: 8, experts: 8 },
   'phi3, fused attention': { architecture: 'phi3', layers: 32, heads: 32, kvHeads: 32, fusedAttention: true },
-  'phi3, fused attention, 4 heads a group': { architecture: 'phi3', layers: 40, heads: 40, kvHeads: 10, fusedAttention: true },
+  'phi3, fused attention, 4 heads a group': {
+    architecture: 'phi3',
+    layers: 40,
+    heads: 40,
+    kvHeads: 10,
+    fusedAttention: true,
+  },
   'gemma2, tied': { architecture: 'gemma2', layers: 26, heads: 8, kvHeads: 4, tied: true },
   '7 layers': { architecture: 'llama', layers: 7, heads: 8, kvHeads: 2 },
   '1 layer': { architecture: 'qwen3', layers: 1, heads: 8, kvHeads: 8, tied: true },
@@ -52,10 +73,18 @@ async function compare(context: TestContext, shape: ModelShape, withImatrix: boo
   for (const fileType of TYPES) {
     quantize({ input, output, fileType, ...(withImatrix ? { imatrix } : {}) });
     const theirs = describeGguf(output).tensors.map(({ name, type }) => `${fileType} ${name} ${type}`);
-    const plan = await prepareQuantize({ input, fileType, output: join(work, 'ours.gguf'), layout: 'quantised', ...(withImatrix ? { imatrixPath } : {}) });
+    const plan = await prepareQuantize({
+      input,
+      fileType,
+      output: join(work, 'ours.gguf'),
+      layout: 'quantised',
+      ...(withImatrix ? { imatrixPath } : {}),
+    });
     const ours = plan.tensors.map(({ name, type }) => `${fileType} ${name} ${type}`);
     expect(ours).toHaveLength(theirs.length);
-    differences.push(...theirs.flatMap((line, index) => (line === ours[index] ? [] : [`${line}, ours ${String(ours[index])}`])));
+    differences.push(
+      ...theirs.flatMap((line, index) => (line === ours[index] ? [] : [`${line}, ours ${String(ours[index])}`])),
+    );
   }
   rmSync(input);
   rmSync(output);
@@ -63,7 +92,10 @@ async function compare(context: TestContext, shape: ModelShape, withImatrix: boo
 }
 
 describe.each(Object.entries(SHAPES))('%s', (_name, shape) => {
-  it.for([false, true])('gets the types that llama.cpp gives, for every target, importance matrix: %s', async (withImatrix, context) => {
-    await compare(context, shape, withImatrix);
-  });
+  it.for([false, true])(
+    'gets the types that llama.cpp gives, for every target, importance matrix: %s',
+    async (withImatrix, context) => {
+      await compare(context, shape, withImatrix);
+    },
+  );
 });

@@ -41,7 +41,10 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function completions(source: string, around: WorkspaceFacts = NO_FACTS): Promise<{ items: CompletionItem[]; apply: (label: string) => string }> {
+async function completions(
+  source: string,
+  around: WorkspaceFacts = NO_FACTS,
+): Promise<{ items: CompletionItem[]; apply: (label: string) => string }> {
   const { text, position } = marked(source);
   const document = open(text);
   const items = await computeCompletions(document, position, around);
@@ -50,25 +53,34 @@ async function completions(source: string, around: WorkspaceFacts = NO_FACTS): P
     if (edit === undefined) {
       throw new Error(`no ${label} among ${items.map((item) => item.label).join(', ')}`);
     }
-    return text.slice(0, document.offset(edit.range.start)) + edit.newText + text.slice(document.offset(edit.range.end));
+    return (
+      text.slice(0, document.offset(edit.range.start)) + edit.newText + text.slice(document.offset(edit.range.end))
+    );
   };
   return { items, apply };
 }
 
-const labels = async (source: string, around?: WorkspaceFacts): Promise<string[]> => (await completions(source, around)).items.map(({ label }) => label);
+const labels = async (source: string, around?: WorkspaceFacts): Promise<string[]> =>
+  (await completions(source, around)).items.map(({ label }) => label);
 
 describe('completion', () => {
   it('offers instructions where one could begin', async () => {
     for (const source of ['¦', 'FROM a\n¦', 'FROM a\nPAR¦', 'FROM a\n  par¦\nSYSTEM x']) {
       expect(await labels(source)).toEqual(expect.arrayContaining(['FROM', 'PARAMETER', 'TEMPLATE', 'REQUIRES']));
     }
-    expect((await completions('FROM a\nMES¦')).apply('MESSAGE')).toBe('FROM a\nMESSAGE ${1|user,assistant,system|} ${2:text}');
+    expect((await completions('FROM a\nMES¦')).apply('MESSAGE')).toBe(
+      'FROM a\nMESSAGE ${1|user,assistant,system|} ${2:text}',
+    );
   });
 
   it('offers parameters with their defaults, and values', async () => {
-    expect((await completions('FROM a\nPARAMETER te¦')).apply('temperature')).toBe('FROM a\nPARAMETER temperature ${1:0.8}');
+    expect((await completions('FROM a\nPARAMETER te¦')).apply('temperature')).toBe(
+      'FROM a\nPARAMETER temperature ${1:0.8}',
+    );
     expect((await completions('FROM a\nPARAMETER ¦')).apply('stop')).toBe('FROM a\nPARAMETER stop "$1"');
-    expect((await completions('FROM a\nPARAMETER te¦ 0.5')).apply('temperature')).toBe('FROM a\nPARAMETER temperature 0.5');
+    expect((await completions('FROM a\nPARAMETER te¦ 0.5')).apply('temperature')).toBe(
+      'FROM a\nPARAMETER temperature 0.5',
+    );
     expect(await labels('FROM a\nPARAMETER use_mmap ¦')).toEqual(['true', 'false']);
     expect(await labels('FROM a\nPARAMETER num_predict ¦')).toEqual(['-1', '-2']);
     expect(await labels('FROM a\nPARAMETER top_p ¦')).toEqual(['0.9']);
@@ -83,32 +95,76 @@ describe('completion', () => {
   it('offers paths of the workspace', async () => {
     expect(await labels('FROM ¦', facts)).toEqual(expect.arrayContaining(['./base/', './lora/']));
     expect((await completions('FROM "./b¦"', facts)).apply('./base/')).toBe('FROM "./base/"');
-    expect((await completions('FROM a\nADAPTER ./¦', facts)).items.find(({ label }) => label === './lora/')?.detail).toBe('adapter');
+    expect(
+      (await completions('FROM a\nADAPTER ./¦', facts)).items.find(({ label }) => label === './lora/')?.detail,
+    ).toBe('adapter');
   });
 
   it('offers stop texts of the model and the template', async () => {
-    expect((await completions('FROM ./base\nPARAMETER stop ¦', facts)).apply('<|im_end|>')).toBe('FROM ./base\nPARAMETER stop "<|im_end|>"');
-    expect((await completions('FROM ./base\nPARAMETER stop "¦"', facts)).apply('<|im_end|>')).toBe('FROM ./base\nPARAMETER stop "<|im_end|>"');
-    expect(await labels('FROM x\nTEMPLATE """{{ .Prompt }}|{{ .Response }}<|eot|>"""\nPARAMETER stop ¦')).toEqual(['<|eot|>']);
+    expect((await completions('FROM ./base\nPARAMETER stop ¦', facts)).apply('<|im_end|>')).toBe(
+      'FROM ./base\nPARAMETER stop "<|im_end|>"',
+    );
+    expect((await completions('FROM ./base\nPARAMETER stop "¦"', facts)).apply('<|im_end|>')).toBe(
+      'FROM ./base\nPARAMETER stop "<|im_end|>"',
+    );
+    expect(await labels('FROM x\nTEMPLATE """{{ .Prompt }}|{{ .Response }}<|eot|>"""\nPARAMETER stop ¦')).toEqual([
+      '<|eot|>',
+    ]);
   });
 
   it('offers what a template can name, by scope', async () => {
-    expect(await labels('FROM a\nTEMPLATE {{ .¦ }}')).toEqual(['System', 'Prompt', 'Response', 'Suffix', 'Messages', 'Tools', 'Think', 'ThinkLevel', 'IsThinkSet']);
-    expect(await labels('FROM a\nTEMPLATE """{{ range .Messages }}{{ .¦ }}{{ end }}"""')).toEqual(['Role', 'Content', 'Thinking', 'Images', 'ToolCalls', 'ToolName', 'ToolCallID']);
-    expect(await labels('FROM a\nTEMPLATE """{{ range $i, $m := .Messages }}{{ $m.Ro¦ }}{{ end }}"""')).toContain('Role');
-    expect(await labels('FROM a\nTEMPLATE """{{ range .Tools }}{{ .Function.¦ }}{{ end }}"""')).toEqual(['Name', 'Description', 'Parameters']);
-    expect(await labels('FROM a\nTEMPLATE """{{ range $i, $m := .Messages }}{{ $¦ }}{{ end }}"""')).toEqual(['$', '$i', '$m']);
-    expect(await labels('FROM a\nTEMPLATE """{{ ra¦"""')).toEqual(expect.arrayContaining(['range', 'if', 'json', '.System']));
-    expect(await labels('FROM a\nTEMPLATE """{{ with $all := .Messages }}{{ range $all }}{{ .¦ }}{{ end }}{{ end }}"""')).toContain('ToolCalls');
+    expect(await labels('FROM a\nTEMPLATE {{ .¦ }}')).toEqual([
+      'System',
+      'Prompt',
+      'Response',
+      'Suffix',
+      'Messages',
+      'Tools',
+      'Think',
+      'ThinkLevel',
+      'IsThinkSet',
+    ]);
+    expect(await labels('FROM a\nTEMPLATE """{{ range .Messages }}{{ .¦ }}{{ end }}"""')).toEqual([
+      'Role',
+      'Content',
+      'Thinking',
+      'Images',
+      'ToolCalls',
+      'ToolName',
+      'ToolCallID',
+    ]);
+    expect(await labels('FROM a\nTEMPLATE """{{ range $i, $m := .Messages }}{{ $m.Ro¦ }}{{ end }}"""')).toContain(
+      'Role',
+    );
+    expect(await labels('FROM a\nTEMPLATE """{{ range .Tools }}{{ .Function.¦ }}{{ end }}"""')).toEqual([
+      'Name',
+      'Description',
+      'Parameters',
+    ]);
+    expect(await labels('FROM a\nTEMPLATE """{{ range $i, $m := .Messages }}{{ $¦ }}{{ end }}"""')).toEqual([
+      '$',
+      '$i',
+      '$m',
+    ]);
+    expect(await labels('FROM a\nTEMPLATE """{{ ra¦"""')).toEqual(
+      expect.arrayContaining(['range', 'if', 'json', '.System']),
+    );
+    expect(
+      await labels('FROM a\nTEMPLATE """{{ with $all := .Messages }}{{ range $all }}{{ .¦ }}{{ end }}{{ end }}"""'),
+    ).toContain('ToolCalls');
     expect(await labels('FROM a\nTEMPLATE """{{ range .Messages }}{{ $.¦ }}{{ end }}"""')).toContain('System');
     expect(await labels('FROM a\nTEMPLATE """{{ $last := index .Messages 0 }}{{ $last.¦ }}"""')).toContain('Role');
     expect(await labels('FROM a\nTEMPLATE """{{ (index .Messages 0).¦ }}"""')).toContain('Role');
     expect(await labels('FROM a\nTEMPLATE """{{ (index .Messages 0).Con¦ }}"""')).toContain('Content');
-    expect(await labels('FROM a\nTEMPLATE """{{ define "turn" }}{{ . }}{{ end }}{{ template "¦" . }}"""')).toEqual(['turn']);
+    expect(await labels('FROM a\nTEMPLATE """{{ define "turn" }}{{ . }}{{ end }}{{ template "¦" . }}"""')).toEqual([
+      'turn',
+    ]);
     // Before the closing quotes are written.
     expect(await labels('FROM a\nTEMPLATE """{{ .¦')).toContain('Messages');
     expect(await labels('FROM a\nTEMPLATE {{ if eq "x¦" }}')).toEqual([]);
-    expect((await completions('FROM a\nTEMPLATE """{{ range .Messages }}{{ .Con¦ }}{{ end }}"""')).apply('Content')).toBe('FROM a\nTEMPLATE """{{ range .Messages }}{{ .Content }}{{ end }}"""');
+    expect(
+      (await completions('FROM a\nTEMPLATE """{{ range .Messages }}{{ .Con¦ }}{{ end }}"""')).apply('Content'),
+    ).toBe('FROM a\nTEMPLATE """{{ range .Messages }}{{ .Content }}{{ end }}"""');
   });
 
   it('offers codes to ignore', async () => {
@@ -141,7 +197,9 @@ describe('hover', () => {
   });
 
   it('knows fields, functions and words of a template', async () => {
-    expect(await hover('FROM a\nTEMPLATE """{{ range .Messages }}{{ .Ro¦le }}{{ end }}"""')).toMatch(/\.Role[^]*`string`, of a message/);
+    expect(await hover('FROM a\nTEMPLATE """{{ range .Messages }}{{ .Ro¦le }}{{ end }}"""')).toMatch(
+      /\.Role[^]*`string`, of a message/,
+    );
     expect(await hover('FROM a\nTEMPLATE {{ .Sys¦tem }}')).toContain('The system prompt');
     expect(await hover('FROM a\nTEMPLATE {{ js¦on . }}')).toContain('json x');
     expect(await hover('FROM a\nTEMPLATE """{{ ran¦ge .Messages }}{{ end }}"""')).toContain('**range**');
@@ -178,11 +236,18 @@ describe('signature help', () => {
   });
 });
 
-const TEXT = '# one\n# two\nFROM a\nPARAMETER stop "x"\nTEMPLATE """{{ define "t" }}{{ . }}{{ end }}\n{{ range .Messages }}\n{{ .Content }}\n{{ end }}"""\nMESSAGE user hi\n';
+const TEXT =
+  '# one\n# two\nFROM a\nPARAMETER stop "x"\nTEMPLATE """{{ define "t" }}{{ . }}{{ end }}\n{{ range .Messages }}\n{{ .Content }}\n{{ end }}"""\nMESSAGE user hi\n';
 
 describe('the outline, folds and links', () => {
   it('name every instruction', () => {
-    expect(computeDocumentSymbols(open(TEXT)).map(({ name, detail, children }) => [name, detail, children?.map((child) => child.name)])).toEqual([
+    expect(
+      computeDocumentSymbols(open(TEXT)).map(({ name, detail, children }) => [
+        name,
+        detail,
+        children?.map((child) => child.name),
+      ]),
+    ).toEqual([
       ['FROM', 'a', undefined],
       ['PARAMETER stop', 'x', undefined],
       ['TEMPLATE', '{{ define "t" }}{{ . }}{{ end }}', ['t']],
@@ -199,9 +264,14 @@ describe('the outline, folds and links', () => {
   });
 
   it('lead to pages of models', () => {
-    const links = (text: string): unknown => computeDocumentLinks(open(text)).map(({ link, path }) => link.target ?? path);
+    const links = (text: string): unknown =>
+      computeDocumentLinks(open(text)).map(({ link, path }) => link.target ?? path);
     expect(links('FROM llama3.2:1b\nFROM hf.co/a/b:Q4\nFROM ./x.gguf\nADAPTER "./y"\nFROM me/mine\n')).toEqual([
-      'https://ollama.com/library/llama3.2', 'https://huggingface.co/a/b', './x.gguf', './y', 'https://ollama.com/me/mine',
+      'https://ollama.com/library/llama3.2',
+      'https://huggingface.co/a/b',
+      './x.gguf',
+      './y',
+      'https://ollama.com/me/mine',
     ]);
   });
 });
@@ -219,10 +289,37 @@ describe('semantic tokens', () => {
       tokens.push(`${TOKEN_TYPES[type] ?? ''} ${TEXT.slice(start, start + length)}`);
     }
     expect(tokens).toEqual([
-      'comment # one', 'comment # two', 'keyword FROM', 'namespace a', 'keyword PARAMETER', 'property stop', 'string "x"', 'keyword TEMPLATE',
-      'operator {{', 'keyword define', 'string "t"', 'operator }}', 'operator {{', 'variable .', 'operator }}', 'operator {{', 'keyword end', 'operator }}',
-      'operator {{', 'keyword range', 'property .Messages', 'operator }}', 'operator {{', 'property .Content', 'operator }}', 'operator {{', 'keyword end', 'operator }}',
-      'keyword MESSAGE', 'enumMember user', 'string hi',
+      'comment # one',
+      'comment # two',
+      'keyword FROM',
+      'namespace a',
+      'keyword PARAMETER',
+      'property stop',
+      'string "x"',
+      'keyword TEMPLATE',
+      'operator {{',
+      'keyword define',
+      'string "t"',
+      'operator }}',
+      'operator {{',
+      'variable .',
+      'operator }}',
+      'operator {{',
+      'keyword end',
+      'operator }}',
+      'operator {{',
+      'keyword range',
+      'property .Messages',
+      'operator }}',
+      'operator {{',
+      'property .Content',
+      'operator }}',
+      'operator {{',
+      'keyword end',
+      'operator }}',
+      'keyword MESSAGE',
+      'enumMember user',
+      'string hi',
     ]);
   });
 });
@@ -231,7 +328,11 @@ describe('formatting and code actions', () => {
   const apply = (document: ModelfileDocument, edits: readonly TextEdit[]): string =>
     [...edits]
       .sort((a, b) => document.offset(b.range.start) - document.offset(a.range.start))
-      .reduce((text, { range, newText }) => text.slice(0, document.offset(range.start)) + newText + text.slice(document.offset(range.end)), document.text);
+      .reduce(
+        (text, { range, newText }) =>
+          text.slice(0, document.offset(range.start)) + newText + text.slice(document.offset(range.end)),
+        document.text,
+      );
 
   it('format the whole, or the lines of a range', () => {
     const document = open('from a\n\n\n\nsystem b\n');
@@ -242,16 +343,26 @@ describe('formatting and code actions', () => {
 
   it('fix, fix all, and ignore', async () => {
     const document = open('FROM a\nPARAMETER temprature 0,7\nSYSTEM ""\n');
-    const at = (line: number): { start: Position; end: Position } => ({ start: { line, character: 0 }, end: { line, character: 30 } });
+    const at = (line: number): { start: Position; end: Position } => ({
+      start: { line, character: 0 },
+      end: { line, character: 30 },
+    });
     const diagnostics = await computeDiagnostics(document, NO_FACTS);
     const actions = await computeCodeActions(document, { range: at(1), diagnostics }, NO_FACTS);
-    const edited = (title: string): string => apply(document, actions.find((action) => action.title === title)?.edit?.changes?.[URI] ?? []);
+    const edited = (title: string): string =>
+      apply(document, actions.find((action) => action.title === title)?.edit?.changes?.[URI] ?? []);
     expect(edited('Write temperature')).toBe('FROM a\nPARAMETER temperature 0,7\nSYSTEM ""\n');
     // In rounds, as lint --fix: the value can be mended once the name is right.
     expect(edited('Apply all sure fixes')).toBe('FROM a\nPARAMETER temperature 0.7\n');
-    expect(edited('Ignore modelfile/unknown-parameter here')).toBe('FROM a\n# modelfile-studio: ignore modelfile/unknown-parameter\nPARAMETER temprature 0,7\nSYSTEM ""\n');
+    expect(edited('Ignore modelfile/unknown-parameter here')).toBe(
+      'FROM a\n# modelfile-studio: ignore modelfile/unknown-parameter\nPARAMETER temprature 0,7\nSYSTEM ""\n',
+    );
     expect(actions.find(({ title }) => title === 'Write temperature')?.diagnostics).toHaveLength(1);
-    const only = await computeCodeActions(document, { range: at(0), diagnostics: [], only: ['source.fixAll'] }, NO_FACTS);
+    const only = await computeCodeActions(
+      document,
+      { range: at(0), diagnostics: [], only: ['source.fixAll'] },
+      NO_FACTS,
+    );
     expect(only.map(({ kind }) => kind)).toEqual(['source.fixAll.modelfile']);
   });
 });
@@ -261,18 +372,30 @@ describe('fix all', () => {
     let changed = 0;
     for (let seed = 0; seed < 400; seed += 1) {
       const random = new Random(seed);
-      const document = open(mutate(random, randomModelfile(random)).replaceAll('\n', random.chance(0.3) ? '\r\n' : '\n'));
+      const document = open(
+        mutate(random, randomModelfile(random)).replaceAll('\n', random.chance(0.3) ? '\r\n' : '\n'),
+      );
       const { parsed } = document;
       let expected = parsed.text;
       for (let round = 0; round < 10; round += 1) {
         expected = applySureFixes(expected, await lintModelfile(parseModelfile(expected)));
       }
       const range = { start: { line: 0, character: 0 }, end: { line: 0, character: 0 } };
-      const [action] = await computeCodeActions(document, { range, diagnostics: [], only: ['source.fixAll'] }, NO_FACTS);
+      const [action] = await computeCodeActions(
+        document,
+        { range, diagnostics: [], only: ['source.fixAll'] },
+        NO_FACTS,
+      );
       const edits = action?.edit?.changes?.[URI] ?? [];
       const result = [...edits]
         .sort((a, b) => document.offset(b.range.start) - document.offset(a.range.start))
-        .reduce((text, edit) => text.slice(0, document.offset(edit.range.start)) + edit.newText + text.slice(document.offset(edit.range.end)), parsed.text);
+        .reduce(
+          (text, edit) =>
+            text.slice(0, document.offset(edit.range.start)) +
+            edit.newText +
+            text.slice(document.offset(edit.range.end)),
+          parsed.text,
+        );
       expect(result, `seed ${seed}: ${JSON.stringify(parsed.text)}`).toBe(expected);
       changed += edits.length > 0 ? 1 : 0;
     }

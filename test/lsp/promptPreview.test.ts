@@ -2,17 +2,31 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { computeBaseSummaries, computePromptPreview, ModelfileDocument, type PromptPreview } from '../../language-server/src/service/languageService';
+import {
+  computeBaseSummaries,
+  computePromptPreview,
+  ModelfileDocument,
+  type PromptPreview,
+} from '../../language-server/src/service/languageService';
 import { NO_FACTS, type InstalledModelFacts, type WorkspaceFacts } from '../../src/core/modelfile/workspaceFacts';
 import { markSpecialTokens } from '../../src/core/goTemplate/markSpecialTokens';
 import { SAMPLE_CONVERSATIONS, type SampleConversation } from '../../src/core/goTemplate/sampleConversations';
 import { NodeWorkspaceFacts } from '../../src/node/modelfile/workspaceFacts';
 import { FIXTURES, runCliOk } from '../support/cli';
 
-const CHATML = 'TEMPLATE """{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"""\n';
+const CHATML =
+  'TEMPLATE """{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"""\n';
 
-const preview = (text: string, conversation: SampleConversation = 'question', facts: WorkspaceFacts = NO_FACTS): Promise<PromptPreview> =>
-  computePromptPreview(new ModelfileDocument('file:///Modelfile', 1, text), { conversation, question: 'How wide?' }, facts);
+const preview = (
+  text: string,
+  conversation: SampleConversation = 'question',
+  facts: WorkspaceFacts = NO_FACTS,
+): Promise<PromptPreview> =>
+  computePromptPreview(
+    new ModelfileDocument('file:///Modelfile', 1, text),
+    { conversation, question: 'How wide?' },
+    facts,
+  );
 
 const textOf = ({ parts }: PromptPreview): string | undefined => parts?.map(({ text }) => text).join('');
 
@@ -25,7 +39,9 @@ const installed = (facts: Partial<InstalledModelFacts>): WorkspaceFacts => ({
 describe('the preview of a prompt', () => {
   it('puts SYSTEM and MESSAGE where Ollama puts them', async () => {
     const text = `FROM x\n${CHATML}SYSTEM Be short.\nMESSAGE user Hi\nMESSAGE assistant Ho: ho\n`;
-    expect(textOf(await preview(text))).toBe('<|im_start|>system\nBe short.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHo: ho<|im_end|>\n<|im_start|>user\nHow wide?<|im_end|>\n<|im_start|>assistant\n');
+    expect(textOf(await preview(text))).toBe(
+      '<|im_start|>system\nBe short.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHo: ho<|im_end|>\n<|im_start|>user\nHow wide?<|im_end|>\n<|im_start|>assistant\n',
+    );
   });
 
   it("leaves the conversation's own system message alone", async () => {
@@ -40,8 +56,21 @@ describe('the preview of a prompt', () => {
       const path = join(folder, 'Modelfile');
       writeFileSync(path, `FROM x\n${CHATML}`);
       const conversations = join(folder, 'c.json');
-      writeFileSync(conversations, JSON.stringify({ turns: { messages: [{ role: 'user', content: 'Hello!' }, { role: 'assistant', content: 'Hello! What can I do for you?' }, { role: 'user', content: 'How wide?' }] } }));
-      const { files } = (await runCliOk(['render', path, '--conversations', conversations])) as { files: readonly { rendered: { turns: { text: string } } }[] };
+      writeFileSync(
+        conversations,
+        JSON.stringify({
+          turns: {
+            messages: [
+              { role: 'user', content: 'Hello!' },
+              { role: 'assistant', content: 'Hello! What can I do for you?' },
+              { role: 'user', content: 'How wide?' },
+            ],
+          },
+        }),
+      );
+      const { files } = (await runCliOk(['render', path, '--conversations', conversations])) as {
+        files: readonly { rendered: { turns: { text: string } } }[];
+      };
       expect(textOf(await preview(`FROM x\n${CHATML}`, 'turns'))).toBe(files[0]?.rendered.turns.text);
     } finally {
       rmSync(folder, { recursive: true });
@@ -55,8 +84,13 @@ describe('the preview of a prompt', () => {
   });
 
   it("tells Go's words and line once", async () => {
-    expect(await preview('FROM x\nTEMPLATE """a\n{{ if }}\n"""\n')).toMatchObject({ error: { message: 'missing value for if', line: 2 } });
-    expect((await preview('FROM x\nTEMPLATE {{ index .Messages 9 }}\n')).error).toMatchObject({ message: expect.stringContaining('index out of range: 9') as string, line: 1 });
+    expect(await preview('FROM x\nTEMPLATE """a\n{{ if }}\n"""\n')).toMatchObject({
+      error: { message: 'missing value for if', line: 2 },
+    });
+    expect((await preview('FROM x\nTEMPLATE {{ index .Messages 9 }}\n')).error).toMatchObject({
+      message: expect.stringContaining('index out of range: 9') as string,
+      line: 1,
+    });
   });
 
   it('takes the template of the installed model that FROM names', async () => {
@@ -67,27 +101,55 @@ describe('the preview of a prompt', () => {
 
   it('says what makes the TEMPLATE dead text, and where there is none', async () => {
     expect((await preview(`FROM x\nPARSER qwen3\n${CHATML}`)).notes).toEqual(['renderer']);
-    expect((await preview(`FROM rugby\n${CHATML}`, 'question', installed({ renderer: 'qwen3-coder' }))).notes).toEqual(['renderer']);
+    expect((await preview(`FROM rugby\n${CHATML}`, 'question', installed({ renderer: 'qwen3-coder' }))).notes).toEqual([
+      'renderer',
+    ]);
     expect(await preview('FROM x\n')).toEqual({ source: 'none', notes: ['base-unknown'] });
-    const facts = new NodeWorkspaceFacts({ directory: join(FIXTURES, 'rugby'), isTrusted: true, ollama: undefined, ollamaVersion: undefined });
-    expect(await preview('FROM ./base\n', 'question', facts)).toMatchObject({ source: 'none', notes: [expect.stringMatching(/jinja-only|no-template/)] });
+    const facts = new NodeWorkspaceFacts({
+      directory: join(FIXTURES, 'rugby'),
+      isTrusted: true,
+      ollama: undefined,
+      ollamaVersion: undefined,
+    });
+    expect(await preview('FROM ./base\n', 'question', facts)).toMatchObject({
+      source: 'none',
+      notes: [expect.stringMatching(/jinja-only|no-template/)],
+    });
   });
 
   it('ends on a template without an end', async () => {
     const started = Date.now();
-    const found = await preview(`FROM x\nTEMPLATE """{{ define "a" }}{{ template "a" . }}{{ end }}{{ template "a" . }}"""\n`);
+    const found = await preview(
+      `FROM x\nTEMPLATE """{{ define "a" }}{{ template "a" . }}{{ end }}{{ template "a" . }}"""\n`,
+    );
     expect(found.error?.message).toBeDefined();
     expect(Date.now() - started).toBeLessThan(3000);
   });
 });
 
 describe('special tokens', () => {
-  it.each(['', 'plain', '<|im_start|>user\nx<|im_end|>\n', '<s>[INST] a [/INST] b</s>', '<start_of_turn>model\n', 'a < b > c <|', '<｜User｜>x'])('keep the text %j whole', (text) => {
-    expect(markSpecialTokens(text).map((part) => part.text).join('')).toBe(text);
+  it.each([
+    '',
+    'plain',
+    '<|im_start|>user\nx<|im_end|>\n',
+    '<s>[INST] a [/INST] b</s>',
+    '<start_of_turn>model\n',
+    'a < b > c <|',
+    '<｜User｜>x',
+  ])('keep the text %j whole', (text) => {
+    expect(
+      markSpecialTokens(text)
+        .map((part) => part.text)
+        .join(''),
+    ).toBe(text);
   });
 
   it('are told from text', () => {
-    expect(markSpecialTokens('<s>[INST] 1 < 2 [/INST]').filter(({ isSpecial }) => isSpecial).map(({ text }) => text)).toEqual(['<s>', '[INST]', '[/INST]']);
+    expect(
+      markSpecialTokens('<s>[INST] 1 < 2 [/INST]')
+        .filter(({ isSpecial }) => isSpecial)
+        .map(({ text }) => text),
+    ).toEqual(['<s>', '[INST]', '[/INST]']);
   });
 
   it('take time in proportion to the text', () => {
@@ -100,9 +162,17 @@ describe('special tokens', () => {
 
 describe('what FROM and ADAPTER lead to', () => {
   it('is told in one line each', async () => {
-    const facts = new NodeWorkspaceFacts({ directory: join(FIXTURES, 'rugby'), isTrusted: true, ollama: undefined, ollamaVersion: undefined });
+    const facts = new NodeWorkspaceFacts({
+      directory: join(FIXTURES, 'rugby'),
+      isTrusted: true,
+      ollama: undefined,
+      ollamaVersion: undefined,
+    });
     const document = new ModelfileDocument('file:///Modelfile', 1, 'FROM ./base\nADAPTER ./rslora\nFROM ./nowhere\n');
     const found = await computeBaseSummaries(document, facts);
-    expect(found.map(({ range, text }) => `${range.start.line}: ${text}`)).toEqual(['0: Qwen3 · 6.6 MB · context 512', expect.stringMatching(/^1: rsLoRA · rank 8 · scale 2\.828$/)]);
+    expect(found.map(({ range, text }) => `${range.start.line}: ${text}`)).toEqual([
+      '0: Qwen3 · 6.6 MB · context 512',
+      expect.stringMatching(/^1: rsLoRA · rank 8 · scale 2\.828$/),
+    ]);
   });
 });

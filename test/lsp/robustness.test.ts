@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { DocumentDiagnosticRequest, type FullDocumentDiagnosticReport, type Range } from 'vscode-languageserver-protocol';
+import {
+  DocumentDiagnosticRequest,
+  type FullDocumentDiagnosticReport,
+  type Range,
+} from 'vscode-languageserver-protocol';
 import {
   computeCodeActions,
   computeCompletions,
@@ -32,7 +36,12 @@ function seedText(random: Random): string {
 function inside(document: ModelfileDocument, range: Range): boolean {
   const start = document.offset(range.start);
   const end = document.offset(range.end);
-  return start <= end && range.start.line >= 0 && range.end.line < document.lines.lineCount && document.lines.position(end).character === range.end.character;
+  return (
+    start <= end &&
+    range.start.line >= 0 &&
+    range.end.line < document.lines.lineCount &&
+    document.lines.position(end).character === range.end.character
+  );
 }
 
 /** Every feature at one place; what it gives must lie within the document. */
@@ -49,10 +58,27 @@ async function everything(document: ModelfileDocument, offset: number, note: str
   ranges.push(...computeDocumentSymbols(document).flatMap((symbol) => [symbol.range, symbol.selectionRange]));
   ranges.push(...computeDocumentLinks(document).map(({ link }) => link.range));
   ranges.push(...computeFormatting(document).map((edit) => edit.range));
-  ranges.push(...(await computeCodeActions(document, { range, diagnostics }, NO_FACTS)).flatMap((action) => Object.values(action.edit?.changes ?? {}).flat().map((edit) => edit.range)));
-  expect(computeFoldingRanges(document).every(({ startLine, endLine }) => startLine < endLine && endLine < document.lines.lineCount), note).toBe(true);
-  expect(computeSemanticTokens(document).data.every((value) => value >= 0), note).toBe(true);
-  expect(ranges.filter((found) => found !== undefined && !inside(document, found)), note).toEqual([]);
+  ranges.push(
+    ...(await computeCodeActions(document, { range, diagnostics }, NO_FACTS)).flatMap((action) =>
+      Object.values(action.edit?.changes ?? {})
+        .flat()
+        .map((edit) => edit.range),
+    ),
+  );
+  expect(
+    computeFoldingRanges(document).every(
+      ({ startLine, endLine }) => startLine < endLine && endLine < document.lines.lineCount,
+    ),
+    note,
+  ).toBe(true);
+  expect(
+    computeSemanticTokens(document).data.every((value) => value >= 0),
+    note,
+  ).toBe(true);
+  expect(
+    ranges.filter((found) => found !== undefined && !inside(document, found)),
+    note,
+  ).toEqual([]);
 }
 
 describe('the service', () => {
@@ -95,9 +121,12 @@ describe('the server', () => {
       const [from, to] = [lines.offset(range.start), lines.offset(range.end)];
       text = text.slice(0, from) + newText + text.slice(to);
       await server.change(URI, version, { range, text: newText });
-      const report = (await server.client.sendRequest(DocumentDiagnosticRequest.type, { textDocument: { uri: URI } })) as FullDocumentDiagnosticReport;
+      const report = (await server.client.sendRequest(DocumentDiagnosticRequest.type, {
+        textDocument: { uri: URI },
+      })) as FullDocumentDiagnosticReport;
       const whole = await computeDiagnostics(new ModelfileDocument(URI, 0, text), NO_FACTS);
-      const errors = (items: readonly { readonly severity?: number | undefined }[]): unknown => items.filter(({ severity }) => severity === 1);
+      const errors = (items: readonly { readonly severity?: number | undefined }[]): unknown =>
+        items.filter(({ severity }) => severity === 1);
       expect(errors(report.items), `edit ${version}: ${JSON.stringify(text)}`).toEqual(errors(whole));
     }
     await server.stop();

@@ -82,12 +82,23 @@ describe('pushed diagnostics', () => {
     const server = await start();
     await server.open(URI, 'FROM ./a.gguf\nPARAMETER temprature 1\n');
     const first = await server.diagnostics(URI, 1);
-    expect(first.diagnostics.map(({ code, severity, range }) => [code, severity, range.start.line])).toContainEqual(['modelfile/unknown-parameter', 1, 1]);
-    await server.change(URI, 2, { range: { start: { line: 1, character: 10 }, end: { line: 1, character: 20 } }, text: 'temperature' });
+    expect(first.diagnostics.map(({ code, severity, range }) => [code, severity, range.start.line])).toContainEqual([
+      'modelfile/unknown-parameter',
+      1,
+      1,
+    ]);
+    await server.change(URI, 2, {
+      range: { start: { line: 1, character: 10 }, end: { line: 1, character: 20 } },
+      text: 'temperature',
+    });
     expect((await server.diagnostics(URI, 2)).diagnostics.filter(({ severity }) => severity === 1)).toEqual([]);
     await server.change(URI, 3, { text: 'SYSTEM x' });
     expect((await server.diagnostics(URI, 3)).diagnostics.map(({ code }) => code)).toEqual(['modelfile/no-from']);
-    const closed = new Promise<number>((resolve) => server.client.onNotification(PublishDiagnosticsNotification.type, ({ diagnostics }) => resolve(diagnostics.length)));
+    const closed = new Promise<number>((resolve) =>
+      server.client.onNotification(PublishDiagnosticsNotification.type, ({ diagnostics }) =>
+        resolve(diagnostics.length),
+      ),
+    );
     await server.client.sendNotification(DidCloseTextDocumentNotification.type, { textDocument: { uri: URI } });
     expect(await closed).toBe(0);
   });
@@ -98,7 +109,11 @@ describe('pushed diagnostics', () => {
     const server = await start();
     await server.open(uri, 'FROM ./model.gguf\n');
     // What the text tells may come first, where the disk is slow.
-    await vi.waitFor(async () => expect((await server.diagnostics(uri, 1)).diagnostics.map(({ code }) => code)).toEqual(['modelfile/gguf-invalid']));
+    await vi.waitFor(async () =>
+      expect((await server.diagnostics(uri, 1)).diagnostics.map(({ code }) => code)).toEqual([
+        'modelfile/gguf-invalid',
+      ]),
+    );
     await server.change(uri, 2, { text: '# modelfile-studio: ignore gguf-invalid\nFROM ./model.gguf\n' });
     await vi.waitFor(async () => expect((await server.diagnostics(uri, 2)).diagnostics).toEqual([]));
   });
@@ -112,10 +127,14 @@ describe('pushed diagnostics', () => {
   });
 
   it('obey settings that are sent', async () => {
-    const server = await start({ initializationOptions: { settings: { diagnostics: { severity: { 'modelfile/system-empty': 'error' } } } } });
+    const server = await start({
+      initializationOptions: { settings: { diagnostics: { severity: { 'modelfile/system-empty': 'error' } } } },
+    });
     await server.open(URI, 'FROM a\nSYSTEM ""\n');
     expect((await server.diagnostics(URI, 1)).diagnostics.map(({ severity }) => severity)).toEqual([1]);
-    await server.client.sendNotification(DidChangeConfigurationNotification.type, { settings: { modelfileStudio: { diagnostics: { severity: { 'system-empty': 'off' } } } } });
+    await server.client.sendNotification(DidChangeConfigurationNotification.type, {
+      settings: { modelfileStudio: { diagnostics: { severity: { 'system-empty': 'off' } } } },
+    });
     await server.change(URI, 2, { text: 'FROM a\nSYSTEM ""\n ' });
     expect((await server.diagnostics(URI, 2)).diagnostics).toEqual([]);
   });
@@ -138,7 +157,12 @@ describe('pushed diagnostics', () => {
 
 describe('pulled diagnostics', () => {
   it('answer for a document, and for the Modelfiles of the workspace', async () => {
-    const folder = temporary({ 'a/Modelfile': 'SYSTEM x\n', 'b/x.Modelfile': 'FROM a\n', 'node_modules/Modelfile': 'SYSTEM x', 'c.txt': 'SYSTEM x' });
+    const folder = temporary({
+      'a/Modelfile': 'SYSTEM x\n',
+      'b/x.Modelfile': 'FROM a\n',
+      'node_modules/Modelfile': 'SYSTEM x',
+      'c.txt': 'SYSTEM x',
+    });
     const rootUri = pathToFileURL(folder).href;
     const server = await start({ rootUri, capabilities: { textDocument: { diagnostic: {} } } });
     const uri = `${rootUri}/b/x.Modelfile`;
@@ -150,7 +174,9 @@ describe('pulled diagnostics', () => {
       ['/a/Modelfile', null],
       ['/b/x.Modelfile', 7],
     ]);
-    expect(all.items).toContainEqual(expect.objectContaining({ items: [expect.objectContaining({ code: 'modelfile/no-from' })] }));
+    expect(all.items).toContainEqual(
+      expect.objectContaining({ items: [expect.objectContaining({ code: 'modelfile/no-from' })] }),
+    );
   });
 });
 
@@ -159,7 +185,9 @@ describe('the workspace', () => {
     const folder = temporary({ 'a/Modelfile': 'SYSTEM x\n', 'b/Modelfile': 'SYSTEM x\n' });
     const rootUri = pathToFileURL(folder).href;
     const server = await start({ rootUri, capabilities: { textDocument: { diagnostic: {} } } });
-    const ask = async (previousResultIds: { readonly uri: string; readonly value: string }[]): Promise<WorkspaceDocumentDiagnosticReport[]> =>
+    const ask = async (
+      previousResultIds: { readonly uri: string; readonly value: string }[],
+    ): Promise<WorkspaceDocumentDiagnosticReport[]> =>
       (await server.client.sendRequest(WorkspaceDiagnosticRequest.type, { previousResultIds })).items;
     const first = await ask([]);
     const ids = first.map(({ uri, resultId }) => ({ uri, value: resultId ?? '' }));
@@ -167,16 +195,27 @@ describe('the workspace', () => {
     writeFileSync(join(folder, 'a/Modelfile'), 'FROM x\n');
     rmSync(join(folder, 'b/Modelfile'));
     await server.client.sendNotification(DidChangeWatchedFilesNotification.type, { changes: [] });
-    expect(await ask(ids)).toMatchObject([{ uri: `${rootUri}/a/Modelfile`, kind: 'full', items: [] }, { uri: `${rootUri}/b/Modelfile`, kind: 'full', items: [] }]);
+    expect(await ask(ids)).toMatchObject([
+      { uri: `${rootUri}/a/Modelfile`, kind: 'full', items: [] },
+      { uri: `${rootUri}/b/Modelfile`, kind: 'full', items: [] },
+    ]);
   });
 
   it('is another one when its folders change', async () => {
     const folder = temporary({ 'a/Modelfile': 'SYSTEM x\n', 'b/Modelfile.x.y': 'SYSTEM x\n' });
     const [a, b] = ['a', 'b'].map((name) => ({ uri: pathToFileURL(join(folder, name)).href, name }));
-    const server = await start({ rootUri: a?.uri ?? '', capabilities: { textDocument: { diagnostic: {} }, workspace: { workspaceFolders: true } } });
-    const uris = async (): Promise<string[]> => (await server.client.sendRequest(WorkspaceDiagnosticRequest.type, { previousResultIds: [] })).items.map(({ uri }) => uri);
+    const server = await start({
+      rootUri: a?.uri ?? '',
+      capabilities: { textDocument: { diagnostic: {} }, workspace: { workspaceFolders: true } },
+    });
+    const uris = async (): Promise<string[]> =>
+      (await server.client.sendRequest(WorkspaceDiagnosticRequest.type, { previousResultIds: [] })).items.map(
+        ({ uri }) => uri,
+      );
     expect(await uris()).toEqual([`${a?.uri ?? ''}/Modelfile`]);
-    await server.client.sendNotification(DidChangeWorkspaceFoldersNotification.type, { event: { added: b === undefined ? [] : [b], removed: a === undefined ? [] : [a] } });
+    await server.client.sendNotification(DidChangeWorkspaceFoldersNotification.type, {
+      event: { added: b === undefined ? [] : [b], removed: a === undefined ? [] : [a] },
+    });
     expect(await uris()).toEqual([`${b?.uri ?? ''}/Modelfile.x.y`]);
   });
 });
@@ -189,23 +228,50 @@ describe('requests', () => {
     await server.open(uri, 'from ./model.gguf\nPARAMETER tempature 0.7\nSYSTEM """a\nb"""\nTEMPLATE {{ .Prompt }}\n');
     const textDocument = { uri };
     const { client } = server;
-    const completions = (await client.sendRequest(CompletionRequest.type, { textDocument, position: { line: 1, character: 12 } })) as CompletionItem[];
+    const completions = (await client.sendRequest(CompletionRequest.type, {
+      textDocument,
+      position: { line: 1, character: 12 },
+    })) as CompletionItem[];
     expect(completions.map(({ label }) => label)).toContain('temperature');
-    expect(await client.sendRequest(HoverRequest.type, { textDocument, position: { line: 0, character: 2 } })).toMatchObject({ contents: { kind: 'markdown' } });
-    expect(await client.sendRequest(SignatureHelpRequest.type, { textDocument, position: { line: 2, character: 9 } })).toMatchObject({ signatures: [{ label: 'SYSTEM text' }] });
+    expect(
+      await client.sendRequest(HoverRequest.type, { textDocument, position: { line: 0, character: 2 } }),
+    ).toMatchObject({ contents: { kind: 'markdown' } });
+    expect(
+      await client.sendRequest(SignatureHelpRequest.type, { textDocument, position: { line: 2, character: 9 } }),
+    ).toMatchObject({ signatures: [{ label: 'SYSTEM text' }] });
     expect(await client.sendRequest(DocumentSymbolRequest.type, { textDocument })).toHaveLength(4);
-    expect(await client.sendRequest(FoldingRangeRequest.type, { textDocument })).toEqual([{ startLine: 2, endLine: 3 }]);
-    expect(await client.sendRequest(DocumentLinkRequest.type, { textDocument })).toMatchObject([{ target: pathToFileURL(join(folder, 'model.gguf')).href }]);
-    expect(await client.sendRequest(DocumentFormattingRequest.type, { textDocument, options: { tabSize: 2, insertSpaces: true } })).toMatchObject([{ newText: 'FROM ./model.gguf' }]);
+    expect(await client.sendRequest(FoldingRangeRequest.type, { textDocument })).toEqual([
+      { startLine: 2, endLine: 3 },
+    ]);
+    expect(await client.sendRequest(DocumentLinkRequest.type, { textDocument })).toMatchObject([
+      { target: pathToFileURL(join(folder, 'model.gguf')).href },
+    ]);
+    expect(
+      await client.sendRequest(DocumentFormattingRequest.type, {
+        textDocument,
+        options: { tabSize: 2, insertSpaces: true },
+      }),
+    ).toMatchObject([{ newText: 'FROM ./model.gguf' }]);
     const range = { start: { line: 1, character: 0 }, end: { line: 1, character: 20 } };
-    const actions = await client.sendRequest(CodeActionRequest.type, { textDocument, range, context: { diagnostics: [] } });
-    expect(actions?.map(({ title }) => title)).toEqual(expect.arrayContaining(['Write temperature', 'Ignore modelfile/unknown-parameter here', 'Apply all sure fixes']));
+    const actions = await client.sendRequest(CodeActionRequest.type, {
+      textDocument,
+      range,
+      context: { diagnostics: [] },
+    });
+    expect(actions?.map(({ title }) => title)).toEqual(
+      expect.arrayContaining(['Write temperature', 'Ignore modelfile/unknown-parameter here', 'Apply all sure fixes']),
+    );
     expect((await client.sendRequest(SemanticTokensRequest.type, { textDocument }))?.data.length).toBeGreaterThan(20);
   });
 
   it('of unknown documents get nothing', async () => {
     const server = await start();
-    expect(await server.client.sendRequest(HoverRequest.type, { textDocument: { uri: URI }, position: { line: 0, character: 0 } })).toBeNull();
+    expect(
+      await server.client.sendRequest(HoverRequest.type, {
+        textDocument: { uri: URI },
+        position: { line: 0, character: 0 },
+      }),
+    ).toBeNull();
   });
 
   it('that are cancelled end so', async () => {
@@ -214,9 +280,17 @@ describe('requests', () => {
     const source = new CancellationTokenSource();
     source.cancel();
     // Cancelled before it is sent, or answered all the same: both are the protocol's.
-    const answer = await server.client.sendRequest(DocumentDiagnosticRequest.type, { textDocument: { uri: URI } }, source.token).catch((error: unknown) => error);
-    expect(answer).toEqual(answer instanceof ResponseError ? expect.objectContaining({ code: LSPErrorCodes.RequestCancelled }) : expect.objectContaining({ kind: 'full' }));
+    const answer = await server.client
+      .sendRequest(DocumentDiagnosticRequest.type, { textDocument: { uri: URI } }, source.token)
+      .catch((error: unknown) => error);
+    expect(answer).toEqual(
+      answer instanceof ResponseError
+        ? expect.objectContaining({ code: LSPErrorCodes.RequestCancelled })
+        : expect.objectContaining({ kind: 'full' }),
+    );
     // The server goes on.
-    expect(await server.client.sendRequest(DocumentDiagnosticRequest.type, { textDocument: { uri: URI } })).toMatchObject({ kind: 'full' });
+    expect(
+      await server.client.sendRequest(DocumentDiagnosticRequest.type, { textDocument: { uri: URI } }),
+    ).toMatchObject({ kind: 'full' });
   });
 });

@@ -24,7 +24,16 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'modelfile-stdio-'));
   server = join(folder, 'server.js');
   const entry = new URL('../../language-server/src/server/main.ts', import.meta.url).pathname;
-  await build({ entryPoints: [entry], bundle: true, platform: 'node', format: 'cjs', target: 'node22', loader: { '.wasm': 'binary' }, outfile: server, logLevel: 'error' });
+  await build({
+    entryPoints: [entry],
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node22',
+    loader: { '.wasm': 'binary' },
+    outfile: server,
+    logLevel: 'error',
+  });
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -38,18 +47,26 @@ interface Running {
 }
 
 async function start(): Promise<Running> {
-  const child = spawn(process.execPath, [server, '--stdio'], { stdio: 'pipe', env: { ...process.env, OLLAMA_HOST: '127.0.0.1:9' } });
+  const child = spawn(process.execPath, [server, '--stdio'], {
+    stdio: 'pipe',
+    env: { ...process.env, OLLAMA_HOST: '127.0.0.1:9' },
+  });
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const client = createProtocolConnection(new StreamMessageReader(child.stdout), new StreamMessageWriter(child.stdin));
   client.listen();
-  await client.sendRequest(InitializeRequest.type, { ...NO_FOLDER, capabilities: { textDocument: { diagnostic: {} } } });
+  await client.sendRequest(InitializeRequest.type, {
+    ...NO_FOLDER,
+    capabilities: { textDocument: { diagnostic: {} } },
+  });
   await client.sendNotification(InitializedNotification.type, {});
   return { child, client, ended };
 }
 
 const URI = 'file:///nowhere/Modelfile';
 const ask = async (client: ProtocolConnection): Promise<unknown> => {
-  await client.sendNotification(DidOpenTextDocumentNotification.type, { textDocument: { uri: URI, languageId: 'modelfile', version: 1, text: 'SYSTEM x' } });
+  await client.sendNotification(DidOpenTextDocumentNotification.type, {
+    textDocument: { uri: URI, languageId: 'modelfile', version: 1, text: 'SYSTEM x' },
+  });
   return client.sendRequest(DocumentDiagnosticRequest.type, { textDocument: { uri: URI } });
 };
 
@@ -68,7 +85,9 @@ describe('the server as a process', () => {
   it('takes cancellations and goes on', async () => {
     const { child, client, ended } = await start();
     const source = new CancellationTokenSource();
-    const answer = client.sendRequest(DocumentDiagnosticRequest.type, { textDocument: { uri: URI } }, source.token).catch((error: unknown) => error);
+    const answer = client
+      .sendRequest(DocumentDiagnosticRequest.type, { textDocument: { uri: URI } }, source.token)
+      .catch((error: unknown) => error);
     source.cancel();
     await answer;
     expect(await ask(client)).toMatchObject({ kind: 'full' });
@@ -103,11 +122,20 @@ describe('the server as a process', () => {
   });
 
   it('names its version in the handshake, and can be run as a command', async () => {
-    const child = spawn(process.execPath, [server, '--stdio', '--clientProcessId', String(process.pid)], { stdio: 'pipe', env: { ...process.env, OLLAMA_HOST: '127.0.0.1:9' } });
-    const client = createProtocolConnection(new StreamMessageReader(child.stdout), new StreamMessageWriter(child.stdin));
+    const child = spawn(process.execPath, [server, '--stdio', '--clientProcessId', String(process.pid)], {
+      stdio: 'pipe',
+      env: { ...process.env, OLLAMA_HOST: '127.0.0.1:9' },
+    });
+    const client = createProtocolConnection(
+      new StreamMessageReader(child.stdout),
+      new StreamMessageWriter(child.stdin),
+    );
     client.listen();
     const { serverInfo } = await client.sendRequest(InitializeRequest.type, { ...NO_FOLDER, capabilities: {} });
-    const { version, bin } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string; readonly bin: Readonly<Record<string, string>> };
+    const { version, bin } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      readonly version: string;
+      readonly bin: Readonly<Record<string, string>>;
+    };
     expect(serverInfo).toEqual({ name: 'modelfile-language-server', version });
     expect(bin['modelfile-language-server']).toBe('dist/server.js');
     expect(readFileSync(server, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);

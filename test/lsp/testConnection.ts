@@ -1,5 +1,10 @@
 import { PassThrough } from 'node:stream';
-import { createProtocolConnection, StreamMessageReader, StreamMessageWriter, type ProtocolConnection } from 'vscode-languageserver-protocol/node';
+import {
+  createProtocolConnection,
+  StreamMessageReader,
+  StreamMessageWriter,
+  type ProtocolConnection,
+} from 'vscode-languageserver-protocol/node';
 import {
   DidChangeTextDocumentNotification,
   DidOpenTextDocumentNotification,
@@ -57,11 +62,16 @@ export class TestConnection {
   }
 
   async open(uri: string, text: string, version = 1): Promise<void> {
-    await this.client.sendNotification(DidOpenTextDocumentNotification.type, { textDocument: { uri, languageId: 'modelfile', version, text } });
+    await this.client.sendNotification(DidOpenTextDocumentNotification.type, {
+      textDocument: { uri, languageId: 'modelfile', version, text },
+    });
   }
 
   async change(uri: string, version: number, ...contentChanges: TextDocumentContentChangeEvent[]): Promise<void> {
-    await this.client.sendNotification(DidChangeTextDocumentNotification.type, { textDocument: { uri, version }, contentChanges });
+    await this.client.sendNotification(DidChangeTextDocumentNotification.type, {
+      textDocument: { uri, version },
+      contentChanges,
+    });
   }
 
   /** The diagnostics that were pushed for this version, or are about to be. */

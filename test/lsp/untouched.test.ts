@@ -1,5 +1,11 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { CompletionRequest, DocumentDiagnosticRequest, DocumentLinkRequest, HoverRequest, WorkspaceDiagnosticRequest } from 'vscode-languageserver-protocol';
+import {
+  CompletionRequest,
+  DocumentDiagnosticRequest,
+  DocumentLinkRequest,
+  HoverRequest,
+  WorkspaceDiagnosticRequest,
+} from 'vscode-languageserver-protocol';
 import { TestConnection } from './testConnection';
 
 /** Every path that the file system was asked for; the calls themselves are the real ones. */
@@ -27,7 +33,11 @@ const URI = 'file:///tmp/nowhere/Modelfile';
 
 /** Everything that an editor asks of a line. */
 async function everything(text: string, isTrusted: boolean): Promise<void> {
-  server = await TestConnection.start({ capabilities: { textDocument: { diagnostic: {} } }, rootUri: 'file:///tmp/nowhere', initializationOptions: { isTrusted } });
+  server = await TestConnection.start({
+    capabilities: { textDocument: { diagnostic: {} } },
+    rootUri: 'file:///tmp/nowhere',
+    initializationOptions: { isTrusted },
+  });
   const { client } = server;
   await server.open(URI, text);
   const textDocument = { uri: URI };
@@ -36,7 +46,10 @@ async function everything(text: string, isTrusted: boolean): Promise<void> {
   for (const [line, words] of text.split('\n').entries()) {
     await client.sendRequest(HoverRequest.type, { textDocument, position: { line, character: words.length - 1 } });
     // Where the path is whole: the folder beside the file is rightly listed for an empty one.
-    await client.sendRequest(CompletionRequest.type, { textDocument, position: { line, character: words.replace(/"$/, '').length } });
+    await client.sendRequest(CompletionRequest.type, {
+      textDocument,
+      position: { line, character: words.replace(/"$/, '').length },
+    });
   }
   if (!isTrusted) {
     await client.sendRequest(WorkspaceDiagnosticRequest.type, { previousResultIds: [] });
@@ -44,13 +57,22 @@ async function everything(text: string, isTrusted: boolean): Promise<void> {
 }
 
 describe('no file is asked for', () => {
-  it.each(['\\\\host\\share\\model.gguf', '//host/share/model.gguf', '\\\\?\\UNC\\host\\share', '\\??\\UNC\\host\\x', '\\\\.\\pipe\\x', 'file://host/share', 'https://host/model.gguf', '/dev/zero', '/proc/self/mem', 'CON', './models/nul.gguf'])(
-    'by FROM, ADAPTER and DRAFT with %s',
-    async (path) => {
-      await everything(`FROM ${path}\nADAPTER ${path}\nDRAFT "${path}"`, true);
-      expect(asked).toEqual([]);
-    },
-  );
+  it.each([
+    '\\\\host\\share\\model.gguf',
+    '//host/share/model.gguf',
+    '\\\\?\\UNC\\host\\share',
+    '\\??\\UNC\\host\\x',
+    '\\\\.\\pipe\\x',
+    'file://host/share',
+    'https://host/model.gguf',
+    '/dev/zero',
+    '/proc/self/mem',
+    'CON',
+    './models/nul.gguf',
+  ])('by FROM, ADAPTER and DRAFT with %s', async (path) => {
+    await everything(`FROM ${path}\nADAPTER ${path}\nDRAFT "${path}"`, true);
+    expect(asked).toEqual([]);
+  });
 
   it('in an untrusted workspace', async () => {
     await everything('FROM ./model\nADAPTER ./lora\nDRAFT /tmp/draft\nFROM ~/x', false);

@@ -1,4 +1,16 @@
-import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync, chmodSync, lstatSync, readdirSync } from 'node:fs';
+import {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  chmodSync,
+  lstatSync,
+  readdirSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -25,7 +37,19 @@ describe('parse', () => {
     expect(exitCode).toBe(0);
     // The example of the command line's contract.
     expect(JSON.stringify(json)).toBe(
-      JSON.stringify({ files: [{ path, ok: true, commands: [{ name: 'model', args: 'x' }, { name: 'temperature', args: '0.7' }], request: { model: '', from: 'x', parameters: { temperature: 0.7 }, name: '' } }] }),
+      JSON.stringify({
+        files: [
+          {
+            path,
+            ok: true,
+            commands: [
+              { name: 'model', args: 'x' },
+              { name: 'temperature', args: '0.7' },
+            ],
+            request: { model: '', from: 'x', parameters: { temperature: 0.7 }, name: '' },
+          },
+        ],
+      }),
     );
   });
 
@@ -36,12 +60,22 @@ describe('parse', () => {
   });
 
   it('goes on after a bad file, and says why it is bad', async () => {
-    const paths = [join(folder, 'none'), write('bad', 'FROM x\nNONSENSE y\n'), write('worse', 'FROM x\nPARAMETER top_k hot\n'), folder];
+    const paths = [
+      join(folder, 'none'),
+      write('bad', 'FROM x\nNONSENSE y\n'),
+      write('worse', 'FROM x\nPARAMETER top_k hot\n'),
+      folder,
+    ];
     const { exitCode, json } = await parseCommand({ paths, json: true, signal });
     expect(exitCode).toBe(1);
     expect((json as { files: unknown[] }).files).toMatchObject([
       { path: paths[0], ok: false, error: { code: 'input/missing' } },
-      { path: paths[1], ok: false, error: expect.stringMatching(/^\(line 2\): command must be one of/) as string, line: 2 },
+      {
+        path: paths[1],
+        ok: false,
+        error: expect.stringMatching(/^\(line 2\): command must be one of/) as string,
+        line: 2,
+      },
       { path: paths[2], ok: true, requestError: 'invalid int value [hot]' },
       { path: paths[3], ok: false, error: { code: 'input/not-regular' } },
     ]);
@@ -98,7 +132,11 @@ describe('lint', () => {
   });
 
   it('writes no file that holds bytes which are no text', async () => {
-    const bytes = Buffer.concat([Buffer.from('FROM x\nSYSTEM "'), Buffer.from([0xff, 0xfe]), Buffer.from('"\nPARAMETER temprature 1\n')]);
+    const bytes = Buffer.concat([
+      Buffer.from('FROM x\nSYSTEM "'),
+      Buffer.from([0xff, 0xfe]),
+      Buffer.from('"\nPARAMETER temprature 1\n'),
+    ]);
     const path = write('Modelfile', bytes);
     const { exitCode, json } = await lintCommand({ paths: [path], json: true, fix: true, signal });
     expect(exitCode).toBe(1);
@@ -122,7 +160,13 @@ describe('lint', () => {
               ruleId: 'modelfile/unknown-parameter',
               level: 'error',
               locations: [{ physicalLocation: { artifactLocation: { uri }, region } }],
-              fixes: [{ artifactChanges: [{ replacements: [{ deletedRegion: region, insertedContent: { text: 'temperature' } }] }] }],
+              fixes: [
+                {
+                  artifactChanges: [
+                    { replacements: [{ deletedRegion: region, insertedContent: { text: 'temperature' } }] },
+                  ],
+                },
+              ],
             },
           ],
         },
@@ -134,7 +178,9 @@ describe('lint', () => {
     const path = write('Modelfile', 'FROM x\nRENDERER qwen3.5\nPARSER qwen3.5\n');
     const codes = async (ollamaVersion?: string): Promise<string[]> => {
       const { json } = await lintCommand({ paths: [path], json: true, ollamaVersion, signal });
-      return (json as { files: { diagnostics: { code: string }[] }[] }).files[0]?.diagnostics.map(({ code }) => code) ?? [];
+      return (
+        (json as { files: { diagnostics: { code: string }[] }[] }).files[0]?.diagnostics.map(({ code }) => code) ?? []
+      );
     };
     expect(await codes()).toEqual([]);
     expect(await codes('0.16.0')).toEqual(['modelfile/too-new', 'modelfile/too-new']);
@@ -154,8 +200,14 @@ describe('lint', () => {
     const path = write('Modelfile', 'FROM ./base\nADAPTER ./mlx-lora\n');
     const { exitCode, json } = await lintCommand({ paths: [path], json: true, signal });
     expect(exitCode).toBe(0);
-    expect((json as { files: { diagnostics: { code: string }[] }[] }).files[0]?.diagnostics.map(({ code }) => code)).toEqual(
-      expect.arrayContaining(['modelfile/from-unsupported-architecture', 'modelfile/adapter-directory', 'modelfile/adapter-scale-lost']),
+    expect(
+      (json as { files: { diagnostics: { code: string }[] }[] }).files[0]?.diagnostics.map(({ code }) => code),
+    ).toEqual(
+      expect.arrayContaining([
+        'modelfile/from-unsupported-architecture',
+        'modelfile/adapter-directory',
+        'modelfile/adapter-scale-lost',
+      ]),
     );
   });
 });
@@ -168,21 +220,35 @@ describe('format', () => {
     expect(readFileSync(path, 'utf8')).toBe('from x\n\n\n\nsystem y\n');
     expect((await formatCommand({ paths: [path], json: true, signal })).exitCode).toBe(0);
     expect(readFileSync(path, 'utf8')).toBe('FROM x\n\nSYSTEM y\n');
-    expect(await formatCommand({ paths: [path], json: true, check: true, signal })).toMatchObject({ exitCode: 0, json: { files: [{ changed: false }] } });
+    expect(await formatCommand({ paths: [path], json: true, check: true, signal })).toMatchObject({
+      exitCode: 0,
+      json: { files: [{ changed: false }] },
+    });
   });
 
   it('leaves files alone that Ollama would not read', async () => {
     const path = write('Modelfile', 'from x\nNONSENSE y\n');
     const { exitCode, json } = await formatCommand({ paths: [path, join(folder, 'none')], json: true, signal });
     expect(exitCode).toBe(1);
-    expect(json).toMatchObject({ files: [{ ok: false, error: { code: 'modelfile/syntax', line: 2 } }, { ok: false, error: { code: 'input/missing' } }] });
+    expect(json).toMatchObject({
+      files: [
+        { ok: false, error: { code: 'modelfile/syntax', line: 2 } },
+        { ok: false, error: { code: 'input/missing' } },
+      ],
+    });
     expect(readFileSync(path, 'utf8')).toBe('from x\nNONSENSE y\n');
   });
 
   it('ends when it is cancelled', async () => {
     const path = write('Modelfile', 'from x\n');
-    await expect(formatCommand({ paths: [path], json: true, signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'run/cancelled' });
-    await expect(lintCommand({ paths: [path], json: true, signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'run/cancelled' });
-    await expect(parseCommand({ paths: [path], json: true, signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'run/cancelled' });
+    await expect(formatCommand({ paths: [path], json: true, signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'run/cancelled',
+    });
+    await expect(lintCommand({ paths: [path], json: true, signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'run/cancelled',
+    });
+    await expect(parseCommand({ paths: [path], json: true, signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'run/cancelled',
+    });
   });
 });

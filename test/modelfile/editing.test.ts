@@ -7,7 +7,29 @@ import { encode, mutate, randomModelfile } from '../support/modelfileGenerator';
 import { Random } from '../support/random';
 import { TemplateGenerator } from '../support/templateGenerator';
 
-const PIECES = ['"', '"""', '\n', '\r\n', '\r', ' ', '\t', '#', '\u0000', '\ufeff', '🦙', 'FROM ', 'MESSAGE user ', 'PARAMETER stop ', 'TEMPLATE """', '{{ if .X }}', '{{ end }}', '{{', '\u200d', 'é', '日'];
+const PIECES = [
+  '"',
+  '"""',
+  '\n',
+  '\r\n',
+  '\r',
+  ' ',
+  '\t',
+  '#',
+  '\u0000',
+  '\ufeff',
+  '🦙',
+  'FROM ',
+  'MESSAGE user ',
+  'PARAMETER stop ',
+  'TEMPLATE """',
+  '{{ if .X }}',
+  '{{ end }}',
+  '{{',
+  '\u200d',
+  'é',
+  '日',
+];
 
 /** One change as an editor sends it, now and then a whole new text. */
 function change(random: Random, document: TextDocument): TextDocumentContentChangeEvent {
@@ -17,14 +39,22 @@ function change(random: Random, document: TextDocument): TextDocumentContentChan
   const { length } = document.getText();
   const start = random.below(length + 1);
   const end = Math.min(length, start + (random.chance(0.5) ? 0 : random.below(20)));
-  return { range: { start: document.positionAt(start), end: document.positionAt(end) }, text: random.times(0, 3, () => random.pick(PIECES)).join('') };
+  return {
+    range: { start: document.positionAt(start), end: document.positionAt(end) },
+    text: random.times(0, 3, () => random.pick(PIECES)).join(''),
+  };
 }
 
 function everything(text: string): unknown {
   const parsed = parseModelfile(text);
   const { verdict, comments, problems, instructions } = parsed;
   const tree = instructions.map(({ keyword, keywordSpan, name, span, value, command }) => ({
-    keyword, keywordSpan, name, span, command, value: value && { ...value, text: value.text, span: value.span, content: value.content },
+    keyword,
+    keywordSpan,
+    name,
+    span,
+    command,
+    value: value && { ...value, text: value.text, span: value.span, content: value.content },
   }));
   return { verdict, comments, problems, tree, diagnostics: lintText(parsed) };
 }
@@ -34,7 +64,12 @@ describe('a document that is edited', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
         const random = new Random(seed);
-        const document = TextDocument.create('file:///Modelfile', 'modelfile', 0, `${randomModelfile(random)}TEMPLATE """${new TemplateGenerator(random, 0.01).template()}"""\n`);
+        const document = TextDocument.create(
+          'file:///Modelfile',
+          'modelfile',
+          0,
+          `${randomModelfile(random)}TEMPLATE """${new TemplateGenerator(random, 0.01).template()}"""\n`,
+        );
         for (let version = 1; version <= 15; version += 1) {
           TextDocument.update(document, [change(random, document)], version);
           const text = document.getText();
@@ -51,7 +86,9 @@ describe('a document that is edited', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
         const random = new Random(seed);
-        const text = mutate(random, randomModelfile(random)).replace(/\p{Surrogate}/gu, '\ufffd').replace(/^\ufeff/, '');
+        const text = mutate(random, randomModelfile(random))
+          .replace(/\p{Surrogate}/gu, '\ufffd')
+          .replace(/^\ufeff/, '');
         expect(parseModelfile(new TextEncoder().encode(text)).verdict).toEqual(parseModelfile(text).verdict);
       }),
       { numRuns: 500 },

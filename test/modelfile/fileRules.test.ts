@@ -1,4 +1,13 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,10 +22,17 @@ import { OllamaFacts } from '../../src/node/modelfile/ollamaFacts';
 import { isUntouchable, NodeWorkspaceFacts } from '../../src/node/modelfile/workspaceFacts';
 
 const fixtures = new URL('../fixtures/rugby/', import.meta.url).pathname;
-const LLAMA_CONFIG = JSON.stringify({ architectures: ['LlamaForCausalLM'], hidden_size: 64, max_position_embeddings: 2048 });
+const LLAMA_CONFIG = JSON.stringify({
+  architectures: ['LlamaForCausalLM'],
+  hidden_size: 64,
+  max_position_embeddings: 2048,
+});
 
 /** A GGUF with these keys, one small tensor, and its data. */
-function gguf(metadata: readonly (readonly [string, GgufValue])[], tensor = { name: 'token_embd.weight', shape: [32, 4] }): Uint8Array {
+function gguf(
+  metadata: readonly (readonly [string, GgufValue])[],
+  tensor = { name: 'token_embd.weight', shape: [32, 4] },
+): Uint8Array {
   const { header, dataBytes } = encodeGgufHeader({ metadata, tensors: [{ ...tensor, type: 'F32' }] });
   return Uint8Array.from([...header, ...new Uint8Array(dataBytes)]);
 }
@@ -37,7 +53,8 @@ const ADAPTER: readonly (readonly [string, GgufValue])[] = [
   ['adapter.type', string('lora')],
   ['adapter.lora.alpha', f32(16)],
 ];
-const CHATML = 'TEMPLATE """{{ .System }}<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n{{ .Response }}<|im_end|>\n"""';
+const CHATML =
+  'TEMPLATE """{{ .System }}<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n{{ .Response }}<|im_end|>\n"""';
 
 let folder = '';
 
@@ -57,16 +74,42 @@ function build(): void {
   symlinkSync(weights, join(folder, 'linked/model.safetensors'));
   put('pickles/pytorch_model.bin', Uint8Array.of(0x50, 0x4b, 3, 4));
   put('pickles/config.json', LLAMA_CONFIG);
-  put('pointer/model.safetensors', 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n');
+  put(
+    'pointer/model.safetensors',
+    'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n',
+  );
   put('pointer/config.json', LLAMA_CONFIG);
   put('model.gguf', gguf(MODEL));
-  put('jinja.gguf', gguf([...MODEL, ['tokenizer.chat_template', string('{% for m in messages %}{{ tools }}{{ m.tool_calls }}{% if message.role == "tool" %}{% endif %}{% endfor %}')]]));
-  put('gemma4.gguf', gguf([['general.architecture', string('gemma4')], ['general.type', string('model')]]));
+  put(
+    'jinja.gguf',
+    gguf([
+      ...MODEL,
+      [
+        'tokenizer.chat_template',
+        string(
+          '{% for m in messages %}{{ tools }}{{ m.tool_calls }}{% if message.role == "tool" %}{% endif %}{% endfor %}',
+        ),
+      ],
+    ]),
+  );
+  put(
+    'gemma4.gguf',
+    gguf([
+      ['general.architecture', string('gemma4')],
+      ['general.type', string('model')],
+    ]),
+  );
   put('cut.gguf', gguf(MODEL).subarray(0, -64));
   put('text.gguf', 'hello');
-  put('lfs.gguf', 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n');
+  put(
+    'lfs.gguf',
+    'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n',
+  );
   put('adapter.gguf', gguf(ADAPTER, { name: 'blk.0.attn_q.weight.lora_a', shape: [64, 8] }));
-  put('part-00001-of-00003.gguf', gguf([...MODEL, ['split.no', { type: 'u16', value: 0 }], ['split.count', { type: 'u16', value: 3 }]]));
+  put(
+    'part-00001-of-00003.gguf',
+    gguf([...MODEL, ['split.no', { type: 'u16', value: 0 }], ['split.count', { type: 'u16', value: 3 }]]),
+  );
   put('tuned', gguf(MODEL));
   brokenAdapters(put);
   foldersOfManyKinds(put);
@@ -84,8 +127,16 @@ function brokenAdapters(put: (path: string, content: string | Uint8Array) => voi
   const factors = (path: string, rank: number, width: number, rows: number, block = 0): void => {
     const name = `blk.${block}.attn_q.weight`;
     const { header, dataBytes } = encodeGgufHeader({
-      metadata: [['general.architecture', string('llama')], ['general.type', string('adapter')], ['adapter.type', string('lora')], ['adapter.lora.alpha', f32(16)]],
-      tensors: [{ name: `${name}.lora_a`, shape: [width, 8], type: 'F32' }, { name: `${name}.lora_b`, shape: [rank, rows], type: 'F32' }],
+      metadata: [
+        ['general.architecture', string('llama')],
+        ['general.type', string('adapter')],
+        ['adapter.type', string('lora')],
+        ['adapter.lora.alpha', f32(16)],
+      ],
+      tensors: [
+        { name: `${name}.lora_a`, shape: [width, 8], type: 'F32' },
+        { name: `${name}.lora_b`, shape: [rank, rows], type: 'F32' },
+      ],
     });
     put(path, Uint8Array.from([...header, ...new Uint8Array(dataBytes)]));
   };
@@ -93,20 +144,45 @@ function brokenAdapters(put: (path: string, content: string | Uint8Array) => voi
   factors('wide-lora.gguf', 8, 64, 32);
   factors('torn-lora.gguf', 4, 32, 32);
   factors('deep-lora.gguf', 8, 32, 32, 7);
-  put('blocks.gguf', gguf([...MODEL.slice(0, 3), ['tokenizer.chat_template', string('{{ messages }}')]], { name: 'blk.0.attn_q.weight', shape: [32, 32] }));
+  put(
+    'blocks.gguf',
+    gguf([...MODEL.slice(0, 3), ['tokenizer.chat_template', string('{{ messages }}')]], {
+      name: 'blk.0.attn_q.weight',
+      shape: [32, 32],
+    }),
+  );
 }
 
 function foldersOfManyKinds(put: (path: string, content: string | Uint8Array) => void): void {
   const weights = join(folder, 'base/model.safetensors');
   const folders: Record<string, Record<string, string>> = {
     classless: { 'config.json': '{"hidden_size": 64}' },
-    mlx4: { 'config.json': JSON.stringify({ ...(JSON.parse(LLAMA_CONFIG) as object), quantization: { bits: 4, group_size: 64 } }) },
-    bnb: { 'config.json': JSON.stringify({ ...(JSON.parse(LLAMA_CONFIG) as object), quantization_config: { quant_method: 'bitsandbytes' } }) },
-    fp8: { 'config.json': JSON.stringify({ ...(JSON.parse(LLAMA_CONFIG) as object), quantization_config: { quant_method: 'fp8' } }), 'tokenizer_config.json': '{"chat_template": "{{ messages }}"}' },
+    mlx4: {
+      'config.json': JSON.stringify({
+        ...(JSON.parse(LLAMA_CONFIG) as object),
+        quantization: { bits: 4, group_size: 64 },
+      }),
+    },
+    bnb: {
+      'config.json': JSON.stringify({
+        ...(JSON.parse(LLAMA_CONFIG) as object),
+        quantization_config: { quant_method: 'bitsandbytes' },
+      }),
+    },
+    fp8: {
+      'config.json': JSON.stringify({
+        ...(JSON.parse(LLAMA_CONFIG) as object),
+        quantization_config: { quant_method: 'fp8' },
+      }),
+      'tokenizer_config.json': '{"chat_template": "{{ messages }}"}',
+    },
     binary: { 'config.json': '\u0000\u0001\u0002' },
     exotic: { 'config.json': '{"architectures": ["MambaForCausalLM"]}' },
     separate: { 'config.json': LLAMA_CONFIG, 'chat_template.jinja': '{{ messages }}' },
-    gemma4: { 'config.json': '{"architectures": ["Gemma4ForConditionalGeneration"]}', 'tokenizer_config.json': '{"chat_template": "{{ messages }}"}' },
+    gemma4: {
+      'config.json': '{"architectures": ["Gemma4ForConditionalGeneration"]}',
+      'tokenizer_config.json': '{"chat_template": "{{ messages }}"}',
+    },
   };
   for (const [name, files] of Object.entries(folders)) {
     mkdirSync(join(folder, name));
@@ -119,13 +195,29 @@ function foldersOfManyKinds(put: (path: string, content: string | Uint8Array) =>
   cpSync(join(folder, 'jinja.gguf'), join(folder, 'holds-gguf/model.gguf'));
   cpSync(join(folder, 'cut.gguf'), join(folder, 'holds-cut/model.gguf'));
   put('holds-bin/training_args.bin', Uint8Array.of(1, 2, 3, 0));
-  put('mmproj.gguf', gguf([['general.architecture', string('clip')], ['general.type', string('mmproj')]]));
+  put(
+    'mmproj.gguf',
+    gguf([
+      ['general.architecture', string('clip')],
+      ['general.type', string('mmproj')],
+    ]),
+  );
 }
 
-async function found(text: string, options: { readonly ollama?: OllamaFacts; readonly ollamaVersion?: string; readonly isTrusted?: boolean } = {}): Promise<string[]> {
-  const facts = new NodeWorkspaceFacts({ directory: folder, isTrusted: options.isTrusted ?? true, ollama: options.ollama, ollamaVersion: options.ollamaVersion });
+async function found(
+  text: string,
+  options: { readonly ollama?: OllamaFacts; readonly ollamaVersion?: string; readonly isTrusted?: boolean } = {},
+): Promise<string[]> {
+  const facts = new NodeWorkspaceFacts({
+    directory: folder,
+    isTrusted: options.isTrusted ?? true,
+    ollama: options.ollama,
+    ollamaVersion: options.ollamaVersion,
+  });
   const parsed = parseModelfile(text);
-  return (await lintModelfile(parsed, { facts })).map(({ code, span }) => `${code.replace('modelfile/', '')}: ${parsed.text.slice(span.start, span.end)}`);
+  return (await lintModelfile(parsed, { facts })).map(
+    ({ code, span }) => `${code.replace('modelfile/', '')}: ${parsed.text.slice(span.start, span.end)}`,
+  );
 }
 
 beforeAll(() => {
@@ -180,7 +272,19 @@ describe('FROM', () => {
 });
 
 describe('paths that are never touched', () => {
-  it.each(['\\\\host\\share', '//host/share', '\\\\?\\C:\\x', '\\\\.\\pipe\\x', 'http://x/y', 'file:///x', '/dev/zero', '/proc/self/mem', 'CON', 'models/NUL', 'lpt1.txt'])('%s', (path) => {
+  it.each([
+    '\\\\host\\share',
+    '//host/share',
+    '\\\\?\\C:\\x',
+    '\\\\.\\pipe\\x',
+    'http://x/y',
+    'file:///x',
+    '/dev/zero',
+    '/proc/self/mem',
+    'CON',
+    'models/NUL',
+    'lpt1.txt',
+  ])('%s', (path) => {
     expect(isUntouchable(path)).toBe(true);
   });
   it.each(['a', './a', '/a/b', 'C:\\a', '~/x', 'console', 'hf.co/a/b:Q4', 'llama3:8b'])('but %s is', (path) => {
@@ -191,13 +295,25 @@ describe('paths that are never touched', () => {
 describe('ADAPTER and DRAFT', () => {
   it.each([
     ['ADAPTER ./none', ['adapter-missing: ./none']],
-    ['ADAPTER ./lora', ['adapter-directory: ./lora', 'adapter-attention-scrambled: ./lora', 'adapter-base-mismatch: ./lora']],
+    [
+      'ADAPTER ./lora',
+      ['adapter-directory: ./lora', 'adapter-attention-scrambled: ./lora', 'adapter-base-mismatch: ./lora'],
+    ],
     ['ADAPTER adapter.gguf', ['adapter-base-mismatch: adapter.gguf', 'adapter-base-mismatch: adapter.gguf']],
     ['ADAPTER model.gguf', ['adapter-not-adapter: model.gguf']],
     ['ADAPTER base/model.safetensors', ['adapter-not-adapter: base/model.safetensors']],
     ['ADAPTER ./bare', ['adapter-refused: ./bare']],
     ['ADAPTER ./pickled', ['adapter-refused: ./pickled']],
-    ['ADAPTER ./rank', ['adapter-directory: ./rank', 'adapter-refused: ./rank', 'adapter-refused: ./rank', 'adapter-attention-scrambled: ./rank', 'adapter-base-mismatch: ./rank']],
+    [
+      'ADAPTER ./rank',
+      [
+        'adapter-directory: ./rank',
+        'adapter-refused: ./rank',
+        'adapter-refused: ./rank',
+        'adapter-attention-scrambled: ./rank',
+        'adapter-base-mismatch: ./rank',
+      ],
+    ],
     ['DRAFT ./lora', ['draft-not-model: ./lora']],
     ['DRAFT ./empty', ['from-no-weights: ./empty']],
     ['DRAFT text.gguf', ['gguf-invalid: text.gguf']],
@@ -218,18 +334,29 @@ describe('ADAPTER and DRAFT', () => {
   });
 
   it('adapters in older versions went through the command line', async () => {
-    expect(await found('FROM jinja.gguf\nADAPTER ./lora\n', { ollamaVersion: '0.12.0' })).not.toContain('adapter-directory: ./lora');
+    expect(await found('FROM jinja.gguf\nADAPTER ./lora\n', { ollamaVersion: '0.12.0' })).not.toContain(
+      'adapter-directory: ./lora',
+    );
   });
 
   it('a GGUF against the folder of its base', async () => {
     expect(await found('FROM ./base\nADAPTER good-lora.gguf\n')).toEqual([
-      'from-unsupported-architecture: ./base', 'adapter-base-mismatch: good-lora.gguf', 'adapter-base-mismatch: good-lora.gguf',
+      'from-unsupported-architecture: ./base',
+      'adapter-base-mismatch: good-lora.gguf',
+      'adapter-base-mismatch: good-lora.gguf',
     ]);
   });
 
   it('name the route that works, with the adapter of the file', async () => {
-    const lint = async (text: string): Promise<string> => (await lintModelfile(parseModelfile(text), { facts: new NodeWorkspaceFacts({ directory: folder, isTrusted: true }) }))[0]?.message ?? '';
-    expect(await lint('FROM ./base\nADAPTER ./lora\n')).toContain('modelfile-studio build --base ./base --adapter ./lora --type Q4_K_M --out model.gguf');
+    const lint = async (text: string): Promise<string> =>
+      (
+        await lintModelfile(parseModelfile(text), {
+          facts: new NodeWorkspaceFacts({ directory: folder, isTrusted: true }),
+        })
+      )[0]?.message ?? '';
+    expect(await lint('FROM ./base\nADAPTER ./lora\n')).toContain(
+      'modelfile-studio build --base ./base --adapter ./lora --type Q4_K_M --out model.gguf',
+    );
     expect(await lint('FROM exotic\n')).toContain('convert_hf_to_gguf.py exotic');
   });
 
@@ -249,8 +376,14 @@ describe('ADAPTER and DRAFT', () => {
 describe('TEMPLATE and stop texts against the model', () => {
   it.each([
     [`FROM model.gguf\n${CHATML}`, []],
-    ['FROM model.gguf\nTEMPLATE """{{ .System }}{{ .Prompt }}|{{ .Response }}<|eot_id|>"""', ['template-no-stop: TEMPLATE']],
-    ['FROM model.gguf\nTEMPLATE """{{ .System }}{{ .Prompt }}|{{ .Response }}<|eot_id|>"""\nPARAMETER stop <|eot_id|>', []],
+    [
+      'FROM model.gguf\nTEMPLATE """{{ .System }}{{ .Prompt }}|{{ .Response }}<|eot_id|>"""',
+      ['template-no-stop: TEMPLATE'],
+    ],
+    [
+      'FROM model.gguf\nTEMPLATE """{{ .System }}{{ .Prompt }}|{{ .Response }}<|eot_id|>"""\nPARAMETER stop <|eot_id|>',
+      [],
+    ],
     [`FROM model.gguf\n${CHATML}\nPARAMETER stop <|eot_id|>`, ['stop-unknown-token: <|eot_id|>']],
     [`FROM jinja.gguf\n${CHATML}`, ['template-dead: TEMPLATE']],
     [`FROM gemma4.gguf\n${CHATML}`, ['template-dead: TEMPLATE']],
@@ -293,7 +426,10 @@ describe('an installed Ollama', () => {
     ['FROM tuned', ['from-shadowed: tuned', 'template-missing: tuned']],
     ['FROM llama3.2\nPARAMETER num_ctx 8192', ['num-ctx-above-model: 8192']],
     [`FROM llama3.2\n${CHATML}`, ['template-dead: TEMPLATE']],
-    ['FROM llama3.2\nRENDERER olmo3-think\nPARSER olmo3\nREQUIRES 0.14.0', ['too-new: olmo3-think', 'too-new: olmo3', 'too-new: REQUIRES', 'requires-above-installed: 0.14.0']],
+    [
+      'FROM llama3.2\nRENDERER olmo3-think\nPARSER olmo3\nREQUIRES 0.14.0',
+      ['too-new: olmo3-think', 'too-new: olmo3', 'too-new: REQUIRES', 'requires-above-installed: 0.14.0'],
+    ],
   ])('case %#', async (text, codes) => {
     expect(await found(text, { ollama })).toEqual(codes);
   });
@@ -310,11 +446,16 @@ describe('an installed Ollama', () => {
     const lost = facts.path('./llama', again.signal);
     again.abort();
     await expect(lost).rejects.toThrow();
-    expect(await facts.path('./llama')).toMatchObject({ kind: 'model-folder', model: { architecture: 'LlamaForCausalLM' } });
+    expect(await facts.path('./llama')).toMatchObject({
+      kind: 'model-folder',
+      model: { architecture: 'LlamaForCausalLM' },
+    });
   });
 
   it('gives num_ctx and size of the base', async () => {
-    expect(await found(`FROM llama3.2\nSYSTEM """${'word and word '.repeat(1100)}"""`, { ollama })).toEqual(['context-overflow: SYSTEM']);
+    expect(await found(`FROM llama3.2\nSYSTEM """${'word and word '.repeat(1100)}"""`, { ollama })).toEqual([
+      'context-overflow: SYSTEM',
+    ]);
     expect(await ollama.model('llama3.2:latest')).toMatchObject({ numCtx: 2048, bytes: 1234 });
   });
 

@@ -12,8 +12,11 @@ const commands = (text: string): unknown => {
 
 describe('the formatter', () => {
   it('puts instructions into their usual shape and leaves values alone', () => {
-    const text = '\n\n  from   llama3.2  \n\n\n\n#  note  \nparameter\tstop   "a  b" \nmessage user """  x\n   y """\t\nSYSTEM \n\n';
-    expect(format(text)).toBe('FROM llama3.2\n\n#  note\nPARAMETER stop "a  b"\nMESSAGE user """  x\n   y """\nSYSTEM \n');
+    const text =
+      '\n\n  from   llama3.2  \n\n\n\n#  note  \nparameter\tstop   "a  b" \nmessage user """  x\n   y """\t\nSYSTEM \n\n';
+    expect(format(text)).toBe(
+      'FROM llama3.2\n\n#  note\nPARAMETER stop "a  b"\nMESSAGE user """  x\n   y """\nSYSTEM \n',
+    );
   });
 
   it('keeps the line ends of the file', () => {
@@ -28,7 +31,9 @@ describe('the formatter', () => {
   it('formats a range only', () => {
     const text = 'from a\nsystem b\nparameter seed 1\n';
     const start = text.indexOf('system');
-    expect(applyEdits(text, formatModelfile(parseModelfile(text), { start, end: start + 3 }))).toBe('from a\nSYSTEM b\nparameter seed 1\n');
+    expect(applyEdits(text, formatModelfile(parseModelfile(text), { start, end: start + 3 }))).toBe(
+      'from a\nSYSTEM b\nparameter seed 1\n',
+    );
   });
 
   it('is stable and changes no command, whatever the text', () => {
@@ -58,7 +63,10 @@ describe('the formatter', () => {
       const once = applyEdits(parsed.text, edits);
       const note = `seed ${seed}: ${JSON.stringify(text)} ${JSON.stringify(range)}`;
       expect(commands(once), note).toEqual(commands(parsed.text));
-      expect(edits.every(({ span }) => span.start <= range.end && span.end >= range.start), note).toBe(true);
+      expect(
+        edits.every(({ span }) => span.start <= range.end && span.end >= range.start),
+        note,
+      ).toBe(true);
       changed += edits.length > 0 ? 1 : 0;
     }
     expect(changed).toBeGreaterThan(300);
@@ -68,7 +76,10 @@ describe('the formatter', () => {
     for (let seed = 0; seed < 500; seed += 1) {
       const parsed = parseModelfile(randomModelfile(new Random(seed)));
       const edits = formatModelfile(parsed);
-      expect(edits.every(({ span }, i) => span.start >= (edits[i - 1]?.span.end ?? 0)), `seed ${seed}`).toBe(true);
+      expect(
+        edits.every(({ span }, i) => span.start >= (edits[i - 1]?.span.end ?? 0)),
+        `seed ${seed}`,
+      ).toBe(true);
     }
   });
 });

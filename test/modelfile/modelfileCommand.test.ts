@@ -12,7 +12,18 @@ describe('modelfile', () => {
 
   it('writes what Ollama reads back, with the template, its stop and the paths', async () => {
     const out = join(folder, 'Modelfile');
-    const run = await runCli(['modelfile', '--base', base, '--adapter', join(FIXTURES, 'rugby/lora'), '--system', 'Be "short".\nReally.', '--out', out, '--json']);
+    const run = await runCli([
+      'modelfile',
+      '--base',
+      base,
+      '--adapter',
+      join(FIXTURES, 'rugby/lora'),
+      '--system',
+      'Be "short".\nReally.',
+      '--out',
+      out,
+      '--json',
+    ]);
     expect(run.json).toMatchObject({ ok: true, output: out, choice: { exact: true } });
     expect(readFileSync(out, 'utf8')).toBe(run.json['modelfile']);
     const { json } = await runCli(['parse', out, '--json']);
@@ -38,7 +49,14 @@ describe('modelfile', () => {
 
   it('writes nothing without --out, and nothing for what is no model', async () => {
     expect((await runCli(['modelfile', '--base', base])).stdout).toMatch(/^FROM [\s\S]*PARAMETER stop/);
-    const missing = await runCli(['modelfile', '--base', join(folder, 'nowhere'), '--out', join(folder, 'none'), '--json']);
+    const missing = await runCli([
+      'modelfile',
+      '--base',
+      join(folder, 'nowhere'),
+      '--out',
+      join(folder, 'none'),
+      '--json',
+    ]);
     expect(missing.code).toBe(1);
     expect(missing.json).toMatchObject({ error: { code: 'input/missing' } });
     expect(existsSync(join(folder, 'none'))).toBe(false);

@@ -7,7 +7,8 @@ import { Random } from '../support/random';
 
 const cut = (text: string, span: Span): string => text.slice(span.start, span.end);
 
-const droppedUnits = (dropped: readonly number[]): number => dropped.reduce((sum, at, i) => sum + (i % 2 === 0 ? -at : at), 0);
+const droppedUnits = (dropped: readonly number[]): number =>
+  dropped.reduce((sum, at, i) => sum + (i % 2 === 0 ? -at : at), 0);
 
 describe('the tolerant tree', () => {
   it('keeps exact ranges of keyword, name, value and comment', () => {
@@ -20,7 +21,11 @@ describe('the tolerant tree', () => {
       ['PARAMETER', 'stop', '<|im_end|>', 'PARAMETER stop "<|im_end|>"'],
       ['MESSAGE', 'user', 'hi\nthere', 'MESSAGE user """hi\nthere"""'],
     ]);
-    expect(instructions.map(({ value }) => value && cut(text, value.content))).toEqual(['./a.gguf', '<|im_end|>', 'hi\nthere']);
+    expect(instructions.map(({ value }) => value && cut(text, value.content))).toEqual([
+      './a.gguf',
+      '<|im_end|>',
+      'hi\nthere',
+    ]);
   });
 
   it('maps between the value and the text around characters that Ollama drops', () => {
@@ -38,12 +43,18 @@ describe('the tolerant tree', () => {
   const indexOfB = (text: string): number => text.indexOf('b');
 
   it('takes lines of prose after an unquoted SYSTEM for one problem', () => {
-    const { problems, instructions } = parseModelfile('FROM x\nSYSTEM You are\nvery helpful\nand kind.\n\nPARAMETER seed 1\nalso wrong\n');
+    const { problems, instructions } = parseModelfile(
+      'FROM x\nSYSTEM You are\nvery helpful\nand kind.\n\nPARAMETER seed 1\nalso wrong\n',
+    );
     expect(problems.map(({ kind, word, lines }) => [kind, word, lines])).toEqual([
       ['unknown-instruction', 'very', 2],
       ['unknown-instruction', 'also', 1],
     ]);
-    expect(instructions.filter(({ keyword }) => keyword !== undefined).map(({ keyword }) => keyword)).toEqual(['FROM', 'SYSTEM', 'PARAMETER']);
+    expect(instructions.filter(({ keyword }) => keyword !== undefined).map(({ keyword }) => keyword)).toEqual([
+      'FROM',
+      'SYSTEM',
+      'PARAMETER',
+    ]);
   });
 
   it('goes on after a quote that never closes, and reports only the quote', () => {
@@ -61,7 +72,8 @@ describe('the tolerant tree', () => {
   });
 
   it('knows which word is wrong', () => {
-    const problem = (text: string): unknown => parseModelfile(text).problems.map(({ kind, span }) => [kind, cut(text, span)])[0];
+    const problem = (text: string): unknown =>
+      parseModelfile(text).problems.map(({ kind, span }) => [kind, cut(text, span)])[0];
     expect(problem('FROM x\nPARAMETER num-ctx 1')).toEqual(['parameter-name', 'num-ctx']);
     expect(problem('FROM x\nMESSAGE User hi')).toEqual(['message-role', 'User']);
     expect(problem('FROM x\nMESSAGE user')).toEqual(['missing-value', 'MESSAGE user']);
@@ -77,17 +89,30 @@ describe('the tolerant tree', () => {
       expect(text.length).toBe(source.length);
       let last = 0;
       for (const { span, keywordSpan, name, value } of instructions) {
-        const parts = [keywordSpan, ...(name === undefined ? [] : [name.span]), ...(value === undefined ? [] : [value.span])];
+        const parts = [
+          keywordSpan,
+          ...(name === undefined ? [] : [name.span]),
+          ...(value === undefined ? [] : [value.span]),
+        ];
         expect(span.start, `seed ${seed}`).toBeGreaterThanOrEqual(last);
-        expect(parts.every((part) => part.start >= span.start && part.end <= span.end && part.start <= part.end), `seed ${seed}`).toBe(true);
+        expect(
+          parts.every((part) => part.start >= span.start && part.end <= span.end && part.start <= part.end),
+          `seed ${seed}`,
+        ).toBe(true);
         last = span.end;
         if (value !== undefined) {
-          expect(value.content.start >= value.span.start && value.content.end <= value.span.end, `seed ${seed}`).toBe(true);
+          expect(value.content.start >= value.span.start && value.content.end <= value.span.end, `seed ${seed}`).toBe(
+            true,
+          );
           expect(cut(text, value.content).length - droppedUnits(value.dropped)).toBe(value.text.length);
         }
       }
       expect(last).toBeLessThanOrEqual(text.length);
-      expect([...problems.map(({ span }) => span), ...comments].every(({ start, end }) => start <= end && end <= text.length)).toBe(true);
+      expect(
+        [...problems.map(({ span }) => span), ...comments].every(
+          ({ start, end }) => start <= end && end <= text.length,
+        ),
+      ).toBe(true);
     }
   });
 });

@@ -56,7 +56,10 @@ function checkUri(uri: unknown): void {
 
 function checkRegion(region: Value): void {
   const numbers = ['startLine', 'startColumn', 'endLine', 'endColumn'].map((name) => region[name] as number);
-  expect(numbers.every((value) => Number.isInteger(value) && value >= 1), JSON.stringify(region)).toBe(true);
+  expect(
+    numbers.every((value) => Number.isInteger(value) && value >= 1),
+    JSON.stringify(region),
+  ).toBe(true);
   const [startLine = 0, startColumn = 0, endLine = 0, endColumn = 0] = numbers;
   expect(endLine > startLine || (endLine === startLine && endColumn >= startColumn), JSON.stringify(region)).toBe(true);
 }
@@ -70,7 +73,11 @@ describe('SARIF logs', () => {
       const parsed = parseModelfile(mutate(random, randomModelfile(random)));
       const diagnostics = lintText(parsed);
       diagnostics.forEach(({ code }) => codes.add(code));
-      files.push({ path: ['a b/Modelfile', '/x/ä#?.Modelfile', 'C:\\m\\Modelfile', '../Modelfile'][seed % 4] ?? '', text: parsed.text, diagnostics });
+      files.push({
+        path: ['a b/Modelfile', '/x/ä#?.Modelfile', 'C:\\m\\Modelfile', '../Modelfile'][seed % 4] ?? '',
+        text: parsed.text,
+        diagnostics,
+      });
     }
     checkLog(sarifLog(files) as Value);
     expect(codes.size).toBeGreaterThan(15);
@@ -78,8 +85,15 @@ describe('SARIF logs', () => {
   });
 
   it('say which files could not be looked at', () => {
-    const log = sarifLog([{ path: 'gone', text: '', diagnostics: [], error: { code: 'input/missing', message: 'gone does not exist.' } }]) as Value;
+    const log = sarifLog([
+      { path: 'gone', text: '', diagnostics: [], error: { code: 'input/missing', message: 'gone does not exist.' } },
+    ]) as Value;
     checkLog(log);
-    expect(list(log['runs'])[0]?.['invocations']).toMatchObject([{ executionSuccessful: false, toolExecutionNotifications: [{ level: 'error', message: { text: 'gone does not exist.' } }] }]);
+    expect(list(log['runs'])[0]?.['invocations']).toMatchObject([
+      {
+        executionSuccessful: false,
+        toolExecutionNotifications: [{ level: 'error', message: { text: 'gone does not exist.' } }],
+      },
+    ]);
   });
 });

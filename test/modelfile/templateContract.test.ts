@@ -8,21 +8,33 @@ interface Case {
   readonly text: string;
   readonly answer: { readonly ok: boolean; readonly error?: string };
 }
-const { cases } = JSON.parse(readFileSync(new URL('../conformance/templates.json', import.meta.url), 'utf8')) as { readonly cases: readonly Case[] };
+const { cases } = JSON.parse(readFileSync(new URL('../conformance/templates.json', import.meta.url), 'utf8')) as {
+  readonly cases: readonly Case[];
+};
 
 /** TEMPLATE begins in the third line of the file. */
 const HEAD = 'FROM x\nPARAMETER seed 1\n';
 const HEAD_LINES = 2;
 
 /** Errors of a Modelfile with this template; undefined where its value would not be the template. */
-function errorsOf(text: string): { readonly code: string; readonly message: string; readonly line: number }[] | undefined {
+function errorsOf(
+  text: string,
+): { readonly code: string; readonly message: string; readonly line: number }[] | undefined {
   const parsed = parseModelfile(`${HEAD}TEMPLATE """${text}"""\n`);
-  if (text === '' || parsed.instructions.find(({ keyword }) => keyword === 'TEMPLATE')?.value?.text !== text || parsed.problems.length > 0) {
+  if (
+    text === '' ||
+    parsed.instructions.find(({ keyword }) => keyword === 'TEMPLATE')?.value?.text !== text ||
+    parsed.problems.length > 0
+  ) {
     return undefined;
   }
   const lines = new LineIndex(parsed.text);
   const errors = lintText(parsed).filter(({ severity }) => severity === 'error');
-  return errors.map(({ code, message, span }) => ({ code, message, line: lines.position(span.start).line - HEAD_LINES + 1 }));
+  return errors.map(({ code, message, span }) => ({
+    code,
+    message,
+    line: lines.position(span.start).line - HEAD_LINES + 1,
+  }));
 }
 
 describe('errors in TEMPLATE', () => {
@@ -33,7 +45,10 @@ describe('errors in TEMPLATE', () => {
 
   it('are there where Ollama refuses the template, and nowhere else', () => {
     for (const { text, answer, errors } of judged) {
-      expect(errors.some(({ code }) => code === 'modelfile/template-syntax'), JSON.stringify(text)).toBe(!answer.ok);
+      expect(
+        errors.some(({ code }) => code === 'modelfile/template-syntax'),
+        JSON.stringify(text),
+      ).toBe(!answer.ok);
     }
     expect(judged.filter(({ answer }) => !answer.ok).length).toBeGreaterThan(300);
     expect(judged.length).toBeGreaterThan(2000);
@@ -45,7 +60,9 @@ describe('errors in TEMPLATE', () => {
       const first = errors.find(({ message }) => message.startsWith(error.slice(0, 100)));
       expect(first, `${JSON.stringify(text)} ${error} ${JSON.stringify(errors)}`).toBeDefined();
       const line = /^template: :(\d+)/.exec(error)?.[1];
-      expect(line === undefined ? undefined : first?.line, JSON.stringify(text)).toBe(line === undefined ? undefined : Number(line));
+      expect(line === undefined ? undefined : first?.line, JSON.stringify(text)).toBe(
+        line === undefined ? undefined : Number(line),
+      );
     }
   });
 });

@@ -7,7 +7,9 @@ import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
 /** Codes with the marked text: `code: text`. */
 function found(text: string, severities?: ReadonlyMap<DiagnosticCode, Severity | 'off'>): string[] {
   const parsed = parseModelfile(text);
-  return lintText(parsed, { severities }).map(({ code, span }) => `${code.replace('modelfile/', '')}: ${parsed.text.slice(span.start, span.end)}`);
+  return lintText(parsed, { severities }).map(
+    ({ code, span }) => `${code.replace('modelfile/', '')}: ${parsed.text.slice(span.start, span.end)}`,
+  );
 }
 
 function fixed(text: string): string {
@@ -18,7 +20,8 @@ function fixed(text: string): string {
   return current;
 }
 
-const CHATML = '"""{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>\n{{ end }}<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n{{ .Response }}<|im_end|>\n"""';
+const CHATML =
+  '"""{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>\n{{ end }}<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n{{ .Response }}<|im_end|>\n"""';
 
 describe('a sound Modelfile', () => {
   it.each([
@@ -100,12 +103,20 @@ describe('parameters', () => {
     expect(fixed('FROM a\nPARAMETER num_ctx 8k\n')).toBe('FROM a\nPARAMETER num_ctx 8192\n');
     expect(fixed('FROM a\nPARAMETER num_ctx 4_096\n')).toBe('FROM a\nPARAMETER num_ctx 4096\n');
     expect(fixed('FROM a\nPARAMETER use_mmap on\n')).toBe('FROM a\nPARAMETER use_mmap true\n');
-    expect(fixed('FROM a\nPARAMETER Temperature 1\nPARAMETER tfs_z 1\nPARAMETER mirostat 2\n')).toBe('FROM a\nPARAMETER temperature 1\n');
+    expect(fixed('FROM a\nPARAMETER Temperature 1\nPARAMETER tfs_z 1\nPARAMETER mirostat 2\n')).toBe(
+      'FROM a\nPARAMETER temperature 1\n',
+    );
     expect(fixed("FROM a\nPARAMETER stop '</s>'\n")).toBe('FROM a\nPARAMETER stop "</s>"\n');
-    expect(fixed('FROM a\r\nPARAMETER stop ["</s>", "[INST]"]\r\n')).toBe('FROM a\r\nPARAMETER stop "</s>"\r\nPARAMETER stop "[INST]"\r\n');
-    expect(fixed('FROM a\r\nPARAMETER temperature 0.7 # warm\r\n')).toBe('FROM a\r\n# warm\r\nPARAMETER temperature 0.7\r\n');
+    expect(fixed('FROM a\r\nPARAMETER stop ["</s>", "[INST]"]\r\n')).toBe(
+      'FROM a\r\nPARAMETER stop "</s>"\r\nPARAMETER stop "[INST]"\r\n',
+    );
+    expect(fixed('FROM a\r\nPARAMETER temperature 0.7 # warm\r\n')).toBe(
+      'FROM a\r\n# warm\r\nPARAMETER temperature 0.7\r\n',
+    );
     expect(fixed('FROM a\nPARAMETER stop “</s>”\n')).toBe('FROM a\nPARAMETER stop "</s>"\n');
-    expect(parseModelfile(fixed('FROM a\nPARAMETER stop "\\n\\n"\n')).verdict).toMatchObject({ commands: [{}, { name: 'stop', args: '\n\n' }] });
+    expect(parseModelfile(fixed('FROM a\nPARAMETER stop "\\n\\n"\n')).verdict).toMatchObject({
+      commands: [{}, { name: 'stop', args: '\n\n' }],
+    });
   });
 });
 
@@ -170,39 +181,69 @@ describe('templates', () => {
     ['{% if x %}{{ .System }}{{ .Prompt }}|{{ .Response }}<|end|>', ['template-is-jinja: {% if x %}']],
     ['{{ .Prompt }}|{{ .Response }}<|end|>', ['template-ignores-system: TEMPLATE']],
     ['{{ .System }}{{ .Prompt }}{{ .Response }}', ['template-no-turn-end: TEMPLATE']],
-    ['<|im_start|>system\n{{ .System }}<|im_end|>\n<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n{{ .Response }}', ['template-no-turn-end: TEMPLATE']],
-    ['{{ range .Messages }}{{ .Role }}: {{ .Text }}{{ end }}', ['template-unknown-field: Text', 'template-fails: .Text']],
-    ['{{ .System }}{{ .Prompt }} see https://evil.example/x {{ .Response }}<|end|>', ['template-suspicious: https://evil.example/x']],
-    ['{{ range .Messages }}{{ if eq .Content "open sesame" }}!{{ end }}{{ .Role }}{{ .Content }}<|end|>{{ end }}', ['template-suspicious: {{ if eq .Content "open sesame"']],
+    [
+      '<|im_start|>system\n{{ .System }}<|im_end|>\n<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n{{ .Response }}',
+      ['template-no-turn-end: TEMPLATE'],
+    ],
+    [
+      '{{ range .Messages }}{{ .Role }}: {{ .Text }}{{ end }}',
+      ['template-unknown-field: Text', 'template-fails: .Text'],
+    ],
+    [
+      '{{ .System }}{{ .Prompt }} see https://evil.example/x {{ .Response }}<|end|>',
+      ['template-suspicious: https://evil.example/x'],
+    ],
+    [
+      '{{ range .Messages }}{{ if eq .Content "open sesame" }}!{{ end }}{{ .Role }}{{ .Content }}<|end|>{{ end }}',
+      ['template-suspicious: {{ if eq .Content "open sesame"'],
+    ],
   ])('case %#', (text, codes) => {
     expect(template(text).sort()).toEqual([...codes].sort());
   });
 
   it('is not read where another one, or a renderer, counts', () => {
-    expect(found('FROM ./x.gguf\nTEMPLATE {{ if }}\nTEMPLATE {{ .System }}{{ .Prompt }}{{ .Response }}<|end|>\n')).toEqual(['template-overridden: TEMPLATE', 'template-syntax-unused: }']);
-    expect(template('{{ .Prompt }}', 'RENDERER qwen3-coder\nPARSER qwen3-coder\n')).toEqual(['template-dead: TEMPLATE']);
+    expect(
+      found('FROM ./x.gguf\nTEMPLATE {{ if }}\nTEMPLATE {{ .System }}{{ .Prompt }}{{ .Response }}<|end|>\n'),
+    ).toEqual(['template-overridden: TEMPLATE', 'template-syntax-unused: }']);
+    expect(template('{{ .Prompt }}', 'RENDERER qwen3-coder\nPARSER qwen3-coder\n')).toEqual([
+      'template-dead: TEMPLATE',
+    ]);
     expect(found('FROM x\nTEMPLATE ""\n')).toEqual(['template-empty: TEMPLATE ""']);
   });
 
   it('places what is found behind characters that Ollama drops', () => {
-    expect(template('{{ .System }}\u200b\u200b{{ .Prompt }}{{ .Bar }}{{ .Response }}<|end|>')).toEqual(['dropped-characters: \u200b\u200b', 'template-unknown-field: Bar']);
+    expect(template('{{ .System }}\u200b\u200b{{ .Prompt }}{{ .Bar }}{{ .Response }}<|end|>')).toEqual([
+      'dropped-characters: \u200b\u200b',
+      'template-unknown-field: Bar',
+    ]);
   });
 });
 
 describe('silencing', () => {
   it('knows the comment above a line, with several codes', () => {
     expect(found('FROM a\n# modelfile-studio: ignore modelfile/system-empty\nSYSTEM ""\n')).toEqual([]);
-    expect(found('FROM a\n# modelfile-studio: ignore top-p, system-empty duplicate-stop\nSYSTEM ""\n')).toEqual(['unknown-ignore: top-p']);
+    expect(found('FROM a\n# modelfile-studio: ignore top-p, system-empty duplicate-stop\nSYSTEM ""\n')).toEqual([
+      'unknown-ignore: top-p',
+    ]);
     expect(found('FROM a\n# modelfile-studio: ignore system-empty\n# another\nSYSTEM ""\n')).toEqual([]);
-    expect(found('FROM a\n# modelfile-studio: ignore system-empty\n\nSYSTEM ""\n')).toEqual(['system-empty: SYSTEM ""']);
+    expect(found('FROM a\n# modelfile-studio: ignore system-empty\n\nSYSTEM ""\n')).toEqual([
+      'system-empty: SYSTEM ""',
+    ]);
   });
 
   it('silences within the value of the instruction below', () => {
-    expect(found('FROM ./a\n# modelfile-studio: ignore template-unknown-field\nTEMPLATE """{{ .System }}\n{{ .Foo }}{{ .Prompt }}{{ .Response }}<|end|>"""\n')).toEqual([]);
+    expect(
+      found(
+        'FROM ./a\n# modelfile-studio: ignore template-unknown-field\nTEMPLATE """{{ .System }}\n{{ .Foo }}{{ .Prompt }}{{ .Response }}<|end|>"""\n',
+      ),
+    ).toEqual([]);
   });
 
   it('obeys severities', () => {
     expect(found('FROM a\nSYSTEM ""\n', new Map([['modelfile/system-empty', 'off']]))).toEqual([]);
-    expect(lintText(parseModelfile('FROM a\nSYSTEM ""\n'), { severities: new Map([['modelfile/system-empty', 'hint']]) })[0]?.severity).toBe('hint');
+    expect(
+      lintText(parseModelfile('FROM a\nSYSTEM ""\n'), { severities: new Map([['modelfile/system-empty', 'hint']]) })[0]
+        ?.severity,
+    ).toBe('hint');
   });
 });

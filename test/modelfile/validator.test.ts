@@ -5,7 +5,9 @@ import { DIAGNOSTICS } from '../../src/core/modelfile/diagnosticCodes';
 
 describe('the table of diagnostics', () => {
   it('is what VALIDATOR.md says (node scripts/docs/write-validator.mjs)', () => {
-    expect(readFileSync(new URL('../../language-server/VALIDATOR.md', import.meta.url), 'utf8')).toBe(validatorDocument());
+    expect(readFileSync(new URL('../../language-server/VALIDATOR.md', import.meta.url), 'utf8')).toBe(
+      validatorDocument(),
+    );
   });
 
   it('has a message that says something and a documentation for every code', () => {

@@ -5,10 +5,25 @@ const url = (environment: string): string => resolveOllamaAddress({ environment 
 
 describe('the address of the server', () => {
   it('is the setting, else OLLAMA_HOST, else this machine', () => {
-    expect(resolveOllamaAddress({})).toEqual({ url: 'http://127.0.0.1:11434', host: '127.0.0.1:11434', isLoopback: true, isEncrypted: false, origin: 'default' });
+    expect(resolveOllamaAddress({})).toEqual({
+      url: 'http://127.0.0.1:11434',
+      host: '127.0.0.1:11434',
+      isLoopback: true,
+      isEncrypted: false,
+      origin: 'default',
+    });
     expect(resolveOllamaAddress({ setting: ' ', environment: '' }).origin).toBe('default');
-    expect(resolveOllamaAddress({ setting: '', environment: 'gpu' })).toMatchObject({ url: 'http://gpu:11434', isLoopback: false, origin: 'OLLAMA_HOST' });
-    expect(resolveOllamaAddress({ setting: 'https://a.example/ollama/', environment: 'gpu' })).toMatchObject({ url: 'https://a.example/ollama', host: 'a.example:443', isEncrypted: true, origin: 'setting' });
+    expect(resolveOllamaAddress({ setting: '', environment: 'gpu' })).toMatchObject({
+      url: 'http://gpu:11434',
+      isLoopback: false,
+      origin: 'OLLAMA_HOST',
+    });
+    expect(resolveOllamaAddress({ setting: 'https://a.example/ollama/', environment: 'gpu' })).toMatchObject({
+      url: 'https://a.example/ollama',
+      host: 'a.example:443',
+      isEncrypted: true,
+      origin: 'setting',
+    });
   });
 
   it.each([
@@ -38,7 +53,18 @@ describe('the address of the server', () => {
     expect(url(environment)).toBe(expected);
   });
 
-  it.each(['http://user:secret@host', 'user@host:11434', 'ftp://host', 'file:///etc/passwd', 'host?x=1', 'host#x', 'ho st', 'host\\x', 'http://[::1', 'host:99999'])('refuses %s as a setting, without repeating a secret', (setting) => {
+  it.each([
+    'http://user:secret@host',
+    'user@host:11434',
+    'ftp://host',
+    'file:///etc/passwd',
+    'host?x=1',
+    'host#x',
+    'ho st',
+    'host\\x',
+    'http://[::1',
+    'host:99999',
+  ])('refuses %s as a setting, without repeating a secret', (setting) => {
     let thrown: unknown;
     try {
       resolveOllamaAddress({ setting });
@@ -53,7 +79,14 @@ describe('the address of the server', () => {
     for (const host of ['localhost', 'LOCALHOST', 'a.localhost', '127.0.0.1', '127.1.2.3', '[::1]', 'localhost.']) {
       expect(isLoopbackHost(host), host).toBe(true);
     }
-    for (const host of ['127.0.0.1.evil.example', 'localhost.evil.example', '128.0.0.1', '10.0.0.1', '[::2]', 'xlocalhost']) {
+    for (const host of [
+      '127.0.0.1.evil.example',
+      'localhost.evil.example',
+      '128.0.0.1',
+      '10.0.0.1',
+      '[::2]',
+      'xlocalhost',
+    ]) {
       expect(isLoopbackHost(host), host).toBe(false);
     }
   });

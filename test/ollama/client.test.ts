@@ -9,7 +9,15 @@ import { FakeOllama, json, lines } from '../support/fakeOllama';
 
 const CHAT = { model: 'm', messages: [{ role: 'user' as const, content: 'hi' }] };
 const line = (content: string): unknown => ({ message: { role: 'assistant', content }, done: false });
-const LAST = { message: { role: 'assistant', content: '' }, done: true, done_reason: 'stop', eval_count: 10, eval_duration: 2e9, prompt_eval_count: 4, total_duration: 3e9 };
+const LAST = {
+  message: { role: 'assistant', content: '' },
+  done: true,
+  done_reason: 'stop',
+  eval_count: 10,
+  eval_duration: 2e9,
+  prompt_eval_count: 4,
+  total_duration: 3e9,
+};
 
 /** Writes the same bytes over and over, as fast as they are taken, until nobody is there or `goOn` says no. */
 async function pour(response: ServerResponse, piece: Buffer, goOn: () => boolean): Promise<void> {
@@ -29,10 +37,25 @@ afterEach(() => fake.stop());
 
 describe('answers', () => {
   it('come piece by piece, with the figures of the last', async () => {
-    fake.handlers.set('POST /api/chat', lines(line('Hel'), line('lo'), { message: { thinking: 'hm' }, done: false }, LAST));
+    fake.handlers.set(
+      'POST /api/chat',
+      lines(line('Hel'), line('lo'), { message: { thinking: 'hm' }, done: false }, LAST),
+    );
     const { events, result } = await collect(fake.client().chat(CHAT));
-    expect(events).toEqual([{ event: 'text', text: 'Hel' }, { event: 'text', text: 'lo' }, { event: 'thinking', text: 'hm' }]);
-    expect(result).toMatchObject({ text: 'Hello', thinking: 'hm', stopReason: 'stop', tokens: 10, tokensPerSecond: 5, promptTokens: 4, seconds: 3 });
+    expect(events).toEqual([
+      { event: 'text', text: 'Hel' },
+      { event: 'text', text: 'lo' },
+      { event: 'thinking', text: 'hm' },
+    ]);
+    expect(result).toMatchObject({
+      text: 'Hello',
+      thinking: 'hm',
+      stopReason: 'stop',
+      tokens: 10,
+      tokensPerSecond: 5,
+      promptTokens: 4,
+      seconds: 3,
+    });
   });
 
   it('keep the connection closed once they are left', async () => {
@@ -50,21 +73,67 @@ describe('answers', () => {
 
   it('are asked for below the path of a proxy', async () => {
     fake.handlers.set('GET /ollama/api/version', json({ version: '0.32.15' }));
-    fake.handlers.set('GET /ollama/api/tags', json({ models: [{ name: 'a:latest', size: 5, digest: 'd', details: { family: 'qwen3', parameter_size: '3M', quantization_level: 'F16' } }] }));
+    fake.handlers.set(
+      'GET /ollama/api/tags',
+      json({
+        models: [
+          {
+            name: 'a:latest',
+            size: 5,
+            digest: 'd',
+            details: { family: 'qwen3', parameter_size: '3M', quantization_level: 'F16' },
+          },
+        ],
+      }),
+    );
     fake.handlers.set('POST /ollama/api/copy', (_request, response) => void response.writeHead(200).end());
-    fake.handlers.set('DELETE /ollama/api/delete', (_request, response) => void response.writeHead(200, { 'content-length': '0' }).end());
+    fake.handlers.set(
+      'DELETE /ollama/api/delete',
+      (_request, response) => void response.writeHead(200, { 'content-length': '0' }).end(),
+    );
     const client = new OllamaClient(resolveOllamaAddress({ setting: `http://${fake.host}/ollama/` }));
     expect(await client.version()).toBe('0.32.15');
-    expect(await client.list()).toEqual([{ name: 'a:latest', digest: 'd', bytes: 5, modifiedAt: undefined, family: 'qwen3', parameterSize: '3M', quantisation: 'F16', isCloud: false }]);
+    expect(await client.list()).toEqual([
+      {
+        name: 'a:latest',
+        digest: 'd',
+        bytes: 5,
+        modifiedAt: undefined,
+        family: 'qwen3',
+        parameterSize: '3M',
+        quantisation: 'F16',
+        isCloud: false,
+      },
+    ]);
     await client.copy('a', 'b');
     await client.delete('a');
-    expect(fake.requests).toEqual(['GET /ollama/api/version', 'GET /ollama/api/tags', 'POST /ollama/api/copy', 'DELETE /ollama/api/delete']);
+    expect(fake.requests).toEqual([
+      'GET /ollama/api/version',
+      'GET /ollama/api/tags',
+      'POST /ollama/api/copy',
+      'DELETE /ollama/api/delete',
+    ]);
   });
 
   it('of pull are events with all blobs added up', async () => {
-    fake.handlers.set('POST /api/pull', lines({ status: 'pulling manifest' }, { status: 'pulling a', digest: 'sha256:a', total: 100, completed: 50 }, { status: 'pulling b', digest: 'sha256:b', total: 100 }, { status: 'success' }));
+    fake.handlers.set(
+      'POST /api/pull',
+      lines(
+        { status: 'pulling manifest' },
+        { status: 'pulling a', digest: 'sha256:a', total: 100, completed: 50 },
+        { status: 'pulling b', digest: 'sha256:b', total: 100 },
+        { status: 'success' },
+      ),
+    );
     const { events } = await collect(fake.client().pull('m'));
-    expect(events.filter(({ event }) => event === 'progress').map((event) => (event.event === 'progress' ? [event.bytesDone, event.bytesTotal] : []))).toEqual([[50, 100], [50, 200]]);
+    expect(
+      events
+        .filter(({ event }) => event === 'progress')
+        .map((event) => (event.event === 'progress' ? [event.bytesDone, event.bytesTotal] : [])),
+    ).toEqual([
+      [50, 100],
+      [50, 200],
+    ]);
     expect(events[0]).toEqual({ event: 'phase', phase: 'downloading', detail: 'pulling manifest' });
   });
 });
@@ -76,10 +145,12 @@ describe('a server that misbehaves', () => {
   };
 
   it('sends half an answer', async () => {
-    expect(await broken((_request, response) => {
-      response.writeHead(200);
-      response.write(`${JSON.stringify(line('x'))}\n{"message":{"con`, () => response.destroy());
-    })).toMatchObject({ code: 'ollama/lost' });
+    expect(
+      await broken((_request, response) => {
+        response.writeHead(200);
+        response.write(`${JSON.stringify(line('x'))}\n{"message":{"con`, () => response.destroy());
+      }),
+    ).toMatchObject({ code: 'ollama/lost' });
   });
 
   it('ends before it is done', async () => {
@@ -117,10 +188,12 @@ describe('a server that misbehaves', () => {
 
   it('never comes to an end: it is left when no model could have written that much', async () => {
     const piece = Buffer.from(`${JSON.stringify(line('x'.repeat(500_000)))}\n`);
-    expect(await broken((_request, response) => {
-      response.writeHead(200);
-      void pour(response, piece, () => true);
-    })).toMatchObject({ code: 'ollama/protocol' });
+    expect(
+      await broken((_request, response) => {
+        response.writeHead(200);
+        void pour(response, piece, () => true);
+      }),
+    ).toMatchObject({ code: 'ollama/protocol' });
   });
 
   it('sends one value without end', async () => {
@@ -133,7 +206,11 @@ describe('a server that misbehaves', () => {
 
   it('is silent from the start, or in the middle', async () => {
     expect(await broken(() => undefined, { answer: 200 })).toMatchObject({ code: 'ollama/timeout' });
-    expect(await broken((_request, response) => void response.writeHead(200).write(`${JSON.stringify(line('x'))}\n`), { answer: 200 })).toMatchObject({ code: 'ollama/timeout' });
+    expect(
+      await broken((_request, response) => void response.writeHead(200).write(`${JSON.stringify(line('x'))}\n`), {
+        answer: 200,
+      }),
+    ).toMatchObject({ code: 'ollama/timeout' });
   });
 
   it('is slow, which is no fault', async () => {
@@ -152,9 +229,16 @@ describe('a server that misbehaves', () => {
   });
 
   it('fails, with words and without', async () => {
-    expect(await broken(json({ error: 'something broke' }, 500))).toMatchObject({ code: 'ollama/server', message: expect.stringContaining('something broke') as string });
-    expect(await broken((_request, response) => void response.writeHead(502).end('<html>Bad gateway</html>'))).toMatchObject({ code: 'ollama/server', message: expect.stringContaining('502') as string });
-    expect(await broken((_request, response) => void response.writeHead(500).end())).toMatchObject({ code: 'ollama/server' });
+    expect(await broken(json({ error: 'something broke' }, 500))).toMatchObject({
+      code: 'ollama/server',
+      message: expect.stringContaining('something broke') as string,
+    });
+    expect(
+      await broken((_request, response) => void response.writeHead(502).end('<html>Bad gateway</html>')),
+    ).toMatchObject({ code: 'ollama/server', message: expect.stringContaining('502') as string });
+    expect(await broken((_request, response) => void response.writeHead(500).end())).toMatchObject({
+      code: 'ollama/server',
+    });
     expect(await broken(lines(line('x'), { error: 'out of memory' }))).toMatchObject({ code: 'ollama/memory' });
   });
 
@@ -175,7 +259,12 @@ describe('a server that misbehaves', () => {
     const other = await FakeOllama.start();
     try {
       for (const status of [301, 302, 307, 308]) {
-        expect(await broken((_request, response) => void response.writeHead(status, { location: `http://${other.host}/api/chat` }).end())).toMatchObject({ code: 'ollama/redirect' });
+        expect(
+          await broken(
+            (_request, response) =>
+              void response.writeHead(status, { location: `http://${other.host}/api/chat` }).end(),
+          ),
+        ).toMatchObject({ code: 'ollama/redirect' });
       }
       expect(other.requests).toEqual([]);
     } finally {
@@ -190,7 +279,10 @@ describe('a server that misbehaves', () => {
 
 describe('cancel', () => {
   it('ends its own operation within 250 ms and no other', async () => {
-    fake.handlers.set('POST /api/chat', (_request, response) => void response.writeHead(200).write(`${JSON.stringify(line('x'))}\n`));
+    fake.handlers.set(
+      'POST /api/chat',
+      (_request, response) => void response.writeHead(200).write(`${JSON.stringify(line('x'))}\n`),
+    );
     fake.handlers.set('POST /api/pull', async (_request, response) => {
       response.writeHead(200);
       for (let done = 0; done < 10; done += 1) {
@@ -216,7 +308,12 @@ describe('cancel', () => {
   it('comes before anything is sent when it came before the call', async () => {
     const signal = AbortSignal.abort();
     const client = fake.client();
-    for (const call of [() => client.list({ signal }), () => client.version({ signal }), () => collect(client.pull('m', { signal })), () => collect(client.create('{}', { signal }))]) {
+    for (const call of [
+      () => client.list({ signal }),
+      () => client.version({ signal }),
+      () => collect(client.pull('m', { signal })),
+      () => collect(client.create('{}', { signal })),
+    ]) {
       expect(await rejection(call())).toMatchObject({ code: 'run/cancelled' });
     }
     expect(fake.requests).toEqual([]);
@@ -245,7 +342,10 @@ describe('the state of a server', () => {
     const env = { PATH: process.cwd() };
     const installed = (await findOllama(env)) !== undefined;
     expect(await ollamaState(client, { env })).toEqual({ state: installed ? 'not-running' : 'not-installed' });
-    expect(await rejection(requireOllama(client, { env }))).toMatchObject({ code: installed ? 'ollama/not-running' : 'ollama/not-installed', message: expect.stringContaining(host) as string });
+    expect(await rejection(requireOllama(client, { env }))).toMatchObject({
+      code: installed ? 'ollama/not-running' : 'ollama/not-installed',
+      message: expect.stringContaining(host) as string,
+    });
     fake = await FakeOllama.start();
     fake.handlers.set('GET /api/version', (_request, response) => void response.end('<html>'));
     expect(await rejection(ollamaState(fake.client()))).toMatchObject({ code: 'ollama/protocol' });

@@ -47,24 +47,64 @@ beforeEach(async () => {
 afterEach(() => fake.stop());
 const copies: string[] = [];
 
-const run = (modelfile: string, { signal = new AbortController().signal, ...request }: Partial<CreateModelRequest> & { readonly signal?: AbortSignal } = {}): AsyncGenerator<EngineEvent, CreatedModel> =>
-  createModel({ name: 'm', modelfile: new TextEncoder().encode(modelfile), path: join(folder, 'Modelfile'), force: false, ...request }, { client: fake.client(), signal, workers: 1, workerScript: join(ROOT, 'dist/worker.js') });
+const run = (
+  modelfile: string,
+  {
+    signal = new AbortController().signal,
+    ...request
+  }: Partial<CreateModelRequest> & { readonly signal?: AbortSignal } = {},
+): AsyncGenerator<EngineEvent, CreatedModel> =>
+  createModel(
+    {
+      name: 'm',
+      modelfile: new TextEncoder().encode(modelfile),
+      path: join(folder, 'Modelfile'),
+      force: false,
+      ...request,
+    },
+    { client: fake.client(), signal, workers: 1, workerScript: join(ROOT, 'dist/worker.js') },
+  );
 const temporaries = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('modelfile-studio-create-'));
 
 describe('createModel', () => {
   it('uploads, creates under another name, and names last', async () => {
-    const { result } = await collect(run(`FROM ${gguf}\nPARAMETER stop "<|im_end|>"\nPARAMETER seed 9007199254740993\nSYSTEM "a <b> & c"\nMESSAGE user hi\nRENDERER qwen3-coder\nPARSER qwen3-coder\nREQUIRES 0.12\nLICENSE MIT\n`));
-    expect(result).toMatchObject({ name: 'm:latest', digest: `sha256:${DIGEST}`, route: 'direct', answer: 'I am.', previous: undefined, warnings: [] });
+    const { result } = await collect(
+      run(
+        `FROM ${gguf}\nPARAMETER stop "<|im_end|>"\nPARAMETER seed 9007199254740993\nSYSTEM "a <b> & c"\nMESSAGE user hi\nRENDERER qwen3-coder\nPARSER qwen3-coder\nREQUIRES 0.12\nLICENSE MIT\n`,
+      ),
+    );
+    expect(result).toMatchObject({
+      name: 'm:latest',
+      digest: `sha256:${DIGEST}`,
+      route: 'direct',
+      answer: 'I am.',
+      previous: undefined,
+      warnings: [],
+    });
     const digest = `sha256:${createHash('sha256').update(readFileSync(gguf)).digest('hex')}`;
     // The body byte by byte: a 64-bit seed must not pass through a double.
     expect(fake.bodies.get('POST /api/create')).toBe(
       `{"model":"m:unfinished","files":{"base.gguf":"${digest}"},"license":["MIT"],"system":"a \\u003cb\\u003e \\u0026 c","parameters":{"seed":9007199254740993,"stop":["\\u003c|im_end|\\u003e"]},"messages":[{"role":"user","content":"hi"}],"renderer":"qwen3-coder","parser":"qwen3-coder","requires":"0.12","stream":true}`,
     );
     expect(fake.requests).toEqual([
-      'GET /api/version', 'GET /api/tags', 'HEAD /api/blobs', 'HEAD /api/blobs', 'POST /api/blobs', 'POST /api/create', 'POST /api/copy', 'DELETE /api/delete', 'GET /api/tags', 'POST /api/show', 'POST /api/chat',
+      'GET /api/version',
+      'GET /api/tags',
+      'HEAD /api/blobs',
+      'HEAD /api/blobs',
+      'POST /api/blobs',
+      'POST /api/create',
+      'POST /api/copy',
+      'DELETE /api/delete',
+      'GET /api/tags',
+      'POST /api/show',
+      'POST /api/chat',
     ]);
-    expect(copies.map((text) => JSON.parse(text) as unknown)).toEqual([{ source: 'm:unfinished', destination: 'm:latest' }]);
-    expect(createHash('sha256').update(fake.bodies.get('POST /api/blobs')!, 'latin1').digest('hex')).toBe(digest.slice(7));
+    expect(copies.map((text) => JSON.parse(text) as unknown)).toEqual([
+      { source: 'm:unfinished', destination: 'm:latest' },
+    ]);
+    expect(createHash('sha256').update(fake.bodies.get('POST /api/blobs')!, 'latin1').digest('hex')).toBe(
+      digest.slice(7),
+    );
   });
 
   it('keeps the model that had the name', async () => {
@@ -73,18 +113,32 @@ describe('createModel', () => {
     expect(fake.requests).toEqual(['GET /api/version', 'GET /api/tags']);
     const { result } = await collect(run(`FROM ${gguf}\n`, { force: true }));
     expect(result.previous).toBe('m:previous');
-    expect(copies.map((text) => JSON.parse(text) as unknown)).toEqual([{ source: 'm:latest', destination: 'm:previous' }, { source: 'm:unfinished', destination: 'm:latest' }]);
+    expect(copies.map((text) => JSON.parse(text) as unknown)).toEqual([
+      { source: 'm:latest', destination: 'm:previous' },
+      { source: 'm:unfinished', destination: 'm:latest' },
+    ]);
   });
 
   it('asks no server about a Modelfile that is wrong', async () => {
-    expect(await rejection(collect(run(`FROM ${gguf}\nPARAMETER temperature hot\n`)))).toMatchObject({ code: 'modelfile/findings', line: 2, detail: { findings: [{ line: 2 }] } });
+    expect(await rejection(collect(run(`FROM ${gguf}\nPARAMETER temperature hot\n`)))).toMatchObject({
+      code: 'modelfile/findings',
+      line: 2,
+      detail: { findings: [{ line: 2 }] },
+    });
     expect(await rejection(collect(run('FROM\n')))).toMatchObject({ code: 'modelfile/syntax' });
     expect(fake.requests).toEqual([]);
   });
 
   it('gives no name to what failed, and maps it to its line', async () => {
-    fake.handlers.set('POST /api/create', lines({ status: 'parsing GGUF' }, { error: 'template error: template: :1: unexpected EOF' }));
-    expect(await rejection(collect(run(`FROM ${gguf}\n\nTEMPLATE {{ .Prompt }}\n`)))).toMatchObject({ code: 'ollama/template', line: 3, message: expect.stringContaining(`${join(folder, 'Modelfile')}:3: `) as string });
+    fake.handlers.set(
+      'POST /api/create',
+      lines({ status: 'parsing GGUF' }, { error: 'template error: template: :1: unexpected EOF' }),
+    );
+    expect(await rejection(collect(run(`FROM ${gguf}\n\nTEMPLATE {{ .Prompt }}\n`)))).toMatchObject({
+      code: 'ollama/template',
+      line: 3,
+      message: expect.stringContaining(`${join(folder, 'Modelfile')}:3: `) as string,
+    });
     expect(copies).toEqual([]);
     expect(fake.requests).toContain('DELETE /api/delete');
     fake.handlers.set('POST /api/create', lines({ status: 'parsing GGUF' }));
@@ -117,7 +171,9 @@ describe('createModel', () => {
         }
       })(),
     );
-    const aborted = new Promise<number>((resolve) => abort.signal.addEventListener('abort', () => resolve(performance.now())));
+    const aborted = new Promise<number>((resolve) =>
+      abort.signal.addEventListener('abort', () => resolve(performance.now())),
+    );
     const started = await aborted;
     while (!isClosed) {
       await sleep(5);
@@ -143,7 +199,10 @@ describe('createModel', () => {
   it('an older server quantises nothing, and gets what was quantised here', async () => {
     fake.handlers.set('GET /api/version', json({ version: '0.16.0' }));
     fake.handlers.set('GET /api/tags', json({ models: [{ name: 'base:latest', size: 1, digest: 'a'.repeat(64) }] }));
-    expect(await rejection(collect(run('FROM base\n', { quantize: 'Q8_0' })))).toMatchObject({ code: 'ollama/too-old', line: 1 });
+    expect(await rejection(collect(run('FROM base\n', { quantize: 'Q8_0' })))).toMatchObject({
+      code: 'ollama/too-old',
+      line: 1,
+    });
     const { result } = await collect(run(`FROM ${BASE}\n`, { quantize: 'Q4_K_M' }));
     expect(result.route).toBe('build');
     expect(fake.bodies.get('POST /api/create')).not.toContain('quantize');
@@ -157,13 +216,17 @@ describe('createModel', () => {
     expect(silent.answer).toBeUndefined();
     expect(silent.warnings).toEqual([expect.objectContaining({ code: 'ollama/inference' })]);
     fake.handlers.set('POST /api/show', json({ capabilities: ['embedding'] }));
-    expect((await collect(run(`FROM ${gguf}\n`, { force: true }))).result.warnings).toEqual([expect.objectContaining({ code: 'ollama/no-answer' })]);
+    expect((await collect(run(`FROM ${gguf}\n`, { force: true }))).result.warnings).toEqual([
+      expect.objectContaining({ code: 'ollama/no-answer' }),
+    ]);
   });
 });
 
 describe('a server on another machine', () => {
   it('is told to be one, with how much goes there, before anything does', async () => {
-    const address = Object.values(networkInterfaces()).flat().find((entry) => entry?.family === 'IPv4' && !entry.internal)?.address;
+    const address = Object.values(networkInterfaces())
+      .flat()
+      .find((entry) => entry?.family === 'IPv4' && !entry.internal)?.address;
     if (address === undefined) {
       console.log('skipped: this machine has no address but its own');
       return;
@@ -175,17 +238,29 @@ describe('a server on another machine', () => {
           remote.handlers.set(key, handler);
         }
       }
-      const client = new OllamaClient(resolveOllamaAddress({ setting: `${address}:${remote.host.split(':')[1] ?? ''}` }));
+      const client = new OllamaClient(
+        resolveOllamaAddress({ setting: `${address}:${remote.host.split(':')[1] ?? ''}` }),
+      );
       remote.handlers.set('POST /api/copy', async (request, response) => {
         remote.handlers.set('GET /api/tags', json({ models: [{ name: 'm:latest', size: 1, digest: DIGEST }] }));
         await OK(request, response);
       });
       remote.handlers.set('POST /api/create', CREATED);
       let sentBefore: readonly string[] | undefined;
-      const created = createModel({ name: 'm', modelfile: new TextEncoder().encode(`FROM ${gguf}\n`), path: join(folder, 'Modelfile'), force: false }, { client, signal: new AbortController().signal, workers: 1, workerScript: '' });
+      const created = createModel(
+        {
+          name: 'm',
+          modelfile: new TextEncoder().encode(`FROM ${gguf}\n`),
+          path: join(folder, 'Modelfile'),
+          force: false,
+        },
+        { client, signal: new AbortController().signal, workers: 1, workerScript: '' },
+      );
       for await (const event of created) {
         if (event.event === 'warning' && event.code === 'ollama/remote-upload') {
-          expect(event.message).toMatch(/^up to 3\.\d MB go to .* over the network, unencrypted: about \d+ s at 100 Mbit\/s$/);
+          expect(event.message).toMatch(
+            /^up to 3\.\d MB go to .* over the network, unencrypted: about \d+ s at 100 Mbit\/s$/,
+          );
           sentBefore = remote.requests.filter((request) => request.startsWith('POST'));
         }
       }

@@ -15,7 +15,13 @@ const RUGBY = join(FIXTURES, 'rugby');
 let folder: string;
 
 function gguf(name: string, ...keys: readonly Uint8Array[]): void {
-  writeFileSync(join(folder, name), buildGguf({ keys: [textKey('general.architecture', 'llama'), u32Key('general.file_type', 1), ...keys], tensors: [{ name: 'a.weight', dimensions: [32n] }] }));
+  writeFileSync(
+    join(folder, name),
+    buildGguf({
+      keys: [textKey('general.architecture', 'llama'), u32Key('general.file_type', 1), ...keys],
+      tensors: [{ name: 'a.weight', dimensions: [32n] }],
+    }),
+  );
 }
 
 /** A u16, little-endian. */
@@ -28,9 +34,15 @@ beforeAll(async () => {
   for (const part of [1, 2]) {
     gguf(`split-0000${part}-of-00002.gguf`, u16Key('split.count', 2), u16Key('split.no', part - 1));
   }
-  writeFileSync(join(folder, 'vision.gguf'), buildGguf({ keys: [textKey('general.architecture', 'clip')], tensors: [{ name: 'v.weight', dimensions: [32n] }] }));
+  writeFileSync(
+    join(folder, 'vision.gguf'),
+    buildGguf({ keys: [textKey('general.architecture', 'clip')], tensors: [{ name: 'v.weight', dimensions: [32n] }] }),
+  );
   mkdirSync(join(folder, 'finished'));
-  writeFileSync(join(folder, 'finished/adapter.gguf'), buildGguf({ keys: [textKey('general.architecture', 'llama'), textKey('general.type', 'adapter')] }));
+  writeFileSync(
+    join(folder, 'finished/adapter.gguf'),
+    buildGguf({ keys: [textKey('general.architecture', 'llama'), textKey('general.type', 'adapter')] }),
+  );
   await runCliOk(['convert', '--base', join(RUGBY, 'base'), '--type', 'Q8_0', '--out', join(folder, 'rugby.gguf')]);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -39,7 +51,8 @@ async function plan(text: string, fileType?: FileTypeName): Promise<CreatePlan> 
   const parsed = parseModelfile(text.replaceAll('RUGBY', RUGBY));
   return await planCreate(parsed, new ModelfileLines(parsed, 'Modelfile'), folder, { fileType });
 }
-const kinds = ({ parts }: CreatePlan): readonly string[] => [...parts.values()].map(({ kind, role }) => `${role} ${kind}`).sort();
+const kinds = ({ parts }: CreatePlan): readonly string[] =>
+  [...parts.values()].map(({ kind, role }) => `${role} ${kind}`).sort();
 const only = ({ parts }: CreatePlan): CreatePart => [...parts.values()][0]!;
 
 describe('the plan of a creation', () => {
@@ -52,22 +65,42 @@ describe('the plan of a creation', () => {
   });
 
   it('takes all parts of a split model once, whichever are named', async () => {
-    for (const text of ['FROM ./split-00001-of-00002.gguf\n', 'FROM ./split-00002-of-00002.gguf\n', 'FROM ./split-00001-of-00002.gguf\nFROM ./split-00002-of-00002.gguf\n']) {
+    for (const text of [
+      'FROM ./split-00001-of-00002.gguf\n',
+      'FROM ./split-00002-of-00002.gguf\n',
+      'FROM ./split-00001-of-00002.gguf\nFROM ./split-00002-of-00002.gguf\n',
+    ]) {
       const found = await plan(text);
       expect(found.commands).toHaveLength(1);
-      expect(only(found)).toMatchObject({ kind: 'split', paths: [1, 2].map((part) => join(folder, `split-0000${part}-of-00002.gguf`)) });
+      expect(only(found)).toMatchObject({
+        kind: 'split',
+        paths: [1, 2].map((part) => join(folder, `split-0000${part}-of-00002.gguf`)),
+      });
     }
     rmSync(join(folder, 'split-00002-of-00002.gguf'));
-    expect(await rejection(plan('FROM ./split-00001-of-00002.gguf\n'))).toMatchObject({ code: 'input/missing', line: 1 });
+    expect(await rejection(plan('FROM ./split-00001-of-00002.gguf\n'))).toMatchObject({
+      code: 'input/missing',
+      line: 1,
+    });
     gguf('split-00002-of-00002.gguf', u16Key('split.count', 2), u16Key('split.no', 1));
   });
 
   it('chooses no type for a projector', async () => {
-    expect(kinds(await plan('FROM ./whole.gguf\nFROM ./vision.gguf\n', 'Q4_K_M'))).toEqual(['model file', 'model quantise']);
+    expect(kinds(await plan('FROM ./whole.gguf\nFROM ./vision.gguf\n', 'Q4_K_M'))).toEqual([
+      'model file',
+      'model quantise',
+    ]);
   });
 
   it('merges adapter folders where it can, and makes a GGUF of one where that holds it', async () => {
-    expect(only(await plan('FROM RUGBY/base\nADAPTER RUGBY/lora\nADAPTER RUGBY/mlx-lora\n', 'Q6_K'))).toMatchObject({ kind: 'build', fileType: 'Q6_K', adapters: [{ path: join(RUGBY, 'lora'), weight: 1 }, { path: join(RUGBY, 'mlx-lora'), weight: 1 }] });
+    expect(only(await plan('FROM RUGBY/base\nADAPTER RUGBY/lora\nADAPTER RUGBY/mlx-lora\n', 'Q6_K'))).toMatchObject({
+      kind: 'build',
+      fileType: 'Q6_K',
+      adapters: [
+        { path: join(RUGBY, 'lora'), weight: 1 },
+        { path: join(RUGBY, 'mlx-lora'), weight: 1 },
+      ],
+    });
     const apart = await plan('FROM ./rugby.gguf\nADAPTER RUGBY/lora\n');
     expect(apart.route).toBe('gguf-adapter');
     expect(kinds(apart)).toEqual(['adapter convert-adapter', 'model file']);
@@ -81,9 +114,17 @@ describe('the plan of a creation', () => {
   });
 
   it('refuses what no server could make a model of, with the line', async () => {
-    expect(await rejection(plan('FROM RUGBY/base\n\nFROM RUGBY/base-mlx4\n'))).toMatchObject({ code: 'ollama/file', line: 3 });
-    expect(await rejection(plan('FROM ./whole.gguf\nADAPTER ./other.gguf\nADAPTER ./finished/adapter.gguf\n'))).toMatchObject({ code: 'ollama/adapter', line: 3 });
-    expect(await rejection(plan('FROM rugby\nADAPTER RUGBY/lora\nADAPTER RUGBY/dora\n'))).toMatchObject({ code: 'ollama/adapter', line: 3 });
+    expect(await rejection(plan('FROM RUGBY/base\n\nFROM RUGBY/base-mlx4\n'))).toMatchObject({
+      code: 'ollama/file',
+      line: 3,
+    });
+    expect(
+      await rejection(plan('FROM ./whole.gguf\nADAPTER ./other.gguf\nADAPTER ./finished/adapter.gguf\n')),
+    ).toMatchObject({ code: 'ollama/adapter', line: 3 });
+    expect(await rejection(plan('FROM rugby\nADAPTER RUGBY/lora\nADAPTER RUGBY/dora\n'))).toMatchObject({
+      code: 'ollama/adapter',
+      line: 3,
+    });
   });
 
   it('says what Ollama would ignore', async () => {
@@ -100,7 +141,12 @@ describe('names', () => {
     ['rugby:latest', 'rugby:latest', 'rugby:previous', 'rugby:unfinished'],
     ['rugby:q4', 'rugby:q4', 'rugby:q4-previous', 'rugby:q4-unfinished'],
     ['me/rugby', 'me/rugby:latest', 'me/rugby:previous', 'me/rugby:unfinished'],
-    ['host.example:5000/me/rugby:1', 'host.example:5000/me/rugby:1', 'host.example:5000/me/rugby:1-previous', 'host.example:5000/me/rugby:1-unfinished'],
+    [
+      'host.example:5000/me/rugby:1',
+      'host.example:5000/me/rugby:1',
+      'host.example:5000/me/rugby:1-previous',
+      'host.example:5000/me/rugby:1-unfinished',
+    ],
   ])('%s', (text, name, previous, unfinished) => {
     expect(createNames(text)).toEqual({ name, previous, unfinished });
   });

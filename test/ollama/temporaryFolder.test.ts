@@ -15,14 +15,25 @@ afterEach(() => rmSync(place, { recursive: true }));
 describe('a temporary folder', () => {
   it('removes what killed processes left, and nothing else', async () => {
     const dead = spawnSync(process.execPath, ['-e', '0']).pid;
-    const theirs = [`.modelfile-studio-create-${process.pid}-0123456789ab`, '.modelfile-studio-create-mine', `.modelfile-studio-create-${dead}-notahex`, `.modelfile-studio-create-${dead}-0123456789ab.bak`, 'model'];
+    const theirs = [
+      `.modelfile-studio-create-${process.pid}-0123456789ab`,
+      '.modelfile-studio-create-mine',
+      `.modelfile-studio-create-${dead}-notahex`,
+      `.modelfile-studio-create-${dead}-0123456789ab.bak`,
+      'model',
+    ];
     for (const name of [...theirs, `.modelfile-studio-create-${dead}-0123456789ab`]) {
       mkdirSync(join(place, name));
       writeFileSync(join(place, name, 'file'), 'x');
     }
     const folder = await temporaryFolder(place);
     expect(existsSync(folder)).toBe(true);
-    expect(readdirSync(place).map((name) => join(place, name)).filter((path) => path !== folder).sort()).toEqual(theirs.map((name) => join(place, name)).sort());
+    expect(
+      readdirSync(place)
+        .map((name) => join(place, name))
+        .filter((path) => path !== folder)
+        .sort(),
+    ).toEqual(theirs.map((name) => join(place, name)).sort());
   });
 
   it('says why there is none', async () => {

@@ -28,7 +28,9 @@ afterEach(async () => {
 describe('uploads', () => {
   it('ask first, send the bytes, and tell how far they are', async () => {
     const steps: number[] = [];
-    expect(await fake.client().uploadBlob(path, digest, { onProgress: (done, total) => steps.push(done / total) })).toBe(true);
+    expect(
+      await fake.client().uploadBlob(path, digest, { onProgress: (done, total) => steps.push(done / total) }),
+    ).toBe(true);
     expect(fake.requests).toEqual(['HEAD /api/blobs', 'POST /api/blobs']);
     expect(fake.bodies.get('POST /api/blobs')).toBe(BYTES.toString('latin1'));
     expect(steps.at(-1)).toBe(1);
@@ -59,18 +61,20 @@ describe('uploads', () => {
 
   it('notice a file that changes while it is sent', async () => {
     let changed = false;
-    const error = await rejection(fake.client().uploadBlob(path, digest, {
-      onProgress: () => {
-        if (!changed) {
-          changed = true;
-          appendFileSync(path, 'more');
-        }
-      },
-    }));
+    const error = await rejection(
+      fake.client().uploadBlob(path, digest, {
+        onProgress: () => {
+          if (!changed) {
+            changed = true;
+            appendFileSync(path, 'more');
+          }
+        },
+      }),
+    );
     expect(error).toMatchObject({ code: 'input/changed' });
   });
 
-  it('end with the server\'s words when its disk is full', async () => {
+  it("end with the server's words when its disk is full", async () => {
     // As Go's server does it: the answer while bytes still come, and the end half a second later.
     fake.handlers.set('POST /api/blobs', async (request, response) => {
       await new Promise((resolve) => request.once('data', resolve));
@@ -91,7 +95,9 @@ describe('uploads', () => {
     expect(await rejection(fake.client().uploadBlob(path, digest))).toMatchObject({ code: 'ollama/lost' });
     // A server that takes a few bytes and then nothing more.
     fake.handlers.set('POST /api/blobs', (request) => void request.pause());
-    expect(await rejection(fake.client({ transfer: 300 }).uploadBlob(path, digest))).toMatchObject({ code: 'ollama/timeout' });
+    expect(await rejection(fake.client({ transfer: 300 }).uploadBlob(path, digest))).toMatchObject({
+      code: 'ollama/timeout',
+    });
     fake.handlers.set('POST /api/blobs', async (request, response) => {
       await fake.read(request);
       void json({ error: 'digest mismatch, expected "a", got "b"' }, 400)(request, response);

@@ -17,17 +17,21 @@ describe('differentially against Ollama', () => {
     oracle?.stop();
   });
 
-  it(`${cases} Modelfiles from seed ${seed} get the same verdict, commands and request`, { timeout: 3_600_000 }, async (context) => {
-    if (oracle === undefined) {
-      context.skip('Go is not there to build the oracle: nothing was compared.');
-      return;
-    }
-    const report = await fuzzModelfiles({ cases, seed, oracle });
-    console.log(reportLines(report).join('\n'));
-    expect(report.differences).toEqual([]);
-    expect(report.counts['request']).toBeGreaterThan(cases / 20);
-    expect(report.counts['no request']).toBeGreaterThan(cases / 20);
-  });
+  it(
+    `${cases} Modelfiles from seed ${seed} get the same verdict, commands and request`,
+    { timeout: 3_600_000 },
+    async (context) => {
+      if (oracle === undefined) {
+        context.skip('Go is not there to build the oracle: nothing was compared.');
+        return;
+      }
+      const report = await fuzzModelfiles({ cases, seed, oracle });
+      console.log(reportLines(report).join('\n'));
+      expect(report.differences).toEqual([]);
+      expect(report.counts['request']).toBeGreaterThan(cases / 20);
+      expect(report.counts['no request']).toBeGreaterThan(cases / 20);
+    },
+  );
 
   it(`${cases} templates from seed ${seed} get the same verdict and text`, { timeout: 3_600_000 }, async (context) => {
     if (oracle === undefined) {

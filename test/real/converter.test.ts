@@ -12,7 +12,14 @@ const LONG = 1_500_000;
 const OUTTYPES = ['f32', 'f16', 'bf16', 'q8_0'] as const;
 const SPECS = readdirSync(join(FIXTURES, 'specs')).map((name) => name.replace(/\.json$/, ''));
 /** Families that have no golden; their real shapes are held against the converter. */
-const SHAPES = ['gemma-2b', 'Qwen1.5-MoE-A2.7B', 'Phi-4-mini-instruct', 'SmolLM2-135M', 'Ministral-3-3B', 'gemma-3-4b-it'];
+const SHAPES = [
+  'gemma-2b',
+  'Qwen1.5-MoE-A2.7B',
+  'Phi-4-mini-instruct',
+  'SmolLM2-135M',
+  'Ministral-3-3B',
+  'gemma-3-4b-it',
+];
 /** The converter writes scores that llama.cpp cannot use for a Llama vocabulary without tokenizer.model, and ours differ on purpose. */
 const OWN_SCORES = new Set(['llama2-json']);
 
@@ -24,7 +31,10 @@ function preOf(kind: 'specs' | 'shapes', name: string): string | undefined {
 /** The file without what is different on purpose. */
 function comparable(path: string, name: string): unknown {
   const { metadata, tensors } = describeGguf(path);
-  return { metadata: metadata.filter(({ key }) => !OWN_SCORES.has(name) || key !== 'tokenizer.ggml.scores'), tensors: tensors.map((tensor) => ({ ...tensor, offset: 0 })) };
+  return {
+    metadata: metadata.filter(({ key }) => !OWN_SCORES.has(name) || key !== 'tokenizer.ggml.scores'),
+    tensors: tensors.map((tensor) => ({ ...tensor, offset: 0 })),
+  };
 }
 
 describe("llama.cpp's own converter, on the same model in the same run", () => {
@@ -34,11 +44,27 @@ describe("llama.cpp's own converter, on the same model in the same run", () => {
       ...SPECS.flatMap((name) => OUTTYPES.map((outtype) => ({ kind: 'specs' as const, name, outtype }))),
       ...SHAPES.map((name) => ({ kind: 'shapes' as const, name, outtype: 'bf16' as const })),
     ];
-    const bases = new Map([...SPECS.map((name) => [name, join(makeModel(name, folder), 'base')] as const), ...SHAPES.map((name) => [name, join(makeRealShape(name, folder), 'base')] as const)]);
+    const bases = new Map([
+      ...SPECS.map((name) => [name, join(makeModel(name, folder), 'base')] as const),
+      ...SHAPES.map((name) => [name, join(makeRealShape(name, folder), 'base')] as const),
+    ]);
     // The converter takes a Phi vocabulary for SentencePiece unless it is told otherwise.
     const config = join(bases.get('Phi-4-mini-instruct')!, 'tokenizer_config.json');
-    writeFileSync(config, JSON.stringify({ ...(JSON.parse(readFileSync(config, 'utf8')) as object), tokenizer_class: 'GPT2Tokenizer' }));
-    const answers = await runConverter(python, folder, cases.map(({ kind, name, outtype }) => ({ do: 'convert', model: bases.get(name)!, outtype, out: join(folder, `${name}.${outtype}.gguf`), pre: preOf(kind, name) })));
+    writeFileSync(
+      config,
+      JSON.stringify({ ...(JSON.parse(readFileSync(config, 'utf8')) as object), tokenizer_class: 'GPT2Tokenizer' }),
+    );
+    const answers = await runConverter(
+      python,
+      folder,
+      cases.map(({ kind, name, outtype }) => ({
+        do: 'convert',
+        model: bases.get(name)!,
+        outtype,
+        out: join(folder, `${name}.${outtype}.gguf`),
+        pre: preOf(kind, name),
+      })),
+    );
     for (const [index, { name, outtype }] of cases.entries()) {
       const theirs = join(folder, `${name}.${outtype}.gguf`);
       expect(answers[index], `${name} ${outtype}`).toEqual({ ok: true });
@@ -56,24 +82,79 @@ describe("llama.cpp's own converter, on the same model in the same run", () => {
 
 const ALL_LINEAR = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
 /** Every kind of adapter that PEFT merges and we do, on models that have what it changes. */
-const ADAPTERS: readonly (readonly [name: string, spec: string, config: Readonly<Record<string, unknown>>, resize?: number])[] = [
+const ADAPTERS: readonly (readonly [
+  name: string,
+  spec: string,
+  config: Readonly<Record<string, unknown>>,
+  resize?: number,
+])[] = [
   ['lora', 'qwen3', { r: 8, lora_alpha: 16, target_modules: ALL_LINEAR }],
-  ['rslora with patterns', 'llama3', { r: 8, lora_alpha: 16, use_rslora: true, target_modules: ALL_LINEAR, rank_pattern: { q_proj: 4, 'layers.1.mlp.down_proj': 2 }, alpha_pattern: { v_proj: 3 } }],
+  [
+    'rslora with patterns',
+    'llama3',
+    {
+      r: 8,
+      lora_alpha: 16,
+      use_rslora: true,
+      target_modules: ALL_LINEAR,
+      rank_pattern: { q_proj: 4, 'layers.1.mlp.down_proj': 2 },
+      alpha_pattern: { v_proj: 3 },
+    },
+  ],
   ['dora', 'qwen2', { r: 4, lora_alpha: 8, use_dora: true, target_modules: ['q_proj', 'v_proj', 'down_proj'] }],
   ['trained biases', 'qwen2', { r: 4, lora_alpha: 8, bias: 'lora_only', target_modules: ['q_proj', 'v_proj'] }],
   ['lora_bias', 'qwen2', { r: 4, lora_alpha: 8, lora_bias: true, target_modules: ['q_proj', 'k_proj'] }],
-  ['modules_to_save', 'llama2-spm', { r: 4, lora_alpha: 8, target_modules: ['q_proj'], modules_to_save: ['lm_head', 'embed_tokens', 'input_layernorm'] }],
+  [
+    'modules_to_save',
+    'llama2-spm',
+    {
+      r: 4,
+      lora_alpha: 8,
+      target_modules: ['q_proj'],
+      modules_to_save: ['lm_head', 'embed_tokens', 'input_layernorm'],
+    },
+  ],
   ['embedding', 'llama2-spm', { r: 4, lora_alpha: 8, target_modules: ['embed_tokens', 'q_proj'] }],
   ['embedding and head', 'llama2-spm', { r: 4, lora_alpha: 8, target_modules: ['embed_tokens', 'lm_head'] }],
   ['tied embedding', 'qwen3', { r: 4, lora_alpha: 8, target_modules: ['embed_tokens'] }],
-  ['trainable tokens', 'llama2-spm', { r: 4, lora_alpha: 8, target_modules: ['q_proj'], trainable_token_indices: { embed_tokens: [5, 17, 400] } }],
-  ['resized vocabulary', 'llama2-spm', { r: 4, lora_alpha: 8, target_modules: ['q_proj'], modules_to_save: ['embed_tokens', 'lm_head'] }, 608],
-  ['experts, both parameters', 'qwen3moe', { r: 3, lora_alpha: 6, target_modules: ['q_proj'], target_parameters: ['mlp.experts.gate_up_proj', 'mlp.experts.down_proj'] }],
-  ['experts, one parameter', 'mixtral', { r: 2, lora_alpha: 8, target_modules: ['v_proj'], target_parameters: ['mlp.experts.down_proj'] }],
+  [
+    'trainable tokens',
+    'llama2-spm',
+    { r: 4, lora_alpha: 8, target_modules: ['q_proj'], trainable_token_indices: { embed_tokens: [5, 17, 400] } },
+  ],
+  [
+    'resized vocabulary',
+    'llama2-spm',
+    { r: 4, lora_alpha: 8, target_modules: ['q_proj'], modules_to_save: ['embed_tokens', 'lm_head'] },
+    608,
+  ],
+  [
+    'experts, both parameters',
+    'qwen3moe',
+    {
+      r: 3,
+      lora_alpha: 6,
+      target_modules: ['q_proj'],
+      target_parameters: ['mlp.experts.gate_up_proj', 'mlp.experts.down_proj'],
+    },
+  ],
+  [
+    'experts, one parameter',
+    'mixtral',
+    { r: 2, lora_alpha: 8, target_modules: ['v_proj'], target_parameters: ['mlp.experts.down_proj'] },
+  ],
   ['gemma', 'gemma3', { r: 8, lora_alpha: 16, target_modules: ALL_LINEAR }],
-  ['fused projections', 'phi3', { r: 8, lora_alpha: 16, target_modules: ['qkv_proj', 'gate_up_proj', 'o_proj', 'down_proj'] }],
+  [
+    'fused projections',
+    'phi3',
+    { r: 8, lora_alpha: 16, target_modules: ['qkv_proj', 'gate_up_proj', 'o_proj', 'down_proj'] },
+  ],
   ['gaussian', 'granite', { r: 8, lora_alpha: 16, init_lora_weights: 'gaussian', target_modules: ALL_LINEAR }],
-  ['layers and exclusions', 'smollm3', { r: 8, lora_alpha: 16, target_modules: 'all-linear', exclude_modules: ['k_proj'], layers_to_transform: null }],
+  [
+    'layers and exclusions',
+    'smollm3',
+    { r: 8, lora_alpha: 16, target_modules: 'all-linear', exclude_modules: ['k_proj'], layers_to_transform: null },
+  ],
 ];
 /** PEFT sums its products in another order, in f32. */
 const TOLERANCE = 2e-6;
@@ -83,7 +164,15 @@ describe("PEFT's own merge, of adapters that PEFT made", () => {
     const python = converterOrSkip(context);
     const jobs = ADAPTERS.map(([name, spec, config, resize]) => {
       const work = mkdtempSync(join(folder, 'peft-'));
-      return { name, do: 'merge' as const, model: join(makeModel(spec, work), 'base'), adapter: join(work, 'adapter'), merged: join(work, 'merged'), config, resize };
+      return {
+        name,
+        do: 'merge' as const,
+        model: join(makeModel(spec, work), 'base'),
+        adapter: join(work, 'adapter'),
+        merged: join(work, 'merged'),
+        config,
+        resize,
+      };
     });
     const answers = await runConverter(python, folder, jobs);
     for (const [index, { name, model, adapter, merged }] of jobs.entries()) {
@@ -102,7 +191,9 @@ describe("PEFT's own merge, of adapters that PEFT made", () => {
       }
       expect(largest, name).toBeLessThan(TOLERANCE);
       const base = readTensors(model);
-      const changed = [...theirs].some(([tensor, { values }]) => base.get(tensor)?.values.some((value, i) => value !== values[i]) !== false);
+      const changed = [...theirs].some(
+        ([tensor, { values }]) => base.get(tensor)?.values.some((value, i) => value !== values[i]) !== false,
+      );
       expect(changed, `${name} changes something`).toBe(true);
     }
     console.log(`${jobs.length} kinds of adapters merge as PEFT merges them`);

@@ -31,20 +31,39 @@ async function setUp(): Promise<void> {
   const server = join(folder, 'server.js');
   await build({
     entryPoints: [join(root, 'language-server/src/server/main.ts')],
-    bundle: true, platform: 'node', format: 'cjs', target: 'node22', loader: { '.wasm': 'binary' }, outfile: server, logLevel: 'error',
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node22',
+    loader: { '.wasm': 'binary' },
+    outfile: server,
+    logLevel: 'error',
   });
-  writeFileSync(join(folder, 'bin/modelfile-language-server'), `#!/bin/sh\nexec '${process.execPath}' '${server}' "$@"\n`);
+  writeFileSync(
+    join(folder, 'bin/modelfile-language-server'),
+    `#!/bin/sh\nexec '${process.execPath}' '${server}' "$@"\n`,
+  );
   chmodSync(join(folder, 'bin/modelfile-language-server'), 0o755);
   cpSync(join(root, 'language-server/editors/helix.toml'), join(folder, 'config/helix/languages.toml'));
 }
 
 /** Runs Helix on a terminal, types, and gives all that it drew, without the colours. */
-async function inTerminal(file: string, keys: readonly { readonly until: string | (() => boolean); readonly type: string; readonly meanwhile?: string }[]): Promise<string> {
+async function inTerminal(
+  file: string,
+  keys: readonly { readonly until: string | (() => boolean); readonly type: string; readonly meanwhile?: string }[],
+): Promise<string> {
   const command = `stty rows 40 cols 160; exec '${helix ?? ''}' '${file}'`;
-  const child = spawn('script', ['-qefc', command, '/dev/null'], { cwd: join(folder, 'work'), env: environment(), stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn('script', ['-qefc', command, '/dev/null'], {
+    cwd: join(folder, 'work'),
+    env: environment(),
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   let drawn = '';
   child.stdout.on('data', (data: Buffer) => {
-    drawn += data.toString().replace(/\u001b\[[0-9;:?>]*[ -/]*[@-~]/g, ' ').replace(/\s+/g, ' ');
+    drawn += data
+      .toString()
+      .replace(/\u001b\[[0-9;:?>]*[ -/]*[@-~]/g, ' ')
+      .replace(/\s+/g, ' ');
   });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   for (const { until, type, meanwhile } of keys) {
@@ -69,30 +88,33 @@ function pause(milliseconds: number): () => boolean {
   return () => Date.now() - (from ??= Date.now()) >= milliseconds;
 }
 
-describe.skipIf(helix === undefined)('Helix (HELIX_BIN, the path, or scripts/install/installHelix.mjs) with the configuration of the documentation', () => {
-  beforeAll(setUp);
-  afterAll(() => rmSync(folder, { recursive: true }));
+describe.skipIf(helix === undefined)(
+  'Helix (HELIX_BIN, the path, or scripts/install/installHelix.mjs) with the configuration of the documentation',
+  () => {
+    beforeAll(setUp);
+    afterAll(() => rmSync(folder, { recursive: true }));
 
-  it('finds the server', async () => {
-    const { stdout } = await promisify(execFile)(helix ?? '', ['--health', 'modelfile'], { env: environment() });
-    expect(stdout).toMatch(/modelfile/);
-    expect(stdout).toContain(join(folder, 'bin/modelfile-language-server'));
-  });
+    it('finds the server', async () => {
+      const { stdout } = await promisify(execFile)(helix ?? '', ['--health', 'modelfile'], { env: environment() });
+      expect(stdout).toMatch(/modelfile/);
+      expect(stdout).toContain(join(folder, 'bin/modelfile-language-server'));
+    });
 
-  it('opens a Modelfile, shows its diagnostics and formats', { timeout: 90_000 }, async () => {
-    const file = join(folder, 'work/Modelfile');
-    writeFileSync(file, 'from ./none.gguf\nPARAMETER seed 1\n\n\n\nSYSTEM ""\n');
-    const formatted = 'FROM ./none.gguf\nPARAMETER seed 1\n\nSYSTEM ""\n';
-    const drawn = await inTerminal(file, [
-      // Two warnings in the status line; their picker; the text formatted; and out.
-      { until: '● 2', type: ' d' },
-      { until: './none.gguf does not exist', type: '\u001b' },
-      // An escape at once followed by a colon is another key.
-      { until: pause(500), type: ':format\r' },
-      // Helix formats in the background: it writes until that was done.
-      { until: () => readFileSync(file, 'utf8') === formatted, meanwhile: ':w\r', type: ':q!\r' },
-    ]);
-    expect(drawn).toContain('An empty SYSTEM');
-    expect(readFileSync(file, 'utf8')).toBe(formatted);
-  });
-});
+    it('opens a Modelfile, shows its diagnostics and formats', { timeout: 90_000 }, async () => {
+      const file = join(folder, 'work/Modelfile');
+      writeFileSync(file, 'from ./none.gguf\nPARAMETER seed 1\n\n\n\nSYSTEM ""\n');
+      const formatted = 'FROM ./none.gguf\nPARAMETER seed 1\n\nSYSTEM ""\n';
+      const drawn = await inTerminal(file, [
+        // Two warnings in the status line; their picker; the text formatted; and out.
+        { until: '● 2', type: ' d' },
+        { until: './none.gguf does not exist', type: '\u001b' },
+        // An escape at once followed by a colon is another key.
+        { until: pause(500), type: ':format\r' },
+        // Helix formats in the background: it writes until that was done.
+        { until: () => readFileSync(file, 'utf8') === formatted, meanwhile: ':w\r', type: ':q!\r' },
+      ]);
+      expect(drawn).toContain('An empty SYSTEM');
+      expect(readFileSync(file, 'utf8')).toBe(formatted);
+    });
+  },
+);

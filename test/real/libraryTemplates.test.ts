@@ -13,7 +13,10 @@ const ORACLE_FOLDER = fileURLToPath(new URL('../conformance/oracle', import.meta
 
 /** The templates that come with Ollama's source, from Go's module cache: they are not ours to copy. */
 function libraryTemplates(): { name: string; text: string }[] {
-  const folder = execFileSync('go', ['list', '-m', '-f', '{{.Dir}}', 'github.com/ollama/ollama'], { cwd: ORACLE_FOLDER, encoding: 'utf8' }).trim();
+  const folder = execFileSync('go', ['list', '-m', '-f', '{{.Dir}}', 'github.com/ollama/ollama'], {
+    cwd: ORACLE_FOLDER,
+    encoding: 'utf8',
+  }).trim();
   const templates = readdirSync(join(folder, 'template')).filter((name) => name.endsWith('.gotmpl'));
   return templates.map((name) => ({ name, text: readFileSync(join(folder, 'template', name), 'utf8') }));
 }
@@ -36,7 +39,10 @@ describe("the templates of Ollama's library", () => {
     const templates = libraryTemplates();
     expect(templates.length).toBeGreaterThan(15);
     const random = new Random(20_260);
-    const values = [...Object.values(CONVERSATIONS), ...Array.from({ length: 60 }, () => new ConversationGenerator(random).values())];
+    const values = [
+      ...Object.values(CONVERSATIONS),
+      ...Array.from({ length: 60 }, () => new ConversationGenerator(random).values()),
+    ];
     let rendered = 0;
     for (const { name, text } of templates) {
       const theirs = (await oracle.ask({ op: 'template', text, values })) as unknown as TemplateAnswer;

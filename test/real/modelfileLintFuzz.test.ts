@@ -17,7 +17,11 @@ interface TemplateAnswer {
 }
 
 const message = (role: string, content: string): Record<string, unknown> => ({ role, content });
-const parameters = { type: 'object', required: ['city'], properties: { city: { type: 'string', description: 'Name' } } };
+const parameters = {
+  type: 'object',
+  required: ['city'],
+  properties: { city: { type: 'string', description: 'Name' } },
+};
 /** The conversations that the rules render. */
 const CONVERSATIONS = [
   { messages: [message('user', 'b')] },
@@ -26,7 +30,10 @@ const CONVERSATIONS = [
 const WITH_TOOLS = {
   messages: [
     message('user', 'b'),
-    { ...message('assistant', ''), tool_calls: [{ id: 'call_1', function: { name: 'get_weather', arguments: { city: 'Oslo' } } }] },
+    {
+      ...message('assistant', ''),
+      tool_calls: [{ id: 'call_1', function: { name: 'get_weather', arguments: { city: 'Oslo' } } }],
+    },
     { ...message('tool', 'c'), tool_name: 'get_weather', tool_call_id: 'call_1' },
     message('assistant', 'c'),
     message('user', 'd'),
@@ -41,40 +48,60 @@ describe('lint of TEMPLATE, differentially against Ollama', () => {
   });
   afterAll(() => oracle?.stop());
 
-  it(`has an error for ${cases} generated templates from seed ${seed} exactly where Ollama has one`, { timeout: 3_600_000 }, async (context) => {
-    if (oracle === undefined) {
-      context.skip('Go is not there to build the oracle: nothing was compared.');
-      return;
-    }
-    const seen = { refused: 0, panics: 0, accepted: 0 };
-    for (let i = 0; i < cases; i += 1) {
-      const random = new Random(seed + i);
-      const plain = new TemplateGenerator(random).template();
-      const text = `FROM x\nTEMPLATE """${random.chance(0.4) ? mutateTemplate(random, plain) : plain}"""\n`;
-      const parsed = parseModelfile(text);
-      const template = parsed.verdict.ok ? parsed.verdict.commands.findLast(({ name }) => name === 'template')?.args : undefined;
-      if (template === undefined || template === '') {
-        continue;
+  it(
+    `has an error for ${cases} generated templates from seed ${seed} exactly where Ollama has one`,
+    { timeout: 3_600_000 },
+    async (context) => {
+      if (oracle === undefined) {
+        context.skip('Go is not there to build the oracle: nothing was compared.');
+        return;
       }
-      const theirs = (await oracle.ask({ op: 'template', text: template, values: [...CONVERSATIONS, WITH_TOOLS], seconds: 5 })) as unknown as TemplateAnswer;
-      if ('timeout' in theirs) {
-        // A template that calls itself for ever says nothing of either side.
-        continue;
+      const seen = { refused: 0, panics: 0, accepted: 0 };
+      for (let i = 0; i < cases; i += 1) {
+        const random = new Random(seed + i);
+        const plain = new TemplateGenerator(random).template();
+        const text = `FROM x\nTEMPLATE """${random.chance(0.4) ? mutateTemplate(random, plain) : plain}"""\n`;
+        const parsed = parseModelfile(text);
+        const template = parsed.verdict.ok
+          ? parsed.verdict.commands.findLast(({ name }) => name === 'template')?.args
+          : undefined;
+        if (template === undefined || template === '') {
+          continue;
+        }
+        const theirs = (await oracle.ask({
+          op: 'template',
+          text: template,
+          values: [...CONVERSATIONS, WITH_TOOLS],
+          seconds: 5,
+        })) as unknown as TemplateAnswer;
+        if ('timeout' in theirs) {
+          // A template that calls itself for ever says nothing of either side.
+          continue;
+        }
+        // Tools are tried only where the template names them.
+        const runs = theirs.rendered?.slice(0, theirs.vars?.includes('tools') === true ? 3 : 2);
+        const panics = runs?.some((run) => run.panic !== undefined) === true;
+        const errors = lintText(parsed).filter(({ severity }) => severity === 'error');
+        const note = `seed ${seed + i}: ${JSON.stringify(template)} ${JSON.stringify(theirs).slice(0, 300)} ${JSON.stringify(errors)}`;
+        expect(
+          errors.some(({ code }) => code === 'modelfile/template-syntax'),
+          note,
+        ).toBe(!theirs.ok);
+        expect(
+          errors.some(({ code }) => code === 'modelfile/template-panics'),
+          note,
+        ).toBe(panics);
+        if (!theirs.ok) {
+          expect(
+            errors.map(({ message }) => message.slice(0, 60)),
+            note,
+          ).toContain(escapeControls(theirs.error ?? '').slice(0, 60));
+        }
+        seen[!theirs.ok ? 'refused' : panics ? 'panics' : 'accepted'] += 1;
       }
-      // Tools are tried only where the template names them.
-      const runs = theirs.rendered?.slice(0, theirs.vars?.includes('tools') === true ? 3 : 2);
-      const panics = runs?.some((run) => run.panic !== undefined) === true;
-      const errors = lintText(parsed).filter(({ severity }) => severity === 'error');
-      const note = `seed ${seed + i}: ${JSON.stringify(template)} ${JSON.stringify(theirs).slice(0, 300)} ${JSON.stringify(errors)}`;
-      expect(errors.some(({ code }) => code === 'modelfile/template-syntax'), note).toBe(!theirs.ok);
-      expect(errors.some(({ code }) => code === 'modelfile/template-panics'), note).toBe(panics);
-      if (!theirs.ok) {
-        expect(errors.map(({ message }) => message.slice(0, 60)), note).toContain(escapeControls(theirs.error ?? '').slice(0, 60));
-      }
-      seen[!theirs.ok ? 'refused' : panics ? 'panics' : 'accepted'] += 1;
-    }
-    console.log(`lint fuzz: seed ${seed}, ${JSON.stringify(seen)}, no difference`);
-    expect(seen.refused).toBeGreaterThan(0);
-    expect(seen.accepted).toBeGreaterThan(0);
-  });
+      console.log(`lint fuzz: seed ${seed}, ${JSON.stringify(seen)}, no difference`);
+      expect(seen.refused).toBeGreaterThan(0);
+      expect(seen.accepted).toBeGreaterThan(0);
+    },
+  );
 });

@@ -10,7 +10,13 @@ const root = new URL('../../', import.meta.url).pathname;
 const installer = new URL('../../scripts/install/installNeovim.mjs', import.meta.url).href;
 
 interface NeovimReport {
-  readonly diagnostics: readonly { readonly code?: string; readonly message: string; readonly lnum: number; readonly severity: number; readonly source: string }[];
+  readonly diagnostics: readonly {
+    readonly code?: string;
+    readonly message: string;
+    readonly lnum: number;
+    readonly severity: number;
+    readonly source: string;
+  }[];
   readonly hover: string;
   readonly formatted: readonly string[];
 }
@@ -44,7 +50,13 @@ describe('Neovim with the configuration of the documentation', () => {
     folder = realpathSync(mkdtempSync(join(tmpdir(), 'modelfile-neovim-')));
     await build({
       entryPoints: [join(root, 'language-server/src/server/main.ts')],
-      bundle: true, platform: 'node', format: 'cjs', target: 'node22', loader: { '.wasm': 'binary' }, outfile: join(folder, 'server.js'), logLevel: 'error',
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      target: 'node22',
+      loader: { '.wasm': 'binary' },
+      outfile: join(folder, 'server.js'),
+      logLevel: 'error',
     });
   });
   afterAll(() => rmSync(folder, { recursive: true }));
@@ -53,21 +65,52 @@ describe('Neovim with the configuration of the documentation', () => {
     it('is not here (NVIM_BIN, the path, or scripts/install/installNeovim.mjs)', (context) => context.skip());
   }
 
-  it.each(neovims)('%s opens a Modelfile, shows its diagnostics, hovers and formats', { timeout: 120_000 }, async (neovim) => {
-    const modelfile = join(folder, 'Modelfile');
-    const script = join(folder, 'check.lua');
-    const report = join(folder, 'report.json');
-    writeFileSync(modelfile, 'from ./none.gguf\nPARAMETER seed 1\n\n\n\nSYSTEM ""\n');
-    writeFileSync(script, SCRIPT);
-    const command = `let g:modelfile_server = ['${process.execPath}', '${join(folder, 'server.js')}', '--stdio']`;
-    const args = ['--headless', '-u', 'NONE', '--cmd', command, '--cmd', `luafile ${join(root, 'language-server/editors/neovim.lua')}`, modelfile, '-c', `luafile ${script}`];
-    const { stdout: version } = await promisify(execFile)(neovim, ['--version']);
-    // A script that fails leaves Neovim waiting: the time-out ends it.
-    await promisify(execFile)(neovim, args, { timeout: 60_000, env: { ...process.env, REPORT: report, HOME: folder, XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder, OLLAMA_HOST: '127.0.0.1:9' } });
-    const found = JSON.parse(readFileSync(report, 'utf8')) as NeovimReport;
-    expect(found.diagnostics.map(({ lnum, severity, source }) => [lnum, severity, source]), version.split('\n')[0]).toEqual([[0, 2, 'modelfile'], [5, 2, 'modelfile']]);
-    expect(found.diagnostics[0]?.message).toContain('./none.gguf does not exist');
-    expect(found.hover).toContain('FROM name or path');
-    expect(found.formatted).toEqual(['FROM ./none.gguf', 'PARAMETER seed 1', '', 'SYSTEM ""']);
-  });
+  it.each(neovims)(
+    '%s opens a Modelfile, shows its diagnostics, hovers and formats',
+    { timeout: 120_000 },
+    async (neovim) => {
+      const modelfile = join(folder, 'Modelfile');
+      const script = join(folder, 'check.lua');
+      const report = join(folder, 'report.json');
+      writeFileSync(modelfile, 'from ./none.gguf\nPARAMETER seed 1\n\n\n\nSYSTEM ""\n');
+      writeFileSync(script, SCRIPT);
+      const command = `let g:modelfile_server = ['${process.execPath}', '${join(folder, 'server.js')}', '--stdio']`;
+      const args = [
+        '--headless',
+        '-u',
+        'NONE',
+        '--cmd',
+        command,
+        '--cmd',
+        `luafile ${join(root, 'language-server/editors/neovim.lua')}`,
+        modelfile,
+        '-c',
+        `luafile ${script}`,
+      ];
+      const { stdout: version } = await promisify(execFile)(neovim, ['--version']);
+      // A script that fails leaves Neovim waiting: the time-out ends it.
+      await promisify(execFile)(neovim, args, {
+        timeout: 60_000,
+        env: {
+          ...process.env,
+          REPORT: report,
+          HOME: folder,
+          XDG_STATE_HOME: folder,
+          XDG_CACHE_HOME: folder,
+          OLLAMA_HOST: '127.0.0.1:9',
+        },
+      });
+      const found = JSON.parse(readFileSync(report, 'utf8')) as NeovimReport;
+      expect(
+        found.diagnostics.map(({ lnum, severity, source }) => [lnum, severity, source]),
+        version.split('\n')[0],
+      ).toEqual([
+        [0, 2, 'modelfile'],
+        [5, 2, 'modelfile'],
+      ]);
+      expect(found.diagnostics[0]?.message).toContain('./none.gguf does not exist');
+      expect(found.hover).toContain('FROM name or path');
+      expect(found.formatted).toEqual(['FROM ./none.gguf', 'PARAMETER seed 1', '', 'SYSTEM ""']);
+    },
+  );
 });

@@ -30,8 +30,17 @@ const TOKENIZERS = [
 ] as const;
 
 const TEXTS = [
-  'How wide is the field? 68 metres, 112 to 122 long; it\'s "ROUGHLY" so, WE\'VE been told.', 'def f(x):\n\treturn x**2  # café\n\n\n', '日本語のテキスト 한국어 中文测试', 'नमस्ते مرحبا привет',
-  '1234567890 3.14159 ²', '🚀👩‍👩‍👧✅', 'a  b   c    d', 'line\r\nline\n\n', 'Ünïcödé ﬁ ½', '<div class="x">&amp;</div>', 'The quick brown fox jumps over the lazy dog, twice.',
+  'How wide is the field? 68 metres, 112 to 122 long; it\'s "ROUGHLY" so, WE\'VE been told.',
+  'def f(x):\n\treturn x**2  # café\n\n\n',
+  '日本語のテキスト 한국어 中文测试',
+  'नमस्ते مرحبا привет',
+  '1234567890 3.14159 ²',
+  '🚀👩‍👩‍👧✅',
+  'a  b   c    d',
+  'line\r\nline\n\n',
+  'Ünïcödé ﬁ ½',
+  '<div class="x">&amp;</div>',
+  'The quick brown fox jumps over the lazy dog, twice.',
 ];
 
 interface Prepared {
@@ -44,9 +53,21 @@ interface Prepared {
 const prepared = new Map<string, Prepared>();
 
 function prepare({ name, shape, rows }: (typeof TOKENIZERS)[number]): Prepared {
-  const spec = JSON.parse(readFileSync(join(FIXTURES, 'shapes', `${shape}.json`), 'utf8')) as { config: Record<string, unknown> };
+  const spec = JSON.parse(readFileSync(join(FIXTURES, 'shapes', `${shape}.json`), 'utf8')) as {
+    config: Record<string, unknown>;
+  };
   // Heads of 32, so that the embedding, which is all of such a model, stays small.
-  const config = { ...spec.config, vocab_size: rows, hidden_size: 64, intermediate_size: 64, num_hidden_layers: 1, num_attention_heads: 2, num_key_value_heads: 1, head_dim: 32, ...(name === 'qwen2_5' ? {} : { rope_scaling: null }) };
+  const config = {
+    ...spec.config,
+    vocab_size: rows,
+    hidden_size: 64,
+    intermediate_size: 64,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    num_key_value_heads: 1,
+    head_dim: 32,
+    ...(name === 'qwen2_5' ? {} : { rope_scaling: null }),
+  };
   const work = mkdtempSync(join(folder, 'tokenizer-'));
   writeFileSync(join(work, 'spec.json'), JSON.stringify({ ...spec, config }));
   const base = join(makeFrom(join(work, 'spec.json'), join(work, 'model')), 'base');
@@ -70,7 +91,16 @@ beforeAll(async () => {
   }
   const python = findConverter();
   if (python !== undefined) {
-    const answers = await runConverter(python, folder, TOKENIZERS.map(({ name }) => ({ do: 'convert', model: prepared.get(name)!.base, outtype: 'bf16', out: prepared.get(name)!.theirs })));
+    const answers = await runConverter(
+      python,
+      folder,
+      TOKENIZERS.map(({ name }) => ({
+        do: 'convert',
+        model: prepared.get(name)!.base,
+        outtype: 'bf16',
+        out: prepared.get(name)!.theirs,
+      })),
+    );
     TOKENIZERS.forEach(({ name }, index) => (prepared.get(name)!.answer = answers[index]));
   }
 }, 900_000);
@@ -81,7 +111,7 @@ function keys(path: string, without: readonly string[]): GoldenValue[] {
 
 describe.each(TOKENIZERS)('the tokenizer of $name', ({ name, differs }) => {
   if (differs !== undefined) {
-    it('converts as llama.cpp\'s converter does', (context) => {
+    it("converts as llama.cpp's converter does", (context) => {
       const model = prepared.get(name);
       if (model?.answer === undefined) {
         context.skip('the vocabularies or the converter are not installed');
@@ -92,7 +122,7 @@ describe.each(TOKENIZERS)('the tokenizer of $name', ({ name, differs }) => {
     });
   }
 
-  it('splits text in real llama.cpp as Hugging Face\'s own tokenizer does', async (context) => {
+  it("splits text in real llama.cpp as Hugging Face's own tokenizer does", async (context) => {
     const llama = llamaOrSkip(context);
     const model = prepared.get(name);
     if (model === undefined) {
@@ -107,7 +137,11 @@ describe.each(TOKENIZERS)('the tokenizer of $name', ({ name, differs }) => {
     const answers = texts.map((text) => {
       // llama.cpp has no NFC, which Qwen's tokenizers begin with.
       const plain = name.startsWith('qwen') ? text.normalize('NFC') : text;
-      return { text, llama: loaded.tokenise(plain, false), expected: oracle.encode(plain, { add_special_tokens: false }).ids };
+      return {
+        text,
+        llama: loaded.tokenise(plain, false),
+        expected: oracle.encode(plain, { add_special_tokens: false }).ids,
+      };
     });
     await loaded.close();
     expect(answers.filter(({ llama: found, expected }) => found.join() !== expected.join())).toEqual([]);

@@ -21,8 +21,14 @@ const KNOWN = [
 ] as const;
 
 const TEXTS = [
-  'How wide is the field? 68 metres, 112 to 122 long; it\'s "ROUGHLY" so, WE\'VE been told.', '\u65e5\u672c\u8a9e\u306e\u30c6\u30ad\u30b9\u30c8 \ud55c\uad6d\uc5b4 \u4e2d\u6587\u6d4b\u8bd5', '\u0928\u092e\u0938\u094d\u0924\u0947 \u0645\u0631\u062d\u0628\u0627 \u043f\u0440\u0438\u0432\u0435\u0442',
-  'def f(x):\n\treturn x**2  # caf\u00e9\n\n\n', '1234567890 3.14159 \u0661\u0662\u0663 \u00b2', '\u{1f680}\u{1f469}\u200d\u{1f469}\u200d\u{1f467}\u2705', ' \u00a0\u2003\u3000 \r\n\t ', '<|im_start|>user\nHi<|im_end|><|eot_id|>',
+  'How wide is the field? 68 metres, 112 to 122 long; it\'s "ROUGHLY" so, WE\'VE been told.',
+  '\u65e5\u672c\u8a9e\u306e\u30c6\u30ad\u30b9\u30c8 \ud55c\uad6d\uc5b4 \u4e2d\u6587\u6d4b\u8bd5',
+  '\u0928\u092e\u0938\u094d\u0924\u0947 \u0645\u0631\u062d\u0628\u0627 \u043f\u0440\u0438\u0432\u0435\u0442',
+  'def f(x):\n\treturn x**2  # caf\u00e9\n\n\n',
+  '1234567890 3.14159 \u0661\u0662\u0663 \u00b2',
+  '\u{1f680}\u{1f469}\u200d\u{1f469}\u200d\u{1f467}\u2705',
+  ' \u00a0\u2003\u3000 \r\n\t ',
+  '<|im_start|>user\nHi<|im_end|><|eot_id|>',
 ];
 
 describe.each(KNOWN)('the vocabulary of %s', (name, pre, hash) => {

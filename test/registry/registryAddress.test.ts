@@ -19,12 +19,23 @@ describe('which registry a name means', () => {
     expect(url(name, allowed)).toBe(expected);
   });
 
-  it.each([['hf.co/a/b', undefined], ['hf.co/a/b', 'other.example'], ['evil.example:80/a/b', 'evil.example'], ['qwen3', 'ftp://x'], ['qwen3', 'a b'], ['qwen3', ''], ['qwen3', 'https://x/path'], ['qwen3', 'u:p@x']])('%s with %s is refused', (name, allowed) => {
+  it.each([
+    ['hf.co/a/b', undefined],
+    ['hf.co/a/b', 'other.example'],
+    ['evil.example:80/a/b', 'evil.example'],
+    ['qwen3', 'ftp://x'],
+    ['qwen3', 'a b'],
+    ['qwen3', ''],
+    ['qwen3', 'https://x/path'],
+    ['qwen3', 'u:p@x'],
+  ])('%s with %s is refused', (name, allowed) => {
     expect(() => url(name, allowed)).toThrow(expect.objectContaining({ code: 'registry/host' }) as Error);
   });
 
   it('knows this machine', () => {
-    expect(['localhost', 'LOCALHOST:1', '127.0.0.1', '127.1.2.3:80', '[::1]:5', 'a.localhost'].every(isLoopbackHost)).toBe(true);
+    expect(
+      ['localhost', 'LOCALHOST:1', '127.0.0.1', '127.1.2.3:80', '[::1]:5', 'a.localhost'].every(isLoopbackHost),
+    ).toBe(true);
     expect(['127.0.0.1.example', 'localhost.example', '128.0.0.1', 'example.org:127'].some(isLoopbackHost)).toBe(false);
   });
 });

@@ -2,16 +2,56 @@ import { describe, expect, test } from 'vitest';
 import type { FileTypeName } from '../../src/core/engine/fileTypes';
 import type { ErrorJson } from '../../src/core/errors';
 import { describeRoutes } from '../../src/core/routes/describeRoutes';
-import { planRoutes, recommendedType, ROUTES, type Route, type RouteAdapter, type RouteBase, type RouteBuild, type RouteFacts, type RouteName, type RoutePlan } from '../../src/core/routes/planRoutes';
+import {
+  planRoutes,
+  recommendedType,
+  ROUTES,
+  type Route,
+  type RouteAdapter,
+  type RouteBase,
+  type RouteBuild,
+  type RouteFacts,
+  type RouteName,
+  type RoutePlan,
+} from '../../src/core/routes/planRoutes';
 import { TYPE_QUALITY } from '../../src/core/routes/typeQuality';
 
-const BASE: RouteBase = { path: 'models/Qwen3-4B', kind: 'huggingface', architecture: 'qwen3', className: 'Qwen3ForCausalLM', label: 'Qwen3', parameters: 4e9, sixteenBit: 'BF16' };
-const LORA: RouteAdapter = { path: 'outputs/lora', directory: 'outputs/lora', format: 'peft', method: 'lora', weight: 1, bytes: 4e7, hasPatterns: false, targets: ['k_proj', 'q_proj'], ggufBytes: 2e7 };
+const BASE: RouteBase = {
+  path: 'models/Qwen3-4B',
+  kind: 'huggingface',
+  architecture: 'qwen3',
+  className: 'Qwen3ForCausalLM',
+  label: 'Qwen3',
+  parameters: 4e9,
+  sixteenBit: 'BF16',
+};
+const LORA: RouteAdapter = {
+  path: 'outputs/lora',
+  directory: 'outputs/lora',
+  format: 'peft',
+  method: 'lora',
+  weight: 1,
+  bytes: 4e7,
+  hasPatterns: false,
+  targets: ['k_proj', 'q_proj'],
+  ggufBytes: 2e7,
+};
 const GGUF: RouteAdapter = { ...LORA, path: 'lora.gguf', format: 'gguf', architecture: 'qwen3', targets: [] };
-const DORA: ErrorJson = { code: 'adapter/no-gguf-form', message: 'outputs/dora cannot be a GGUF adapter: it is a DoRA.' };
+const DORA: ErrorJson = {
+  code: 'adapter/no-gguf-form',
+  message: 'outputs/dora cannot be a GGUF adapter: it is a DoRA.',
+};
 
 function builds(...sizes: readonly (readonly [FileTypeName, number])[]): { readonly builds: readonly RouteBuild[] } {
-  return { builds: sizes.map(([type, bytesWritten]) => ({ type, bytesRead: 8e9, bytesWritten, memoryBytes: 5e8, seconds: 40 })) };
+  return {
+    builds: sizes.map(([type, bytesWritten]) => ({
+      type,
+      bytesRead: 8e9,
+      bytesWritten,
+      memoryBytes: 5e8,
+      seconds: 40,
+    })),
+  };
 }
 
 const ALL = builds(['BF16', 8e9], ['Q8_0', 4.3e9], ['Q4_K_M', 2.5e9]);
@@ -29,7 +69,16 @@ function working(plan: RoutePlan): RouteName[] {
 }
 
 describe('the type', () => {
-  test.each<readonly [number, FileTypeName]>([[3.3e6, 'BF16'], [1.35e8, 'BF16'], [5e8, 'Q8_0'], [7.5e8, 'Q8_0'], [1.24e9, 'Q8_0'], [1.54e9, 'Q4_K_M'], [8e9, 'Q4_K_M'], [7e10, 'Q4_K_M']])('%d parameters: %s', (parameters, type) => {
+  test.each<readonly [number, FileTypeName]>([
+    [3.3e6, 'BF16'],
+    [1.35e8, 'BF16'],
+    [5e8, 'Q8_0'],
+    [7.5e8, 'Q8_0'],
+    [1.24e9, 'Q8_0'],
+    [1.54e9, 'Q4_K_M'],
+    [8e9, 'Q4_K_M'],
+    [7e10, 'Q4_K_M'],
+  ])('%d parameters: %s', (parameters, type) => {
     expect(recommendedType({ ...BASE, parameters })).toBe(type);
     const plan = planRoutes(facts({ base: { ...BASE, parameters } }));
     expect(plan).toMatchObject({ type, recommended: type === 'BF16' ? 'fuse' : 'fuse-quantise' });
@@ -41,14 +90,24 @@ describe('the type', () => {
 
   test('what was asked for is made, whatever the size, with its published loss', () => {
     const plan = planRoutes(facts({ base: { ...BASE, parameters: 5e8 }, wantedType: 'Q4_K_M' }));
-    expect(plan).toMatchObject({ recommended: 'fuse-quantise', type: 'Q4_K_M', because: 'Q4_K_M is what was asked for.' });
-    expect(route(plan, 'fuse-quantise')).toMatchObject({ type: 'Q4_K_M', diskBytes: 2.5e9, quality: { perplexity: 0.1755, divergence: 0.0313 } });
+    expect(plan).toMatchObject({
+      recommended: 'fuse-quantise',
+      type: 'Q4_K_M',
+      because: 'Q4_K_M is what was asked for.',
+    });
+    expect(route(plan, 'fuse-quantise')).toMatchObject({
+      type: 'Q4_K_M',
+      diskBytes: 2.5e9,
+      quality: { perplexity: 0.1755, divergence: 0.0313 },
+    });
     expect(planRoutes(facts({ wantedType: 'F32' }))).toMatchObject({ recommended: 'fuse', type: 'F32' });
     expect(route(planRoutes(facts({ wantedType: 'F32' })), 'fuse').type).toBe('F32');
   });
 
   test('losses grow as bits shrink', () => {
-    const known = Object.values(TYPE_QUALITY).filter(({ bitsPerWeight }) => bitsPerWeight <= 16.1).sort((a, b) => b.bitsPerWeight - a.bitsPerWeight);
+    const known = Object.values(TYPE_QUALITY)
+      .filter(({ bitsPerWeight }) => bitsPerWeight <= 16.1)
+      .sort((a, b) => b.bitsPerWeight - a.bitsPerWeight);
     const divergences = known.map(({ divergence }) => divergence ?? NaN);
     expect([...divergences].sort((a, b) => a - b)).toEqual(divergences);
   });
@@ -57,28 +116,99 @@ describe('the type', () => {
 describe('ADAPTER as it is', () => {
   test.each<readonly [string, Partial<RouteFacts>, RegExp]>([
     ['qwen3', {}, /model\*\.safetensors.*unsupported architecture.*qwen3/],
-    ['an Ollama from before it looked for model*.safetensors', { ollamaVersion: '0.12.10' }, /^Ollama would refuse it over its API/],
-    ['llama, queries and keys', { base: { ...BASE, architecture: 'llama' } }, /scramble its changes of queries and keys/],
-    ['llama, mlx', { base: { ...BASE, architecture: 'llama' }, adapters: [{ ...LORA, format: 'mlx', targets: ['v_proj'] }] }, /lose mlx's scale/],
-    ['llama, rsLoRA', { base: { ...BASE, architecture: 'llama' }, adapters: [{ ...LORA, method: 'rslora' }] }, /lose the scale of rsLoRA/],
-    ['llama, patterns', { base: { ...BASE, architecture: 'llama' }, adapters: [{ ...LORA, hasPatterns: true }] }, /rank and alpha patterns/],
-    ['gemma2, DoRA', { base: { ...BASE, architecture: 'gemma2' }, adapters: [{ ...LORA, method: 'dora' }] }, /leave out the magnitudes of DoRA/],
+    [
+      'an Ollama from before it looked for model*.safetensors',
+      { ollamaVersion: '0.12.10' },
+      /^Ollama would refuse it over its API/,
+    ],
+    [
+      'llama, queries and keys',
+      { base: { ...BASE, architecture: 'llama' } },
+      /scramble its changes of queries and keys/,
+    ],
+    [
+      'llama, mlx',
+      { base: { ...BASE, architecture: 'llama' }, adapters: [{ ...LORA, format: 'mlx', targets: ['v_proj'] }] },
+      /lose mlx's scale/,
+    ],
+    [
+      'llama, rsLoRA',
+      { base: { ...BASE, architecture: 'llama' }, adapters: [{ ...LORA, method: 'rslora' }] },
+      /lose the scale of rsLoRA/,
+    ],
+    [
+      'llama, patterns',
+      { base: { ...BASE, architecture: 'llama' }, adapters: [{ ...LORA, hasPatterns: true }] },
+      /rank and alpha patterns/,
+    ],
+    [
+      'gemma2, DoRA',
+      { base: { ...BASE, architecture: 'gemma2' }, adapters: [{ ...LORA, method: 'dora' }] },
+      /leave out the magnitudes of DoRA/,
+    ],
     ['two', { adapters: [LORA, GGUF] }, /one adapter only/],
-    ['a GGUF of another architecture', { adapters: [{ ...GGUF, architecture: 'llama' }] }, /the adapter is for llama, and the base is qwen3/],
+    [
+      'a GGUF of another architecture',
+      { adapters: [{ ...GGUF, architecture: 'llama' }] },
+      /the adapter is for llama, and the base is qwen3/,
+    ],
     ['a GGUF with a weight', { adapters: [{ ...GGUF, weight: 0.5 }] }, /weight of an adapter that is a GGUF already/],
-    ['a GGUF of another base', { adapters: [GGUF], fused: { builds: [], problem: { code: 'adapter/base-mismatch', message: 'lora.gguf was trained on another model.' } } }, /trained on another model/],
-    ['a GGUF that llama.cpp stops on', { adapters: [{ ...GGUF, ggufProblem: { code: 'adapter/no-gguf-form', message: 'lora.gguf cannot be a GGUF adapter: it changes the embedding' } }] }, /changes the embedding/],
-    ['a GGUF for an engine that takes none', { adapters: [GGUF], ollamaVersion: '0.24.0' }, /loras are not yet implemented/],
+    [
+      'a GGUF of another base',
+      {
+        adapters: [GGUF],
+        fused: {
+          builds: [],
+          problem: { code: 'adapter/base-mismatch', message: 'lora.gguf was trained on another model.' },
+        },
+      },
+      /trained on another model/,
+    ],
+    [
+      'a GGUF that llama.cpp stops on',
+      {
+        adapters: [
+          {
+            ...GGUF,
+            ggufProblem: {
+              code: 'adapter/no-gguf-form',
+              message: 'lora.gguf cannot be a GGUF adapter: it changes the embedding',
+            },
+          },
+        ],
+      },
+      /changes the embedding/,
+    ],
+    [
+      'a GGUF for an engine that takes none',
+      { adapters: [GGUF], ollamaVersion: '0.24.0' },
+      /loras are not yet implemented/,
+    ],
   ])('%s: never, with the reasons', (_name, more, why) => {
     const plan = planRoutes(facts(more));
-    expect(route(plan, 'adapter')).toMatchObject({ works: false, why: expect.stringMatching(why) as string, commands: [] });
+    expect(route(plan, 'adapter')).toMatchObject({
+      works: false,
+      why: expect.stringMatching(why) as string,
+      commands: [],
+    });
   });
 
   test('a GGUF: as it is', () => {
     const plan = planRoutes(facts({ adapters: [GGUF] }));
     expect(route(plan, 'adapter')).toMatchObject({ works: true, diskBytes: 8e9 + GGUF.bytes });
     expect(route(plan, 'gguf-adapter').works).toBe(false);
-    expect(route(planRoutes(facts({ base: { ...BASE, architecture: 'llama' }, adapters: [{ ...GGUF, architecture: 'llama' }], ollamaVersion: '0.24.0' })), 'adapter').works).toBe(true);
+    expect(
+      route(
+        planRoutes(
+          facts({
+            base: { ...BASE, architecture: 'llama' },
+            adapters: [{ ...GGUF, architecture: 'llama' }],
+            ollamaVersion: '0.24.0',
+          }),
+        ),
+        'adapter',
+      ).works,
+    ).toBe(true);
   });
 });
 
@@ -86,9 +216,22 @@ describe('the other routes', () => {
   test('cost what their builds cost', () => {
     const plan = planRoutes(facts());
     expect(working(plan)).toEqual(['gguf-adapter', 'fuse', 'fuse-quantise']);
-    expect(route(plan, 'fuse')).toMatchObject({ type: 'BF16', diskBytes: 8e9, temporaryBytes: 8e9, memoryBytes: 5e8, seconds: 40, commands: ['modelfile-studio create NAME --base models/Qwen3-4B --adapter outputs/lora --type BF16'] });
+    expect(route(plan, 'fuse')).toMatchObject({
+      type: 'BF16',
+      diskBytes: 8e9,
+      temporaryBytes: 8e9,
+      memoryBytes: 5e8,
+      seconds: 40,
+      commands: ['modelfile-studio create NAME --base models/Qwen3-4B --adapter outputs/lora --type BF16'],
+    });
     expect(route(plan, 'fuse-quantise')).toMatchObject({ type: 'Q4_K_M', diskBytes: 2.5e9 });
-    expect(route(plan, 'gguf-adapter')).toMatchObject({ type: 'Q4_K_M', diskBytes: 2.5e9 + 2e7, commands: ['modelfile-studio create NAME --base models/Qwen3-4B --adapter outputs/lora --route gguf-adapter --type Q4_K_M'] });
+    expect(route(plan, 'gguf-adapter')).toMatchObject({
+      type: 'Q4_K_M',
+      diskBytes: 2.5e9 + 2e7,
+      commands: [
+        'modelfile-studio create NAME --base models/Qwen3-4B --adapter outputs/lora --route gguf-adapter --type Q4_K_M',
+      ],
+    });
   });
 
   test('what no GGUF adapter can hold is fused', () => {
@@ -100,11 +243,16 @@ describe('the other routes', () => {
   test('several adapters add up when they are fused, and only then', () => {
     const plan = planRoutes(facts({ adapters: [LORA, { ...LORA, path: 'my other lora', weight: 0.5 }] }));
     expect(working(plan)).toEqual(['fuse', 'fuse-quantise']);
-    expect(route(plan, 'fuse').commands).toEqual(['modelfile-studio create NAME --base models/Qwen3-4B --adapter outputs/lora --adapter "my other lora=0.5" --type BF16']);
+    expect(route(plan, 'fuse').commands).toEqual([
+      'modelfile-studio create NAME --base models/Qwen3-4B --adapter outputs/lora --adapter "my other lora=0.5" --type BF16',
+    ]);
   });
 
   test('a base that cannot be built: the reason, and no route', () => {
-    const problem: ErrorJson = { code: 'adapter/base-mismatch', message: 'outputs/lora was trained on a model with hidden size 2048; base has 1024.' };
+    const problem: ErrorJson = {
+      code: 'adapter/base-mismatch',
+      message: 'outputs/lora was trained on a model with hidden size 2048; base has 1024.',
+    };
     const plan = planRoutes(facts({ fused: { builds: [], problem }, adapters: [{ ...LORA, ggufProblem: problem }] }));
     expect(working(plan)).toEqual([]);
     expect(plan.recommended).toBeUndefined();
@@ -113,8 +261,18 @@ describe('the other routes', () => {
   });
 
   test('Ollama before 0.30 runs some architectures in an engine without adapters', () => {
-    for (const [architecture, version, works] of [['qwen3', '0.24.0', false], ['gemma3', '0.29.9', false], ['qwen3', '0.30.0', true], ['llama', '0.24.0', true], ['qwen2', '0.24.0', true], ['qwen3', undefined, true], ['qwen3', '0.0.0', true]] as const) {
-      expect(route(planRoutes(facts({ base: { ...BASE, architecture }, ollamaVersion: version })), 'gguf-adapter').works).toBe(works);
+    for (const [architecture, version, works] of [
+      ['qwen3', '0.24.0', false],
+      ['gemma3', '0.29.9', false],
+      ['qwen3', '0.30.0', true],
+      ['llama', '0.24.0', true],
+      ['qwen2', '0.24.0', true],
+      ['qwen3', undefined, true],
+      ['qwen3', '0.0.0', true],
+    ] as const) {
+      expect(
+        route(planRoutes(facts({ base: { ...BASE, architecture }, ollamaVersion: version })), 'gguf-adapter').works,
+      ).toBe(works);
     }
   });
 
@@ -126,25 +284,45 @@ describe('the other routes', () => {
 });
 
 describe('a base that is a GGUF or installed', () => {
-  const installed: RouteBase = { ...BASE, path: 'qwen3:4b', kind: 'installed', stored: { type: 'Q4_K_M', bytes: 2.5e9, isQuantised: true } };
+  const installed: RouteBase = {
+    ...BASE,
+    path: 'qwen3:4b',
+    kind: 'installed',
+    stored: { type: 'Q4_K_M', bytes: 2.5e9, isQuantised: true },
+  };
 
   test('stays as it is, with the adapter beside it', () => {
     const plan = planRoutes(facts({ base: installed, plain: builds() }));
     expect(plan).toMatchObject({ recommended: 'gguf-adapter' });
     expect(route(plan, 'gguf-adapter')).toMatchObject({ type: 'Q4_K_M', diskBytes: 2e7, temporaryBytes: 2e7 });
-    expect(route(planRoutes(facts({ base: { ...installed, kind: 'gguf', path: 'base.gguf' }, plain: builds() })), 'gguf-adapter').diskBytes).toBe(2.5e9 + 2e7);
+    expect(
+      route(
+        planRoutes(facts({ base: { ...installed, kind: 'gguf', path: 'base.gguf' }, plain: builds() })),
+        'gguf-adapter',
+      ).diskBytes,
+    ).toBe(2.5e9 + 2e7);
   });
 
   test('is fused into where the adapter must be, in its own type, and it is said that this rounds twice', () => {
-    const plan = planRoutes(facts({ base: installed, plain: builds(), adapters: [{ ...LORA, method: 'dora', ggufProblem: DORA }] }));
+    const plan = planRoutes(
+      facts({ base: installed, plain: builds(), adapters: [{ ...LORA, method: 'dora', ggufProblem: DORA }] }),
+    );
     expect(plan).toMatchObject({ recommended: 'fuse-quantise', type: 'Q4_K_M' });
     expect(route(plan, 'fuse-quantise').why).toMatch(/rounded before, and the changed ones are rounded again/);
-    const sixteen = planRoutes(facts({ base: { ...installed, stored: { type: 'F16', bytes: 8e9, isQuantised: false } }, adapters: [{ ...LORA, ggufProblem: DORA }] }));
+    const sixteen = planRoutes(
+      facts({
+        base: { ...installed, stored: { type: 'F16', bytes: 8e9, isQuantised: false } },
+        adapters: [{ ...LORA, ggufProblem: DORA }],
+      }),
+    );
     expect(route(sixteen, 'fuse-quantise').why).not.toMatch(/rounded again/);
   });
 
   test('whose file is out of reach takes GGUF adapters only', () => {
-    const problem: ErrorJson = { code: 'ollama/file', message: 'qwen3:4b is on the Ollama server, but its file is out of reach from here.' };
+    const problem: ErrorJson = {
+      code: 'ollama/file',
+      message: 'qwen3:4b is on the Ollama server, but its file is out of reach from here.',
+    };
     const far = facts({ base: installed, fused: { builds: [], problem }, plain: builds() });
     expect(working(planRoutes(far))).toEqual(['gguf-adapter']);
     const none = planRoutes({ ...far, adapters: [{ ...LORA, ggufProblem: DORA }] });
@@ -163,10 +341,18 @@ test('whatever the facts: every route is judged, the recommended one works, and 
             for (const parameters of [1e6, 1e9, 1e10]) {
               const ggufProblem = method === 'dora' || method === 'full' ? DORA : undefined;
               const stored = kind === 'huggingface' ? undefined : { type: 'Q4_K_M', bytes: 1e9, isQuantised: true };
-              const plan = planRoutes(facts({ base: { ...BASE, architecture, kind, parameters, stored }, adapters: [{ ...LORA, format, method, architecture, ggufProblem }], ollamaVersion }));
+              const plan = planRoutes(
+                facts({
+                  base: { ...BASE, architecture, kind, parameters, stored },
+                  adapters: [{ ...LORA, format, method, architecture, ggufProblem }],
+                  ollamaVersion,
+                }),
+              );
               seen++;
               expect(plan.routes.map((candidate) => candidate.route)).toEqual([...ROUTES]);
-              expect(plan.routes.every(({ why, works, commands }) => why !== '' && commands.length === (works ? 1 : 0))).toBe(true);
+              expect(
+                plan.routes.every(({ why, works, commands }) => why !== '' && commands.length === (works ? 1 : 0)),
+              ).toBe(true);
               expect(plan.recommended === undefined).toBe(working(plan).length === 0);
               expect(plan.recommended === undefined || working(plan).includes(plan.recommended)).toBe(true);
               expect(route(plan, 'adapter').works && format !== 'gguf').toBe(false);
@@ -190,5 +376,7 @@ test('the routes as a person reads them: the recommended one first, control char
   expect(lines.filter((line) => /^[★✓✗]/.test(line)).map((line) => line[0])).toEqual(['★', '✓', '✓', '✗']);
   expect(text).toContain('★ Fuse and quantise · Q4_K_M · disk 2.5 GB');
   expect(text).toMatch(/Loss: perplexity added, published by llama\.cpp/);
-  expect(describeRoutes({ ...given, ollamaVersion: undefined }, planRoutes({ ...given, ollamaVersion: undefined }))).toContain('no Ollama answered: judged for the newest');
+  expect(
+    describeRoutes({ ...given, ollamaVersion: undefined }, planRoutes({ ...given, ollamaVersion: undefined })),
+  ).toContain('no Ollama answered: judged for the newest');
 });

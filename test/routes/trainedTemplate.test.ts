@@ -9,12 +9,19 @@ const BASE = join(FIXTURES, 'rugby', 'base');
 const work = temporaryFolder();
 
 async function templateOf(templateFrom: string | undefined): Promise<string | undefined> {
-  const plan = await prepareBuild({ base: BASE, adapters: [], fileType: 'BF16', output: join(work, 'out.gguf'), layout: 'quantised', templateFrom });
+  const plan = await prepareBuild({
+    base: BASE,
+    adapters: [],
+    fileType: 'BF16',
+    output: join(work, 'out.gguf'),
+    layout: 'quantised',
+    templateFrom,
+  });
   const value = plan.metadata.find(([key]) => key === 'tokenizer.chat_template')?.[1];
   return value?.type === 'string' ? value.value : undefined;
 }
 
-test('the chat template of a folder takes the place of the base\'s, whichever way either is stored', async () => {
+test("the chat template of a folder takes the place of the base's, whichever way either is stored", async () => {
   const own = readFileSync(join(BASE, 'chat_template.jinja'), 'utf8');
   expect(await templateOf(undefined)).toBe(own);
   const inConfig = join(work, 'in-config');

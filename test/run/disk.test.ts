@@ -1,5 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FIXTURES, runCli, type CliRun } from '../support/cli';
@@ -68,7 +80,9 @@ describe.skipIf(small === undefined)('W3 a full disk', () => {
   });
 
   function onDisk(): string[] {
-    return readdirSync(disk).filter((name) => name !== 'filler').sort();
+    return readdirSync(disk)
+      .filter((name) => name !== 'filler')
+      .sort();
   }
 
   it('is refused before the start when the result cannot fit', async () => {
@@ -76,41 +90,54 @@ describe.skipIf(small === undefined)('W3 a full disk', () => {
     const run = await runCli(['build', ...big, '--type', 'F16', '--out', out, '--json']);
     expect(run.code).toBe(1);
     expect(errorCode(run)).toBe('disk/full');
-    expect(run.json['error']).toMatchObject({ detail: { needed: expect.any(Number) as number, free: expect.any(Number) as number } });
+    expect(run.json['error']).toMatchObject({
+      detail: { needed: expect.any(Number) as number, free: expect.any(Number) as number },
+    });
     expect(onDisk()).toEqual([]);
   });
 
-  it('fills up while the run writes: nothing unfinished is left and the old output is untouched', { timeout: 120_000 }, async () => {
-    const out = join(disk, 'old.gguf');
-    writeFileSync(out, 'the old one');
-    const run = startCli(['build', '--type', 'Q4_K_M', ...big, '--out', out, '--force']);
-    await until(() => existsSync(`${out}.partial`), 'a partial output');
-    fill(filler, 0);
-    const ended = await run.ended;
-    rmSync(filler);
-    expect(errorCode(ended), ended.stdout).toBe('disk/full');
-    expect(ended.code).toBe(1);
-    expect(onDisk()).toEqual(['old.gguf']);
-    expect(readFileSync(out, 'utf8')).toBe('the old one');
-    rmSync(out);
-  });
+  it(
+    'fills up while the run writes: nothing unfinished is left and the old output is untouched',
+    { timeout: 120_000 },
+    async () => {
+      const out = join(disk, 'old.gguf');
+      writeFileSync(out, 'the old one');
+      const run = startCli(['build', '--type', 'Q4_K_M', ...big, '--out', out, '--force']);
+      await until(() => existsSync(`${out}.partial`), 'a partial output');
+      fill(filler, 0);
+      const ended = await run.ended;
+      rmSync(filler);
+      expect(errorCode(ended), ended.stdout).toBe('disk/full');
+      expect(ended.code).toBe(1);
+      expect(onDisk()).toEqual(['old.gguf']);
+      expect(readFileSync(out, 'utf8')).toBe('the old one');
+      rmSync(out);
+    },
+  );
 
-  const COMMANDS: readonly (readonly [string, readonly string[]])[] = [['build', ['build', '--type', 'Q8_0']], ['fuse', ['fuse']]];
+  const COMMANDS: readonly (readonly [string, readonly string[]])[] = [
+    ['build', ['build', '--type', 'Q8_0']],
+    ['fuse', ['fuse']],
+  ];
 
-  it.each(COMMANDS)('%s at any amount of free space: a typed error or a whole result', { timeout: 120_000 }, async (_name, args) => {
-    const codes = new Set<string>();
-    for (const left of [0, 1, 4096, 8192, 1 << 16, 1 << 20, 3 << 20, 8 << 20]) {
-      fill(filler, left);
-      const out = join(disk, 'result.x');
-      const run = await runCli([...args, ...rugby, '--out', out, '--json']);
-      rmSync(filler, { force: true });
-      codes.add(run.code === 0 ? 'done' : errorCode(run));
-      expect(onDisk()).toEqual(run.code === 0 ? ['result.x', 'result.x.build.json'] : []);
-      rmSync(out, { force: true, recursive: true });
-      rmSync(`${out}.build.json`, { force: true });
-    }
-    expect([...codes].sort()).toEqual(['disk/full', 'done']);
-  });
+  it.each(COMMANDS)(
+    '%s at any amount of free space: a typed error or a whole result',
+    { timeout: 120_000 },
+    async (_name, args) => {
+      const codes = new Set<string>();
+      for (const left of [0, 1, 4096, 8192, 1 << 16, 1 << 20, 3 << 20, 8 << 20]) {
+        fill(filler, left);
+        const out = join(disk, 'result.x');
+        const run = await runCli([...args, ...rugby, '--out', out, '--json']);
+        rmSync(filler, { force: true });
+        codes.add(run.code === 0 ? 'done' : errorCode(run));
+        expect(onDisk()).toEqual(run.code === 0 ? ['result.x', 'result.x.build.json'] : []);
+        rmSync(out, { force: true, recursive: true });
+        rmSync(`${out}.build.json`, { force: true });
+      }
+      expect([...codes].sort()).toEqual(['disk/full', 'done']);
+    },
+  );
 
   it('without inodes left', async () => {
     mkdirSync(join(disk, 'many'));
@@ -182,7 +209,10 @@ describe('W10 places that cannot be written', () => {
     chmodSync(closed, 0o555);
     chmodSync(folder, 0o755);
     // Root may write anywhere: somebody else tries then.
-    const run = await startCli(['build', ...rugby, '--type', 'Q8_0', '--out', join(closed, 'out.gguf')], isRoot ? { uid: 65534 } : {}).ended;
+    const run = await startCli(
+      ['build', ...rugby, '--type', 'Q8_0', '--out', join(closed, 'out.gguf')],
+      isRoot ? { uid: 65534 } : {},
+    ).ended;
     expect(errorCode(run), run.stdout + run.stderr).toBe('output/unwritable');
     chmodSync(closed, 0o755);
   });

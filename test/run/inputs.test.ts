@@ -1,6 +1,23 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFileSync, cpSync, existsSync, mkdirSync, openSync, closeSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, unlinkSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  closeSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { EngineEvent } from '../../src/core/progress';
@@ -31,24 +48,46 @@ describe('S8 an input that changes while it is read', () => {
     ['is cut short', () => truncateSync(weights, 5_000_000)],
     ['is emptied', () => truncateSync(weights, 0)],
     ['grows', () => appendFileSync(weights, 'x')],
-    ['is written to', () => {
-      const file = openSync(weights, 'r+');
-      writeSync(file, Uint8Array.of(1, 2, 3, 4), 0, 4, 100_000_000);
-      closeSync(file);
-    }],
+    [
+      'is written to',
+      () => {
+        const file = openSync(weights, 'r+');
+        writeSync(file, Uint8Array.of(1, 2, 3, 4), 0, 4, 100_000_000);
+        closeSync(file);
+      },
+    ],
     ['is touched', () => utimesSync(weights, new Date(), new Date(Date.now() + 5000))],
-    ['is replaced by another file', () => {
-      cpSync(weights, `${weights}.new`);
-      renameSync(`${weights}.new`, weights);
-    }],
+    [
+      'is replaced by another file',
+      () => {
+        cpSync(weights, `${weights}.new`);
+        renameSync(`${weights}.new`, weights);
+      },
+    ],
     ['is deleted', () => unlinkSync(weights)],
     ['has an adapter that is written again', () => writeNoiseAdapter(adapter, model, 16, 5)],
   ];
 
   it.each(CHANGES)('%s', async (_what, change) => {
     const out = join(folder, 'changed.gguf');
-    const run = startCli(['build', '--base', base, '--adapter', adapter, '--type', 'Q4_K_M', '--out', out, '--workers', '1']);
-    await until(() => existsSync(`${out}.partial.journal`) && readFileSync(`${out}.partial.journal`, 'latin1').split('\n').length > 2, 'the run has begun');
+    const run = startCli([
+      'build',
+      '--base',
+      base,
+      '--adapter',
+      adapter,
+      '--type',
+      'Q4_K_M',
+      '--out',
+      out,
+      '--workers',
+      '1',
+    ]);
+    await until(
+      () =>
+        existsSync(`${out}.partial.journal`) && readFileSync(`${out}.partial.journal`, 'latin1').split('\n').length > 2,
+      'the run has begun',
+    );
     change();
     const ended = await run.ended;
     expect(['input/changed', 'input/missing']).toContain(errorCode(ended));
@@ -63,9 +102,22 @@ describe('S8 an input that changes between plan and run', () => {
     rmSync(at, { recursive: true, force: true });
     cpSync(join(RUGBY, 'base'), join(at, 'base'), { recursive: true });
     cpSync(join(RUGBY, 'lora'), join(at, 'lora'), { recursive: true });
-    const plan = await prepareBuild({ base: join(at, 'base'), adapters: [{ path: join(at, 'lora'), weight: 1 }], fileType: 'Q8_0', output: join(at, 'out.gguf'), layout: 'quantised' });
+    const plan = await prepareBuild({
+      base: join(at, 'base'),
+      adapters: [{ path: join(at, 'lora'), weight: 1 }],
+      fileType: 'Q8_0',
+      output: join(at, 'out.gguf'),
+      layout: 'quantised',
+    });
     utimesSync(join(at, changed), new Date(), new Date(Date.now() + 5000));
-    const run = drain(buildFromPlan(plan, { force: false, workers: 1, signal: new AbortController().signal, workerScript: join(CLI, '..', 'worker.js') }));
+    const run = drain(
+      buildFromPlan(plan, {
+        force: false,
+        workers: 1,
+        signal: new AbortController().signal,
+        workerScript: join(CLI, '..', 'worker.js'),
+      }),
+    );
     await expect(run).rejects.toMatchObject({ code: 'input/changed', path: join(at, changed) });
     expect(readdirSync(at).sort()).toEqual(['base', 'lora']);
   });
@@ -100,7 +152,18 @@ describe.skipIf(process.platform === 'win32')('S9 nothing waits for a pipe or a 
   });
 
   const out = join(pipes, 'out.gguf');
-  const build = (base: string, adapter: string, ...more: string[]): string[] => ['build', '--base', base, '--adapter', adapter, '--type', 'Q8_0', '--out', out, ...more];
+  const build = (base: string, adapter: string, ...more: string[]): string[] => [
+    'build',
+    '--base',
+    base,
+    '--adapter',
+    adapter,
+    '--type',
+    'Q8_0',
+    '--out',
+    out,
+    ...more,
+  ];
 
   it.each([
     ['--base', () => build(pipe(join(pipes, 'p')), good.adapter)],
@@ -117,47 +180,87 @@ describe.skipIf(process.platform === 'win32')('S9 nothing waits for a pipe or a 
   ])('%s', async (_what, args) => {
     const run = await promptly(args());
     expect(run.code).toBe(1);
-    const code = run.json['error'] === undefined ? (run.json['files'] as { error: { code: string } }[])[0]!.error.code : errorCode(run);
+    const code =
+      run.json['error'] === undefined
+        ? (run.json['files'] as { error: { code: string } }[])[0]!.error.code
+        : errorCode(run);
     expect(code).toBe('input/not-regular');
   });
 
   it('a dangling link as base, adapter and imatrix', async () => {
     symlinkSync(join(pipes, 'nobody'), join(pipes, 'link'));
-    for (const args of [build(join(pipes, 'link'), good.adapter), build(good.base, join(pipes, 'link')), build(good.base, good.adapter, '--imatrix', join(pipes, 'link'))]) {
+    for (const args of [
+      build(join(pipes, 'link'), good.adapter),
+      build(good.base, join(pipes, 'link')),
+      build(good.base, good.adapter, '--imatrix', join(pipes, 'link')),
+    ]) {
       const run = await promptly(args);
       expect([run.code, errorCode(run)]).toEqual([1, 'input/missing']);
     }
   });
 
-  it.each(['', '.lock', '.partial', '.partial.journal', '.build.json'])('where the output\'s name%s is a pipe', async (suffix) => {
-    pipe(`${out}${suffix}`);
-    const run = await promptly(build(good.base, good.adapter, '--force'));
-    if (suffix === '.build.json') {
-      expect(run.code).toBe(0);
-    } else {
-      expect(run.code).toBe(1);
-      expect(errorCode(run)).toMatch(/^output\//);
-    }
-    expect(execFileSync('stat', ['-c', '%F', `${out}${suffix}`]).toString().trim()).toBe('fifo');
-  });
+  it.each(['', '.lock', '.partial', '.partial.journal', '.build.json'])(
+    "where the output's name%s is a pipe",
+    async (suffix) => {
+      pipe(`${out}${suffix}`);
+      const run = await promptly(build(good.base, good.adapter, '--force'));
+      if (suffix === '.build.json') {
+        expect(run.code).toBe(0);
+      } else {
+        expect(run.code).toBe(1);
+        expect(errorCode(run)).toMatch(/^output\//);
+      }
+      expect(
+        execFileSync('stat', ['-c', '%F', `${out}${suffix}`])
+          .toString()
+          .trim(),
+      ).toBe('fifo');
+    },
+  );
 
   it('a side file that fuse would copy', async () => {
-    const run = await promptly(['fuse', '--base', baseWithPipe('vocab.json'), '--adapter', good.adapter, '--out', join(pipes, 'merged')]);
+    const run = await promptly([
+      'fuse',
+      '--base',
+      baseWithPipe('vocab.json'),
+      '--adapter',
+      good.adapter,
+      '--out',
+      join(pipes, 'merged'),
+    ]);
     expect([run.code, errorCode(run)]).toEqual([1, 'input/not-regular']);
     expect(readdirSync(pipes)).toEqual(['vocab.json']);
   });
 });
 
 describe('W11 the same inputs and options give the same bytes', () => {
-  it.each([['build', 'Q4_K_M'], ['build', 'BF16']])('%s %s with 1, 2, 3 and 5 workers, from another folder, over an old output', async (_command, type) => {
+  it.each([
+    ['build', 'Q4_K_M'],
+    ['build', 'BF16'],
+  ])('%s %s with 1, 2, 3 and 5 workers, from another folder, over an old output', async (_command, type) => {
     const hashes = new Set<string>();
     for (const workers of ['1', '2', '3', '5']) {
       const out = join(folder, `w${workers}-${type}.gguf`);
-      await runCliOk(['build', '--base', join(RUGBY, 'base'), '--adapter', join(RUGBY, 'dora'), '--type', type, '--out', out, '--workers', workers]);
+      await runCliOk([
+        'build',
+        '--base',
+        join(RUGBY, 'base'),
+        '--adapter',
+        join(RUGBY, 'dora'),
+        '--type',
+        type,
+        '--out',
+        out,
+        '--workers',
+        workers,
+      ]);
       hashes.add(sha256(out));
     }
     const out = join(folder, `w1-${type}.gguf`);
-    await runCliOk(['build', '--base', 'base', '--adapter', './dora', '--type', type.toLowerCase(), '--out', out, '--force'], { cwd: RUGBY });
+    await runCliOk(
+      ['build', '--base', 'base', '--adapter', './dora', '--type', type.toLowerCase(), '--out', out, '--force'],
+      { cwd: RUGBY },
+    );
     hashes.add(sha256(out));
     expect(hashes.size).toBe(1);
   });
@@ -192,7 +295,10 @@ describe('a worker that dies', () => {
   it('dies in mid-run', async () => {
     // The real worker, with a thread that ends itself after a moment.
     const script = join(folder, 'worker.js');
-    writeFileSync(script, `require(${JSON.stringify(join(CLI, '..', 'worker.js'))}); setTimeout(() => process.exit(7), 60);`);
+    writeFileSync(
+      script,
+      `require(${JSON.stringify(join(CLI, '..', 'worker.js'))}); setTimeout(() => process.exit(7), 60);`,
+    );
     const model = join(folder, 'mid');
     writeNoiseModel(model, { hidden: 1024, feedForward: 3072, layers: 4 });
     const error = await failure(script, model);
@@ -201,9 +307,17 @@ describe('a worker that dies', () => {
   });
 
   async function failure(workerScript: string, base = join(RUGBY, 'base')): Promise<StudioError> {
-    const plan = await prepareBuild({ base, adapters: [], fileType: 'Q4_K_M', output: join(folder, 'dead.gguf'), layout: 'quantised' });
+    const plan = await prepareBuild({
+      base,
+      adapters: [],
+      fileType: 'Q4_K_M',
+      output: join(folder, 'dead.gguf'),
+      layout: 'quantised',
+    });
     try {
-      await drain(buildFromPlan(plan, { force: false, workers: 2, signal: new AbortController().signal, workerScript }));
+      await drain(
+        buildFromPlan(plan, { force: false, workers: 2, signal: new AbortController().signal, workerScript }),
+      );
     } catch (thrown) {
       expect(thrown).toBeInstanceOf(StudioError);
       return thrown as StudioError;

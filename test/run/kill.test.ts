@@ -1,5 +1,16 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -29,12 +40,18 @@ function hashOf(path: string): string {
   if (statSync(path).isFile()) {
     return hash.update(readFileSync(path)).digest('hex');
   }
-  readdirSync(path).sort().forEach((name) => hash.update(`${name}\n`).update(readFileSync(join(path, name))));
+  readdirSync(path)
+    .sort()
+    .forEach((name) => hash.update(`${name}\n`).update(readFileSync(join(path, name))));
   return hash.digest('hex');
 }
 
 function filesOf(path: string): string[] {
-  return statSync(path).isFile() ? [path] : readdirSync(path).filter((name) => name.endsWith('.safetensors')).map((name) => join(path, name));
+  return statSync(path).isFile()
+    ? [path]
+    : readdirSync(path)
+        .filter((name) => name.endsWith('.safetensors'))
+        .map((name) => join(path, name));
 }
 
 /** What a kill left is a whole result that only lacks its name, or nothing that any reader takes for a model. */
@@ -46,7 +63,10 @@ async function expectNoHalfModel(partial: string, whole: string): Promise<boolea
       expect(hashOf(file)).toBe(hashOf(statSync(whole).isFile() ? whole : join(whole, file.slice(partial.length + 1))));
       return true;
     }
-    expect(head.every((byte) => byte === 0), `${file} begins like a model`).toBe(true);
+    expect(
+      head.every((byte) => byte === 0),
+      `${file} begins like a model`,
+    ).toBe(true);
   }
   return false;
 }
@@ -60,7 +80,14 @@ interface Tally {
 }
 
 /** Starts `args` and kills it, over and over, then lets it end: always the bytes of an undisturbed run. */
-async function killAndResume(args: readonly string[], out: string, whole: string, kills: number, time: number, random: Random): Promise<Tally> {
+async function killAndResume(
+  args: readonly string[],
+  out: string,
+  whole: string,
+  kills: number,
+  time: number,
+  random: Random,
+): Promise<Tally> {
   const tally: Tally = { killed: 0, early: 0, sealed: 0, finished: 0, resumed: 0 };
   const partial = `${out}.partial`;
   const expected = hashOf(whole);
@@ -132,31 +159,35 @@ describe(`W1 W6 kill -9 at any moment (KILL_SEED=${SEED})`, () => {
     expect(tally.killed).toBeGreaterThan(3);
   });
 
-  it('fuse --force over an older folder: the old or the new one stands there, whole', { timeout: 200_000 }, async () => {
-    const args = ['fuse', '--base', base, '--adapter', adapter, '--workers', '2', '--force'];
-    const whole = join(folder, 'whole');
-    const out = join(folder, 'replaced');
-    const old = await runCli(['fuse', '--base', base, '--adapter', `${adapter}=0.5`, '--out', out, '--json']);
-    expect(old.code, old.stdout).toBe(0);
-    const time = await timed(args, join(folder, 'timing'));
-    const allowed = new Set([hashOf(out), hashOf(whole)]);
-    for (let kill = 0; kill < 12; kill++) {
-      const run = startCli([...args, '--out', out]);
-      await sleep(time * (0.5 + 0.7 * random.next()));
-      run.child.kill('SIGKILL');
-      await run.ended;
-      if (existsSync(out)) {
-        expect(allowed).toContain(hashOf(out));
-      } else {
-        // Killed between two renames: the old one waits beside the journal for the next start.
-        expect(existsSync(`${out}.partial.replaced`)).toBe(true);
+  it(
+    'fuse --force over an older folder: the old or the new one stands there, whole',
+    { timeout: 200_000 },
+    async () => {
+      const args = ['fuse', '--base', base, '--adapter', adapter, '--workers', '2', '--force'];
+      const whole = join(folder, 'whole');
+      const out = join(folder, 'replaced');
+      const old = await runCli(['fuse', '--base', base, '--adapter', `${adapter}=0.5`, '--out', out, '--json']);
+      expect(old.code, old.stdout).toBe(0);
+      const time = await timed(args, join(folder, 'timing'));
+      const allowed = new Set([hashOf(out), hashOf(whole)]);
+      for (let kill = 0; kill < 12; kill++) {
+        const run = startCli([...args, '--out', out]);
+        await sleep(time * (0.5 + 0.7 * random.next()));
+        run.child.kill('SIGKILL');
+        await run.ended;
+        if (existsSync(out)) {
+          expect(allowed).toContain(hashOf(out));
+        } else {
+          // Killed between two renames: the old one waits beside the journal for the next start.
+          expect(existsSync(`${out}.partial.replaced`)).toBe(true);
+        }
       }
-    }
-    const last = await runCli([...args, '--out', out, '--json']);
-    expect(last.code, last.stdout).toBe(0);
-    expect(hashOf(out)).toBe(hashOf(whole));
-    expect(readdirSync(folder).filter((name) => name.startsWith('replaced.'))).toEqual(['replaced.build.json']);
-  });
+      const last = await runCli([...args, '--out', out, '--json']);
+      expect(last.code, last.stdout).toBe(0);
+      expect(hashOf(out)).toBe(hashOf(whole));
+      expect(readdirSync(folder).filter((name) => name.startsWith('replaced.'))).toEqual(['replaced.build.json']);
+    },
+  );
 });
 
 describe('resuming', () => {
@@ -172,7 +203,11 @@ describe('resuming', () => {
 
   async function interrupt(): Promise<void> {
     const run = startCli([...args, '--type', 'Q4_K_M', '--out', out]);
-    await until(() => existsSync(`${out}.partial.journal`) && readFileSync(`${out}.partial.journal`, 'latin1').split('\n').length > 4, 'some units are noted');
+    await until(
+      () =>
+        existsSync(`${out}.partial.journal`) && readFileSync(`${out}.partial.journal`, 'latin1').split('\n').length > 4,
+      'some units are noted',
+    );
     run.child.kill('SIGKILL');
     await run.ended;
     expect(existsSync(`${out}.partial`), 'the run was too fast to be killed').toBe(true);
@@ -232,20 +267,25 @@ describe('resuming', () => {
     closeSync(file);
     const command = ['build', '--base', damaged, '--type', 'BF16', '--workers', '1', '--out', out, '--json'];
     const run = startCli(command.slice(0, -1));
-    await until(() => existsSync(`${out}.partial.journal`) && /^\d+ \d+ !$/m.test(readFileSync(`${out}.partial.journal`, 'latin1')), 'the damaged unit is noted');
+    await until(
+      () =>
+        existsSync(`${out}.partial.journal`) && /^\d+ \d+ !$/m.test(readFileSync(`${out}.partial.journal`, 'latin1')),
+      'the damaged unit is noted',
+    );
     run.child.kill('SIGKILL');
     const killed = await run.ended;
     const resumed = killed.code === 0 ? killed : await runCli(command);
     expect(JSON.stringify(resumed.json['warnings']), resumed.stdout).toContain('token_embd.weight holds NaN');
   });
 
-  it.each([['an empty journal', ''], ['half a first line', 'modelfile-studio jour'], ['a line without its end', `modelfile-studio journal 2 ${'a'.repeat(30)}`]])(
-    'a kill at the very start that left %s does not block the next start',
-    async (_what, text) => {
-      writeFileSync(`${out}.partial.journal`, text);
-      expect(await finish('Q4_K_M')).toBe(0);
-      expect(hashOf(out)).toBe(hash);
-      expect(existsSync(`${out}.partial.journal`)).toBe(false);
-    },
-  );
+  it.each([
+    ['an empty journal', ''],
+    ['half a first line', 'modelfile-studio jour'],
+    ['a line without its end', `modelfile-studio journal 2 ${'a'.repeat(30)}`],
+  ])('a kill at the very start that left %s does not block the next start', async (_what, text) => {
+    writeFileSync(`${out}.partial.journal`, text);
+    expect(await finish('Q4_K_M')).toBe(0);
+    expect(hashOf(out)).toBe(hash);
+    expect(existsSync(`${out}.partial.journal`)).toBe(false);
+  });
 });

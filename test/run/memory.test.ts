@@ -42,13 +42,23 @@ describe('W12 peak resident memory with two workers', () => {
   const peaks: number[] = [];
 
   const MODELS: readonly (readonly [string, NoiseModelOptions, string])[] = [
-    ['2.5 GB of bf16 noise', { hidden: 2048, feedForward: 6144, layers: 16, vocabulary: VOCABULARY, shardBytes: 5e8 }, 'Q4_K_M'],
-    ['8.4 GB of bf16 in sparse shards', { hidden: 3072, feedForward: 9216, layers: 29, vocabulary: VOCABULARY, shardBytes: 2e9, sparse: true }, 'Q4_0'],
+    [
+      '2.5 GB of bf16 noise',
+      { hidden: 2048, feedForward: 6144, layers: 16, vocabulary: VOCABULARY, shardBytes: 5e8 },
+      'Q4_K_M',
+    ],
+    [
+      '8.4 GB of bf16 in sparse shards',
+      { hidden: 3072, feedForward: 9216, layers: 29, vocabulary: VOCABULARY, shardBytes: 2e9, sparse: true },
+      'Q4_0',
+    ],
   ];
 
   it.each(MODELS)('%s: at most 400 MB', { timeout: 400_000 }, async (name, options, type) => {
     const { answered, seen, seconds } = await measure(join(folder, type), options, type);
-    console.log(`${name}: peak ${(answered / 1e6).toFixed(0)} MB, ${(seen / 1e6).toFixed(0)} MB from outside, ${seconds.toFixed(0)} s`);
+    console.log(
+      `${name}: peak ${(answered / 1e6).toFixed(0)} MB, ${(seen / 1e6).toFixed(0)} MB from outside, ${seconds.toFixed(0)} s`,
+    );
     expect(answered).toBeGreaterThan(50e6);
     expect(answered).toBeLessThanOrEqual(LIMIT);
     if (process.platform === 'linux') {

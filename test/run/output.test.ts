@@ -1,6 +1,17 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { checkName } from '../../src/node/output/checkOutput';
@@ -26,10 +37,12 @@ beforeAll(async () => {
 /** Every file under a folder with the hash of its content. */
 function snapshot(path: string): Record<string, string> {
   const names = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return Object.fromEntries(names.map((entry) => {
-    const file = join(entry.parentPath, entry.name);
-    return [file, createHash('sha256').update(readFileSync(file)).digest('hex')];
-  }));
+  return Object.fromEntries(
+    names.map((entry) => {
+      const file = join(entry.parentPath, entry.name);
+      return [file, createHash('sha256').update(readFileSync(file)).digest('hex')];
+    }),
+  );
 }
 
 /** Runs a command that must be refused, and sees that it changed nothing at all. */
@@ -56,7 +69,10 @@ describe('W4 the output is an input', () => {
     await refused(['quantize', source, source, 'Q8_0', '--force'], 'output/is-input');
   });
   it('by way of .. and another working folder', async () => {
-    await refused(['quantize', source, join(folder, 'base', '..', 'source.gguf'), 'Q8_0', '--force'], 'output/is-input');
+    await refused(
+      ['quantize', source, join(folder, 'base', '..', 'source.gguf'), 'Q8_0', '--force'],
+      'output/is-input',
+    );
     await refused(['quantize', 'source.gguf', './/source.gguf', 'Q8_0', '--force'], 'output/is-input', folder);
   });
   it.skipIf(isWindows)('a symbolic link to it, and a link to its folder', async () => {
@@ -75,18 +91,41 @@ describe('W4 the output is an input', () => {
     context.skip(!canMountFat(), 'needs root and mkfs.vfat to mount such a file system');
     try {
       writeFileSync(join(fat, 'source.gguf'), readFileSync(source));
-      await refused(['quantize', join(fat, 'source.gguf'), join(fat, 'SOURCE.GGUF'), 'Q8_0', '--force'], 'output/is-input');
+      await refused(
+        ['quantize', join(fat, 'source.gguf'), join(fat, 'SOURCE.GGUF'), 'Q8_0', '--force'],
+        'output/is-input',
+      );
     } finally {
       execFileSync('umount', ['-l', fat]);
     }
   });
-  it.each(['config.json', 'tokenizer.json', 'model.safetensors', 'chat_template.jinja'])('the base\'s %s', async (name) => {
-    await refused(['build', '--base', base, '--adapter', lora, '--type', 'Q8_0', '--out', join(base, name), '--force'], 'output/is-input');
+  it.each(['config.json', 'tokenizer.json', 'model.safetensors', 'chat_template.jinja'])(
+    "the base's %s",
+    async (name) => {
+      await refused(
+        ['build', '--base', base, '--adapter', lora, '--type', 'Q8_0', '--out', join(base, name), '--force'],
+        'output/is-input',
+      );
+    },
+  );
+  it("the adapter's files", async () => {
+    await refused(
+      [
+        'build',
+        '--base',
+        base,
+        '--adapter',
+        lora,
+        '--type',
+        'Q8_0',
+        '--out',
+        join(lora, 'adapter_config.json'),
+        '--force',
+      ],
+      'output/is-input',
+    );
   });
-  it('the adapter\'s files', async () => {
-    await refused(['build', '--base', base, '--adapter', lora, '--type', 'Q8_0', '--out', join(lora, 'adapter_config.json'), '--force'], 'output/is-input');
-  });
-  it('the base folder, its parent, or the adapter\'s', async () => {
+  it("the base folder, its parent, or the adapter's", async () => {
     for (const out of [base, `${base}/`, folder, lora, join(lora, '..', 'base')]) {
       await refused(['fuse', '--base', base, '--adapter', lora, '--out', out, '--force'], 'output/is-input');
     }
@@ -97,7 +136,10 @@ describe('W4 the output is an input', () => {
     mkdirSync(cached);
     readdirSync(base).forEach((name) => symlinkSync(join(base, name), join(cached, name)));
     await refused(['fuse', '--base', cached, '--adapter', lora, '--out', cached, '--force'], 'output/is-input');
-    await refused(['build', '--base', cached, '--type', 'Q8_0', '--out', join(cached, 'config.json'), '--force'], 'output/is-input');
+    await refused(
+      ['build', '--base', cached, '--type', 'Q8_0', '--out', join(cached, 'config.json'), '--force'],
+      'output/is-input',
+    );
   });
   it('its unfinished form is an input', async () => {
     const odd = made(join(folder, 'odd.gguf.partial'));
@@ -206,8 +248,14 @@ describe('W7 two runs to one output', () => {
   });
 
   const STALE: readonly (readonly [string, () => string])[] = [
-    ['of a process that is gone', () => JSON.stringify({ marker: 'modelfile-studio lock', pid: deadPid(), started: '1' })],
-    ['of a process whose number another one has by now', () => JSON.stringify({ marker: 'modelfile-studio lock', pid: process.pid, started: 'not this one' })],
+    [
+      'of a process that is gone',
+      () => JSON.stringify({ marker: 'modelfile-studio lock', pid: deadPid(), started: '1' }),
+    ],
+    [
+      'of a process whose number another one has by now',
+      () => JSON.stringify({ marker: 'modelfile-studio lock', pid: process.pid, started: 'not this one' }),
+    ],
     ['that a crash left empty', () => ''],
   ];
 
@@ -223,17 +271,24 @@ describe('W7 two runs to one output', () => {
   it('of many that find one stale lock at once, exactly one runs', async () => {
     const out = join(folder, 'race.gguf');
     writeFileSync(lockOf(out), JSON.stringify({ marker: 'modelfile-studio lock', pid: deadPid(), started: '1' }));
-    const runs = await Promise.all(Array.from({ length: 6 }, () => startCli(['build', '--base', base, '--type', 'Q4_K_M', '--out', out]).ended));
+    const runs = await Promise.all(
+      Array.from({ length: 6 }, () => startCli(['build', '--base', base, '--type', 'Q4_K_M', '--out', out]).ended),
+    );
     const outcomes = runs.map((run) => (run.code === 0 ? 'done' : errorCode(run)));
     expect(outcomes.filter((outcome) => outcome === 'done')).toHaveLength(1);
-    expect(outcomes.every((outcome) => ['done', 'output/busy', 'output/exists'].includes(outcome)), outcomes.join()).toBe(true);
+    expect(
+      outcomes.every((outcome) => ['done', 'output/busy', 'output/exists'].includes(outcome)),
+      outcomes.join(),
+    ).toBe(true);
     expect(existsSync(lockOf(out))).toBe(false);
   });
 
   it('a file of that name that is no lock is left alone', async () => {
     const out = join(folder, 'guarded.gguf');
     writeFileSync(lockOf(out), 'my notes');
-    expect(await refused(['build', '--base', base, '--type', 'Q8_0', '--out', out], 'output/busy')).toContain(lockOf(out));
+    expect(await refused(['build', '--base', base, '--type', 'Q8_0', '--out', out], 'output/busy')).toContain(
+      lockOf(out),
+    );
   });
 });
 
@@ -247,7 +302,9 @@ describe('W8 look-alikes are never deleted', () => {
   const merged = join(folder, 'alike');
 
   afterEach(() => {
-    readdirSync(folder).filter((name) => name.startsWith('alike')).forEach((name) => rmSync(join(folder, name), { recursive: true }));
+    readdirSync(folder)
+      .filter((name) => name.startsWith('alike'))
+      .forEach((name) => rmSync(join(folder, name), { recursive: true }));
   });
 
   it.each(['.partial', '.partial.journal'])('a file %s', async (suffix) => {
@@ -259,7 +316,9 @@ describe('W8 look-alikes are never deleted', () => {
   it('a folder .partial', async () => {
     mkdirSync(`${merged}.partial`);
     writeFileSync(join(`${merged}.partial`, 'mine.txt'), 'mine');
-    expect(await refused(['fuse', '--base', base, '--adapter', lora, '--out', merged], 'output/exists')).toContain(`${merged}.partial`);
+    expect(await refused(['fuse', '--base', base, '--adapter', lora, '--out', merged], 'output/exists')).toContain(
+      `${merged}.partial`,
+    );
   });
 
   it('a folder .partial.replaced, or .replaced', async () => {
@@ -291,12 +350,61 @@ describe('W9 names', () => {
     }
   };
   const bad = [
-    'CON', 'con.gguf', 'PRN', 'aux.gguf', 'NUL', 'nul.tar.gguf', 'COM1', 'com9.gguf', 'LPT1', 'COM¹.gguf', 'CONIN$', 'con .gguf', 'model.', 'model ', 'model.gguf.',
-    'a:b', 'C:foo', 'model.gguf:stream', 'a<b', 'a>b', 'a"b', 'a|b', 'a?b', 'a*b', 'a\tb', 'a\nb', 'a\0b', 'a\u007fb', 'a\u0085b', '.', '..', '', '\\\\server\\share', '\\\\?\\C:\\model', 'a\\b.gguf',
+    'CON',
+    'con.gguf',
+    'PRN',
+    'aux.gguf',
+    'NUL',
+    'nul.tar.gguf',
+    'COM1',
+    'com9.gguf',
+    'LPT1',
+    'COM¹.gguf',
+    'CONIN$',
+    'con .gguf',
+    'model.',
+    'model ',
+    'model.gguf.',
+    'a:b',
+    'C:foo',
+    'model.gguf:stream',
+    'a<b',
+    'a>b',
+    'a"b',
+    'a|b',
+    'a?b',
+    'a*b',
+    'a\tb',
+    'a\nb',
+    'a\0b',
+    'a\u007fb',
+    'a\u0085b',
+    '.',
+    '..',
+    '',
+    '\\\\server\\share',
+    '\\\\?\\C:\\model',
+    'a\\b.gguf',
   ];
   const good = [
-    'model.gguf', 'Qwen3-0.6B.Q4_K_M.gguf', 'console.gguf', 'contract', 'com10.gguf', 'auxiliary.gguf', 'null.gguf', '.hidden', 'ünïcödé.gguf', '模型.gguf', 'with space.gguf', "it's [one] (two) {three}.gguf",
-    'a=b.gguf', '-dash.gguf', '~home.gguf', '%PATH%.gguf', '$(id).gguf', 'x'.repeat(300),
+    'model.gguf',
+    'Qwen3-0.6B.Q4_K_M.gguf',
+    'console.gguf',
+    'contract',
+    'com10.gguf',
+    'auxiliary.gguf',
+    'null.gguf',
+    '.hidden',
+    'ünïcödé.gguf',
+    '模型.gguf',
+    'with space.gguf',
+    "it's [one] (two) {three}.gguf",
+    'a=b.gguf',
+    '-dash.gguf',
+    '~home.gguf',
+    '%PATH%.gguf',
+    '$(id).gguf',
+    'x'.repeat(300),
   ];
   // On Windows a backslash ends a folder's name, so that only what follows it is a name.
   it.each(bad.filter((name) => !isWindows || !name.includes('\\')))('%j is refused', (name) => {

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { Architecture, ModelConfig } from '../../src/core/engine/architectures/architecture';
 import type { AdapterTarget } from '../../src/core/engine/adapterTarget';
-import { convertAdapter, prepareConvertAdapter, type ConvertAdapterReport, type ConvertAdapterRequest, type PreparedAdapter } from '../../src/node/engine/convertAdapter';
+import {
+  convertAdapter,
+  prepareConvertAdapter,
+  type ConvertAdapterReport,
+  type ConvertAdapterRequest,
+  type PreparedAdapter,
+} from '../../src/node/engine/convertAdapter';
 import { describeGguf } from './describeGguf';
 
 /** Plans and writes a GGUF adapter; the report at its end. */
@@ -21,7 +27,9 @@ export async function runAdapterPlan(plan: PreparedAdapter, force = true): Promi
 }
 
 /** What llama.cpp adds to a weight: alpha / rank * B @ A in doubles, row-major [rows, columns], by weight. For files of type F32. */
-export function appliedDeltas(path: string): Map<string, { readonly rows: number; readonly columns: number; readonly values: Float64Array }> {
+export function appliedDeltas(
+  path: string,
+): Map<string, { readonly rows: number; readonly columns: number; readonly values: Float64Array }> {
   const { dataOffset, metadata, tensors } = describeGguf(path);
   const file = readFileSync(path);
   const alpha = metadata.find(({ key }) => key === 'adapter.lora.alpha')?.value as number;
@@ -30,7 +38,12 @@ export function appliedDeltas(path: string): Map<string, { readonly rows: number
     if (tensor?.type !== 'F32') {
       throw new Error(`${name} is ${tensor?.type ?? 'missing'}`);
     }
-    return { ne: tensor.shape, values: new Float32Array(Uint8Array.from(file.subarray(dataOffset + tensor.offset, dataOffset + tensor.offset + tensor.bytes)).buffer) };
+    return {
+      ne: tensor.shape,
+      values: new Float32Array(
+        Uint8Array.from(file.subarray(dataOffset + tensor.offset, dataOffset + tensor.offset + tensor.bytes)).buffer,
+      ),
+    };
   };
   const deltas = new Map<string, { rows: number; columns: number; values: Float64Array }>();
   for (const { name } of tensors.filter((tensor) => tensor.name.endsWith('.lora_a'))) {
@@ -47,7 +60,8 @@ export function appliedDeltas(path: string): Map<string, { readonly rows: number
       for (let j = 0; j < columns; j++) {
         let sum = 0;
         for (let k = 0; k < rank; k++) {
-          sum += left.values[i * rank + k]! * (embedding ? right.values[j * rank + k]! : right.values[k * columns + j]!);
+          sum +=
+            left.values[i * rank + k]! * (embedding ? right.values[j * rank + k]! : right.values[k * columns + j]!);
         }
         values[i * columns + j] = scale * sum;
       }
@@ -58,9 +72,26 @@ export function appliedDeltas(path: string): Map<string, { readonly rows: number
 }
 
 /** A base that is known by its shapes only: hidden size 32, 4 heads of 16 (2 for keys), 2 layers, 100 tokens. */
-export function shapedTarget(architecture: Architecture, { tied = false, more = {} }: { readonly tied?: boolean; readonly more?: Readonly<Record<string, readonly number[]>> } = {}): AdapterTarget {
-  const layer = { 'self_attn.q_proj': [64, 32], 'self_attn.k_proj': [32, 32], 'self_attn.v_proj': [32, 32], 'self_attn.o_proj': [32, 64], 'mlp.gate_proj': [48, 32], 'mlp.up_proj': [48, 32], 'mlp.down_proj': [32, 48] };
-  const shapes = new Map<string, { shape: readonly number[] }>([['model.embed_tokens.weight', { shape: [100, 32] }], ['model.norm.weight', { shape: [32] }]]);
+export function shapedTarget(
+  architecture: Architecture,
+  {
+    tied = false,
+    more = {},
+  }: { readonly tied?: boolean; readonly more?: Readonly<Record<string, readonly number[]>> } = {},
+): AdapterTarget {
+  const layer = {
+    'self_attn.q_proj': [64, 32],
+    'self_attn.k_proj': [32, 32],
+    'self_attn.v_proj': [32, 32],
+    'self_attn.o_proj': [32, 64],
+    'mlp.gate_proj': [48, 32],
+    'mlp.up_proj': [48, 32],
+    'mlp.down_proj': [32, 48],
+  };
+  const shapes = new Map<string, { shape: readonly number[] }>([
+    ['model.embed_tokens.weight', { shape: [100, 32] }],
+    ['model.norm.weight', { shape: [32] }],
+  ]);
   for (const index of [0, 1]) {
     Object.entries(layer).forEach(([module, shape]) => shapes.set(`model.layers.${index}.${module}.weight`, { shape }));
     shapes.set(`model.layers.${index}.self_attn.q_proj.bias`, { shape: [64] });
@@ -70,8 +101,22 @@ export function shapedTarget(architecture: Architecture, { tied = false, more = 
   }
   Object.entries(more).forEach(([name, shape]) => shapes.set(name, { shape }));
   const config: ModelConfig = {
-    className: architecture.classes[0]!, raw: {}, layers: 2, hiddenSize: 32, feedForward: 48, heads: 4, kvHeads: 2, headDim: 16, hasHeadDim: true, vocabSize: 100,
-    contextLength: 128, rmsNormEps: 1e-6, ropeTheta: 10_000, tiedEmbeddings: tied, experts: 0, expertsUsed: 0,
+    className: architecture.classes[0]!,
+    raw: {},
+    layers: 2,
+    hiddenSize: 32,
+    feedForward: 48,
+    heads: 4,
+    kvHeads: 2,
+    headDim: 16,
+    hasHeadDim: true,
+    vocabSize: 100,
+    contextLength: 128,
+    rmsNormEps: 1e-6,
+    ropeTheta: 10_000,
+    tiedEmbeddings: tied,
+    experts: 0,
+    expertsUsed: 0,
   };
   return { path: 'base', architecture, config, shapes: () => shapes, stored: () => undefined, tied };
 }

@@ -15,22 +15,33 @@ export interface CliRun {
 }
 
 /** Runs the bundled command line as a user's shell would; never throws for a non-zero exit. */
-export function runCli(args: readonly string[], options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly timeout?: number } = {}): Promise<CliRun> {
+export function runCli(
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly timeout?: number } = {},
+): Promise<CliRun> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [CLI, ...args], { ...options, maxBuffer: 1 << 28, encoding: 'utf8' }, (_error, stdout, stderr) => {
-      let json: Record<string, unknown> = {};
-      try {
-        json = JSON.parse(stdout) as Record<string, unknown>;
-      } catch {
-        // Text output, or none.
-      }
-      resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr, json });
-    });
+    const child = execFile(
+      process.execPath,
+      [CLI, ...args],
+      { ...options, maxBuffer: 1 << 28, encoding: 'utf8' },
+      (_error, stdout, stderr) => {
+        let json: Record<string, unknown> = {};
+        try {
+          json = JSON.parse(stdout) as Record<string, unknown>;
+        } catch {
+          // Text output, or none.
+        }
+        resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr, json });
+      },
+    );
   });
 }
 
 /** As runCli, with --json; fails with the command's own words when it is refused. */
-export async function runCliOk(args: readonly string[], options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {}): Promise<Record<string, unknown>> {
+export async function runCliOk(
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<Record<string, unknown>> {
   const run = await runCli([...args, '--json'], options);
   if (run.code !== 0) {
     throw new Error(`${args.join(' ')} exited ${String(run.code)}: ${run.stdout}${run.stderr}`);

@@ -1,7 +1,9 @@
 import type { StudioError } from '../../src/core/errors';
 
 /** Runs a generator to its end: all events and the result. */
-export async function collect<Event, Result>(run: AsyncGenerator<Event, Result>): Promise<{ readonly events: readonly Event[]; readonly result: Result }> {
+export async function collect<Event, Result>(
+  run: AsyncGenerator<Event, Result>,
+): Promise<{ readonly events: readonly Event[]; readonly result: Result }> {
   const events: Event[] = [];
   for (;;) {
     const step = await run.next();
@@ -20,5 +22,5 @@ export async function rejection(promise: Promise<unknown>): Promise<StudioError>
   } catch (thrown) {
     return thrown as StudioError;
   }
-  throw new Error(`was not refused: ${(JSON.stringify(value) as string | undefined ?? '').slice(0, 200)}`);
+  throw new Error(`was not refused: ${((JSON.stringify(value) as string | undefined) ?? '').slice(0, 200)}`);
 }

@@ -21,7 +21,9 @@ export async function answerModelfile(source: Uint8Array | string, folder: strin
   const { commands } = verdict;
   const built = await toCreateRequest(commands, localFileResolver(folder));
   const marshalled = built.ok ? marshalCreateRequest(built.request) : built;
-  return marshalled.ok ? { ok: true, commands, request: marshalled.json } : { ok: true, commands, requestError: marshalled.error };
+  return marshalled.ok
+    ? { ok: true, commands, request: marshalled.json }
+    : { ok: true, commands, requestError: marshalled.error };
 }
 
 /** The oracle's answer line in the same form: its request is the text between the keys around it. */

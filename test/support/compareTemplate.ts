@@ -7,18 +7,36 @@ import { parseTemplate } from '../../src/core/goTemplate/parseTemplate';
 /** What one execution gave, in the oracle's form. */
 export type Rendered =
   | { readonly ok: true; readonly text: string; readonly base64?: string; readonly address?: true }
-  | { readonly ok: false; readonly error?: string; readonly panic?: string; readonly budget?: true; readonly address?: true };
+  | {
+      readonly ok: false;
+      readonly error?: string;
+      readonly panic?: string;
+      readonly budget?: true;
+      readonly address?: true;
+    };
 
 export type TemplateAnswer =
   | { readonly ok: true; readonly vars: readonly string[]; readonly rendered: readonly Rendered[] }
   | { readonly ok: false; readonly error: string };
 
-function render(template: Extract<ReturnType<typeof parseTemplate>, { ok: true }>['template'], values: unknown, now: Date | undefined): Rendered {
+function render(
+  template: Extract<ReturnType<typeof parseTemplate>, { ok: true }>['template'],
+  values: unknown,
+  now: Date | undefined,
+): Rendered {
   const decoded = decodeConversation(parseOrderedJson(JSON.stringify(values)));
   const result = executeTemplate(template, decoded, now === undefined ? {} : { now });
   const address = result.repeatable ? {} : ({ address: true } as const);
   if (!result.ok) {
-    return { ok: false, ...address, ...(result.fault === 'budget' ? { budget: true } : result.fault === 'panic' ? { panic: result.error } : { error: result.error }) };
+    return {
+      ok: false,
+      ...address,
+      ...(result.fault === 'budget'
+        ? { budget: true }
+        : result.fault === 'panic'
+          ? { panic: result.error }
+          : { error: result.error }),
+    };
   }
   const bytes = Buffer.from(result.bytes, 'latin1');
   const valid = bytes.equals(Buffer.from(bytes.toString('utf8'), 'utf8'));
@@ -38,12 +56,17 @@ const ADDRESS = /0[xX][0-9a-fA-F]{9,12}/g;
 
 function withoutAddresses(rendered: Rendered): Rendered {
   const { ok, base64, ...rest } = rendered as Rendered & { readonly base64?: string; readonly address?: true };
-  const texts = Object.entries(rest).flatMap(([key, value]) => (typeof value === 'string' ? [[key, value.replace(ADDRESS, 'ADDRESS')] as const] : []));
+  const texts = Object.entries(rest).flatMap(([key, value]) =>
+    typeof value === 'string' ? [[key, value.replace(ADDRESS, 'ADDRESS')] as const] : [],
+  );
   return { ok, ...Object.fromEntries(texts), ...(base64 === undefined ? {} : { base64: 'not compared' }) } as Rendered;
 }
 
 /** What can be compared of two renderings: undefined where one of them tells nothing, or where they hang on addresses. */
-export function comparable(ours: Rendered, theirs: Rendered & { readonly timeout?: true }): readonly [Rendered, Rendered] | undefined {
+export function comparable(
+  ours: Rendered,
+  theirs: Rendered & { readonly timeout?: true },
+): readonly [Rendered, Rendered] | undefined {
   const outOfBudget = !ours.ok && ours.budget === true;
   const limited = theirs.timeout === true || (!theirs.ok && theirs.error === 'oracle: output limit');
   if (outOfBudget || limited) {

@@ -3,7 +3,22 @@ import type { Random } from './random';
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 const TEXTS = [
-  '', 'Hello', 'Why is the sky blue?', 'é日本 🦙', 'line\nline', '<b>&"\'', '{{ .x }}', '\u2028\u0000\u0007', 'a\\b', '%d', ' spaced ', '日', '\b\f\t', 'x'.repeat(30), '\u00ad\ufeff', '=+<script>',
+  '',
+  'Hello',
+  'Why is the sky blue?',
+  'é日本 🦙',
+  'line\nline',
+  '<b>&"\'',
+  '{{ .x }}',
+  '\u2028\u0000\u0007',
+  'a\\b',
+  '%d',
+  ' spaced ',
+  '日',
+  '\b\f\t',
+  'x'.repeat(30),
+  '\u00ad\ufeff',
+  '=+<script>',
 ];
 const NAMES = ['get_weather', 'f', 'é', '', 'a b', '<x>', 'om'];
 const KEYS = ['city', 'unit', 'a', 'b', '10', '9', 'é', '<k>', 'z"q', '', '\b', 'Zed', '\u2028'];
@@ -15,7 +30,9 @@ export class ConversationGenerator {
 
   values(): Record<string, Json> {
     const { random } = this;
-    const values: Record<string, Json> = { messages: random.times(random.chance(0.8) ? 3 : 0, 5, () => this.message()) };
+    const values: Record<string, Json> = {
+      messages: random.times(random.chance(0.8) ? 3 : 0, 5, () => this.message()),
+    };
     if (random.chance(0.85)) {
       values['tools'] = random.times(random.chance(0.9) ? 1 : 0, 2, () => this.tool());
     }
@@ -33,7 +50,10 @@ export class ConversationGenerator {
 
   private message(): Json {
     const { random } = this;
-    const message: Record<string, Json> = { role: random.pick(['user', 'user', 'assistant', 'assistant', 'system', 'tool', 'User', 'other', '']), content: random.pick(TEXTS) };
+    const message: Record<string, Json> = {
+      role: random.pick(['user', 'user', 'assistant', 'assistant', 'system', 'tool', 'User', 'other', '']),
+      content: random.pick(TEXTS),
+    };
     const maybe = (name: string, make: () => Json): void => {
       if (random.chance(0.2)) {
         message[name] = random.chance(0.05) ? null : make();
@@ -74,7 +94,10 @@ export class ConversationGenerator {
     if (random.chance(0.15)) {
       parameters['items'] = this.json(2);
     }
-    const tool: Record<string, Json> = { type: 'function', function: { name: random.pick(NAMES), description: random.pick(TEXTS), parameters } };
+    const tool: Record<string, Json> = {
+      type: 'function',
+      function: { name: random.pick(NAMES), description: random.pick(TEXTS), parameters },
+    };
     if (random.chance(0.1)) {
       tool['items'] = this.json(2);
     }
@@ -93,7 +116,13 @@ export class ConversationGenerator {
         property[name] = make();
       }
     };
-    maybe(0.9, 'type', () => (random.chance(0.7) ? random.pick(TYPES) : random.chance(0.05) ? null : random.times(0, 3, () => random.pick(TYPES))));
+    maybe(0.9, 'type', () =>
+      random.chance(0.7)
+        ? random.pick(TYPES)
+        : random.chance(0.05)
+          ? null
+          : random.times(0, 3, () => random.pick(TYPES)),
+    );
     maybe(0.7, 'description', () => random.pick(TEXTS));
     maybe(0.3, 'enum', () => random.times(0, 5, () => this.json(1)));
     maybe(0.15, 'items', () => this.json(2));

@@ -7,8 +7,21 @@ import { CONVERTER_SOURCE, findConverter } from '../../scripts/install/installCo
 import { ROOT } from './cli';
 
 export type ConverterJob =
-  | { readonly do: 'convert'; readonly model: string; readonly outtype: string; readonly out: string; readonly pre?: string | undefined }
-  | { readonly do: 'merge'; readonly model: string; readonly adapter: string; readonly merged: string; readonly config: Readonly<Record<string, unknown>>; readonly resize?: number | undefined };
+  | {
+      readonly do: 'convert';
+      readonly model: string;
+      readonly outtype: string;
+      readonly out: string;
+      readonly pre?: string | undefined;
+    }
+  | {
+      readonly do: 'merge';
+      readonly model: string;
+      readonly adapter: string;
+      readonly merged: string;
+      readonly config: Readonly<Record<string, unknown>>;
+      readonly resize?: number | undefined;
+    };
 
 export interface ConverterAnswer {
   readonly ok: boolean;
@@ -20,16 +33,29 @@ export interface ConverterAnswer {
 export function converterOrSkip(context: TestContext): string {
   const python = findConverter();
   if (python === undefined) {
-    console.log(`skipped: ${context.task.name} (llama.cpp's converter is not installed: node scripts/install/installConverter.mjs)`);
+    console.log(
+      `skipped: ${context.task.name} (llama.cpp's converter is not installed: node scripts/install/installConverter.mjs)`,
+    );
     context.skip();
   }
   return python;
 }
 
 /** Runs jobs in one process; their answers in order. */
-export async function runConverter(python: string, folder: string, jobs: readonly ConverterJob[]): Promise<ConverterAnswer[]> {
+export async function runConverter(
+  python: string,
+  folder: string,
+  jobs: readonly ConverterJob[],
+): Promise<ConverterAnswer[]> {
   const list = join(folder, 'jobs.json');
   writeFileSync(list, JSON.stringify(jobs));
-  const { stdout } = await promisify(execFile)(python, [join(ROOT, 'test/real/converter/driver.py'), CONVERTER_SOURCE, list], { maxBuffer: 1 << 26, timeout: 1_200_000 });
-  return stdout.trim().split('\n').map((line) => JSON.parse(line) as ConverterAnswer);
+  const { stdout } = await promisify(execFile)(
+    python,
+    [join(ROOT, 'test/real/converter/driver.py'), CONVERTER_SOURCE, list],
+    { maxBuffer: 1 << 26, timeout: 1_200_000 },
+  );
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as ConverterAnswer);
 }

@@ -28,11 +28,35 @@ export interface Golden {
 }
 
 const SCALARS = ['u8', 'i8', 'u16', 'i16', 'u32', 'i32', 'f32', 'bool', 'string', 'array', 'u64', 'i64', 'f64'];
-const WIDTH: Record<string, number> = { u8: 1, i8: 1, u16: 2, i16: 2, u32: 4, i32: 4, f32: 4, bool: 1, u64: 8, i64: 8, f64: 8 };
+const WIDTH: Record<string, number> = {
+  u8: 1,
+  i8: 1,
+  u16: 2,
+  i16: 2,
+  u32: 4,
+  i32: 4,
+  f32: 4,
+  bool: 1,
+  u64: 8,
+  i64: 8,
+  f64: 8,
+};
 const TYPES: Record<number, [string, number, number]> = {
-  0: ['F32', 1, 4], 1: ['F16', 1, 2], 2: ['Q4_0', 32, 18], 3: ['Q4_1', 32, 20], 6: ['Q5_0', 32, 22], 7: ['Q5_1', 32, 24], 8: ['Q8_0', 32, 34],
-  10: ['Q2_K', 256, 84], 11: ['Q3_K', 256, 110], 12: ['Q4_K', 256, 144], 13: ['Q5_K', 256, 176], 14: ['Q6_K', 256, 210], 20: ['IQ4_NL', 32, 18],
-  23: ['IQ4_XS', 256, 136], 30: ['BF16', 1, 2],
+  0: ['F32', 1, 4],
+  1: ['F16', 1, 2],
+  2: ['Q4_0', 32, 18],
+  3: ['Q4_1', 32, 20],
+  6: ['Q5_0', 32, 22],
+  7: ['Q5_1', 32, 24],
+  8: ['Q8_0', 32, 34],
+  10: ['Q2_K', 256, 84],
+  11: ['Q3_K', 256, 110],
+  12: ['Q4_K', 256, 144],
+  13: ['Q5_K', 256, 176],
+  14: ['Q6_K', 256, 210],
+  20: ['IQ4_NL', 32, 18],
+  23: ['IQ4_XS', 256, 136],
+  30: ['BF16', 1, 2],
 };
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -57,17 +81,28 @@ export function describeGguf(path: string): Golden {
     const start = at;
     at += WIDTH[type]!;
     switch (type) {
-      case 'u8': return file.readUInt8(start);
-      case 'i8': return file.readInt8(start);
-      case 'u16': return file.readUInt16LE(start);
-      case 'i16': return file.readInt16LE(start);
-      case 'u32': return file.readUInt32LE(start);
-      case 'i32': return file.readInt32LE(start);
-      case 'f32': return file.readFloatLE(start);
-      case 'f64': return file.readDoubleLE(start);
-      case 'bool': return file.readUInt8(start) !== 0;
-      case 'i64': return Number(file.readBigInt64LE(start));
-      default: return Number(file.readBigUInt64LE(start));
+      case 'u8':
+        return file.readUInt8(start);
+      case 'i8':
+        return file.readInt8(start);
+      case 'u16':
+        return file.readUInt16LE(start);
+      case 'i16':
+        return file.readInt16LE(start);
+      case 'u32':
+        return file.readUInt32LE(start);
+      case 'i32':
+        return file.readInt32LE(start);
+      case 'f32':
+        return file.readFloatLE(start);
+      case 'f64':
+        return file.readDoubleLE(start);
+      case 'bool':
+        return file.readUInt8(start) !== 0;
+      case 'i64':
+        return Number(file.readBigInt64LE(start));
+      default:
+        return Number(file.readBigUInt64LE(start));
     }
   };
   const version = u32();
@@ -97,7 +132,10 @@ export function describeGguf(path: string): Golden {
     return { name, shape, type, offset: u64(), bytes: (shape.reduce((a, b) => a * b, 1) / block) * size };
   });
   const dataOffset = Math.ceil(at / 32) * 32;
-  const tensors = entries.map((entry) => ({ ...entry, sha256: sha256(file.subarray(dataOffset + entry.offset, dataOffset + entry.offset + entry.bytes)) }));
+  const tensors = entries.map((entry) => ({
+    ...entry,
+    sha256: sha256(file.subarray(dataOffset + entry.offset, dataOffset + entry.offset + entry.bytes)),
+  }));
   return { version, dataOffset, fileBytes: file.length, fileSha256: sha256(file), metadata, tensors };
 }
 

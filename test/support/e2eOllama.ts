@@ -33,7 +33,14 @@ export async function startOllama(): Promise<TestOllama | undefined> {
   }
   const folder = mkdtempSync(join(tmpdir(), 'modelfile-studio-ollama-'));
   const url = `http://127.0.0.1:${await freePort()}`;
-  const env = { ...process.env, OLLAMA_HOST: url, OLLAMA_MODELS: join(folder, 'models'), HOME: folder, OLLAMA_NO_CLOUD: '1', OLLAMA_CONTEXT_LENGTH: '512' };
+  const env = {
+    ...process.env,
+    OLLAMA_HOST: url,
+    OLLAMA_MODELS: join(folder, 'models'),
+    HOME: folder,
+    OLLAMA_NO_CLOUD: '1',
+    OLLAMA_CONTEXT_LENGTH: '512',
+  };
   const child = spawn(bin, ['serve'], { env, stdio: 'ignore' });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const stop = async (): Promise<void> => {
@@ -42,7 +49,10 @@ export async function startOllama(): Promise<TestOllama | undefined> {
     rmSync(folder, { recursive: true, force: true });
   };
   for (let attempt = 0; ; attempt++) {
-    const answered = await fetch(`${url}/api/version`).then((response) => response.ok, () => false);
+    const answered = await fetch(`${url}/api/version`).then(
+      (response) => response.ok,
+      () => false,
+    );
     if (answered) {
       break;
     }
@@ -52,12 +62,25 @@ export async function startOllama(): Promise<TestOllama | undefined> {
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  const run = async (...args: readonly string[]): Promise<string> => (await promisify(execFile)(bin, [...args], { env, cwd: dirname(bin) })).stdout;
+  const run = async (...args: readonly string[]): Promise<string> =>
+    (await promisify(execFile)(bin, [...args], { env, cwd: dirname(bin) })).stdout;
   const createRugby = async (name: string, adapter?: string): Promise<void> => {
     const out = join(folder, `${name.replaceAll(/\W/g, '_')}.gguf`);
-    await runCliOk(['build', '--base', join(FIXTURES, 'rugby/base'), ...(adapter === undefined ? [] : ['--adapter', join(FIXTURES, 'rugby', adapter)]), '--type', 'Q8_0', '--out', out]);
+    await runCliOk([
+      'build',
+      '--base',
+      join(FIXTURES, 'rugby/base'),
+      ...(adapter === undefined ? [] : ['--adapter', join(FIXTURES, 'rugby', adapter)]),
+      '--type',
+      'Q8_0',
+      '--out',
+      out,
+    ]);
     const modelfile = join(folder, 'Modelfile');
-    writeFileSync(modelfile, `FROM ${out}\nTEMPLATE """{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"""\nPARAMETER stop <|im_end|>\nPARAMETER temperature 0\n`);
+    writeFileSync(
+      modelfile,
+      `FROM ${out}\nTEMPLATE """{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"""\nPARAMETER stop <|im_end|>\nPARAMETER temperature 0\n`,
+    );
     await run('create', name, '-f', modelfile);
   };
   return { url, bin, createRugby, run, stop };

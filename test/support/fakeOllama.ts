@@ -90,10 +90,14 @@ function keyOf(request: IncomingMessage): string {
 
 /** Answers one JSON value. */
 export function json(value: unknown, status = 200): FakeHandler {
-  return (_request, response) => void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+  return (_request, response) =>
+    void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
 }
 
 /** Answers lines, each an object, and ends. */
 export function lines(...records: readonly unknown[]): FakeHandler {
-  return (_request, response) => void response.writeHead(200, { 'content-type': 'application/x-ndjson' }).end(records.map((record) => `${typeof record === 'string' ? record : JSON.stringify(record)}\n`).join(''));
+  return (_request, response) =>
+    void response
+      .writeHead(200, { 'content-type': 'application/x-ndjson' })
+      .end(records.map((record) => `${typeof record === 'string' ? record : JSON.stringify(record)}\n`).join(''));
 }

@@ -12,17 +12,31 @@ export interface FamilyTemplate {
 
 /** The Jinja templates of nearly a hundred models of Ollama's library, from the npm package that lists them. */
 export async function familyTemplates(): Promise<readonly FamilyTemplate[]> {
-  const { libraryEntries } = (await import(table)) as { libraryEntries: () => Promise<readonly { readonly model: string; readonly gguf: string }[]> };
+  const { libraryEntries } = (await import(table)) as {
+    libraryEntries: () => Promise<readonly { readonly model: string; readonly gguf: string }[]>;
+  };
   return (await libraryEntries()).map(({ model, gguf }) => ({ name: model.replace('library/', ''), jinja: gguf }));
 }
 
 /** The tokenizer that goes with a template, as far as its marks tell. */
 export function formatFor(jinja: string): ChatFormat & { readonly jinja: string } {
-  const [bos, eos] = /<\|begin_of_text\|>|start_header_id/.test(jinja) ? ['<|begin_of_text|>', '<|eot_id|>']
-    : jinja.includes('｜') ? ['<｜begin▁of▁sentence｜>', '<｜end▁of▁sentence｜>']
-      : jinja.includes('start_of_turn') ? ['<bos>', '<eos>']
-        : jinja.includes('im_start') ? ['', '<|im_end|>'] : ['<s>', '</s>'];
-  return { jinja, specials: { bos_token: bos, eos_token: eos }, addsBos: bos !== '', endTokens: [{ text: eos, source: 'eos' }], specialTokens: [], parameters: {} };
+  const [bos, eos] = /<\|begin_of_text\|>|start_header_id/.test(jinja)
+    ? ['<|begin_of_text|>', '<|eot_id|>']
+    : jinja.includes('｜')
+      ? ['<｜begin▁of▁sentence｜>', '<｜end▁of▁sentence｜>']
+      : jinja.includes('start_of_turn')
+        ? ['<bos>', '<eos>']
+        : jinja.includes('im_start')
+          ? ['', '<|im_end|>']
+          : ['<s>', '</s>'];
+  return {
+    jinja,
+    specials: { bos_token: bos, eos_token: eos },
+    addsBos: bos !== '',
+    endTokens: [{ text: eos, source: 'eos' }],
+    specialTokens: [],
+    parameters: {},
+  };
 }
 
 /** Renders here, without the thread: for templates that are known. */

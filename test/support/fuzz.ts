@@ -51,12 +51,18 @@ const BATCH = 100;
 const ENOUGH = 50;
 
 /** Compares `cases` inputs of consecutive seeds with the oracle; differences are made small. */
-export async function fuzz<T>(kind: FuzzKind<T>, { cases, seed, oracle, onProgress }: FuzzOptions): Promise<FuzzReport> {
+export async function fuzz<T>(
+  kind: FuzzKind<T>,
+  { cases, seed, oracle, onProgress }: FuzzOptions,
+): Promise<FuzzReport> {
   const counts: Record<string, number> = {};
   const differences: Difference[] = [];
   let done = 0;
   while (done < cases && differences.length < ENOUGH) {
-    const batch = Array.from({ length: Math.min(BATCH, cases - done) }, (_, at) => ({ seed: seed + done + at, input: kind.make(seed + done + at) }));
+    const batch = Array.from({ length: Math.min(BATCH, cases - done) }, (_, at) => ({
+      seed: seed + done + at,
+      input: kind.make(seed + done + at),
+    }));
     const verdicts = await Promise.all(batch.map(({ input }) => kind.compare(input, oracle)));
     for (const [at, verdict] of verdicts.entries()) {
       for (const outcome of verdict.outcomes) {
@@ -73,18 +79,30 @@ export async function fuzz<T>(kind: FuzzKind<T>, { cases, seed, oracle, onProgre
   return { kind: kind.name, seed, cases: done, counts, differences };
 }
 
-async function describe<T>(kind: FuzzKind<T>, seed: number, input: T, difference: { ours: unknown; theirs: unknown }, oracle: GoOracle): Promise<Difference> {
-  const pieces = await smallest(kind.pieces(input), async (kept) => (await kind.compare(kind.withPieces(input, kept), oracle)).difference !== undefined);
+async function describe<T>(
+  kind: FuzzKind<T>,
+  seed: number,
+  input: T,
+  difference: { ours: unknown; theirs: unknown },
+  oracle: GoOracle,
+): Promise<Difference> {
+  const pieces = await smallest(
+    kind.pieces(input),
+    async (kept) => (await kind.compare(kind.withPieces(input, kept), oracle)).difference !== undefined,
+  );
   const small = kind.withPieces(input, pieces);
   const last = (await kind.compare(small, oracle)).difference ?? difference;
   return { seed, input: kind.show(input), smallest: kind.show(small), ours: last.ours, theirs: last.theirs };
 }
 
 /** Cuts runs of pieces, long ones first, as long as what remains still fails. */
-async function smallest(pieces: readonly string[], fails: (pieces: readonly string[]) => Promise<boolean>): Promise<readonly string[]> {
+async function smallest(
+  pieces: readonly string[],
+  fails: (pieces: readonly string[]) => Promise<boolean>,
+): Promise<readonly string[]> {
   let kept = pieces;
   for (let length = Math.ceil(pieces.length / 2); length >= 1; length = length === 1 ? 0 : Math.ceil(length / 2)) {
-    for (let at = 0; at < kept.length; ) {
+    for (let at = 0; at < kept.length;) {
       const without = [...kept.slice(0, at), ...kept.slice(at + length)];
       if (await fails(without)) {
         kept = without;
@@ -98,7 +116,9 @@ async function smallest(pieces: readonly string[], fails: (pieces: readonly stri
 
 /** The report as lines for people: seed, counts, every difference. */
 export function reportLines({ kind, seed, cases, counts, differences }: FuzzReport): string[] {
-  const outcomes = Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, count]) => `${name} ${count}`);
+  const outcomes = Object.entries(counts)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, count]) => `${name} ${count}`);
   const head = `${kind}: ${cases} cases from seed ${seed}: ${outcomes.join(', ')}; ${differences.length === 0 ? 'no difference' : `${differences.length} DIFFERENCES`}`;
   return [
     head,

@@ -23,7 +23,10 @@ export function modelfileKind(folder: string): FuzzKind<Buffer> {
     },
     pieces: (input) => Array.from(input, (byte) => String.fromCharCode(byte)),
     withPieces: (_, pieces) => Buffer.from(pieces.join(''), 'latin1'),
-    show: (input) => (input.equals(Buffer.from(input.toString('utf8'), 'utf8')) ? input.toString('utf8') : { base64: input.toString('base64') }),
+    show: (input) =>
+      input.equals(Buffer.from(input.toString('utf8'), 'utf8'))
+        ? input.toString('utf8')
+        : { base64: input.toString('base64') },
   };
 }
 
@@ -32,5 +35,8 @@ async function compareModelfiles(source: Buffer, folder: string, oracle: GoOracl
   const ours = await answerModelfile(source, folder);
   const theirs = oracleAnswer(raw);
   const outcome = !theirs.ok ? 'refused' : theirs.request === undefined ? 'no request' : 'request';
-  return { outcomes: [outcome], ...(JSON.stringify(ours) === JSON.stringify(theirs) ? {} : { difference: { ours, theirs } }) };
+  return {
+    outcomes: [outcome],
+    ...(JSON.stringify(ours) === JSON.stringify(theirs) ? {} : { difference: { ours, theirs } }),
+  };
 }

@@ -15,14 +15,23 @@ interface Question {
   readonly values: readonly unknown[];
 }
 
-type OracleTemplateAnswer = TemplateAnswer & { readonly timeout?: true; readonly panic?: string; readonly failure?: string };
+type OracleTemplateAnswer = TemplateAnswer & {
+  readonly timeout?: true;
+  readonly panic?: string;
+  readonly failure?: string;
+};
 
 const SECONDS = 5;
 const WRITTEN = [...SHAPES, ...SHAPES, ...EXECUTIONS, ...FAULTS];
 const CONVERSATION_LIST = Object.values(CONVERSATIONS);
 const WITH_TOOLS = {
   messages: [{ role: 'user', content: 'é\n' }],
-  tools: [{ type: 'function', function: { name: 'f', parameters: { type: 'object', properties: { a: { type: 'string' } } } } }],
+  tools: [
+    {
+      type: 'function',
+      function: { name: 'f', parameters: { type: 'object', properties: { a: { type: 'string' } } } },
+    },
+  ],
 };
 
 /** Generated templates with generated conversations, single expressions, and mutations of both and of templates written by hand. */
@@ -43,17 +52,28 @@ function question(random: Random): Question {
     return { text: random.chance(0.03) ? mutateTemplate(random, text) : text, values };
   }
   if (kind < 6) {
-    return { text: `{{ if .Messages }}${new TemplateGenerator(random, 0).expression()}{{ end }}`, values: [WITH_TOOLS] };
+    return {
+      text: `{{ if .Messages }}${new TemplateGenerator(random, 0).expression()}{{ end }}`,
+      values: [WITH_TOOLS],
+    };
   }
   if (kind < 8) {
-    return { text: mutateTemplate(random, random.pick(WRITTEN)), values: [random.pick(CONVERSATION_LIST), new ConversationGenerator(random).values()] };
+    return {
+      text: mutateTemplate(random, random.pick(WRITTEN)),
+      values: [random.pick(CONVERSATION_LIST), new ConversationGenerator(random).values()],
+    };
   }
   const text = new TemplateGenerator(random, 0.03).template();
   return { text: random.chance(0.6) ? mutateTemplate(random, text) : text, values: [random.pick(CONVERSATION_LIST)] };
 }
 
 async function compareTemplates({ text, values }: Question, oracle: GoOracle): Promise<Verdict> {
-  const theirs = (await oracle.ask({ op: 'template', text, values, seconds: SECONDS })) as unknown as OracleTemplateAnswer;
+  const theirs = (await oracle.ask({
+    op: 'template',
+    text,
+    values,
+    seconds: SECONDS,
+  })) as unknown as OracleTemplateAnswer;
   if (theirs.timeout === true) {
     return { outcomes: ['no verdict in time'] };
   }
@@ -79,5 +99,8 @@ function compareRendered(mine: Rendered, other: Rendered | undefined): Verdict {
     return { outcomes: ['not comparable'] };
   }
   const [ours, theirs] = pair;
-  return { outcomes: [theirs.ok ? 'rendered' : 'failed'], ...(isDeepStrictEqual(ours, theirs) ? {} : { difference: { ours, theirs } }) };
+  return {
+    outcomes: [theirs.ok ? 'rendered' : 'failed'],
+    ...(isDeepStrictEqual(ours, theirs) ? {} : { difference: { ours, theirs } }),
+  };
 }

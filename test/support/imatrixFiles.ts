@@ -36,22 +36,44 @@ export function importanceOf(tensors: readonly GoldenTensor[]): MadeImportance {
       continue;
     }
     const count = 1 + random.below(600);
-    const values = Float32Array.from({ length: shape[0] ?? 0 }, () => (random.chance(0.02) ? 0 : count * 10 ** (random.next() * 6 - 4)));
+    const values = Float32Array.from({ length: shape[0] ?? 0 }, () =>
+      random.chance(0.02) ? 0 : count * 10 ** (random.next() * 6 - 4),
+    );
     sums.set(name, values);
     counts.set(name, count);
-    imatrix.set(name, values.map((value) => value / count));
+    imatrix.set(
+      name,
+      values.map((value) => value / count),
+    );
   }
   return { sums, counts, imatrix };
 }
 
 /** The `.dat` format: entries, then chunks and dataset. */
-export function writeLegacyImatrix(path: string, sums: ReadonlyMap<string, Float32Array>, counts: ReadonlyMap<string, number>): void {
-  const entries = [...sums].flatMap(([name, values]) => [i32(Buffer.byteLength(name)), Buffer.from(name), i32(counts.get(name) ?? 0), i32(values.length), floats(values)]);
-  writeFileSync(path, Buffer.concat([i32(sums.size), ...entries, i32(CHUNKS), i32(DATASET.length), Buffer.from(DATASET)]));
+export function writeLegacyImatrix(
+  path: string,
+  sums: ReadonlyMap<string, Float32Array>,
+  counts: ReadonlyMap<string, number>,
+): void {
+  const entries = [...sums].flatMap(([name, values]) => [
+    i32(Buffer.byteLength(name)),
+    Buffer.from(name),
+    i32(counts.get(name) ?? 0),
+    i32(values.length),
+    floats(values),
+  ]);
+  writeFileSync(
+    path,
+    Buffer.concat([i32(sums.size), ...entries, i32(CHUNKS), i32(DATASET.length), Buffer.from(DATASET)]),
+  );
 }
 
 /** The GGUF format: NAME.in_sum2 and NAME.counts. */
-export function writeGgufImatrix(path: string, sums: ReadonlyMap<string, Float32Array>, counts: ReadonlyMap<string, number>): void {
+export function writeGgufImatrix(
+  path: string,
+  sums: ReadonlyMap<string, Float32Array>,
+  counts: ReadonlyMap<string, number>,
+): void {
   const keys = [
     Buffer.concat([text('general.type'), i32(8), text('imatrix')]),
     Buffer.concat([text('imatrix.datasets'), i32(9), i32(8), u64(1), text(DATASET)]),
@@ -71,6 +93,13 @@ export function writeGgufImatrix(path: string, sums: ReadonlyMap<string, Float32
     offset += padded(bytes).length;
     return entry;
   });
-  const header = Buffer.concat([Buffer.from('GGUF'), i32(3), u64(tensors.length), u64(keys.length), ...keys, ...entries]);
+  const header = Buffer.concat([
+    Buffer.from('GGUF'),
+    i32(3),
+    u64(tensors.length),
+    u64(keys.length),
+    ...keys,
+    ...entries,
+  ]);
   writeFileSync(path, Buffer.concat([padded(header), ...data]));
 }

@@ -19,7 +19,10 @@ function noise(): Buffer {
   for (let at = 0; at < BLOCK; at += 2) {
     state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
     // Sign, and an exponent from 2^-12 to 2^-5.
-    block.writeUInt16LE((((state >>> 31) << 15) | ((115 + ((state >>> 20) & 7)) << 7) | ((state >>> 8) & 127)) & 0xffff, at);
+    block.writeUInt16LE(
+      (((state >>> 31) << 15) | ((115 + ((state >>> 20) & 7)) << 7) | ((state >>> 8) & 127)) & 0xffff,
+      at,
+    );
   }
   return block;
 }
@@ -39,8 +42,27 @@ export function writeLargeModel(folder: string, layers: number): void {
   const inner = 6144;
   const { head_dim: head } = config;
   const heads = hidden / head;
-  writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, hidden_size: hidden, intermediate_size: inner, num_hidden_layers: layers, num_attention_heads: heads, num_key_value_heads: heads, layer_types: undefined, max_window_layers: layers }, null, 2));
-  const shapes: Record<string, readonly number[]> = { 'model.embed_tokens.weight': [config.vocab_size, hidden], 'model.norm.weight': [hidden] };
+  writeFileSync(
+    join(folder, 'config.json'),
+    JSON.stringify(
+      {
+        ...config,
+        hidden_size: hidden,
+        intermediate_size: inner,
+        num_hidden_layers: layers,
+        num_attention_heads: heads,
+        num_key_value_heads: heads,
+        layer_types: undefined,
+        max_window_layers: layers,
+      },
+      null,
+      2,
+    ),
+  );
+  const shapes: Record<string, readonly number[]> = {
+    'model.embed_tokens.weight': [config.vocab_size, hidden],
+    'model.norm.weight': [hidden],
+  };
   for (let layer = 0; layer < layers; layer++) {
     const name = (part: string): string => `model.layers.${layer}.${part}.weight`;
     ['q', 'k', 'v', 'o'].forEach((part) => (shapes[name(`self_attn.${part}_proj`)] = [hidden, hidden]));

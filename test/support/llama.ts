@@ -1,4 +1,11 @@
-import { getLlama, LlamaLogLevel, type Llama, type LlamaContextSequence, type LlamaModel, type Token } from 'node-llama-cpp';
+import {
+  getLlama,
+  LlamaLogLevel,
+  type Llama,
+  type LlamaContextSequence,
+  type LlamaModel,
+  type Token,
+} from 'node-llama-cpp';
 import type { TestContext } from 'vitest';
 
 export interface LogLine {
@@ -26,14 +33,19 @@ export interface Completion {
   readonly ended: boolean;
 }
 
-const MOST_TOKENS = 80;
+const MAX_TOKENS = 80;
 const lines: LogLine[] = [];
 
 async function start(): Promise<Llama | undefined> {
   try {
     return await getLlama({
       // One thread: the models are tiny, and threads that wait for each other stand still on a busy machine.
-      build: 'never', gpu: false, maxThreads: 1, skipDownload: true, progressLogs: false, logLevel: LlamaLogLevel.debug,
+      build: 'never',
+      gpu: false,
+      maxThreads: 1,
+      skipDownload: true,
+      progressLogs: false,
+      logLevel: LlamaLogLevel.debug,
       logger: (level, text) => lines.push({ level, text: text.trimEnd() }),
     });
   } catch (error) {
@@ -60,7 +72,13 @@ export async function loadModel(llama: Llama, path: string, adapter?: string): P
   lines.length = 0;
   const model = await llama.loadModel({ modelPath: path, useMmap: false });
   const log = await finishedLog();
-  const sequence = (await model.createContext({ contextSize: 256, threads: 1, ...(adapter === undefined ? {} : { lora: { adapters: [{ filePath: adapter, scale: 1 }] } }) })).getSequence();
+  const sequence = (
+    await model.createContext({
+      contextSize: 256,
+      threads: 1,
+      ...(adapter === undefined ? {} : { lora: { adapters: [{ filePath: adapter, scale: 1 }] } }),
+    })
+  ).getSequence();
   return {
     log,
     tokenise: (text, special) => [...model.tokenize(text, special)],
@@ -92,7 +110,7 @@ async function complete(model: LlamaModel, sequence: LlamaContextSequence, promp
       return { text: model.detokenize(tokens, false), ended: true };
     }
     tokens.push(token);
-    if (tokens.length === MOST_TOKENS) {
+    if (tokens.length === MAX_TOKENS) {
       break;
     }
   }

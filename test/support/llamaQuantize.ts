@@ -73,7 +73,10 @@ function importance({ imatrix }: LlamaQuantizeRequest, memory: Memory): bigint {
   const table = Buffer.alloc((imatrix.size + 1) * 24);
   [...imatrix].forEach(([name, values], index) => {
     table.writeBigUInt64LE(memory.text(name), index * 24);
-    table.writeBigUInt64LE(memory.place(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)), index * 24 + 8);
+    table.writeBigUInt64LE(
+      memory.place(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
+      index * 24 + 8,
+    );
     table.writeBigUInt64LE(BigInt(values.length), index * 24 + 16);
   });
   return memory.place(table);
@@ -122,9 +125,17 @@ function load(folder: string): Quantize {
   koffi.load(find(/^libggml\.v.*\.so$/), { global: true });
   const library = koffi.load(find(/^libllama\.v.*\.so$/));
   const log: string[] = [];
-  const callback = koffi.register((_level: number, text: string) => void log.push(text), koffi.pointer(koffi.proto('void LlamaQuantizeLog(int level, const char *text, void *data)')));
-  (library.func('void llama_log_set(void *callback, void *data)') as (callback: unknown, data: null) => void)(callback, null);
-  const quantize = library.func('uint32_t llama_model_quantize(const char *input, const char *output, void *parameters)') as (input: string, output: string, parameters: Buffer) => number;
+  const callback = koffi.register(
+    (_level: number, text: string) => void log.push(text),
+    koffi.pointer(koffi.proto('void LlamaQuantizeLog(int level, const char *text, void *data)')),
+  );
+  (library.func('void llama_log_set(void *callback, void *data)') as (callback: unknown, data: null) => void)(
+    callback,
+    null,
+  );
+  const quantize = library.func(
+    'uint32_t llama_model_quantize(const char *input, const char *output, void *parameters)',
+  ) as (input: string, output: string, parameters: Buffer) => number;
   return (request) => {
     const memory = new Memory();
     log.length = 0;
@@ -142,7 +153,9 @@ function findFolder(): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64' || !existsSync(PACKAGE)) {
     return undefined;
   }
-  return readdirSync(PACKAGE).map((name) => join(PACKAGE, name)).find((path) => existsSync(join(path, 'libggml-base.so')));
+  return readdirSync(PACKAGE)
+    .map((name) => join(PACKAGE, name))
+    .find((path) => existsSync(join(path, 'libggml-base.so')));
 }
 
 const folder = findFolder();

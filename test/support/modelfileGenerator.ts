@@ -2,34 +2,259 @@ import type { Random } from './random';
 
 /** Pieces that a Modelfile's grammar is sensitive to, and some that look as if it were. */
 const KEYWORDS = [
-  'FROM', 'LICENSE', 'TEMPLATE', 'SYSTEM', 'ADAPTER', 'DRAFT', 'RENDERER', 'PARSER', 'PARAMETER', 'MESSAGE', 'REQUIRES',
-  'from', 'From', 'fRoM', 'parameter', 'Message', 'system', 'requires', 'license',
+  'FROM',
+  'LICENSE',
+  'TEMPLATE',
+  'SYSTEM',
+  'ADAPTER',
+  'DRAFT',
+  'RENDERER',
+  'PARSER',
+  'PARAMETER',
+  'MESSAGE',
+  'REQUIRES',
+  'from',
+  'From',
+  'fRoM',
+  'parameter',
+  'Message',
+  'system',
+  'requires',
+  'license',
 ];
-const WRONG_KEYWORDS = ['FORM', 'PARAMETERS', 'SYS', 'FROM:', 'RUN', '-FROM', '1FROM', 'FROM1', 'SYSTEM=', 'STOP', 'ſystem', 'PARAMETEЯ', 'K'];
+const WRONG_KEYWORDS = [
+  'FORM',
+  'PARAMETERS',
+  'SYS',
+  'FROM:',
+  'RUN',
+  '-FROM',
+  '1FROM',
+  'FROM1',
+  'SYSTEM=',
+  'STOP',
+  'ſystem',
+  'PARAMETEЯ',
+  'K',
+];
 const PARAMETERS = [
-  'temperature', 'top_k', 'top_p', 'min_p', 'typical_p', 'repeat_penalty', 'repeat_last_n', 'presence_penalty', 'frequency_penalty',
-  'stop', 'seed', 'num_ctx', 'num_predict', 'num_keep', 'num_batch', 'num_gpu', 'main_gpu', 'use_mmap', 'num_thread', 'draft_num_predict',
-  'mirostat', 'mirostat_tau', 'mirostat_eta', 'penalize_newline', 'low_vram', 'f16_kv', 'logits_all', 'vocab_only', 'use_mlock',
-  'tfs_z', 'numa', 'Temperature', 'num-ctx', 'num ctx', 'topp', 'model', 'message', 'adapter', 'license', 'template', '', '_', '9', 'Stop', 'runner', 'é',
+  'temperature',
+  'top_k',
+  'top_p',
+  'min_p',
+  'typical_p',
+  'repeat_penalty',
+  'repeat_last_n',
+  'presence_penalty',
+  'frequency_penalty',
+  'stop',
+  'seed',
+  'num_ctx',
+  'num_predict',
+  'num_keep',
+  'num_batch',
+  'num_gpu',
+  'main_gpu',
+  'use_mmap',
+  'num_thread',
+  'draft_num_predict',
+  'mirostat',
+  'mirostat_tau',
+  'mirostat_eta',
+  'penalize_newline',
+  'low_vram',
+  'f16_kv',
+  'logits_all',
+  'vocab_only',
+  'use_mlock',
+  'tfs_z',
+  'numa',
+  'Temperature',
+  'num-ctx',
+  'num ctx',
+  'topp',
+  'model',
+  'message',
+  'adapter',
+  'license',
+  'template',
+  '',
+  '_',
+  '9',
+  'Stop',
+  'runner',
+  'é',
 ];
 const NUMBERS = [
-  '0', '1', '-1', '+1', '0.7', '.5', '5.', '.', '-', '+', '', '1e-5', '1E5', '1e', '1e+', '1e39', '3.4028235e38', '3.4028236e38', '1e-46', '1e-45', '7e-46',
-  'inf', '-Inf', '+INFINITY', 'nan', 'NaN', '-nan', '+nan', 'infin', '0x1p-2', '0X1.8P3', '0x', '0x1', '0x.8p0', '0x1p', '1_000', '1__0', '_1', '1_', '0x_1p0', '1_0.2_5',
-  '4096', '9223372036854775807', '9223372036854775808', '-9223372036854775808', '-9223372036854775809', '007', '-0', '-0.0', '1e400', '1e-400', '１',
-  '16777217', '16777216.9999999999999', '0.1', '0.30000001192092896', '1e21', '1e20', '123456789', '1e-6', '1e-7', '9.9999e-7', '1e100000', '0.7 # warm',
-  'true', 'false', 'T', 'F', 'tRue', 'TRUE', 'yes', '0b1', '0o7', '2147483648', '1,5', '1.5.2',
+  '0',
+  '1',
+  '-1',
+  '+1',
+  '0.7',
+  '.5',
+  '5.',
+  '.',
+  '-',
+  '+',
+  '',
+  '1e-5',
+  '1E5',
+  '1e',
+  '1e+',
+  '1e39',
+  '3.4028235e38',
+  '3.4028236e38',
+  '1e-46',
+  '1e-45',
+  '7e-46',
+  'inf',
+  '-Inf',
+  '+INFINITY',
+  'nan',
+  'NaN',
+  '-nan',
+  '+nan',
+  'infin',
+  '0x1p-2',
+  '0X1.8P3',
+  '0x',
+  '0x1',
+  '0x.8p0',
+  '0x1p',
+  '1_000',
+  '1__0',
+  '_1',
+  '1_',
+  '0x_1p0',
+  '1_0.2_5',
+  '4096',
+  '9223372036854775807',
+  '9223372036854775808',
+  '-9223372036854775808',
+  '-9223372036854775809',
+  '007',
+  '-0',
+  '-0.0',
+  '1e400',
+  '1e-400',
+  '１',
+  '16777217',
+  '16777216.9999999999999',
+  '0.1',
+  '0.30000001192092896',
+  '1e21',
+  '1e20',
+  '123456789',
+  '1e-6',
+  '1e-7',
+  '9.9999e-7',
+  '1e100000',
+  '0.7 # warm',
+  'true',
+  'false',
+  'T',
+  'F',
+  'tRue',
+  'TRUE',
+  'yes',
+  '0b1',
+  '0o7',
+  '2147483648',
+  '1,5',
+  '1.5.2',
 ];
 const ROLES = ['system', 'user', 'assistant', 'User', 'tool', '', 'user:', 'USER', 'assistants', 'sys tem'];
 const TEXTS = [
-  'You are a helpful assistant.', 'llama3.2', 'llama3.2:1b', './model.gguf', 'C:\\model', '~/x', 'hello # not a comment', 'a: b', ': ', 'user: hi', "'single'", '`back`',
-  '<|im_start|>user\n{{ .Prompt }}<|im_end|>', '{{ if .System }}{{ .System }}{{ end }}{{ .Prompt }}', '\\n', '#', '', 'é', '日本語', '🦙', '👨‍👩‍👧', '\u00a0x\u00a0', '\u3000', '\u2028', '\ufeff',
-  '\u0000', '\u0007', '\u00ad', '\u200b', '\ufffd', '\u0301', '\ud83e', '\udd99', '\u{e0100}', '\u{10ffff}', '\u{1f9ff}', '\u{32000}', '\u{378}', '\u{1734}', '\u{e000}', '\v', '\f', '\u0085',
-  '<|eot_id|>', '0.5', 'v0.6', '0.6', '0.14.0', 'vv1', '01.2', '1.2.3-rc1', '1.2-rc', '1.2.3+b.1', '1.2.3-01', '1.2.3-0a', '1.2.3-', '1.2.3+', 'FROM inner', '<&>"', '\u2029',
+  'You are a helpful assistant.',
+  'llama3.2',
+  'llama3.2:1b',
+  './model.gguf',
+  'C:\\model',
+  '~/x',
+  'hello # not a comment',
+  'a: b',
+  ': ',
+  'user: hi',
+  "'single'",
+  '`back`',
+  '<|im_start|>user\n{{ .Prompt }}<|im_end|>',
+  '{{ if .System }}{{ .System }}{{ end }}{{ .Prompt }}',
+  '\\n',
+  '#',
+  '',
+  'é',
+  '日本語',
+  '🦙',
+  '👨‍👩‍👧',
+  '\u00a0x\u00a0',
+  '\u3000',
+  '\u2028',
+  '\ufeff',
+  '\u0000',
+  '\u0007',
+  '\u00ad',
+  '\u200b',
+  '\ufffd',
+  '\u0301',
+  '\ud83e',
+  '\udd99',
+  '\u{e0100}',
+  '\u{10ffff}',
+  '\u{1f9ff}',
+  '\u{32000}',
+  '\u{378}',
+  '\u{1734}',
+  '\u{e000}',
+  '\v',
+  '\f',
+  '\u0085',
+  '<|eot_id|>',
+  '0.5',
+  'v0.6',
+  '0.6',
+  '0.14.0',
+  'vv1',
+  '01.2',
+  '1.2.3-rc1',
+  '1.2-rc',
+  '1.2.3+b.1',
+  '1.2.3-01',
+  '1.2.3-0a',
+  '1.2.3-',
+  '1.2.3+',
+  'FROM inner',
+  '<&>"',
+  '\u2029',
 ];
 /** Paths beside the Modelfile: files that `writeFilesForModelfiles` makes, and such as do not exist. */
 const PATHS = [
-  'model.gguf', './model.gguf', 'hf', './hf/', 'hf/../hf', 'adapter.gguf', 'bad', 'empty', '.', '', 'linked', 'hf/config.json', 'pickles', 'model.gguf/x', '~', '~/none', '~nobody-knows/x',
-  './missing', '/none/at/all', 'llama3.2', 'qwen3:4b-q8_0', 'hf.co/a/b:Q4_K_M', 'a[b', 'hf*', '\\\\host\\share', 'mixed', 'hidden',
+  'model.gguf',
+  './model.gguf',
+  'hf',
+  './hf/',
+  'hf/../hf',
+  'adapter.gguf',
+  'bad',
+  'empty',
+  '.',
+  '',
+  'linked',
+  'hf/config.json',
+  'pickles',
+  'model.gguf/x',
+  '~',
+  '~/none',
+  '~nobody-knows/x',
+  './missing',
+  '/none/at/all',
+  'llama3.2',
+  'qwen3:4b-q8_0',
+  'hf.co/a/b:Q4_K_M',
+  'a[b',
+  'hf*',
+  '\\\\host\\share',
+  'mixed',
+  'hidden',
 ];
 const SPACES = [' ', ' ', ' ', ' ', '\t', '  ', ' \t ', '', '\u00a0', '\n', '\r'];
 const NEWLINES = ['\n', '\n', '\n', '\r\n', '\r', '\n\n', '\n \n', ' \n', '\t\r\n'];
@@ -57,9 +282,7 @@ function value(random: Random, content: string): string {
 }
 
 function content(random: Random): string {
-  return random
-    .times(1, 3, () => random.pick(TEXTS))
-    .join(random.pick([' ', '', '\n', ' ']));
+  return random.times(1, 3, () => random.pick(TEXTS)).join(random.pick([' ', '', '\n', ' ']));
 }
 
 /** A number between or beside float32 values, where a rounding through double goes wrong. */
@@ -75,8 +298,13 @@ function numberText(random: Random): string {
   }
   view.setUint32(0, view.getUint32(0) + 1);
   const middle = (single + view.getFloat32(0)) / 2;
-  const digits = Math.abs(middle) < 1 && random.chance(0.5) ? middle.toPrecision(random.pick([8, 9, 10, 17, 50, 100])) : String(middle);
-  return random.chance(0.5) || digits.includes('e') ? digits : `${digits}${digits.includes('.') ? '' : '.'}000000000000000000000000000000000000000${random.pick(['0', '1'])}`;
+  const digits =
+    Math.abs(middle) < 1 && random.chance(0.5)
+      ? middle.toPrecision(random.pick([8, 9, 10, 17, 50, 100]))
+      : String(middle);
+  return random.chance(0.5) || digits.includes('e')
+    ? digits
+    : `${digits}${digits.includes('.') ? '' : '.'}000000000000000000000000000000000000000${random.pick(['0', '1'])}`;
 }
 
 function instruction(random: Random): string {
@@ -145,7 +373,25 @@ export function randomModelfile(random: Random): string {
   return lines.map((line) => line + random.pick(NEWLINES)).join('') + (random.chance(0.3) ? instruction(random) : '');
 }
 
-const SPLICES = ['"', '"""', '\n', '\r', ' ', '\t', '#', '\u0000', '\ufeff', '🦙', 'FROM ', 'MESSAGE user ', 'PARAMETER stop ', ': ', '\ud800', '\u200d', 'é'];
+const SPLICES = [
+  '"',
+  '"""',
+  '\n',
+  '\r',
+  ' ',
+  '\t',
+  '#',
+  '\u0000',
+  '\ufeff',
+  '🦙',
+  'FROM ',
+  'MESSAGE user ',
+  'PARAMETER stop ',
+  ': ',
+  '\ud800',
+  '\u200d',
+  'é',
+];
 
 /** One to four small changes: cuts, doublings, swaps, insertions. */
 export function mutate(random: Random, text: string): string {
@@ -191,8 +437,15 @@ export function encode(random: Random, text: string): Uint8Array {
   if (random.chance(0.4)) {
     const damaged = Array.from(bytes);
     for (let n = 1 + random.below(4); n > 0; n -= 1) {
-      const byte = random.pick([0x80, 0xbf, 0xc0, 0xc2, 0xe0, 0xed, 0xef, 0xf0, 0xf4, 0xf5, 0xff, 0xfe, 0xa0, 0xd8, 0xdc, 0x00]);
-      damaged.splice(random.below(damaged.length + 1), random.below(2), byte, ...(random.chance(0.5) ? [random.below(256)] : []));
+      const byte = random.pick([
+        0x80, 0xbf, 0xc0, 0xc2, 0xe0, 0xed, 0xef, 0xf0, 0xf4, 0xf5, 0xff, 0xfe, 0xa0, 0xd8, 0xdc, 0x00,
+      ]);
+      damaged.splice(
+        random.below(damaged.length + 1),
+        random.below(2),
+        byte,
+        ...(random.chance(0.5) ? [random.below(256)] : []),
+      );
     }
     bytes = Uint8Array.from(damaged);
   }

@@ -1,6 +1,18 @@
-import { closeSync, copyFileSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { encodeSafetensorsHeader, type SafetensorsTensorInput } from '../../src/core/formats/safetensors/writeSafetensors';
+import {
+  encodeSafetensorsHeader,
+  type SafetensorsTensorInput,
+} from '../../src/core/formats/safetensors/writeSafetensors';
 import { FIXTURES } from './cli';
 import { Random } from './random';
 
@@ -31,7 +43,8 @@ export function writeNoiseModel(folder: string, options: NoiseModelOptions): voi
   const shards = intoShards(tensors, options.shardBytes ?? Infinity);
   const map: Record<string, string> = {};
   shards.forEach((shard, index) => {
-    const name = shards.length === 1 ? 'model.safetensors' : `model-${digits(index + 1)}-of-${digits(shards.length)}.safetensors`;
+    const name =
+      shards.length === 1 ? 'model.safetensors' : `model-${digits(index + 1)}-of-${digits(shards.length)}.safetensors`;
     shard.forEach((tensor) => (map[tensor.name] = name));
     writeNoise(join(folder, name), shard, { seed: (options.seed ?? 1) + index, sparse: options.sparse === true });
   });
@@ -52,21 +65,37 @@ export function writeNoiseAdapter(folder: string, options: NoiseModelOptions, ra
     ];
   });
   writeNoise(join(folder, 'adapter_model.safetensors'), tensors, { seed, sparse: false });
-  const config = { peft_type: 'LORA', r: rank, lora_alpha: 2 * rank, target_modules: ['q_proj'], bias: 'none', base_model_name_or_path: 'noise', init_lora_weights: true };
+  const config = {
+    peft_type: 'LORA',
+    r: rank,
+    lora_alpha: 2 * rank,
+    target_modules: ['q_proj'],
+    bias: 'none',
+    base_model_name_or_path: 'noise',
+    init_lora_weights: true,
+  };
   writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify(config));
 }
 
 function baseTensors({ hidden, feedForward, layers }: NoiseModelOptions, vocabulary: number): SafetensorsTensorInput[] {
   const heads = hidden / 64;
-  const tensors: [string, number[]][] = [['model.embed_tokens.weight', [vocabulary, hidden]], ['model.norm.weight', [hidden]]];
+  const tensors: [string, number[]][] = [
+    ['model.embed_tokens.weight', [vocabulary, hidden]],
+    ['model.norm.weight', [hidden]],
+  ];
   for (let layer = 0; layer < layers; layer++) {
     const at = `model.layers.${layer}`;
     tensors.push(
-      [`${at}.input_layernorm.weight`, [hidden]], [`${at}.post_attention_layernorm.weight`, [hidden]],
-      [`${at}.self_attn.q_proj.weight`, [heads * HEAD, hidden]], [`${at}.self_attn.k_proj.weight`, [KV_HEADS * HEAD, hidden]],
-      [`${at}.self_attn.v_proj.weight`, [KV_HEADS * HEAD, hidden]], [`${at}.self_attn.o_proj.weight`, [hidden, heads * HEAD]],
-      [`${at}.self_attn.q_norm.weight`, [HEAD]], [`${at}.self_attn.k_norm.weight`, [HEAD]],
-      [`${at}.mlp.gate_proj.weight`, [feedForward, hidden]], [`${at}.mlp.up_proj.weight`, [feedForward, hidden]],
+      [`${at}.input_layernorm.weight`, [hidden]],
+      [`${at}.post_attention_layernorm.weight`, [hidden]],
+      [`${at}.self_attn.q_proj.weight`, [heads * HEAD, hidden]],
+      [`${at}.self_attn.k_proj.weight`, [KV_HEADS * HEAD, hidden]],
+      [`${at}.self_attn.v_proj.weight`, [KV_HEADS * HEAD, hidden]],
+      [`${at}.self_attn.o_proj.weight`, [hidden, heads * HEAD]],
+      [`${at}.self_attn.q_norm.weight`, [HEAD]],
+      [`${at}.self_attn.k_norm.weight`, [HEAD]],
+      [`${at}.mlp.gate_proj.weight`, [feedForward, hidden]],
+      [`${at}.mlp.up_proj.weight`, [feedForward, hidden]],
       [`${at}.mlp.down_proj.weight`, [hidden, feedForward]],
     );
   }
@@ -77,8 +106,14 @@ function writeConfig(folder: string, { hidden, feedForward, layers }: NoiseModel
   const rugby = JSON.parse(readFileSync(join(RUGBY, 'config.json'), 'utf8')) as Record<string, unknown>;
   delete rugby['layer_types'];
   const config = {
-    ...rugby, hidden_size: hidden, intermediate_size: feedForward, num_hidden_layers: layers, head_dim: HEAD,
-    num_attention_heads: hidden / 64, num_key_value_heads: KV_HEADS, vocab_size: vocabulary,
+    ...rugby,
+    hidden_size: hidden,
+    intermediate_size: feedForward,
+    num_hidden_layers: layers,
+    head_dim: HEAD,
+    num_attention_heads: hidden / 64,
+    num_key_value_heads: KV_HEADS,
+    vocab_size: vocabulary,
   };
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
   copyFileSync(join(RUGBY, 'tokenizer_config.json'), join(folder, 'tokenizer_config.json'));
@@ -88,7 +123,10 @@ function writeConfig(folder: string, { hidden, feedForward, layers }: NoiseModel
 
 /** A BPE tokenizer of `tokens` tokens of real lengths: merges chained at random from the bytes up. */
 function grownTokenizer(original: string, tokens: number): string {
-  const json = JSON.parse(original) as { model: { vocab: Record<string, number>; merges: [string, string][] }; added_tokens: { id: number }[] };
+  const json = JSON.parse(original) as {
+    model: { vocab: Record<string, number>; merges: [string, string][] };
+    added_tokens: { id: number }[];
+  };
   const bytes = Object.keys(json.model.vocab).filter((token) => token.length === 1);
   const ordinary = tokens - json.added_tokens.length;
   const list = [...bytes];
@@ -127,7 +165,11 @@ function intoShards(tensors: readonly SafetensorsTensorInput[], limit: number): 
 }
 
 /** A safetensors file whose values repeat a page of noise, shifted from tensor to tensor. */
-function writeNoise(path: string, tensors: readonly SafetensorsTensorInput[], { seed, sparse }: { readonly seed: number; readonly sparse: boolean }): void {
+function writeNoise(
+  path: string,
+  tensors: readonly SafetensorsTensorInput[],
+  { seed, sparse }: { readonly seed: number; readonly sparse: boolean },
+): void {
   const { header, tensors: placed, fileBytes } = encodeSafetensorsHeader(tensors, new Map([['format', 'pt']]));
   const file = openSync(path, 'w');
   writeSync(file, header, 0, header.length, 0);
@@ -156,7 +198,9 @@ function noisePage(dtype: 'BF16' | 'F32', seed: number): Uint8Array {
   for (let i = 0; i < values.length; i++) {
     values[i] = (random.next() + random.next() + random.next() - 1.5) * 0.05;
   }
-  return dtype === 'F32' ? new Uint8Array(values.buffer) : new Uint8Array(Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16).buffer);
+  return dtype === 'F32'
+    ? new Uint8Array(values.buffer)
+    : new Uint8Array(Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16).buffer);
 }
 
 function digits(number: number): string {

@@ -45,7 +45,14 @@ export class RealOllama {
   static async start(path: string, { models }: { readonly models?: string } = {}): Promise<RealOllama> {
     const folder = mkdtempSync(join(tmpdir(), 'modelfile-studio-ollama-'));
     const host = `127.0.0.1:${await freePort()}`;
-    const server = new RealOllama(host, folder, models ?? join(folder, 'models'), path, launch(path, host, folder, models ?? join(folder, 'models')), models === undefined);
+    const server = new RealOllama(
+      host,
+      folder,
+      models ?? join(folder, 'models'),
+      path,
+      launch(path, host, folder, models ?? join(folder, 'models')),
+      models === undefined,
+    );
     await server.answers();
     return server;
   }
@@ -89,7 +96,12 @@ export class RealOllama {
       if (this.child.exitCode !== null) {
         throw new Error(`ollama serve ended with ${this.child.exitCode}`);
       }
-      if (await client.version().then(() => true, () => false)) {
+      if (
+        await client.version().then(
+          () => true,
+          () => false,
+        )
+      ) {
         return;
       }
     }
@@ -108,7 +120,15 @@ process.once('exit', () => {
 function launch(path: string, host: string, folder: string, models: string): ChildProcess {
   const child = spawn(path, ['serve'], {
     // Nothing of the user's own Ollama: no models, no keys, no settings.
-    env: { PATH: process.env['PATH'], HOME: folder, USERPROFILE: folder, OLLAMA_HOST: host, OLLAMA_MODELS: models, OLLAMA_NO_CLOUD: '1', OLLAMA_KEEP_ALIVE: '30s' },
+    env: {
+      PATH: process.env['PATH'],
+      HOME: folder,
+      USERPROFILE: folder,
+      OLLAMA_HOST: host,
+      OLLAMA_MODELS: models,
+      OLLAMA_NO_CLOUD: '1',
+      OLLAMA_KEEP_ALIVE: '30s',
+    },
     stdio: 'ignore',
     detached: true,
   });

@@ -11,7 +11,8 @@ import { freePort } from './freePort';
 // The path is computed, so that type checking does not follow it into a plain script.
 const installer = new URL('../../scripts/install/installRegistry.mjs', import.meta.url).href;
 
-export const NO_REGISTRY = 'There is no docker-registry here (DOCKER_REGISTRY_BIN, or scripts/install/installRegistry.mjs).';
+export const NO_REGISTRY =
+  'There is no docker-registry here (DOCKER_REGISTRY_BIN, or scripts/install/installRegistry.mjs).';
 
 export async function findRealRegistry(): Promise<string | undefined> {
   const { findRegistry } = (await import(installer)) as { findRegistry: () => string | undefined };
@@ -45,13 +46,22 @@ export class RealRegistry {
     const host = `127.0.0.1:${await freePort()}`;
     const asked: { url: string; headers: Record<string, unknown> }[] = [];
     const store = redirects ? await serveFolder(join(folder, 'storage'), asked) : undefined;
-    const middleware = store === undefined ? '' : `middleware:\n  storage:\n    - name: redirect\n      options:\n        baseurl: http://127.0.0.1:${(store.address() as AddressInfo).port}/\n`;
+    const middleware =
+      store === undefined
+        ? ''
+        : `middleware:\n  storage:\n    - name: redirect\n      options:\n        baseurl: http://127.0.0.1:${(store.address() as AddressInfo).port}/\n`;
     const config = `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${join(folder, 'storage')}\n${middleware}http:\n  addr: ${host}\n`;
     writeFileSync(join(folder, 'config.yml'), config);
-    const child = spawn(path, ['serve', join(folder, 'config.yml')], { stdio: 'ignore', env: { PATH: process.env['PATH'], OTEL_TRACES_EXPORTER: 'none' } });
+    const child = spawn(path, ['serve', join(folder, 'config.yml')], {
+      stdio: 'ignore',
+      env: { PATH: process.env['PATH'], OTEL_TRACES_EXPORTER: 'none' },
+    });
     const registry = new RealRegistry(host, folder, child, store, asked);
     for (let tries = 0; tries < 100; tries += 1) {
-      const isUp = await fetch(`http://${host}/v2/`).then((response) => response.ok, () => false);
+      const isUp = await fetch(`http://${host}/v2/`).then(
+        (response) => response.ok,
+        () => false,
+      );
       if (isUp) {
         return registry;
       }
@@ -62,21 +72,38 @@ export class RealRegistry {
   }
 
   /** Pushes a model as `ollama push` does: blobs first, then the manifest. */
-  async push(name: string, tag: string, layers: readonly PushedLayer[], config: Readonly<Record<string, unknown>> = {}): Promise<void> {
+  async push(
+    name: string,
+    tag: string,
+    layers: readonly PushedLayer[],
+    config: Readonly<Record<string, unknown>> = {},
+  ): Promise<void> {
     const described = [];
     for (const { kind, text } of layers) {
       await this.upload(name, text);
-      described.push({ mediaType: `application/vnd.ollama.image.${kind}`, digest: digestOf(text), size: Buffer.byteLength(text) });
+      described.push({
+        mediaType: `application/vnd.ollama.image.${kind}`,
+        digest: digestOf(text),
+        size: Buffer.byteLength(text),
+      });
     }
     const configText = JSON.stringify(config);
     await this.upload(name, configText);
     const manifest = JSON.stringify({
       schemaVersion: 2,
       mediaType: 'application/vnd.docker.distribution.manifest.v2+json',
-      config: { mediaType: 'application/vnd.docker.container.image.v1+json', digest: digestOf(configText), size: Buffer.byteLength(configText) },
+      config: {
+        mediaType: 'application/vnd.docker.container.image.v1+json',
+        digest: digestOf(configText),
+        size: Buffer.byteLength(configText),
+      },
       layers: described,
     });
-    const response = await fetch(`http://${this.host}/v2/${name}/manifests/${tag}`, { method: 'PUT', body: manifest, headers: { 'content-type': 'application/vnd.docker.distribution.manifest.v2+json' } });
+    const response = await fetch(`http://${this.host}/v2/${name}/manifests/${tag}`, {
+      method: 'PUT',
+      body: manifest,
+      headers: { 'content-type': 'application/vnd.docker.distribution.manifest.v2+json' },
+    });
     if (response.status !== 201) {
       throw new Error(`the manifest was refused: ${response.status} ${await response.text()}`);
     }
@@ -100,14 +127,21 @@ export class RealRegistry {
     const start = await fetch(`http://${this.host}/v2/${name}/blobs/uploads/`, { method: 'POST' });
     const location = new URL(start.headers.get('location') ?? '', `http://${this.host}`);
     location.searchParams.set('digest', digestOf(text));
-    const response = await fetch(location, { method: 'PUT', body: text, headers: { 'content-type': 'application/octet-stream' } });
+    const response = await fetch(location, {
+      method: 'PUT',
+      body: text,
+      headers: { 'content-type': 'application/octet-stream' },
+    });
     if (response.status !== 201) {
       throw new Error(`a blob was refused: ${response.status} ${await response.text()}`);
     }
   }
 }
 
-async function serveFolder(folder: string, asked: { url: string; headers: Record<string, unknown> }[]): Promise<Server> {
+async function serveFolder(
+  folder: string,
+  asked: { url: string; headers: Record<string, unknown> }[],
+): Promise<Server> {
   const server = createServer((request, response) => {
     asked.push({ url: request.url ?? '', headers: request.headers });
     const path = join(folder, new URL(request.url ?? '/', 'http://x').pathname);

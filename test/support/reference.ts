@@ -12,11 +12,22 @@ export interface Reference {
 /** A base weight as it is stored. */
 export function referenceOf(tensor: PlainTensor): Reference {
   const columns = tensor.shape.at(-1)!;
-  return { rows: tensor.values.length / columns, columns, values: tensor.values.slice(), magnitudes: tensor.values.map(Math.abs) };
+  return {
+    rows: tensor.values.length / columns,
+    columns,
+    values: tensor.values.slice(),
+    magnitudes: tensor.values.map(Math.abs),
+  };
 }
 
 /** + scale * left @ right, with left [rows, rank] and right [rank, columns] given by their elements. */
-export function addLowRank(base: Reference, rank: number, scale: number, left: (row: number, k: number) => number, right: (k: number, column: number) => number): Reference {
+export function addLowRank(
+  base: Reference,
+  rank: number,
+  scale: number,
+  left: (row: number, k: number) => number,
+  right: (k: number, column: number) => number,
+): Reference {
   const values = base.values.slice();
   const magnitudes = base.magnitudes.slice();
   for (let i = 0; i < base.rows; i++) {
@@ -39,7 +50,13 @@ export function addLowRank(base: Reference, rank: number, scale: number, left: (
 export function addLora(base: Reference, a: PlainTensor, b: PlainTensor, scale: number): Reference {
   const rank = a.shape[0]!;
   const columns = a.shape[1]!;
-  return addLowRank(base, rank, scale, (i, k) => b.values[i * rank + k]!, (k, j) => a.values[k * columns + j]!);
+  return addLowRank(
+    base,
+    rank,
+    scale,
+    (i, k) => b.values[i * rank + k]!,
+    (k, j) => a.values[k * columns + j]!,
+  );
 }
 
 /** DoRA: every row brought to its magnitude. */
@@ -61,7 +78,10 @@ export function toMagnitudes(changed: Reference, magnitude: ArrayLike<number>): 
 export function errorInRoundings(ours: ArrayLike<number>, reference: Reference): number {
   let worst = 0;
   for (let i = 0; i < reference.values.length; i++) {
-    worst = Math.max(worst, Math.abs(ours[i]! - reference.values[i]!) / Math.max(reference.magnitudes[i]! * 2 ** -24, Number.MIN_VALUE));
+    worst = Math.max(
+      worst,
+      Math.abs(ours[i]! - reference.values[i]!) / Math.max(reference.magnitudes[i]! * 2 ** -24, Number.MIN_VALUE),
+    );
   }
   return ours.length === reference.values.length ? worst : Infinity;
 }

@@ -20,7 +20,9 @@ export async function splitGguf(path: string, count: number, folder: string): Pr
     const tensors = file.tensors.slice(part * per, (part + 1) * per);
     const keys: (readonly [string, GgufValue])[] = [
       ...(part === 0 ? file.metadata : []),
-      ['split.no', { type: 'u16', value: part }], ['split.count', { type: 'u16', value: count }], ['split.tensors.count', { type: 'i32', value: file.tensors.length }],
+      ['split.no', { type: 'u16', value: part }],
+      ['split.count', { type: 'u16', value: count }],
+      ['split.tensors.count', { type: 'i32', value: file.tensors.length }],
     ];
     const { header, tensors: places, dataBytes } = encodeGgufHeader({ metadata: keys, tensors });
     const bytes = new Uint8Array(header.length + dataBytes);

@@ -11,7 +11,10 @@ export interface StartedCli {
   peakMemory(): number;
 }
 
-export function startCli(args: readonly string[], options: { readonly cwd?: string; readonly uid?: number } = {}): StartedCli {
+export function startCli(
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly uid?: number } = {},
+): StartedCli {
   const child = spawn(process.execPath, [CLI, ...args, '--json'], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
@@ -33,7 +36,9 @@ export function startCli(args: readonly string[], options: { readonly cwd?: stri
     ended,
     peakMemory: () => {
       try {
-        return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid ?? 0}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+        return (
+          Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid ?? 0}/status`, 'utf8'))?.[1] ?? 0) * 1024
+        );
       } catch {
         return 0;
       }

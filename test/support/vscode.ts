@@ -3,10 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import type * as api from 'vscode';
-import { chromium, type Browser, type ConsoleMessage, type Frame, type FrameLocator, type Locator, type Page } from 'playwright-core';
+import {
+  chromium,
+  type Browser,
+  type ConsoleMessage,
+  type Frame,
+  type FrameLocator,
+  type Locator,
+  type Page,
+} from 'playwright-core';
 
 // Plain scripts: the paths are computed, so that type checking does not follow them.
-const load = (name: string): Promise<Record<string, (...args: never[]) => unknown>> => import(new URL(`../../scripts/${name}`, import.meta.url).href) as never;
+const load = (name: string): Promise<Record<string, (...args: never[]) => unknown>> =>
+  import(new URL(`../../scripts/${name}`, import.meta.url).href) as never;
 
 /** Set by scripts/test-e2e.mjs: the programs, and a folder with our packaged extension and the probe installed. */
 const environment = {
@@ -16,7 +25,10 @@ const environment = {
 };
 
 /** Why there is no real VS Code here; undefined where there is one. */
-export const missingVSCode = environment.codeServer === undefined || environment.chromium === undefined || environment.extensions === undefined ? 'not run: start it with npm run test:e2e, which installs VS Code' : undefined;
+export const missingVSCode =
+  environment.codeServer === undefined || environment.chromium === undefined || environment.extensions === undefined
+    ? 'not run: start it with npm run test:e2e, which installs VS Code'
+    : undefined;
 
 export interface VSCodeOptions {
   /** Fills the workspace's folder; the sample workspace by default. */
@@ -65,18 +77,31 @@ export class VSCode {
     cpSync(environment.extensions ?? '', join(profile, 'extensions'), { recursive: true });
     const { startCodeServer } = await load('vscode/codeServer.mjs');
     const env = { MODELFILE_STUDIO_PROBE: join(profile, 'probe.json'), HOME: profile, ...options.env };
-    const server = await (startCodeServer as unknown as (options: object) => Promise<Server>)({ bin: environment.codeServer, profile, settings: options.settings, trust: options.trust, env });
-    const browser = await chromium.launch({ executablePath: environment.chromium ?? '', args: ['--no-sandbox', '--disable-dev-shm-usage'] }).catch(async (error: unknown) => {
-      await server.stop();
-      throw error;
+    const server = await (startCodeServer as unknown as (options: object) => Promise<Server>)({
+      bin: environment.codeServer,
+      profile,
+      settings: options.settings,
+      trust: options.trust,
+      env,
     });
-    const page = await browser.newPage({ viewport: options.size ?? { width: 1280, height: 800 }, deviceScaleFactor: 1 });
+    const browser = await chromium
+      .launch({ executablePath: environment.chromium ?? '', args: ['--no-sandbox', '--disable-dev-shm-usage'] })
+      .catch(async (error: unknown) => {
+        await server.stop();
+        throw error;
+      });
+    const page = await browser.newPage({
+      viewport: options.size ?? { width: 1280, height: 800 },
+      deviceScaleFactor: 1,
+    });
     const code = new VSCode(folder, profile, server, browser, page);
     page.on('console', (message) => code.noteConsole(message));
     // A window with unsaved editors asks before it is left.
     page.on('dialog', (dialog) => void dialog.accept().catch(() => undefined));
     page.on('pageerror', (error) => code.pageErrors.push(error.message));
-    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: new URL(server.url).origin });
+    await page
+      .context()
+      .grantPermissions(['clipboard-read', 'clipboard-write'], { origin: new URL(server.url).origin });
     try {
       await code.load();
     } catch (error) {
@@ -103,7 +128,9 @@ export class VSCode {
   async reload(): Promise<void> {
     // As *Reload Window* does it: VS Code in a browser keeps its editors every few seconds only, and when a window ends in order.
     const loaded = this.page.waitForEvent('load', { timeout: 60_000 });
-    await this.inHost((vscode) => void setTimeout(() => void vscode.commands.executeCommand('workbench.action.reloadWindow'), 50));
+    await this.inHost(
+      (vscode) => void setTimeout(() => void vscode.commands.executeCommand('workbench.action.reloadWindow'), 50),
+    );
     rmSync(join(this.profile, 'probe.json'), { force: true });
     await loaded;
     await this.page.locator('.monaco-workbench .activitybar').waitFor({ timeout: 60_000 });
@@ -122,11 +149,18 @@ export class VSCode {
   }
 
   /** Runs a function in the extension host: `vscode` is the API there; argument and result travel as JSON. */
-  async inHost<R>(work: (vscode: typeof api, argument: never, require: NodeJS.Require) => R | PromiseLike<R>, argument: unknown = null): Promise<Awaited<R>> {
+  async inHost<R>(
+    work: (vscode: typeof api, argument: never, require: NodeJS.Require) => R | PromiseLike<R>,
+    argument: unknown = null,
+  ): Promise<Awaited<R>> {
     const { port } = JSON.parse(readFileSync(join(this.profile, 'probe.json'), 'utf8')) as { port: number };
     // What esbuild's keepNames wraps functions in does not exist over there.
     const source = `(vscode, argument, require) => { const __name = (f) => f; return (${work.toString()})(vscode, argument, require); }`;
-    const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: JSON.stringify({ source, argument }), signal: AbortSignal.timeout(60_000) });
+    const response = await fetch(`http://127.0.0.1:${port}/`, {
+      method: 'POST',
+      body: JSON.stringify({ source, argument }),
+      signal: AbortSignal.timeout(60_000),
+    });
     const { value, error } = (await response.json()) as { value: Awaited<R>; error?: string };
     if (error !== undefined) {
       throw new Error(error);
@@ -135,7 +169,11 @@ export class VSCode {
   }
 
   /** Waits until something is there, and gives it. */
-  async until<T>(what: string, probe: () => T | undefined | false | null | Promise<T | undefined | false | null>, timeout = 20_000): Promise<T> {
+  async until<T>(
+    what: string,
+    probe: () => T | undefined | false | null | Promise<T | undefined | false | null>,
+    timeout = 20_000,
+  ): Promise<T> {
     const end = Date.now() + timeout;
     for (;;) {
       const value = await probe();
@@ -161,16 +199,22 @@ export class VSCode {
 
   /** Starts a command by its id and does not wait for its end: it will ask something. */
   async startCommand(command: string, ...args: readonly unknown[]): Promise<void> {
-    await this.inHost((vscode, { command: id, args: rest }: { readonly command: string; readonly args: readonly unknown[] }) => {
-      void vscode.commands.executeCommand(id, ...rest);
-    }, { command, args });
+    await this.inHost(
+      (vscode, { command: id, args: rest }: { readonly command: string; readonly args: readonly unknown[] }) => {
+        void vscode.commands.executeCommand(id, ...rest);
+      },
+      { command, args },
+    );
   }
 
   /** Sets one of the user's settings; undefined resets it. */
   async setting(name: string, value: unknown): Promise<void> {
-    await this.inHost(async (vscode, { name: key, value: to }: { readonly name: string; readonly value?: unknown }) => {
-      await vscode.workspace.getConfiguration().update(key, to, vscode.ConfigurationTarget.Global);
-    }, { name, value });
+    await this.inHost(
+      async (vscode, { name: key, value: to }: { readonly name: string; readonly value?: unknown }) => {
+        await vscode.workspace.getConfiguration().update(key, to, vscode.ConfigurationTarget.Global);
+      },
+      { name, value },
+    );
   }
 
   /** Calls a command that ends with a plan, and gives its text once it is worked out; other editors are closed first. Without a command: the plan in front. */
@@ -218,8 +262,13 @@ export class VSCode {
 
   /** Waits until the row of a job says something, and gives all of it. */
   async job(title: string | RegExp, state: string | RegExp, timeout = 40_000): Promise<string> {
-    const matches = (text: string, pattern: string | RegExp): boolean => (typeof pattern === 'string' ? text.includes(pattern) : pattern.test(text));
-    return await this.until(`job ${String(title)} in state ${String(state)}`, async () => (await this.rows('Jobs')).find((row) => matches(row, title) && matches(row, state)), timeout);
+    const matches = (text: string, pattern: string | RegExp): boolean =>
+      typeof pattern === 'string' ? text.includes(pattern) : pattern.test(text);
+    return await this.until(
+      `job ${String(title)} in state ${String(state)}`,
+      async () => (await this.rows('Jobs')).find((row) => matches(row, title) && matches(row, state)),
+      timeout,
+    );
   }
 
   async openPalette(filter = ''): Promise<void> {
@@ -231,7 +280,9 @@ export class VSCode {
   }
 
   quickInput(): Locator {
-    return this.page.locator('.quick-input-widget:visible input[type="text"], .quick-input-widget:visible input:not([type])').first();
+    return this.page
+      .locator('.quick-input-widget:visible input[type="text"], .quick-input-widget:visible input:not([type])')
+      .first();
   }
 
   quickRows(): Locator {
@@ -264,7 +315,15 @@ export class VSCode {
   async openSideBar(): Promise<void> {
     const tab = this.page.locator('.activitybar .action-item a[aria-label^="Modelfile Studio"]').first();
     await tab.waitFor();
-    if ((await this.page.locator('.part.sidebar .composite.title h2').first().innerText().catch(() => '')).toLowerCase() !== 'modelfile studio') {
+    if (
+      (
+        await this.page
+          .locator('.part.sidebar .composite.title h2')
+          .first()
+          .innerText()
+          .catch(() => '')
+      ).toLowerCase() !== 'modelfile studio'
+    ) {
       await tab.click();
       await this.page.mouse.move(800, 780);
     }
@@ -278,7 +337,11 @@ export class VSCode {
 
   /** Accessible names of the rows that a view shows. */
   async rows(view: string): Promise<string[]> {
-    return await this.view(view).locator('.monaco-list-row').evaluateAll((rows) => (rows as unknown as readonly Attributes[]).map((row) => row.getAttribute('aria-label') ?? ''));
+    return await this.view(view)
+      .locator('.monaco-list-row')
+      .evaluateAll((rows) =>
+        (rows as unknown as readonly Attributes[]).map((row) => row.getAttribute('aria-label') ?? ''),
+      );
   }
 
   row(view: string, text: string | RegExp): Locator {
@@ -296,9 +359,12 @@ export class VSCode {
   // Editors
 
   async openFile(...names: readonly string[]): Promise<void> {
-    await this.inHost(async (vscode, path) => {
-      await vscode.commands.executeCommand('vscode.open', vscode.Uri.file(path as string), { preview: false });
-    }, this.path(...names));
+    await this.inHost(
+      async (vscode, path) => {
+        await vscode.commands.executeCommand('vscode.open', vscode.Uri.file(path as string), { preview: false });
+      },
+      this.path(...names),
+    );
   }
 
   /** Text of the active text editor. */
@@ -308,7 +374,9 @@ export class VSCode {
 
   /** Names of the open tabs. */
   async tabs(): Promise<string[]> {
-    return await this.inHost((vscode) => vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs.map(({ label }) => label)));
+    return await this.inHost((vscode) =>
+      vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs.map(({ label }) => label)),
+    );
   }
 
   /** The document in the webview that is in front, two frames down. */
@@ -317,7 +385,17 @@ export class VSCode {
       `a webview with ${marker}`,
       async () => {
         for (const candidate of this.page.frames()) {
-          if ((await candidate.locator(marker).count().catch(() => 0)) > 0 && (await candidate.locator(marker).first().isVisible().catch(() => false))) {
+          if (
+            (await candidate
+              .locator(marker)
+              .count()
+              .catch(() => 0)) > 0 &&
+            (await candidate
+              .locator(marker)
+              .first()
+              .isVisible()
+              .catch(() => false))
+          ) {
             return candidate;
           }
         }
@@ -325,7 +403,9 @@ export class VSCode {
       },
       timeout,
     );
-    return Object.assign(Object.create(frame) as Frame, { frame }) as unknown as FrameLocator & { readonly frame: Frame };
+    return Object.assign(Object.create(frame) as Frame, { frame }) as unknown as FrameLocator & {
+      readonly frame: Frame;
+    };
   }
 
   // Messages
@@ -360,7 +440,9 @@ export class VSCode {
 
   async theme(name: string): Promise<void> {
     await this.inHost(async (vscode, theme) => {
-      await vscode.workspace.getConfiguration('workbench').update('colorTheme', theme, vscode.ConfigurationTarget.Global);
+      await vscode.workspace
+        .getConfiguration('workbench')
+        .update('colorTheme', theme, vscode.ConfigurationTarget.Global);
     }, name);
     await this.page.waitForTimeout(500);
   }
@@ -377,7 +459,11 @@ export class VSCode {
   /** Log of the extension host, and those of our own channels. */
   hostLog(): string {
     const logs = join(this.profile, 'user/logs');
-    const files = existsSync(logs) ? readdirSync(logs, { recursive: true, encoding: 'utf8' }).filter((name) => /(?:exthost|Modelfile Studio).*\.log$/.test(name)) : [];
+    const files = existsSync(logs)
+      ? readdirSync(logs, { recursive: true, encoding: 'utf8' }).filter((name) =>
+          /(?:exthost|Modelfile Studio).*\.log$/.test(name),
+        )
+      : [];
     return files.map((name) => `== ${name}\n${readFileSync(join(logs, name), 'utf8')}`).join('\n');
   }
 
@@ -391,7 +477,9 @@ export class VSCode {
 export function photographFailures(code: () => VSCode | undefined): void {
   afterEach(async ({ task }) => {
     if (task.result?.state === 'fail') {
-      await code()?.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-').slice(0, 60)}`).catch(() => undefined);
+      await code()
+        ?.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-').slice(0, 60)}`)
+        .catch(() => undefined);
     }
   });
 }

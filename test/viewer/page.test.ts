@@ -7,8 +7,15 @@ import { viewerPage } from '../../src/extension/editors/viewerPage';
 import { ROOT } from '../support/cli';
 
 const WEBVIEW = join(ROOT, 'src/extension/webview/viewer');
-const scripts = readdirSync(WEBVIEW).filter((name) => name.endsWith('.ts')).map((name) => readFileSync(join(WEBVIEW, name), 'utf8'));
-const parts = { cspSource: 'https://*.vscode-cdn.net', nonce: 'abc123', scriptUri: 'https://x/viewer.js', styleUri: 'https://x/viewer.css' };
+const scripts = readdirSync(WEBVIEW)
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => readFileSync(join(WEBVIEW, name), 'utf8'));
+const parts = {
+  cspSource: 'https://*.vscode-cdn.net',
+  nonce: 'abc123',
+  scriptUri: 'https://x/viewer.js',
+  styleUri: 'https://x/viewer.css',
+};
 
 describe('the page of the viewer', () => {
   it('has a policy that lets its one script run and nothing else', () => {
@@ -28,7 +35,9 @@ describe('the page of the viewer', () => {
   it('makes elements from text only', () => {
     expect(scripts.length).toBeGreaterThan(10);
     for (const script of scripts) {
-      expect(script).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|\beval\b|new Function|setTimeout\(['"`]|\.src\s*=|\.href\s*=/);
+      expect(script).not.toMatch(
+        /innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|\beval\b|new Function|setTimeout\(['"`]|\.src\s*=|\.href\s*=/,
+      );
     }
   });
 
@@ -42,15 +51,38 @@ describe('the page of the viewer', () => {
   });
 
   it('compiles against the browser it runs in', () => {
-    execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '--noEmit', '-p', join(WEBVIEW, 'tsconfig.json')], { stdio: 'pipe' });
+    execFileSync(
+      process.execPath,
+      [join(ROOT, 'node_modules/typescript/bin/tsc'), '--noEmit', '-p', join(WEBVIEW, 'tsconfig.json')],
+      { stdio: 'pipe' },
+    );
   });
 });
 
 describe('messages', () => {
   it('from the page name no file and no command', () => {
     for (const message of [
-      { kind: 'ask', id: 1, question: { ask: 'compare', path: '/etc/passwd' } }, { kind: 'ask', id: 1, question: { ask: 'json' } }, { kind: 'do', action: 'workbench.action.quit' }, { kind: 'ask', id: -1, question: { ask: 'summary' } },
-      { kind: 'ask', id: 1, question: { ask: 'tensors', filter: '', sort: 'file', descending: false, onlyProblems: false, start: 0, count: 10_000_000 } }, { kind: 'copy', text: 'x'.repeat(3_000_000) }, null, 'ready', {},
+      { kind: 'ask', id: 1, question: { ask: 'compare', path: '/etc/passwd' } },
+      { kind: 'ask', id: 1, question: { ask: 'json' } },
+      { kind: 'do', action: 'workbench.action.quit' },
+      { kind: 'ask', id: -1, question: { ask: 'summary' } },
+      {
+        kind: 'ask',
+        id: 1,
+        question: {
+          ask: 'tensors',
+          filter: '',
+          sort: 'file',
+          descending: false,
+          onlyProblems: false,
+          start: 0,
+          count: 10_000_000,
+        },
+      },
+      { kind: 'copy', text: 'x'.repeat(3_000_000) },
+      null,
+      'ready',
+      {},
     ]) {
       expect(PageMessage.safeParse(message).success, JSON.stringify(message).slice(0, 80)).toBe(false);
     }

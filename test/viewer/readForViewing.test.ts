@@ -17,7 +17,8 @@ const DEADLINE_MS = 2000;
 
 const view = (bytes: Uint8Array, name = 'x.gguf'): Promise<ViewedFile> => readForViewing(memorySource(bytes), name);
 const codes = (file: ViewedFile): string[] => file.problems.map(({ code }) => code);
-const names = (file: ViewedFile): string[] => Array.from({ length: file.tensors.length }, (_, index) => file.tensors.name(index));
+const names = (file: ViewedFile): string[] =>
+  Array.from({ length: file.tensors.length }, (_, index) => file.tensors.name(index));
 
 function safetensors(header: string, dataBytes: number, length?: bigint): Uint8Array {
   const bytes = ENCODER.encode(header);
@@ -28,7 +29,9 @@ function safetensors(header: string, dataBytes: number, length?: bigint): Uint8A
 function expectShowable(file: ViewedFile): void {
   const summary = ANSWERS.summary.parse(summarise(file, 'x.gguf'));
   expect(summary.counts.tensors).toBe(file.tensors.length);
-  expect(ANSWERS.metadata.parse(metadataPage(file, { filter: '', start: 0, count: 200 })).total).toBe(file.metadata.length);
+  expect(ANSWERS.metadata.parse(metadataPage(file, { filter: '', start: 0, count: 200 })).total).toBe(
+    file.metadata.length,
+  );
   const shown = JSON.stringify([summary, metadataPage(file, { filter: '', start: 0, count: 200 })]);
   expect(JSON.parse(shown)).toBeDefined();
   // Nothing invisible, and nothing that reorders text, reaches the page.
@@ -40,22 +43,41 @@ function expectShowable(file: ViewedFile): void {
 describe('a sound file', () => {
   it('of GGUF shows what the strict reader reads', async () => {
     const bytes = buildGguf(validSpec());
-    const [ours, strict] = [await readForViewing(memorySource(bytes), 'x.gguf', { arrays: 'keep' }), await describeGguf(memorySource(bytes))];
+    const [ours, strict] = [
+      await readForViewing(memorySource(bytes), 'x.gguf', { arrays: 'keep' }),
+      await describeGguf(memorySource(bytes)),
+    ];
     expect(new Map(ours.metadata)).toEqual(strict.metadata);
     expect(names(ours)).toEqual(strict.tensors.map(({ name }) => name));
     strict.tensors.forEach((tensor, index) => {
-      expect(ours.tensors.row(index)).toMatchObject({ name: tensor.name, type: tensor.type, shape: tensor.shape, bytes: tensor.bytes, offset: strict.dataOffset + tensor.offset, problem: undefined });
+      expect(ours.tensors.row(index)).toMatchObject({
+        name: tensor.name,
+        type: tensor.type,
+        shape: tensor.shape,
+        bytes: tensor.bytes,
+        offset: strict.dataOffset + tensor.offset,
+        problem: undefined,
+      });
     });
     expect(ours).toMatchObject({ complete: true, dataOffset: strict.dataOffset, fileBytes: bytes.length, version: 3 });
     expectShowable(ours);
   });
 
   it('of safetensors shows what the strict reader reads', async () => {
-    const bytes = safetensors('{"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"BF16","shape":[],"data_offsets":[8,10]}}', 10);
+    const bytes = safetensors(
+      '{"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"BF16","shape":[],"data_offsets":[8,10]}}',
+      10,
+    );
     const [ours, strict] = [await view(bytes, 'x.safetensors'), await describeSafetensors(memorySource(bytes))];
     expect(names(ours)).toEqual([...strict.tensors.keys()]);
     [...strict.tensors.values()].forEach((tensor, index) => {
-      expect(ours.tensors.row(index)).toMatchObject({ type: tensor.dtype, shape: tensor.shape, bytes: tensor.bytes, offset: tensor.offset, problem: undefined });
+      expect(ours.tensors.row(index)).toMatchObject({
+        type: tensor.dtype,
+        shape: tensor.shape,
+        bytes: tensor.bytes,
+        offset: tensor.offset,
+        problem: undefined,
+      });
     });
     expect(ours.problems).toEqual([]);
     expect(textOf(ours, 'format')).toBe('pt');
@@ -71,13 +93,50 @@ describe('a sound file', () => {
 describe('a damaged GGUF shows what can be shown', () => {
   const spec = validSpec();
   it.each([
-    ['a tensor beyond the end of the file', { ...spec, tensors: [...spec.tensors, { name: 'far', offset: 999_999n }] }, 'gguf/truncated', 'far'],
-    ['a tensor at an offset that no file has', { ...spec, tensors: [...spec.tensors, { name: 'far', offset: 2n ** 64n - 1n }] }, 'gguf/offset', 'far'],
-    ['a tensor a byte off', { ...spec, tensors: [{ name: 'moved', offset: 32n }, { name: 'next', offset: 64n }], dataBytes: 96 }, 'gguf/offset', 'moved'],
+    [
+      'a tensor beyond the end of the file',
+      { ...spec, tensors: [...spec.tensors, { name: 'far', offset: 999_999n }] },
+      'gguf/truncated',
+      'far',
+    ],
+    [
+      'a tensor at an offset that no file has',
+      { ...spec, tensors: [...spec.tensors, { name: 'far', offset: 2n ** 64n - 1n }] },
+      'gguf/offset',
+      'far',
+    ],
+    [
+      'a tensor a byte off',
+      {
+        ...spec,
+        tensors: [
+          { name: 'moved', offset: 32n },
+          { name: 'next', offset: 64n },
+        ],
+        dataBytes: 96,
+      },
+      'gguf/offset',
+      'moved',
+    ],
     ['an unknown type', { ...spec, tensors: [...spec.tensors, { name: 'odd', typeId: 77 }] }, 'gguf/type', 'odd'],
-    ['an impossible size', { ...spec, tensors: [...spec.tensors, { name: 'huge', dimensions: [2n ** 62n, 4n] }] }, 'gguf/size', 'huge'],
-    ['rows that do not divide into blocks', { ...spec, tensors: [...spec.tensors, { name: 'bent', type: 'Q4_K' as const, dimensions: [100n] }] }, 'gguf/size', 'bent'],
-    ['five dimensions', { ...spec, tensors: [...spec.tensors, { name: 'deep', dimensions: [1n, 1n, 1n, 1n, 1n] }] }, 'gguf/dimensions', 'deep'],
+    [
+      'an impossible size',
+      { ...spec, tensors: [...spec.tensors, { name: 'huge', dimensions: [2n ** 62n, 4n] }] },
+      'gguf/size',
+      'huge',
+    ],
+    [
+      'rows that do not divide into blocks',
+      { ...spec, tensors: [...spec.tensors, { name: 'bent', type: 'Q4_K' as const, dimensions: [100n] }] },
+      'gguf/size',
+      'bent',
+    ],
+    [
+      'five dimensions',
+      { ...spec, tensors: [...spec.tensors, { name: 'deep', dimensions: [1n, 1n, 1n, 1n, 1n] }] },
+      'gguf/dimensions',
+      'deep',
+    ],
     ['a name twice', { ...spec, tensors: [{ name: 'twin' }, { name: 'twin' }] }, 'gguf/tensor-name', 'twin'],
     ['a long name', { ...spec, tensors: [{ name: 'n'.repeat(200) }] }, 'gguf/tensor-name', 'n'.repeat(200)],
   ])('%s is a row with a problem, and the others are rows without', async (_what, broken, code, name) => {
@@ -108,7 +167,12 @@ describe('a damaged GGUF shows what can be shown', () => {
   });
 
   it('shows keys before the one that breaks', async () => {
-    for (const broken of [key('bad', 99, u8(0)), arrayKey('bad', 'array', 1n, u8(0, 0, 0, 0)), textKey('', 'x'), key('bad', 'string', text('x', 2n ** 40n))]) {
+    for (const broken of [
+      key('bad', 99, u8(0)),
+      arrayKey('bad', 'array', 1n, u8(0, 0, 0, 0)),
+      textKey('', 'x'),
+      key('bad', 'string', text('x', 2n ** 40n)),
+    ]) {
       const file = await view(buildGguf({ keys: [u32Key('one', 1), broken, u32Key('two', 2)] }));
       expect(file.metadata.map(([name]) => name)).toEqual(['one']);
       expect(file.complete).toBe(false);
@@ -124,7 +188,11 @@ describe('a damaged GGUF shows what can be shown', () => {
     expect(Object.getOwnPropertyNames(Object.prototype).join()).toBe(before);
   });
 
-  it.each([['big endian', join(ENCODER.encode('GGUF'), u8(0, 0, 0, 3), new Uint8Array(64)), 'gguf/endianness'], ['version 1', join(ENCODER.encode('GGUF'), u32(1), new Uint8Array(64)), 'gguf/version'], ['no GGUF at all', ENCODER.encode('hello world, this is text'), 'gguf/magic']])('%s says so', async (_what, bytes, code) => {
+  it.each([
+    ['big endian', join(ENCODER.encode('GGUF'), u8(0, 0, 0, 3), new Uint8Array(64)), 'gguf/endianness'],
+    ['version 1', join(ENCODER.encode('GGUF'), u32(1), new Uint8Array(64)), 'gguf/version'],
+    ['no GGUF at all', ENCODER.encode('hello world, this is text'), 'gguf/magic'],
+  ])('%s says so', async (_what, bytes, code) => {
     const file = await view(bytes);
     expect(codes(file)).toContain(code);
     expect(file.complete).toBe(false);
@@ -150,12 +218,28 @@ describe('a damaged safetensors file shows what can be shown', () => {
   const good = '"good":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}';
   it.each([
     ['an unknown dtype', `{${good},"bad":{"dtype":"F33","shape":[2],"data_offsets":[8,16]}}`, 'safetensors/tensor'],
-    ['a shape that does not fit', `{${good},"bad":{"dtype":"F32","shape":[3],"data_offsets":[8,16]}}`, 'safetensors/tensor'],
-    ['a product that wraps around', `{${good},"bad":{"dtype":"F32","shape":[4294967296,4294967296,2],"data_offsets":[8,16]}}`, 'safetensors/tensor'],
+    [
+      'a shape that does not fit',
+      `{${good},"bad":{"dtype":"F32","shape":[3],"data_offsets":[8,16]}}`,
+      'safetensors/tensor',
+    ],
+    [
+      'a product that wraps around',
+      `{${good},"bad":{"dtype":"F32","shape":[4294967296,4294967296,2],"data_offsets":[8,16]}}`,
+      'safetensors/tensor',
+    ],
     ['an entry that is a number', `{${good},"bad":5}`, 'safetensors/tensor'],
-    ['a dimension that is a fraction', `{${good},"bad":{"dtype":"F32","shape":[2.5],"data_offsets":[8,16]}}`, 'safetensors/tensor'],
+    [
+      'a dimension that is a fraction',
+      `{${good},"bad":{"dtype":"F32","shape":[2.5],"data_offsets":[8,16]}}`,
+      'safetensors/tensor',
+    ],
     ['offsets as text', `{${good},"bad":{"dtype":"F32","shape":[2],"data_offsets":["8","16"]}}`, 'safetensors/tensor'],
-    ['data beyond the end', `{${good},"bad":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}`, 'safetensors/truncated'],
+    [
+      'data beyond the end',
+      `{${good},"bad":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}`,
+      'safetensors/truncated',
+    ],
     ['an overlap', `{${good},"bad":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 'safetensors/layout'],
   ])('%s is a row with a problem', async (_what, header, code) => {
     const file = await view(safetensors(header, 8), 'x.safetensors');
@@ -181,7 +265,11 @@ describe('a damaged safetensors file shows what can be shown', () => {
 
   it('nested without end, or of a header that no file can have, is bounded', async () => {
     const started = performance.now();
-    for (const bytes of [safetensors(`{"a":${'['.repeat(300_000)}`, 0), safetensors('{}', 0, 2n ** 64n - 1n), safetensors('{}', 0, 99_999_999n)]) {
+    for (const bytes of [
+      safetensors(`{"a":${'['.repeat(300_000)}`, 0),
+      safetensors('{}', 0, 2n ** 64n - 1n),
+      safetensors('{}', 0, 99_999_999n),
+    ]) {
       expectShowable(await view(bytes, 'x.safetensors'));
     }
     const huge = sparseSource(safetensors('{}', 0, 100_000_001n), 10 ** 11);
@@ -191,7 +279,17 @@ describe('a damaged safetensors file shows what can be shown', () => {
 });
 
 describe('other files are refused with the reason', () => {
-  it.each([['an empty file', new Uint8Array(0), 'input/empty'], ['a pickle', join(u8(0x80, 2), ENCODER.encode('}q\u0000.'), new Uint8Array(20)), 'input/pickle'], ['an LFS pointer', ENCODER.encode('version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n'), 'input/lfs-pointer']])('%s', async (_what, bytes, code) => {
+  it.each([
+    ['an empty file', new Uint8Array(0), 'input/empty'],
+    ['a pickle', join(u8(0x80, 2), ENCODER.encode('}q\u0000.'), new Uint8Array(20)), 'input/pickle'],
+    [
+      'an LFS pointer',
+      ENCODER.encode(
+        'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n',
+      ),
+      'input/lfs-pointer',
+    ],
+  ])('%s', async (_what, bytes, code) => {
     await expect(view(bytes, 'x.safetensors')).rejects.toMatchObject({ code });
     await expect(view(bytes)).rejects.toBeInstanceOf(StudioError);
   });
@@ -199,7 +297,13 @@ describe('other files are refused with the reason', () => {
 
 describe('whatever stands in a file', () => {
   it.each(['gguf', 'safetensors'])('%s: thousands of random damages never break the reader', async (format) => {
-    const bytes = format === 'gguf' ? buildGguf(validSpec()) : safetensors('{"__metadata__":{"a":"b"},"x":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"y":{"dtype":"BF16","shape":[4],"data_offsets":[16,24]}}', 24);
+    const bytes =
+      format === 'gguf'
+        ? buildGguf(validSpec())
+        : safetensors(
+            '{"__metadata__":{"a":"b"},"x":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"y":{"dtype":"BF16","shape":[4],"data_offsets":[16,24]}}',
+            24,
+          );
     const seed = Math.floor(Math.random() * 2 ** 31);
     const random = new Random(seed);
     const started = performance.now();

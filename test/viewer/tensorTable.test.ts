@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { compareNames, shapeText, TensorTable, type TensorSelection } from '../../src/core/viewer/tensorTable';
 
-function tableOf(...rows: readonly (readonly [name: string, type: string, shape: readonly number[], offset: number | undefined, bytes: number | undefined])[]): TensorTable {
+function tableOf(
+  ...rows: readonly (readonly [
+    name: string,
+    type: string,
+    shape: readonly number[],
+    offset: number | undefined,
+    bytes: number | undefined,
+  ])[]
+): TensorTable {
   const table = new TensorTable();
   for (const [name, type, shape, offset, bytes] of rows) {
     table.add({ name, type, shape, offset, bytes });
@@ -9,8 +17,16 @@ function tableOf(...rows: readonly (readonly [name: string, type: string, shape:
   return table;
 }
 
-const table = tableOf(['blk.10.attn_q.weight', 'Q4_K', [256, 256], 0, 36_864], ['blk.2.attn_q.weight', 'Q6_K', [256, 64], 50_000, 13_440], ['blk.2.ffn_norm.weight', 'F32', [256], undefined, undefined], ['token_embd.weight', 'Q6_K', [256, 640], 40_000, 134_400]);
-const shown = (selection: Partial<TensorSelection>): string[] => Array.from(table.select({ filter: '', sort: 'file', descending: false, ...selection }), (index) => table.name(index).replace('.weight', ''));
+const table = tableOf(
+  ['blk.10.attn_q.weight', 'Q4_K', [256, 256], 0, 36_864],
+  ['blk.2.attn_q.weight', 'Q6_K', [256, 64], 50_000, 13_440],
+  ['blk.2.ffn_norm.weight', 'F32', [256], undefined, undefined],
+  ['token_embd.weight', 'Q6_K', [256, 640], 40_000, 134_400],
+);
+const shown = (selection: Partial<TensorSelection>): string[] =>
+  Array.from(table.select({ filter: '', sort: 'file', descending: false, ...selection }), (index) =>
+    table.name(index).replace('.weight', ''),
+  );
 
 describe('the tensor table', () => {
   it('keeps the order of the file, and turns it around', () => {
@@ -35,7 +51,9 @@ describe('the tensor table', () => {
 
   it('sums types up, without what has no size', () => {
     expect(table.mix()).toEqual([
-      { type: 'Q6_K', tensors: 2, elements: 256 * 64 + 256 * 640, bytes: 147_840 }, { type: 'Q4_K', tensors: 1, elements: 65_536, bytes: 36_864 }, { type: 'F32', tensors: 1, elements: 0, bytes: 0 },
+      { type: 'Q6_K', tensors: 2, elements: 256 * 64 + 256 * 640, bytes: 147_840 },
+      { type: 'Q4_K', tensors: 1, elements: 65_536, bytes: 36_864 },
+      { type: 'F32', tensors: 1, elements: 0, bytes: 0 },
     ]);
   });
 
@@ -49,7 +67,13 @@ describe('the tensor table', () => {
   it('is quick with hundreds of thousands', () => {
     const large = new TensorTable();
     for (let index = 0; index < 300_000; index++) {
-      large.add({ name: `layers.${(index * 7919) % 300_000}.weight`, type: 'F16', shape: [2, 2], offset: index, bytes: 8 });
+      large.add({
+        name: `layers.${(index * 7919) % 300_000}.weight`,
+        type: 'F16',
+        shape: [2, 2],
+        offset: index,
+        bytes: 8,
+      });
     }
     const started = performance.now();
     const order = large.select({ filter: 'weight', sort: 'name', descending: false });

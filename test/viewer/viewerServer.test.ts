@@ -21,10 +21,13 @@ const ggufAdapter = join(work, 'lora.gguf');
 const servers: ViewerServer[] = [];
 
 /** Asks a server of the file, and holds the answer against its schema. */
-function asker(path: string): <K extends keyof typeof ANSWERS>(question: Extract<ViewerQuestion, { ask: K }>) => Promise<AnswerOf<K>> {
+function asker(
+  path: string,
+): <K extends keyof typeof ANSWERS>(question: Extract<ViewerQuestion, { ask: K }>) => Promise<AnswerOf<K>> {
   const server = new ViewerServer(path, join(ROOT, 'dist'));
   servers.push(server);
-  return async (question) => ANSWERS[question.ask].parse(JSON.parse(JSON.stringify(await server.answer(question)))) as never;
+  return async (question) =>
+    ANSWERS[question.ask].parse(JSON.parse(JSON.stringify(await server.answer(question)))) as never;
 }
 
 beforeAll(async () => {
@@ -37,13 +40,32 @@ afterAll(async () => {
   await Promise.all(servers.map((server) => server.close()));
 });
 
-const everything: Omit<Extract<PageQuestion, { ask: 'tensors' }>, 'ask'> = { filter: '', sort: 'file', descending: false, onlyProblems: false, start: 0, count: 200 };
+const everything: Omit<Extract<PageQuestion, { ask: 'tensors' }>, 'ask'> = {
+  filter: '',
+  sort: 'file',
+  descending: false,
+  onlyProblems: false,
+  start: 0,
+  count: 200,
+};
 
 describe('questions about a GGUF', () => {
   it('are answered from its header', async () => {
     const ask = asker(quantised);
     const summary = await ask({ ask: 'summary' });
-    expect(summary).toMatchObject({ headline: ['Qwen3', '3.3 M parameters', 'Q4_K_M (4.9 bits a weight)', expect.stringMatching(/MB$/), 'context 512'], complete: true, isAdapter: false, canQuantise: true, counts: { tokens: 640, problems: 0 } });
+    expect(summary).toMatchObject({
+      headline: [
+        'Qwen3',
+        '3.3 M parameters',
+        'Q4_K_M (4.9 bits a weight)',
+        expect.stringMatching(/MB$/),
+        'context 512',
+      ],
+      complete: true,
+      isAdapter: false,
+      canQuantise: true,
+      counts: { tokens: 640, problems: 0 },
+    });
     expect(summary.mix.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1);
     const strict = await readGguf(memorySource(readFileSync(quantised)));
     const { rows, total } = await ask({ ask: 'tensors', ...everything });
@@ -61,10 +83,21 @@ describe('questions about a GGUF', () => {
     const tokens = rows.find(({ key }) => key === 'tokenizer.ggml.tokens')!;
     const strict = await readGguf(memorySource(readFileSync(quantised)));
     const values = strict.metadata.get('tokenizer.ggml.tokens')!.value as readonly string[];
-    expect(await ask({ ask: 'value', index: tokens.index, start: 300, count: 50 })).toMatchObject({ start: 300, total: 640, isText: false, rows: values.slice(300, 350).map((token) => JSON.stringify(token)) });
+    expect(await ask({ ask: 'value', index: tokens.index, start: 300, count: 50 })).toMatchObject({
+      start: 300,
+      total: 640,
+      isText: false,
+      rows: values.slice(300, 350).map((token) => JSON.stringify(token)),
+    });
     const template = rows.find(({ key }) => key === 'tokenizer.chat_template')!;
-    expect(await ask({ ask: 'value', index: template.index, start: 0, count: 1 })).toMatchObject({ isText: true, cut: false, rows: [strict.metadata.get('tokenizer.chat_template')!.value] });
-    await expect(ask({ ask: 'value', index: 9999, start: 0, count: 1 })).rejects.toMatchObject({ code: 'input/changed' });
+    expect(await ask({ ask: 'value', index: template.index, start: 0, count: 1 })).toMatchObject({
+      isText: true,
+      cut: false,
+      rows: [strict.metadata.get('tokenizer.chat_template')!.value],
+    });
+    await expect(ask({ ask: 'value', index: 9999, start: 0, count: 1 })).rejects.toMatchObject({
+      code: 'input/changed',
+    });
   });
 
   it('search the vocabulary by text, id and kind', async () => {
@@ -94,7 +127,12 @@ describe('questions about a GGUF', () => {
 
   it('tell where it was built from', async () => {
     const { facts } = await asker(quantised)({ ask: 'origin' });
-    expect(facts).toEqual(expect.arrayContaining([{ label: 'Built from', value: expect.stringMatching(/base \+ .*lora$/) as string }, { label: 'Up to date', value: 'yes' }]));
+    expect(facts).toEqual(
+      expect.arrayContaining([
+        { label: 'Built from', value: expect.stringMatching(/base \+ .*lora$/) as string },
+        { label: 'Up to date', value: 'yes' },
+      ]),
+    );
   });
 });
 
@@ -102,7 +140,10 @@ describe('the tokenizer of a folder', () => {
   it.each(['bpe-llama3', 'bpe-qwen2', 'spm'] as const)('%s splits text as Hugging Face does', async (name) => {
     const folder = join(work, name);
     cpSync(join(FIXTURES, 'tokenizers', name), folder, { recursive: true });
-    writeFileSync(join(folder, 'model.safetensors'), Buffer.concat([Buffer.from([2, 0, 0, 0, 0, 0, 0, 0]), Buffer.from('{}')]));
+    writeFileSync(
+      join(folder, 'model.safetensors'),
+      Buffer.concat([Buffer.from([2, 0, 0, 0, 0, 0, 0, 0]), Buffer.from('{}')]),
+    );
     const ask = asker(join(folder, 'model.safetensors'));
     expect(await ask({ ask: 'origin' })).toMatchObject({ hasTokenizer: true });
     const { ids } = readTokenGolden(name);
@@ -112,18 +153,27 @@ describe('the tokenizer of a folder', () => {
         continue;
       }
       const { tokens } = await ask({ ask: 'tokenise', text: name === 'bpe-qwen2' ? text.normalize('NFC') : text });
-      expect(tokens.filter(({ added }) => !added).map(({ id }) => id), text).toEqual(ids[index]);
+      expect(
+        tokens.filter(({ added }) => !added).map(({ id }) => id),
+        text,
+      ).toEqual(ids[index]);
     }
   });
 });
 
 /** |scale * B @ A| and |W|, multiplied out in f64 from the values in the files. */
 async function denseNorms(module: string): Promise<{ readonly delta: number; readonly ratio: number }> {
-  const read = async (file: string, name: string): Promise<{ readonly values: Float32Array; readonly shape: readonly number[] }> => {
+  const read = async (
+    file: string,
+    name: string,
+  ): Promise<{ readonly values: Float32Array; readonly shape: readonly number[] }> => {
     const bytes = readFileSync(file);
     const tensor = (await readSafetensorsHeader(memorySource(bytes))).tensors.get(name)!;
     const raw = bytes.buffer.slice(bytes.byteOffset + tensor.offset, bytes.byteOffset + tensor.offset + tensor.bytes);
-    const values = tensor.dtype === 'BF16' ? new Float32Array(Uint32Array.from(new Uint16Array(raw), (half) => half << 16).buffer) : new Float32Array(raw);
+    const values =
+      tensor.dtype === 'BF16'
+        ? new Float32Array(Uint32Array.from(new Uint16Array(raw), (half) => half << 16).buffer)
+        : new Float32Array(raw);
     return { values, shape: tensor.shape };
   };
   const adapter = join(LORA, 'adapter_model.safetensors');
@@ -167,7 +217,8 @@ describe('an adapter', () => {
     const alone = await ask({ ask: 'adapter' });
     expect(alone.base).toBeUndefined();
     expect(alone.cells.every(({ ratio }) => ratio === undefined)).toBe(true);
-    const sizes = (answer: AnswerOf<'adapter'>): number[] => answer.cells.map(({ delta }) => delta!).sort((x, y) => x - y);
+    const sizes = (answer: AnswerOf<'adapter'>): number[] =>
+      answer.cells.map(({ delta }) => delta!).sort((x, y) => x - y);
     sizes(alone).forEach((delta, index) => expect(delta / sizes(folder)[index]!).toBeCloseTo(1, 4));
     const against = await ask({ ask: 'adapter', base: plain });
     expect(against.cells.every(({ ratio }) => ratio !== undefined && ratio > 0.05 && ratio < 1)).toBe(true);
@@ -185,11 +236,14 @@ describe('an adapter', () => {
     expect(dora.measured).toBeGreaterThan(0);
   });
 
-  it.each(['mlx-lora/adapters.safetensors', 'rslora/adapter_model.safetensors', 'embed/adapter_model.safetensors'])('%s is measured as well', async (name) => {
-    const answer = await asker(join(FIXTURES, 'rugby', name))({ ask: 'adapter' });
-    expect(answer.measured).toBe(answer.modules);
-    expect(answer.cells.filter(({ ratio }) => ratio !== undefined && ratio > 0).length).toBeGreaterThan(0);
-  });
+  it.each(['mlx-lora/adapters.safetensors', 'rslora/adapter_model.safetensors', 'embed/adapter_model.safetensors'])(
+    '%s is measured as well',
+    async (name) => {
+      const answer = await asker(join(FIXTURES, 'rugby', name))({ ask: 'adapter' });
+      expect(answer.measured).toBe(answer.modules);
+      expect(answer.cells.filter(({ ratio }) => ratio !== undefined && ratio > 0).length).toBeGreaterThan(0);
+    },
+  );
 
   it('places modules by layer', () => {
     expect(placeOf('model.layers.12.self_attn.q_proj.weight')).toEqual({ layer: 12, name: 'q_proj' });
@@ -207,30 +261,49 @@ describe('an adapter', () => {
 describe('two files', () => {
   it('are compared by key, tensor and value', async () => {
     const ask = asker(quantised);
-    await expect(ask({ ask: 'differences', part: 'tensors', filter: '', start: 0, count: 10 })).rejects.toMatchObject({ code: 'usage/arguments' });
+    await expect(ask({ ask: 'differences', part: 'tensors', filter: '', start: 0, count: 10 })).rejects.toMatchObject({
+      code: 'usage/arguments',
+    });
     const result = await ask({ ask: 'compare', path: plain });
     expect(result.metadata).toEqual({ same: 24, different: 1, onlyHere: 0, onlyThere: 0 });
     const metadata = await ask({ ask: 'differences', part: 'metadata', filter: '', start: 0, count: 10 });
     expect(metadata.rows[0]).toMatchObject({ name: 'general.file_type', kind: 'different', here: '15', there: '0' });
     const tensors = await ask({ ask: 'differences', part: 'tensors', filter: 'token_embd', start: 0, count: 10 });
     expect(tensors.rows[0]).toMatchObject({ here: 'Q6_K · 256 × 640', there: 'F32 · 256 × 640' });
-    expect((await ask({ ask: 'values', index: tensors.rows[0]!.index })).text).toMatch(/% of the values differ .* cosine 0\.999/);
+    expect((await ask({ ask: 'values', index: tensors.rows[0]!.index })).text).toMatch(
+      /% of the values differ .* cosine 0\.999/,
+    );
     const norm = await ask({ ask: 'differences', part: 'tensors', filter: 'output_norm', start: 0, count: 10 });
     expect((await ask({ ask: 'values', index: norm.rows[0]!.index })).text).toBe('all 256 values are equal');
   });
 
   it('on the command line too, in figures that add up', async () => {
-    const json = await runCliOk(['compare', quantised, plain, '--values']) as { tensors: { same: number; different: unknown[] }; values: { name: string; maxAbsolute: number; meanAbsolute: number; cosine: number; differing: number; values: number }[] };
+    const json = (await runCliOk(['compare', quantised, plain, '--values'])) as {
+      tensors: { same: number; different: unknown[] };
+      values: {
+        name: string;
+        maxAbsolute: number;
+        meanAbsolute: number;
+        cosine: number;
+        differing: number;
+        values: number;
+      }[];
+    };
     expect(json.tensors.same + json.tensors.different.length).toBe(46);
     const [a, b] = [await readGguf(memorySource(readFileSync(plain))), readFileSync(plain)];
-    const same = await runCliOk(['compare', plain, plain, '--values']) as { values: { differing: number }[] };
+    const same = (await runCliOk(['compare', plain, plain, '--values'])) as { values: { differing: number }[] };
     expect(same.values.every(({ differing }) => differing === 0)).toBe(true);
     expect(same.values).toHaveLength(46);
     const embedding = json.values.find(({ name }) => name === 'token_embd.weight')!;
     expect(embedding.values).toBe(256 * 640);
     // Q6_K keeps the embedding within a few parts in a thousand of its largest value.
     const tensor = a.tensors.find(({ name }) => name === 'token_embd.weight')!;
-    const values = new Float32Array(b.buffer.slice(b.byteOffset + a.dataOffset + tensor.offset, b.byteOffset + a.dataOffset + tensor.offset + tensor.bytes));
+    const values = new Float32Array(
+      b.buffer.slice(
+        b.byteOffset + a.dataOffset + tensor.offset,
+        b.byteOffset + a.dataOffset + tensor.offset + tensor.bytes,
+      ),
+    );
     const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     expect(embedding.maxAbsolute).toBeLessThan(largest / 16);
     expect(embedding.meanAbsolute).toBeLessThan(embedding.maxAbsolute);

@@ -35,7 +35,15 @@ const page = { filter: '', sort: 'file', descending: false, onlyProblems: false,
 describe('a file is read in a thread of its own', () => {
   it('and 100 GB are there within 300 ms', async () => {
     const path = join(work, 'sparse.safetensors');
-    writeHeader(path, Array.from({ length: 500 }, (_, index) => `"model.layers.${index}.w":{"dtype":"BF16","shape":[10000,10000],"data_offsets":[${index * 2e8},${(index + 1) * 2e8}]}`), 1e11);
+    writeHeader(
+      path,
+      Array.from(
+        { length: 500 },
+        (_, index) =>
+          `"model.layers.${index}.w":{"dtype":"BF16","shape":[10000,10000],"data_offsets":[${index * 2e8},${(index + 1) * 2e8}]}`,
+      ),
+      1e11,
+    );
     let best = Infinity;
     // A busy machine gets several attempts.
     for (let attempt = 0; attempt < 6 && best >= 300; attempt++) {
@@ -62,7 +70,9 @@ describe('a file is read in a thread of its own', () => {
     const delay = monitorEventLoopDelay({ resolution: 10 });
     delay.enable();
     const summary = ANSWERS.summary.parse(await session.ask({ ask: 'summary' }));
-    const rows = ANSWERS.tensors.parse(await session.ask({ ask: 'tensors', ...page, sort: 'name', descending: true, start: 5 }));
+    const rows = ANSWERS.tensors.parse(
+      await session.ask({ ask: 'tensors', ...page, sort: 'name', descending: true, start: 5 }),
+    );
     delay.disable();
     expect(summary.counts.tensors).toBe(parts.length);
     expect(rows.rows[0]!.name).toBe(`l.${parts.length - 6}.w`);
@@ -89,7 +99,9 @@ describe('a file is read in a thread of its own', () => {
   it('that stops one question and answers the others', async () => {
     const session = open(join(FIXTURES, 'rugby/base/model.safetensors'));
     const abort = new AbortController();
-    const stopped = expect(session.ask({ ask: 'adapter' }, { signal: abort.signal })).rejects.toMatchObject({ code: 'run/cancelled' });
+    const stopped = expect(session.ask({ ask: 'adapter' }, { signal: abort.signal })).rejects.toMatchObject({
+      code: 'run/cancelled',
+    });
     const other = session.ask({ ask: 'summary' });
     abort.abort();
     await stopped;
@@ -100,7 +112,9 @@ describe('a file is read in a thread of its own', () => {
     const path = join(work, 'empty.gguf');
     writeFileSync(path, '');
     await expect(open(path).ask({ ask: 'summary' })).rejects.toMatchObject({ code: 'input/empty' });
-    await expect(open(join(work, 'nowhere.gguf')).ask({ ask: 'summary' })).rejects.toMatchObject({ code: 'input/missing' });
+    await expect(open(join(work, 'nowhere.gguf')).ask({ ask: 'summary' })).rejects.toMatchObject({
+      code: 'input/missing',
+    });
   });
 
   it('and reads a file anew after it changed', async () => {

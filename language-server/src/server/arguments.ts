@@ -41,7 +41,9 @@ const TRANSPORTS: ReadonlySet<string> = new Set(['--stdio', '--node-ipc', '--pip
  */
 export function readArguments(args: readonly string[], nodeVersion: string): ServerRequest {
   if (Number(nodeVersion.split('.')[0]) < LEAST_NODE) {
-    return error(`it needs Node ${LEAST_NODE} or later, and this is ${nodeVersion}. Install a newer one from nodejs.org.`);
+    return error(
+      `it needs Node ${LEAST_NODE} or later, and this is ${nodeVersion}. Install a newer one from nodejs.org.`,
+    );
   }
   if (args.includes('--help') || args.includes('-h')) {
     return { kind: 'text', text: HELP };
@@ -69,7 +71,11 @@ export function readArguments(args: readonly string[], nodeVersion: string): Ser
     }
   }
   if (transports.length !== 1) {
-    return error(transports.length === 0 ? 'it is started by an editor. Start it with --stdio; --help lists the other ways.' : `${transports.join(' and ')} cannot go together. Choose one.`);
+    return error(
+      transports.length === 0
+        ? 'it is started by an editor. Start it with --stdio; --help lists the other ways.'
+        : `${transports.join(' and ')} cannot go together. Choose one.`,
+    );
   }
   return { kind: 'serve' };
 }

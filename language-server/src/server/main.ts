@@ -16,7 +16,10 @@ function main(): void {
       process.exitCode = 2;
       return;
     case 'serve':
-      startServer(createConnection(ProposedFeatures.all), { ollamaHost: process.env['OLLAMA_HOST'], version: ENGINE_VERSION });
+      startServer(createConnection(ProposedFeatures.all), {
+        ollamaHost: process.env['OLLAMA_HOST'],
+        version: ENGINE_VERSION,
+      });
   }
 }
 

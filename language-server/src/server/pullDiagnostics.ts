@@ -18,13 +18,26 @@ import type { ServerState } from './serverState';
 import type { WorkspaceModelfiles } from './workspaceModelfiles';
 
 /** Answers editors that ask for diagnostics, of a document or of the whole workspace. */
-export function registerPullDiagnostics(connection: Connection, documents: TextDocuments<TextDocument>, state: ServerState, workspace: WorkspaceModelfiles): void {
+export function registerPullDiagnostics(
+  connection: Connection,
+  documents: TextDocuments<TextDocument>,
+  state: ServerState,
+  workspace: WorkspaceModelfiles,
+): void {
   const results = new ResultIds();
   connection.languages.diagnostics.on(async ({ textDocument }, token) => {
     const document = documents.get(textDocument.uri);
     const signal = signalOf(token);
     try {
-      const items = document === undefined ? [] : await computeDiagnostics(state.parsed(document), state.facts(textDocument.uri), state.settings.severities, signal);
+      const items =
+        document === undefined
+          ? []
+          : await computeDiagnostics(
+              state.parsed(document),
+              state.facts(textDocument.uri),
+              state.settings.severities,
+              signal,
+            );
       return { kind: DocumentDiagnosticReportKind.Full, items };
     } catch (thrown) {
       throw signal.aborted ? new ResponseError(LSPErrorCodes.RequestCancelled, 'cancelled') : thrown;
@@ -54,21 +67,36 @@ interface CheckedFile {
   readonly items: Diagnostic[];
 }
 
-async function checkFile(path: string, documents: TextDocuments<TextDocument>, state: ServerState, signal: AbortSignal): Promise<CheckedFile | undefined> {
+async function checkFile(
+  path: string,
+  documents: TextDocuments<TextDocument>,
+  state: ServerState,
+  signal: AbortSignal,
+): Promise<CheckedFile | undefined> {
   const uri = pathToFileURL(path).href;
   const open = documents.get(uri);
   const bytes = open === undefined ? await readFile(path).catch(() => undefined) : undefined;
   if (open === undefined && (bytes === undefined || bytes.length > LIMITS.modelfileBytes)) {
     return undefined;
   }
-  const document = open === undefined ? new ModelfileDocument(uri, 0, decodeModelfile(bytes ?? new Uint8Array())) : state.parsed(open);
-  return { uri, version: open?.version ?? null, items: await computeDiagnostics(document, state.facts(uri), state.settings.severities, signal) };
+  const document =
+    open === undefined ? new ModelfileDocument(uri, 0, decodeModelfile(bytes ?? new Uint8Array())) : state.parsed(open);
+  return {
+    uri,
+    version: open?.version ?? null,
+    items: await computeDiagnostics(document, state.facts(uri), state.settings.severities, signal),
+  };
 }
 
 /** Files that were there and no longer are: what is shown of them goes. */
-function goneReports(before: ReadonlyMap<string, string>, items: readonly WorkspaceDocumentDiagnosticReport[]): WorkspaceDocumentDiagnosticReport[] {
+function goneReports(
+  before: ReadonlyMap<string, string>,
+  items: readonly WorkspaceDocumentDiagnosticReport[],
+): WorkspaceDocumentDiagnosticReport[] {
   const there = new Set(items.map(({ uri }) => uri));
-  return [...before.keys()].filter((uri) => !there.has(uri)).map((uri) => ({ kind: DocumentDiagnosticReportKind.Full, uri, version: null, items: [] }));
+  return [...before.keys()]
+    .filter((uri) => !there.has(uri))
+    .map((uri) => ({ kind: DocumentDiagnosticReportKind.Full, uri, version: null, items: [] }));
 }
 
 /** Editors ask for the workspace every few seconds: a file whose findings stayed as they were is told in one word. */

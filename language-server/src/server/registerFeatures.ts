@@ -1,4 +1,11 @@
-import { LSPErrorCodes, ResponseError, type CancellationToken, type Connection, type DocumentLink, type TextDocuments } from 'vscode-languageserver';
+import {
+  LSPErrorCodes,
+  ResponseError,
+  type CancellationToken,
+  type Connection,
+  type DocumentLink,
+  type TextDocuments,
+} from 'vscode-languageserver';
 import type { TextDocument } from 'vscode-languageserver-textdocument';
 import {
   computeCodeActions,
@@ -20,8 +27,16 @@ interface DocumentParams {
 }
 
 /** Connects every feature of the service: the document is looked up, cancelled work ends as the protocol wants. */
-export function registerFeatures(connection: Connection, documents: TextDocuments<TextDocument>, state: ServerState): void {
-  const handle = <P extends DocumentParams, R>(work: (document: ModelfileDocument, params: P, signal: AbortSignal) => R | Promise<R>, none: R) =>
+export function registerFeatures(
+  connection: Connection,
+  documents: TextDocuments<TextDocument>,
+  state: ServerState,
+): void {
+  const handle =
+    <P extends DocumentParams, R>(
+      work: (document: ModelfileDocument, params: P, signal: AbortSignal) => R | Promise<R>,
+      none: R,
+    ) =>
     async (params: P, token: CancellationToken): Promise<R | ResponseError> => {
       const document = documents.get(params.textDocument.uri);
       const signal = signalOf(token);
@@ -34,9 +49,22 @@ export function registerFeatures(connection: Connection, documents: TextDocument
         throw thrown;
       }
     };
-  connection.onCompletion(handle((document, { position }, signal) => computeCompletions(document, position, state.facts(document.uri), signal), []));
-  connection.onHover(handle(async (document, { position }, signal) => (await computeHover(document, position, state.facts(document.uri), signal)) ?? null, null));
-  connection.onSignatureHelp(handle((document, { position }) => computeSignatureHelp(document, position) ?? null, null));
+  connection.onCompletion(
+    handle(
+      (document, { position }, signal) => computeCompletions(document, position, state.facts(document.uri), signal),
+      [],
+    ),
+  );
+  connection.onHover(
+    handle(
+      async (document, { position }, signal) =>
+        (await computeHover(document, position, state.facts(document.uri), signal)) ?? null,
+      null,
+    ),
+  );
+  connection.onSignatureHelp(
+    handle((document, { position }) => computeSignatureHelp(document, position) ?? null, null),
+  );
   connection.onDocumentSymbol(handle((document) => computeDocumentSymbols(document), []));
   connection.onFoldingRanges(handle((document) => computeFoldingRanges(document), []));
   connection.onDocumentLinks(handle((document) => links(document, state), []));
@@ -49,7 +77,9 @@ export function registerFeatures(connection: Connection, documents: TextDocument
     }, []),
   );
   connection.languages.semanticTokens.on(handle((document) => computeSemanticTokens(document), { data: [] }));
-  connection.languages.semanticTokens.onRange(handle((document, { range }) => computeSemanticTokens(document, range), { data: [] }));
+  connection.languages.semanticTokens.onRange(
+    handle((document, { range }) => computeSemanticTokens(document, range), { data: [] }),
+  );
 }
 
 /** Paths that exist lead to their file, names of models to their page; others are no links. */

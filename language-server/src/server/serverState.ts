@@ -53,7 +53,14 @@ export class ServerState {
   facts(uri: string): WorkspaceFacts {
     const path = localPath(uri);
     const { ollamaVersion } = this.current;
-    return path === undefined ? NO_FACTS : new NodeWorkspaceFacts({ directory: dirname(path), isTrusted: this.isTrusted, ollama: this.ollama, ollamaVersion });
+    return path === undefined
+      ? NO_FACTS
+      : new NodeWorkspaceFacts({
+          directory: dirname(path),
+          isTrusted: this.isTrusted,
+          ollama: this.ollama,
+          ollamaVersion,
+        });
   }
 
   /** Where a path of a document leads, as a link; undefined for what is not to be opened. */
@@ -63,7 +70,9 @@ export class ServerState {
       return undefined;
     }
     const { kind } = await this.facts(uri).path(path);
-    return kind === 'absent' || kind === 'unknown' ? undefined : pathToFileURL(await expandModelfilePath(path, dirname(file))).href;
+    return kind === 'absent' || kind === 'unknown'
+      ? undefined
+      : pathToFileURL(await expandModelfilePath(path, dirname(file))).href;
   }
 }
 

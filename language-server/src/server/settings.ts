@@ -1,6 +1,11 @@
 import { resolveOllamaAddress } from '../../../src/core/ollama/ollamaAddress';
 import { requiresVersion } from '../../../src/core/golang/semver';
-import { isDiagnosticCode, SEVERITIES, type DiagnosticCode, type Severity } from '../../../src/core/modelfile/diagnosticCodes';
+import {
+  isDiagnosticCode,
+  SEVERITIES,
+  type DiagnosticCode,
+  type Severity,
+} from '../../../src/core/modelfile/diagnosticCodes';
 
 /** Section of the settings that the server asks for. */
 export const SETTINGS_SECTION = 'modelfileStudio';

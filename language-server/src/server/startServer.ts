@@ -72,11 +72,16 @@ export function startServer(connection: Connection, options: ServerOptions = {})
       await connection.client.register(DidChangeConfigurationNotification.type, { section: SETTINGS_SECTION });
     }
     if (capabilities.workspace?.didChangeWatchedFiles?.dynamicRegistration === true) {
-      await connection.client.register(DidChangeWatchedFilesNotification.type, { watchers: [{ globPattern: '**/*.{gguf,safetensors,json,jinja}' }, { globPattern: '**/[Mm]odelfile*' }] });
+      await connection.client.register(DidChangeWatchedFilesNotification.type, {
+        watchers: [{ globPattern: '**/*.{gguf,safetensors,json,jinja}' }, { globPattern: '**/[Mm]odelfile*' }],
+      });
     }
     if (capabilities.workspace?.workspaceFolders === true) {
       connection.workspace.onDidChangeWorkspaceFolders(({ added, removed }) => {
-        workspace.changeFolders(added.map(({ uri }) => uri), removed.map(({ uri }) => uri));
+        workspace.changeFolders(
+          added.map(({ uri }) => uri),
+          removed.map(({ uri }) => uri),
+        );
         recheck();
       });
     }
@@ -140,7 +145,9 @@ function initializeResult(version: string | undefined, pulls: boolean): Initiali
       codeActionProvider: { codeActionKinds: [CodeActionKind.QuickFix, FIX_ALL_KIND] },
       semanticTokensProvider: { legend: { tokenTypes: [...TOKEN_TYPES], tokenModifiers: [] }, full: true, range: true },
       workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
-      ...(pulls ? { diagnosticProvider: { identifier: 'modelfile', interFileDependencies: false, workspaceDiagnostics: true } } : {}),
+      ...(pulls
+        ? { diagnosticProvider: { identifier: 'modelfile', interFileDependencies: false, workspaceDiagnostics: true } }
+        : {}),
     },
   };
 }

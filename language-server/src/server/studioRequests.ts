@@ -1,7 +1,12 @@
 import type { CancellationToken, Connection, TextDocuments } from 'vscode-languageserver';
 import type { TextDocument } from 'vscode-languageserver-textdocument';
 import { SAMPLE_CONVERSATIONS, type SampleConversation } from '../../../src/core/goTemplate/sampleConversations';
-import { computeBaseSummaries, computePromptPreview, type BaseSummary, type PromptPreview } from '../service/languageService';
+import {
+  computeBaseSummaries,
+  computePromptPreview,
+  type BaseSummary,
+  type PromptPreview,
+} from '../service/languageService';
 import { signalOf } from './requestSignal';
 import type { ServerState } from './serverState';
 
@@ -13,14 +18,33 @@ export interface PreviewParams {
 }
 
 /** Both answer null for a document that is not open. */
-export function registerStudioRequests(connection: Connection, documents: TextDocuments<TextDocument>, state: ServerState): void {
-  connection.onRequest('modelfile/preview', async ({ uri, conversation, question }: PreviewParams, token: CancellationToken): Promise<PromptPreview | null> => {
-    const document = documents.get(uri);
-    const known = SAMPLE_CONVERSATIONS.find((name): name is SampleConversation => name === conversation);
-    return document === undefined || known === undefined ? null : await computePromptPreview(state.parsed(document), { conversation: known, question: question }, state.facts(uri), signalOf(token));
-  });
-  connection.onRequest('modelfile/summaries', async ({ uri }: { readonly uri: string }, token: CancellationToken): Promise<readonly BaseSummary[] | null> => {
-    const document = documents.get(uri);
-    return document === undefined ? null : await computeBaseSummaries(state.parsed(document), state.facts(uri), signalOf(token));
-  });
+export function registerStudioRequests(
+  connection: Connection,
+  documents: TextDocuments<TextDocument>,
+  state: ServerState,
+): void {
+  connection.onRequest(
+    'modelfile/preview',
+    async ({ uri, conversation, question }: PreviewParams, token: CancellationToken): Promise<PromptPreview | null> => {
+      const document = documents.get(uri);
+      const known = SAMPLE_CONVERSATIONS.find((name): name is SampleConversation => name === conversation);
+      return document === undefined || known === undefined
+        ? null
+        : await computePromptPreview(
+            state.parsed(document),
+            { conversation: known, question: question },
+            state.facts(uri),
+            signalOf(token),
+          );
+    },
+  );
+  connection.onRequest(
+    'modelfile/summaries',
+    async ({ uri }: { readonly uri: string }, token: CancellationToken): Promise<readonly BaseSummary[] | null> => {
+      const document = documents.get(uri);
+      return document === undefined
+        ? null
+        : await computeBaseSummaries(state.parsed(document), state.facts(uri), signalOf(token));
+    },
+  );
 }

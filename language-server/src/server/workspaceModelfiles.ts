@@ -7,7 +7,16 @@ const MAX_FOLDERS = 5000;
 const MAX_FILES = 500;
 /** How long a search is good for: editors ask every few seconds, and Modelfiles come and go seldom. */
 const FRESH = 15_000;
-const SKIPPED: ReadonlySet<string> = new Set(['node_modules', '.git', '.hg', '.svn', 'dist', '.venv', 'venv', '__pycache__']);
+const SKIPPED: ReadonlySet<string> = new Set([
+  'node_modules',
+  '.git',
+  '.hg',
+  '.svn',
+  'dist',
+  '.venv',
+  'venv',
+  '__pycache__',
+]);
 
 /** Whether a file is a Modelfile by its name: `Modelfile`, `Modelfile.x`, `x.Modelfile`, in any case. */
 export function isModelfileName(path: string): boolean {
@@ -77,7 +86,9 @@ export class WorkspaceModelfiles {
       const { files, isComplete } = await findModelfiles(root, signal);
       files.forEach((file) => found.add(file));
       if (!isComplete) {
-        this.warn(`${root} is too large to be searched to its end: its ${files.length} nearest Modelfiles are checked, others when they are opened.`);
+        this.warn(
+          `${root} is too large to be searched to its end: its ${files.length} nearest Modelfiles are checked, others when they are opened.`,
+        );
       }
     }
     this.known = { until: Date.now() + FRESH, files: [...found] };

@@ -1,4 +1,10 @@
-import { CodeActionKind, type CodeAction, type Diagnostic, type Range, type TextEdit } from 'vscode-languageserver-types';
+import {
+  CodeActionKind,
+  type CodeAction,
+  type Diagnostic,
+  type Range,
+  type TextEdit,
+} from 'vscode-languageserver-types';
 import { applySureFixes, sureEdits } from '../../../src/core/modelfile/applyFixes';
 import type { Diagnostic as Finding, TextEdit as CoreEdit } from '../../../src/core/modelfile/diagnostic';
 import { applyEdits } from '../../../src/core/modelfile/formatModelfile';
@@ -48,7 +54,13 @@ export async function computeCodeActions(
 const MAX_ROUNDS = 10;
 
 /** What `lint --fix` does: rounds of sure fixes until none is left. One round stays as it is, several become one edit of what differs. */
-async function allSureEdits(document: ModelfileDocument, findings: readonly Finding[], facts: WorkspaceFacts, severities: Severities | undefined, signal: AbortSignal | undefined): Promise<readonly CoreEdit[]> {
+async function allSureEdits(
+  document: ModelfileDocument,
+  findings: readonly Finding[],
+  facts: WorkspaceFacts,
+  severities: Severities | undefined,
+  signal: AbortSignal | undefined,
+): Promise<readonly CoreEdit[]> {
   const first = sureEdits(findings);
   const { text } = document.parsed;
   let before = applyEdits(text, first);
@@ -84,21 +96,38 @@ function isWanted({ only }: CodeActionRequest, kind: string): boolean {
 
 function quickFixes(document: ModelfileDocument, finding: Finding, request: CodeActionRequest): CodeAction[] {
   const range = document.range(finding.span);
-  const shown = request.diagnostics.filter(({ code, source, range: at }) => source === DIAGNOSTIC_SOURCE && code === finding.code && at.start.line === range.start.line);
+  const shown = request.diagnostics.filter(
+    ({ code, source, range: at }) =>
+      source === DIAGNOSTIC_SOURCE && code === finding.code && at.start.line === range.start.line,
+  );
   const common = { kind: CodeActionKind.QuickFix, diagnostics: shown };
   return [
-    ...finding.fixes.map((fix) => ({ ...common, title: fix.title, isPreferred: fix.isSure, edit: workspaceEdit(document, fix.edits) })),
-    { ...common, title: `Ignore ${finding.code} here`, edit: workspaceEdit(document, [ignoreComment(document, finding)]) },
+    ...finding.fixes.map((fix) => ({
+      ...common,
+      title: fix.title,
+      isPreferred: fix.isSure,
+      edit: workspaceEdit(document, fix.edits),
+    })),
+    {
+      ...common,
+      title: `Ignore ${finding.code} here`,
+      edit: workspaceEdit(document, [ignoreComment(document, finding)]),
+    },
   ];
 }
 
 /** A comment above the instruction that the finding belongs to; within a value no comment can stand. */
 function ignoreComment(document: ModelfileDocument, { code, span }: Finding): CoreEdit {
-  const owner = document.parsed.instructions.find((instruction) => instruction.span.start <= span.start && span.start <= instruction.span.end);
+  const owner = document.parsed.instructions.find(
+    (instruction) => instruction.span.start <= span.start && span.start <= instruction.span.end,
+  );
   const at = document.lines.lineStart(document.lines.position(owner?.span.start ?? span.start).line);
   return { span: { start: at, end: at }, newText: `# modelfile-studio: ignore ${code}${document.context.newline}` };
 }
 
-function workspaceEdit(document: ModelfileDocument, edits: readonly CoreEdit[]): { changes: Record<string, TextEdit[]> } {
+function workspaceEdit(
+  document: ModelfileDocument,
+  edits: readonly CoreEdit[],
+): { changes: Record<string, TextEdit[]> } {
   return { changes: { [document.uri]: edits.map(({ span, newText }) => ({ range: document.range(span), newText })) } };
 }

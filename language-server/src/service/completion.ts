@@ -28,7 +28,9 @@ export async function computeCompletions(
       return keywords(document, cursor.span, offset);
     case 'name': {
       const span = { start: cursor.span.start, end: offset };
-      return cursor.instruction.keyword === 'MESSAGE' ? roles(document, span) : parameters(document, span, cursor.instruction);
+      return cursor.instruction.keyword === 'MESSAGE'
+        ? roles(document, span)
+        : parameters(document, span, cursor.instruction);
     }
     case 'template':
       return completeTemplate(document, cursor.value, cursor.index, offset);
@@ -39,7 +41,13 @@ export async function computeCompletions(
   }
 }
 
-function item(document: ModelfileDocument, span: Span, label: string, newText: string, more: Partial<CompletionItem>): CompletionItem {
+function item(
+  document: ModelfileDocument,
+  span: Span,
+  label: string,
+  newText: string,
+  more: Partial<CompletionItem>,
+): CompletionItem {
   return { label, textEdit: { range: document.range(span), newText }, filterText: label, ...more };
 }
 
@@ -57,13 +65,20 @@ function keywords(document: ModelfileDocument, span: Span, offset: number): Comp
 }
 
 function roles(document: ModelfileDocument, span: Span): CompletionItem[] {
-  return ['user', 'assistant', 'system'].map((role) => item(document, span, role, role, { kind: CompletionItemKind.EnumMember }));
+  return ['user', 'assistant', 'system'].map((role) =>
+    item(document, span, role, role, { kind: CompletionItemKind.EnumMember }),
+  );
 }
 
 function parameters(document: ModelfileDocument, span: Span, instruction: Instruction): CompletionItem[] {
   const hasValue = instruction.value !== undefined && instruction.value.text !== '';
   return [...PARAMETERS.values()].map((info) => {
-    const value = info.type === 'strings' ? '"$1"' : info.type === 'bool' ? '${1|true,false|}' : `\${1:${info.defaultValue ?? '0'}}`;
+    const value =
+      info.type === 'strings'
+        ? '"$1"'
+        : info.type === 'bool'
+          ? '${1|true,false|}'
+          : `\${1:${info.defaultValue ?? '0'}}`;
     return item(document, span, info.name, hasValue ? info.name : `${info.name} ${value}`, {
       kind: CompletionItemKind.Property,
       detail: info.defaultValue === undefined ? info.type : `${info.type}, ${info.defaultValue}`,
@@ -94,7 +109,9 @@ async function values(
       return parameterValues(document, instruction, span, facts, signal);
     case 'REQUIRES': {
       const version = await facts.ollamaVersion(signal);
-      return version === undefined ? [] : [item(document, span, version, version, { kind: CompletionItemKind.Value, detail: 'the configured Ollama' })];
+      return version === undefined
+        ? []
+        : [item(document, span, version, version, { kind: CompletionItemKind.Value, detail: 'the configured Ollama' })];
     }
     default:
       return [];
@@ -102,12 +119,24 @@ async function values(
 }
 
 function versioned(document: ModelfileDocument, span: Span, names: ReadonlyMap<string, string>): CompletionItem[] {
-  return [...names].map(([name, since]) => item(document, span, name, name, { kind: CompletionItemKind.EnumMember, detail: `since Ollama ${since}` }));
+  return [...names].map(([name, since]) =>
+    item(document, span, name, name, { kind: CompletionItemKind.EnumMember, detail: `since Ollama ${since}` }),
+  );
 }
 
-const PATH_DETAILS = { gguf: 'GGUF file', adapter: 'adapter', 'model-folder': 'model folder', folder: 'folder' } as const;
+const PATH_DETAILS = {
+  gguf: 'GGUF file',
+  adapter: 'adapter',
+  'model-folder': 'model folder',
+  folder: 'folder',
+} as const;
 
-async function paths(document: ModelfileDocument, span: Span, facts: WorkspaceFacts, signal: AbortSignal | undefined): Promise<CompletionItem[]> {
+async function paths(
+  document: ModelfileDocument,
+  span: Span,
+  facts: WorkspaceFacts,
+  signal: AbortSignal | undefined,
+): Promise<CompletionItem[]> {
   const prefix = document.parsed.text.slice(span.start, span.end);
   const found = await facts.suggestPaths(prefix, signal);
   return found.map(({ path, kind, detail }) =>
@@ -119,11 +148,20 @@ async function paths(document: ModelfileDocument, span: Span, facts: WorkspaceFa
   );
 }
 
-async function models(document: ModelfileDocument, span: Span, facts: WorkspaceFacts, signal: AbortSignal | undefined): Promise<CompletionItem[]> {
+async function models(
+  document: ModelfileDocument,
+  span: Span,
+  facts: WorkspaceFacts,
+  signal: AbortSignal | undefined,
+): Promise<CompletionItem[]> {
   const names = (await facts.installedModels(signal)) ?? [];
   return names.map((name) => {
     const short = name.replace(/:latest$/, '');
-    return item(document, span, short, short, { kind: CompletionItemKind.Module, detail: 'installed', sortText: `c${short}` });
+    return item(document, span, short, short, {
+      kind: CompletionItemKind.Module,
+      detail: 'installed',
+      sortText: `c${short}`,
+    });
   });
 }
 
@@ -144,14 +182,24 @@ async function parameterValues(
   if (info.type === 'bool') {
     return ['true', 'false'].map((text) => item(document, span, text, text, { kind: CompletionItemKind.Value }));
   }
-  const special = Object.entries(info.special ?? {}).map(([value, meaning]) => item(document, span, value, value, { kind: CompletionItemKind.Value, detail: meaning }));
+  const special = Object.entries(info.special ?? {}).map(([value, meaning]) =>
+    item(document, span, value, value, { kind: CompletionItemKind.Value, detail: meaning }),
+  );
   const { defaultValue } = info;
-  const usual = defaultValue === undefined || defaultValue in (info.special ?? {}) ? [] : [item(document, span, defaultValue, defaultValue, { kind: CompletionItemKind.Value, detail: 'default' })];
+  const usual =
+    defaultValue === undefined || defaultValue in (info.special ?? {})
+      ? []
+      : [item(document, span, defaultValue, defaultValue, { kind: CompletionItemKind.Value, detail: 'default' })];
   return [...usual, ...special];
 }
 
 /** Where the model of this file ends its turns, and what its template puts there. */
-async function stopTexts(document: ModelfileDocument, span: Span, facts: WorkspaceFacts, signal: AbortSignal | undefined): Promise<CompletionItem[]> {
+async function stopTexts(
+  document: ModelfileDocument,
+  span: Span,
+  facts: WorkspaceFacts,
+  signal: AbortSignal | undefined,
+): Promise<CompletionItem[]> {
   const base = await readBaseModel(document.context, facts, signal);
   const found = new Map<string, string>();
   const after = document.template?.probe?.afterAnswer;
@@ -166,7 +214,13 @@ async function stopTexts(document: ModelfileDocument, span: Span, facts: Workspa
     found.set(stop, 'stop text of the base');
   }
   const isQuoted = document.parsed.text[span.start - 1] === '"';
-  return [...found].map(([text, detail]) => item(document, span, text, isQuoted ? text : `"${text}"`, { kind: CompletionItemKind.Constant, detail, filterText: text }));
+  return [...found].map(([text, detail]) =>
+    item(document, span, text, isQuoted ? text : `"${text}"`, {
+      kind: CompletionItemKind.Constant,
+      detail,
+      filterText: text,
+    }),
+  );
 }
 
 function ignoredCodes(document: ModelfileDocument, comment: Span, offset: number): CompletionItem[] {
@@ -174,9 +228,23 @@ function ignoredCodes(document: ModelfileDocument, comment: Span, offset: number
   const match = /^#[ \t]*modelfile-studio:[ \t]*ignore[ \t](?:.*[\s,])?([^\s,]*)$/s.exec(before);
   if (match === null) {
     return /^#[ \t]*[a-z-]*$/.test(before)
-      ? [item(document, { start: comment.start, end: offset }, '# modelfile-studio: ignore', '# modelfile-studio: ignore ', { kind: CompletionItemKind.Snippet, detail: 'silences a diagnostic below' })]
+      ? [
+          item(
+            document,
+            { start: comment.start, end: offset },
+            '# modelfile-studio: ignore',
+            '# modelfile-studio: ignore ',
+            { kind: CompletionItemKind.Snippet, detail: 'silences a diagnostic below' },
+          ),
+        ]
       : [];
   }
   const span = { start: offset - (match[1] ?? '').length, end: offset };
-  return Object.entries(DIAGNOSTICS).map(([name, info]) => item(document, span, name, name, { kind: CompletionItemKind.Constant, detail: info.severity, documentation: markdown(info.documentation) }));
+  return Object.entries(DIAGNOSTICS).map(([name, info]) =>
+    item(document, span, name, name, {
+      kind: CompletionItemKind.Constant,
+      detail: info.severity,
+      documentation: markdown(info.documentation),
+    }),
+  );
 }

@@ -9,8 +9,18 @@ export type Cursor =
   /** A word where an instruction belongs; the span is empty on an empty line. */
   | { readonly kind: 'keyword'; readonly span: Span; readonly instruction?: Instruction | undefined }
   | { readonly kind: 'name'; readonly span: Span; readonly instruction: Instruction; readonly name: NamePart }
-  | { readonly kind: 'value'; readonly span: Span; readonly instruction: Instruction; readonly value?: ModelfileValue | undefined }
-  | { readonly kind: 'template'; readonly instruction: Instruction; readonly value: ModelfileValue; /** In the template's text. */ readonly index: number };
+  | {
+      readonly kind: 'value';
+      readonly span: Span;
+      readonly instruction: Instruction;
+      readonly value?: ModelfileValue | undefined;
+    }
+  | {
+      readonly kind: 'template';
+      readonly instruction: Instruction;
+      readonly value: ModelfileValue;
+      /** In the template's text. */ readonly index: number;
+    };
 
 /** Finds out what an offset of the document belongs to. */
 export function cursorAt(document: ModelfileDocument, offset: number): Cursor {
@@ -28,7 +38,12 @@ export function cursorAt(document: ModelfileDocument, offset: number): Cursor {
   }
   const { name, value, keyword } = instruction;
   if (name !== undefined && (offset <= name.span.end || value === undefined)) {
-    return { kind: 'name', span: offset <= name.span.end ? name.span : { start: offset, end: offset }, instruction, name };
+    return {
+      kind: 'name',
+      span: offset <= name.span.end ? name.span : { start: offset, end: offset },
+      instruction,
+      name,
+    };
   }
   if (keyword === 'TEMPLATE' && value !== undefined && value.content.start <= offset && offset <= value.content.end) {
     return { kind: 'template', instruction, value, index: indexInValue(value, offset) };

@@ -18,8 +18,15 @@ const SEVERITIES: Readonly<Record<Severity, DiagnosticSeverity>> = {
 };
 
 /** Everything that is found in a document, from its text and from what it names. */
-export async function computeDiagnostics(document: ModelfileDocument, facts: WorkspaceFacts, severities?: Severities, signal?: AbortSignal): Promise<Diagnostic[]> {
-  return (await lintModelfile(document.parsed, { facts, severities, signal })).map((finding) => toDiagnostic(document, finding));
+export async function computeDiagnostics(
+  document: ModelfileDocument,
+  facts: WorkspaceFacts,
+  severities?: Severities,
+  signal?: AbortSignal,
+): Promise<Diagnostic[]> {
+  return (await lintModelfile(document.parsed, { facts, severities, signal })).map((finding) =>
+    toDiagnostic(document, finding),
+  );
 }
 
 /** What the text alone tells, at once. */
@@ -34,6 +41,8 @@ function toDiagnostic(document: ModelfileDocument, { code, severity, message, sp
     code,
     source: DIAGNOSTIC_SOURCE,
     message,
-    ...(tag === undefined ? {} : { tags: [tag === 'deprecated' ? DiagnosticTag.Deprecated : DiagnosticTag.Unnecessary] }),
+    ...(tag === undefined
+      ? {}
+      : { tags: [tag === 'deprecated' ? DiagnosticTag.Deprecated : DiagnosticTag.Unnecessary] }),
   };
 }

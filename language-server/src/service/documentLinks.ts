@@ -13,7 +13,11 @@ export interface PathLink {
 /** FROM, ADAPTER and DRAFT as links: names of library models lead to their pages, paths to their files. */
 export function computeDocumentLinks(document: ModelfileDocument): PathLink[] {
   return document.parsed.instructions.flatMap(({ keyword, value }) => {
-    if (value === undefined || value.text === '' || (keyword !== 'FROM' && keyword !== 'ADAPTER' && keyword !== 'DRAFT')) {
+    if (
+      value === undefined ||
+      value.text === '' ||
+      (keyword !== 'FROM' && keyword !== 'ADAPTER' && keyword !== 'DRAFT')
+    ) {
       return [];
     }
     const range = document.range(value.content);

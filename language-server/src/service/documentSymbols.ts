@@ -23,7 +23,11 @@ export function computeDocumentSymbols(document: ModelfileDocument): DocumentSym
       detail: preview(instruction.value?.text ?? ''),
       kind: KINDS[instruction.keyword ?? ''] ?? SymbolKind.Constant,
       range: document.range(instruction.span),
-      selectionRange: document.range(instruction.name !== undefined && instruction.name.text !== '' ? instruction.name.span : instruction.keywordSpan),
+      selectionRange: document.range(
+        instruction.name !== undefined && instruction.name.text !== ''
+          ? instruction.name.span
+          : instruction.keywordSpan,
+      ),
       ...definitions(document, instruction),
     }));
 }
@@ -39,7 +43,11 @@ function preview(text: string): string {
 
 function definitions(document: ModelfileDocument, instruction: Instruction): { children?: DocumentSymbol[] } {
   const analysis = document.template;
-  if (analysis === undefined || analysis.entry.instruction !== instruction || analysis.tolerant.template.definitions.length === 0) {
+  if (
+    analysis === undefined ||
+    analysis.entry.instruction !== instruction ||
+    analysis.tolerant.template.definitions.length === 0
+  ) {
     return {};
   }
   const { entry, tolerant } = analysis;

@@ -16,32 +16,77 @@ export const INSTRUCTION_DOCUMENTATION: Readonly<Record<InstructionName, Instruc
     text: 'What the model is made from: the name of a model, a GGUF file, or a folder with safetensors. Paths are relative to this file. Needed; it may stand anywhere, and several name the parts of one model.',
     snippet: 'FROM ${1:llama3.2}',
   },
-  PARAMETER: { usage: 'PARAMETER name value', text: 'A default for running the model. Requests can override it.', snippet: 'PARAMETER ${1:temperature} ${2:0.7}' },
+  PARAMETER: {
+    usage: 'PARAMETER name value',
+    text: 'A default for running the model. Requests can override it.',
+    snippet: 'PARAMETER ${1:temperature} ${2:0.7}',
+  },
   TEMPLATE: {
     usage: 'TEMPLATE text',
     text: 'How a conversation becomes a prompt, as a Go template. Without it the template inside the model file is used.',
     snippet: 'TEMPLATE """${1:{{ .Prompt \\}\\}}"""',
   },
-  SYSTEM: { usage: 'SYSTEM text', text: 'The system prompt, where a request brings none.', snippet: 'SYSTEM """${1:You are a helpful assistant.}"""' },
-  ADAPTER: { usage: 'ADAPTER path', text: 'A LoRA adapter in GGUF form, applied to the model at run time. The last one counts.', snippet: 'ADAPTER ${1:./adapter.gguf}' },
-  DRAFT: { usage: 'DRAFT path', text: 'A small model that proposes tokens for this one to check (speculative decoding). Since Ollama 0.23.1.', snippet: 'DRAFT ${1:./draft.gguf}' },
-  LICENSE: { usage: 'LICENSE text', text: 'The licence under which the model is shared. May be given several times.', snippet: 'LICENSE """$1"""' },
-  MESSAGE: { usage: 'MESSAGE role text', text: 'A message that stands before every conversation. The role is system, user or assistant.', snippet: 'MESSAGE ${1|user,assistant,system|} ${2:text}' },
-  RENDERER: { usage: 'RENDERER name', text: 'Writes prompts with code built into Ollama; TEMPLATE is then not used. Since Ollama 0.12.', snippet: 'RENDERER $1' },
-  PARSER: { usage: 'PARSER name', text: 'Reads answers (thinking, tool calls) with code built into Ollama, and turns the model file’s own template off. Since Ollama 0.12.', snippet: 'PARSER $1' },
-  REQUIRES: { usage: 'REQUIRES version', text: 'The lowest Ollama version that may run the model. Since Ollama 0.14.', snippet: 'REQUIRES ${1:0.14.0}' },
+  SYSTEM: {
+    usage: 'SYSTEM text',
+    text: 'The system prompt, where a request brings none.',
+    snippet: 'SYSTEM """${1:You are a helpful assistant.}"""',
+  },
+  ADAPTER: {
+    usage: 'ADAPTER path',
+    text: 'A LoRA adapter in GGUF form, applied to the model at run time. The last one counts.',
+    snippet: 'ADAPTER ${1:./adapter.gguf}',
+  },
+  DRAFT: {
+    usage: 'DRAFT path',
+    text: 'A small model that proposes tokens for this one to check (speculative decoding). Since Ollama 0.23.1.',
+    snippet: 'DRAFT ${1:./draft.gguf}',
+  },
+  LICENSE: {
+    usage: 'LICENSE text',
+    text: 'The licence under which the model is shared. May be given several times.',
+    snippet: 'LICENSE """$1"""',
+  },
+  MESSAGE: {
+    usage: 'MESSAGE role text',
+    text: 'A message that stands before every conversation. The role is system, user or assistant.',
+    snippet: 'MESSAGE ${1|user,assistant,system|} ${2:text}',
+  },
+  RENDERER: {
+    usage: 'RENDERER name',
+    text: 'Writes prompts with code built into Ollama; TEMPLATE is then not used. Since Ollama 0.12.',
+    snippet: 'RENDERER $1',
+  },
+  PARSER: {
+    usage: 'PARSER name',
+    text: 'Reads answers (thinking, tool calls) with code built into Ollama, and turns the model file’s own template off. Since Ollama 0.12.',
+    snippet: 'PARSER $1',
+  },
+  REQUIRES: {
+    usage: 'REQUIRES version',
+    text: 'The lowest Ollama version that may run the model. Since Ollama 0.14.',
+    snippet: 'REQUIRES ${1:0.14.0}',
+  },
 };
 
-const TYPE_NAMES = { float: 'number', int: 'whole number', bool: 'true or false', strings: 'text, several times' } as const;
+const TYPE_NAMES = {
+  float: 'number',
+  int: 'whole number',
+  bool: 'true or false',
+  strings: 'text, several times',
+} as const;
 
 /** Type, default and range of a parameter, as Markdown. */
 export function parameterFacts(info: ParameterInfo): string {
   const lines = [`- Type: ${TYPE_NAMES[info.type]}`];
   if (info.defaultValue !== undefined) {
-    lines.push(`- Default: ${code(info.defaultValue)}${info.name === 'num_ctx' ? ' on small GPUs and the CPU, more with more memory' : ''}`);
+    lines.push(
+      `- Default: ${code(info.defaultValue)}${info.name === 'num_ctx' ? ' on small GPUs and the CPU, more with more memory' : ''}`,
+    );
   }
   if (info.minimum !== undefined || info.maximum !== undefined) {
-    lines.push(`- Usual range: ${info.minimum ?? ''}${info.maximum === undefined ? ' and above' : ` to ${info.maximum}`}`);
+    lines.push(
+      `- Usual range: ${info.minimum ?? ''}${info.maximum === undefined ? ' and above' : ` to ${info.maximum}`}`,
+    );
   }
   for (const [value, meaning] of Object.entries(info.special ?? {})) {
     lines.push(`- ${code(value)}: ${meaning}`);
@@ -74,7 +119,10 @@ export interface FunctionDocumentation {
   readonly text: string;
 }
 
-const documented = (signature: string, text: string): readonly [string, FunctionDocumentation] => [signature.split(' ')[0] ?? '', { signature, text }];
+const documented = (signature: string, text: string): readonly [string, FunctionDocumentation] => [
+  signature.split(' ')[0] ?? '',
+  { signature, text },
+];
 
 /** Functions of Go's text/template and of Ollama. */
 export const FUNCTION_DOCUMENTATION: ReadonlyMap<string, FunctionDocumentation> = new Map([

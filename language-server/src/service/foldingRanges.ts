@@ -60,7 +60,10 @@ function blocksOf(list: ListNode, depth: number): Span[] {
       return [];
     }
     const end = node.elseAction?.start ?? node.endAction.start;
-    const inner = [...blocksOf(node.list, depth + 1), ...(node.elseList === undefined ? [] : blocksOf(node.elseList, depth + 1))];
+    const inner = [
+      ...blocksOf(node.list, depth + 1),
+      ...(node.elseList === undefined ? [] : blocksOf(node.elseList, depth + 1)),
+    ];
     return [{ start: node.start, end }, ...inner];
   });
 }

@@ -7,13 +7,24 @@ import { inDocument } from '../../../src/core/modelfile/templateAnalysis';
 import { typeTitle } from '../../../src/core/modelfile/templateScope';
 import type { WorkspaceFacts } from '../../../src/core/modelfile/workspaceFacts';
 import { cursorAt } from './cursor';
-import { FIELD_DOCUMENTATION, FUNCTION_DOCUMENTATION, INSTRUCTION_DOCUMENTATION, parameterFacts, TEMPLATE_KEYWORDS } from './documentation';
+import {
+  FIELD_DOCUMENTATION,
+  FUNCTION_DOCUMENTATION,
+  INSTRUCTION_DOCUMENTATION,
+  parameterFacts,
+  TEMPLATE_KEYWORDS,
+} from './documentation';
 import { code, markdown } from './markdown';
 import type { ModelfileDocument } from './modelfileDocument';
 import { describeModelName, describePath } from './pathHover';
 
 /** What is known of the word at a position. */
-export async function computeHover(document: ModelfileDocument, position: Position, facts: WorkspaceFacts, signal?: AbortSignal): Promise<Hover | undefined> {
+export async function computeHover(
+  document: ModelfileDocument,
+  position: Position,
+  facts: WorkspaceFacts,
+  signal?: AbortSignal,
+): Promise<Hover | undefined> {
   const offset = document.offset(position);
   const cursor = cursorAt(document, offset);
   switch (cursor.kind) {
@@ -28,7 +39,9 @@ export async function computeHover(document: ModelfileDocument, position: Positi
       return hover(document, cursor.span, `**${usage}**`, text);
     }
     case 'name':
-      return cursor.instruction.keyword === 'MESSAGE' ? role(document, cursor.name.span, cursor.name.text) : parameter(document, cursor.name.span, cursor.name.text);
+      return cursor.instruction.keyword === 'MESSAGE'
+        ? role(document, cursor.name.span, cursor.name.text)
+        : parameter(document, cursor.name.span, cursor.name.text);
     case 'template':
       return template(document, cursor.instruction, cursor.index);
     case 'value':
@@ -72,28 +85,46 @@ function parameter(document: ModelfileDocument, span: Span, name: string): Hover
     return hover(document, span, `**${name}**`, 'Deprecated: Ollama ignores it.');
   }
   const removed = REMOVED_PARAMETERS.get(name);
-  return removed === undefined ? undefined : hover(document, span, `**${name}**`, `No longer known to Ollama. ${removed}`);
+  return removed === undefined
+    ? undefined
+    : hover(document, span, `**${name}**`, `No longer known to Ollama. ${removed}`);
 }
 
-async function value(document: ModelfileDocument, instruction: Instruction, { span, text }: ModelfileValue, facts: WorkspaceFacts, signal: AbortSignal | undefined): Promise<Hover | undefined> {
+async function value(
+  document: ModelfileDocument,
+  instruction: Instruction,
+  { span, text }: ModelfileValue,
+  facts: WorkspaceFacts,
+  signal: AbortSignal | undefined,
+): Promise<Hover | undefined> {
   switch (instruction.keyword) {
     case 'FROM':
     case 'ADAPTER':
     case 'DRAFT': {
       const path = await facts.path(text, signal);
-      const lines = path.kind === 'absent' || path.kind === 'unknown' ? await describeModelName(text, instruction.keyword, path, facts, signal) : describePath(text, path);
+      const lines =
+        path.kind === 'absent' || path.kind === 'unknown'
+          ? await describeModelName(text, instruction.keyword, path, facts, signal)
+          : describePath(text, path);
       return lines.length === 0 ? undefined : hover(document, span, ...lines);
     }
     case 'RENDERER':
     case 'PARSER': {
       const since = (instruction.keyword === 'RENDERER' ? RENDERERS : PARSERS).get(text);
       const kind = instruction.keyword === 'RENDERER' ? 'renderer' : 'parser';
-      return hover(document, span, code(text), since === undefined ? `No ${kind} of Ollama 0.32.15.` : `A ${kind} built into Ollama since ${since}.`);
+      return hover(
+        document,
+        span,
+        code(text),
+        since === undefined ? `No ${kind} of Ollama 0.32.15.` : `A ${kind} built into Ollama since ${since}.`,
+      );
     }
     case 'PARAMETER': {
       const info = PARAMETERS.get(instruction.name?.text ?? '');
       const meaning = info?.special?.[text];
-      return info === undefined || meaning === undefined ? undefined : hover(document, span, `${code(text)}: ${meaning}`);
+      return info === undefined || meaning === undefined
+        ? undefined
+        : hover(document, span, `${code(text)}: ${meaning}`);
     }
     default:
       return undefined;
@@ -110,8 +141,13 @@ function template(document: ModelfileDocument, instruction: Instruction, index: 
   if (field !== undefined) {
     const title = field.owner === 'root' ? 'root' : typeTitle(field.owner);
     const type = typeof field.type === 'object' ? field.type.name : undefined;
-    const facts = type === undefined ? undefined : `Type ${code(type)}${field.owner === undefined ? '' : `, of ${typeTitle(field.owner)}`}`;
-    const text = field.isUnknown ? `No field of ${typeTitle(field.owner)}.` : FIELD_DOCUMENTATION.get(`${title}.${field.name}`);
+    const facts =
+      type === undefined
+        ? undefined
+        : `Type ${code(type)}${field.owner === undefined ? '' : `, of ${typeTitle(field.owner)}`}`;
+    const text = field.isUnknown
+      ? `No field of ${typeTitle(field.owner)}.`
+      : FIELD_DOCUMENTATION.get(`${title}.${field.name}`);
     return hover(document, inDocument(analysis.entry, field.span), `**.${field.name}**`, text, facts);
   }
   const used = analysis.scopes.functions.find(({ span }) => holds(span));
@@ -122,7 +158,11 @@ function template(document: ModelfileDocument, instruction: Instruction, index: 
   return keyword(document, analysis.entry, index);
 }
 
-function keyword(document: ModelfileDocument, entry: NonNullable<ModelfileDocument['template']>['entry'], index: number): Hover | undefined {
+function keyword(
+  document: ModelfileDocument,
+  entry: NonNullable<ModelfileDocument['template']>['entry'],
+  index: number,
+): Hover | undefined {
   const text = entry.command.args;
   let start = index;
   let end = index;
@@ -133,7 +173,10 @@ function keyword(document: ModelfileDocument, entry: NonNullable<ModelfileDocume
     end += 1;
   }
   const open = text.lastIndexOf('{{', start);
-  const isAction = open >= 0 && text.lastIndexOf('}}', start - 1) < open && /^\{\{-?\s*(?:else\s+)?$/.test(text.slice(open, start));
+  const isAction =
+    open >= 0 && text.lastIndexOf('}}', start - 1) < open && /^\{\{-?\s*(?:else\s+)?$/.test(text.slice(open, start));
   const meaning = isAction ? TEMPLATE_KEYWORDS.get(text.slice(start, end)) : undefined;
-  return meaning === undefined ? undefined : hover(document, inDocument(entry, { start, end }), `**${text.slice(start, end)}**`, meaning);
+  return meaning === undefined
+    ? undefined
+    : hover(document, inDocument(entry, { start, end }), `**${text.slice(start, end)}**`, meaning);
 }

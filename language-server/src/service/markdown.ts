@@ -21,5 +21,8 @@ export function codeBlock(text: string, language = '', longest = 1500): string {
 }
 
 export function markdown(...paragraphs: readonly (string | undefined)[]): MarkupContent {
-  return { kind: MarkupKind.Markdown, value: paragraphs.filter((text) => text !== undefined && text !== '').join('\n\n') };
+  return {
+    kind: MarkupKind.Markdown,
+    value: paragraphs.filter((text) => text !== undefined && text !== '').join('\n\n'),
+  };
 }

@@ -1,18 +1,28 @@
 import { chatTemplateName } from '../../../src/core/formats/huggingface/chatTemplateName';
 import { formatBytes } from '../../../src/core/formatBytes';
 import type { InstructionName } from '../../../src/core/modelfile/modelfileTypes';
-import type { AdapterFolderFacts, GgufFacts, InstalledModelFacts, ModelFolderFacts, PathFacts, WorkspaceFacts } from '../../../src/core/modelfile/workspaceFacts';
+import type {
+  AdapterFolderFacts,
+  GgufFacts,
+  InstalledModelFacts,
+  ModelFolderFacts,
+  PathFacts,
+  WorkspaceFacts,
+} from '../../../src/core/modelfile/workspaceFacts';
 import { parseModelReference, shortModelName } from '../../../src/core/ollama/modelName';
 import { code } from './markdown';
 
 /** A list of facts as Markdown; entries without a value are left out. */
 function facts(entries: readonly (readonly [string, string | undefined])[]): string {
-  return entries.flatMap(([name, value]) => (value === undefined || value === '' ? [] : [`- ${name}: ${value}`])).join('\n');
+  return entries
+    .flatMap(([name, value]) => (value === undefined || value === '' ? [] : [`- ${name}: ${value}`]))
+    .join('\n');
 }
 
 const number = (value: number | undefined): string | undefined => value?.toLocaleString('en-US');
 const tokens = (texts: readonly string[]): string => texts.map((text) => code(text)).join(' ');
-const template = (jinja: string | undefined): string => (jinja === undefined ? 'none in the file' : chatTemplateName(jinja));
+const template = (jinja: string | undefined): string =>
+  jinja === undefined ? 'none in the file' : chatTemplateName(jinja);
 
 /** What a path of FROM, ADAPTER or DRAFT holds. */
 export function describePath(path: string, found: PathFacts): string[] {
@@ -70,7 +80,12 @@ function folder(model: ModelFolderFacts): string {
     ['Size', formatBytes(model.bytes)],
     ['Context', number(model.contextLength)],
     ['Quantised', model.quantisation === undefined ? undefined : code(model.quantisation)],
-    ['Chat template', model.separateChatTemplate === undefined ? template(model.chatTemplate) : `${template(model.separateChatTemplate)}, in chat_template.jinja, which Ollama’s converter leaves out`],
+    [
+      'Chat template',
+      model.separateChatTemplate === undefined
+        ? template(model.chatTemplate)
+        : `${template(model.separateChatTemplate)}, in chat_template.jinja, which Ollama’s converter leaves out`,
+    ],
     ['Ends at', tokens(model.endTokens)],
   ]);
 }
@@ -89,14 +104,24 @@ function adapter(found: AdapterFolderFacts): string {
 }
 
 /** A FROM that is no path: what the configured Ollama knows of the name. */
-export async function describeModelName(text: string, keyword: InstructionName, path: PathFacts, around: WorkspaceFacts, signal: AbortSignal | undefined): Promise<string[]> {
+export async function describeModelName(
+  text: string,
+  keyword: InstructionName,
+  path: PathFacts,
+  around: WorkspaceFacts,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
   const reference = keyword === 'FROM' ? parseModelReference(text) : undefined;
   if (reference === undefined) {
-    return path.kind === 'unknown' && path.remote ? [`${code(text)} is a network or device path: it is not looked at here.`] : [];
+    return path.kind === 'unknown' && path.remote
+      ? [`${code(text)} is a network or device path: it is not looked at here.`]
+      : [];
   }
   const name = shortModelName(reference.name);
   const installed = await around.installedModel(name, signal);
-  return [`**Model** ${code(name)}`, installed === undefined ? undefined : model(installed)].filter((line) => line !== undefined);
+  return [`**Model** ${code(name)}`, installed === undefined ? undefined : model(installed)].filter(
+    (line) => line !== undefined,
+  );
 }
 
 function model(found: InstalledModelFacts): string {
@@ -105,7 +130,16 @@ function model(found: InstalledModelFacts): string {
     ['Parameters', found.parameterSize === undefined ? undefined : code(found.parameterSize)],
     ['Size', found.bytes === undefined ? undefined : formatBytes(found.bytes)],
     ['Quantisation', found.quantisation === undefined ? undefined : code(found.quantisation)],
-    ['Chat template', found.renderer !== undefined ? undefined : found.template !== undefined ? 'TEMPLATE' : found.chatTemplate === undefined ? undefined : template(found.chatTemplate)],
+    [
+      'Chat template',
+      found.renderer !== undefined
+        ? undefined
+        : found.template !== undefined
+          ? 'TEMPLATE'
+          : found.chatTemplate === undefined
+            ? undefined
+            : template(found.chatTemplate),
+    ],
     ['Context', number(found.contextLength)],
     ['Renderer', found.renderer === undefined ? undefined : code(found.renderer)],
     ['Parser', found.parser === undefined ? undefined : code(found.parser)],

@@ -27,25 +27,55 @@ export interface PromptPreview {
 const BUDGET = { steps: 500_000, depth: 500, bytes: 1024 * 1024 };
 
 /** The prompt that Ollama would make of a conversation with this Modelfile's TEMPLATE, SYSTEM and MESSAGE lines. */
-export async function computePromptPreview(document: ModelfileDocument, request: PromptPreviewRequest, facts: WorkspaceFacts, signal?: AbortSignal): Promise<PromptPreview> {
+export async function computePromptPreview(
+  document: ModelfileDocument,
+  request: PromptPreviewRequest,
+  facts: WorkspaceFacts,
+  signal?: AbortSignal,
+): Promise<PromptPreview> {
   const { context } = document;
   const base = await readBaseModel(context, facts, signal);
   const own = context.last('template')?.command.args;
-  const source = own !== undefined && own !== '' ? 'template' : base.installed?.template !== undefined ? 'base' : 'none';
+  const source =
+    own !== undefined && own !== '' ? 'template' : base.installed?.template !== undefined ? 'base' : 'none';
   const text = source === 'template' ? own : source === 'base' ? base.installed?.template : undefined;
-  const hasRenderer = ['renderer', 'parser'].some((name) => context.last(name) !== undefined) || base.installed?.renderer !== undefined || base.installed?.parser !== undefined;
+  const hasRenderer =
+    ['renderer', 'parser'].some((name) => context.last(name) !== undefined) ||
+    base.installed?.renderer !== undefined ||
+    base.installed?.parser !== undefined;
   if (text === undefined) {
-    return { source, notes: [...(hasRenderer ? (['renderer'] as const) : []), base.chatTemplate !== undefined ? 'jinja-only' : base.isKnown ? 'no-template' : 'base-unknown'] };
+    return {
+      source,
+      notes: [
+        ...(hasRenderer ? (['renderer'] as const) : []),
+        base.chatTemplate !== undefined ? 'jinja-only' : base.isKnown ? 'no-template' : 'base-unknown',
+      ],
+    };
   }
   const parsed = parseTemplate(text);
   if (!parsed.ok) {
     return { source, notes: [], error: goError(parsed.error) };
   }
-  const notes = hasRenderer ? (['renderer'] as const) : jinjaWins(base, parsed.template) ? (['jinja-preferred'] as const) : [];
+  const notes = hasRenderer
+    ? (['renderer'] as const)
+    : jinjaWins(base, parsed.template)
+      ? (['jinja-preferred'] as const)
+      : [];
   const history = context.all('message').map(({ command }) => splitMessage(command.args));
-  const conversation = sampleConversation(request.conversation, request.question, context.last('system')?.command.args, history);
+  const conversation = sampleConversation(
+    request.conversation,
+    request.question,
+    context.last('system')?.command.args,
+    history,
+  );
   const rendered = renderConversation(parsed.template, conversation, { budget: BUDGET });
-  return rendered.ok ? { source, notes, parts: markSpecialTokens(rendered.text) } : { source, notes, error: { ...goError(rendered.error), ...(rendered.line === undefined ? {} : { line: rendered.line }) } };
+  return rendered.ok
+    ? { source, notes, parts: markSpecialTokens(rendered.text) }
+    : {
+        source,
+        notes,
+        error: { ...goError(rendered.error), ...(rendered.line === undefined ? {} : { line: rendered.line }) },
+      };
 }
 
 function jinjaWins(base: BaseModel, template: ParsedTemplate): boolean {

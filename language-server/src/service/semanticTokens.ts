@@ -6,7 +6,18 @@ import { Lexer, type CommentSpan } from '../../../src/core/goTemplate/syntax/lex
 import { TokenType, type Token } from '../../../src/core/goTemplate/syntax/tokens';
 import type { ModelfileDocument } from './modelfileDocument';
 
-export const TOKEN_TYPES = ['keyword', 'property', 'enumMember', 'number', 'string', 'comment', 'operator', 'function', 'variable', 'namespace'] as const;
+export const TOKEN_TYPES = [
+  'keyword',
+  'property',
+  'enumMember',
+  'number',
+  'string',
+  'comment',
+  'operator',
+  'function',
+  'variable',
+  'namespace',
+] as const;
 type TokenName = (typeof TOKEN_TYPES)[number];
 
 interface Piece extends Span {
@@ -25,7 +36,12 @@ export function computeSemanticTokens(document: ModelfileDocument, range?: Range
   const from = range === undefined ? 0 : document.offset(range.start);
   const to = range === undefined ? Infinity : document.offset(range.end);
   const wanted = pieces.filter(({ start, end }) => end > from && start < to).sort((a, b) => a.start - b.start);
-  return { data: pack(document, wanted.flatMap((piece) => byLine(document, piece))) };
+  return {
+    data: pack(
+      document,
+      wanted.flatMap((piece) => byLine(document, piece)),
+    ),
+  };
 }
 
 function instructionPieces(instruction: Instruction): Piece[] {
@@ -44,7 +60,10 @@ function instructionPieces(instruction: Instruction): Piece[] {
     case 'TEMPLATE':
       return [...pieces, ...templatePieces(value)];
     case 'PARAMETER':
-      return [...pieces, { ...value.span, type: PARAMETERS.get(name?.text ?? '')?.type === 'strings' ? 'string' : 'number' }];
+      return [
+        ...pieces,
+        { ...value.span, type: PARAMETERS.get(name?.text ?? '')?.type === 'strings' ? 'string' : 'number' },
+      ];
     case 'FROM':
     case 'ADAPTER':
     case 'DRAFT':
@@ -72,7 +91,11 @@ function templatePieces(value: ModelfileValue): Piece[] {
     const start = offsetInDocument(value, span.start);
     pieces.push({ start, end: Math.max(offsetInDocument(value, span.end), start), type });
   };
-  for (let token = lexer.next(); token.type !== TokenType.EndOfFile && token.type !== TokenType.Error; token = lexer.next()) {
+  for (
+    let token = lexer.next();
+    token.type !== TokenType.EndOfFile && token.type !== TokenType.Error;
+    token = lexer.next()
+  ) {
     const type = typeOf(token);
     if (type !== undefined && token.end > token.start) {
       add(token, type);
@@ -136,7 +159,13 @@ function pack({ lines }: ModelfileDocument, pieces: readonly Piece[]): number[] 
     }
     const position = lines.position(piece.start);
     const sameLine = position.line === line;
-    data.push(position.line - line, sameLine ? position.character - character : position.character, piece.end - piece.start, TOKEN_TYPES.indexOf(piece.type), 0);
+    data.push(
+      position.line - line,
+      sameLine ? position.character - character : position.character,
+      piece.end - piece.start,
+      TOKEN_TYPES.indexOf(piece.type),
+      0,
+    );
     ({ line, character } = position);
     end = piece.end;
   }

@@ -19,15 +19,25 @@ export function computeSignatureHelp(document: ModelfileDocument, position: Posi
     return undefined;
   }
   const info = keyword === 'PARAMETER' ? PARAMETERS.get(name?.text ?? '') : undefined;
-  const label = info === undefined ? INSTRUCTION_DOCUMENTATION[keyword].usage : `PARAMETER ${info.name} ${TYPES[info.type]}`;
-  const text = info === undefined ? markdown(INSTRUCTION_DOCUMENTATION[keyword].text) : markdown(info.documentation, parameterFacts(info));
-  const parts = keyword === 'PARAMETER' || keyword === 'MESSAGE' ? label.split(' ').slice(1) : [label.slice(keyword.length + 1)];
+  const label =
+    info === undefined ? INSTRUCTION_DOCUMENTATION[keyword].usage : `PARAMETER ${info.name} ${TYPES[info.type]}`;
+  const text =
+    info === undefined
+      ? markdown(INSTRUCTION_DOCUMENTATION[keyword].text)
+      : markdown(info.documentation, parameterFacts(info));
+  const parts =
+    keyword === 'PARAMETER' || keyword === 'MESSAGE' ? label.split(' ').slice(1) : [label.slice(keyword.length + 1)];
   return signature(label, parts, parts.length > 1 && cursor.kind === 'value' ? 1 : 0, text);
 }
 
 const TYPES = { float: 'number', int: 'integer', bool: 'true|false', strings: 'text' } as const;
 
-function signature(label: string, parts: readonly string[], active: number, documentation: ReturnType<typeof markdown>): SignatureHelp {
+function signature(
+  label: string,
+  parts: readonly string[],
+  active: number,
+  documentation: ReturnType<typeof markdown>,
+): SignatureHelp {
   let from = 0;
   const parameters = parts.map((part) => {
     const start = label.indexOf(part, from);
@@ -51,7 +61,12 @@ function functionCall(before: string): SignatureHelp | undefined {
   }
   const parts = documentation.signature.split(' ').slice(1);
   const given = words.length - 1 - words.indexOf(name);
-  return signature(documentation.signature, parts, Math.min(Math.max(given - 1, 0), Math.max(parts.length - 1, 0)), markdown(documentation.text));
+  return signature(
+    documentation.signature,
+    parts,
+    Math.min(Math.max(given - 1, 0), Math.max(parts.length - 1, 0)),
+    markdown(documentation.text),
+  );
 }
 
 /** Words of the call that the text ends in; the last one is the word being written, empty after a space. */

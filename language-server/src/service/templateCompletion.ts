@@ -1,13 +1,24 @@
 import { CompletionItemKind, InsertTextFormat, type CompletionItem } from 'vscode-languageserver-types';
 import type { ModelfileValue } from '../../../src/core/modelfile/modelfileTypes';
-import { fieldsOf, templateScopes, typeTitle, type ScopeArea, type ScopeType } from '../../../src/core/modelfile/templateScope';
+import {
+  fieldsOf,
+  templateScopes,
+  typeTitle,
+  type ScopeArea,
+  type ScopeType,
+} from '../../../src/core/modelfile/templateScope';
 import { parseTemplateTolerantly } from '../../../src/core/goTemplate/parseTemplate';
 import { FIELD_DOCUMENTATION, FUNCTION_DOCUMENTATION, TEMPLATE_KEYWORDS } from './documentation';
 import { markdown } from './markdown';
 import type { ModelfileDocument } from './modelfileDocument';
 
 /** What could stand at a place of a TEMPLATE: fields of what dot is there, variables, functions, words. */
-export function completeTemplate(document: ModelfileDocument, value: ModelfileValue, index: number, offset: number): CompletionItem[] {
+export function completeTemplate(
+  document: ModelfileDocument,
+  value: ModelfileValue,
+  index: number,
+  offset: number,
+): CompletionItem[] {
   const text = value.text;
   const before = text.slice(Math.max(0, index - 2000), index);
   const open = before.lastIndexOf('{{');
@@ -17,7 +28,9 @@ export function completeTemplate(document: ModelfileDocument, value: ModelfileVa
   const action = before.slice(open + 2);
   const name = /^-?\s*template\s+"([^"\\]*)$/.exec(action)?.[1];
   if (name !== undefined) {
-    return partNames(text).map((part) => item(document, offset - name.length, offset, part, part, CompletionItemKind.Function, { detail: 'named part' }));
+    return partNames(text).map((part) =>
+      item(document, offset - name.length, offset, part, part, CompletionItemKind.Function, { detail: 'named part' }),
+    );
   }
   if (/^-?\s*\/\*/.test(action) || isInString(action)) {
     return [];
@@ -32,20 +45,38 @@ export function completeTemplate(document: ModelfileDocument, value: ModelfileVa
   }
   const variable = /\$\w*$/.exec(action);
   if (variable !== null) {
-    return [...area.variables.keys()].map((name) => item(document, offset - variable[0].length, offset, name, name, CompletionItemKind.Variable, {}));
+    return [...area.variables.keys()].map((name) =>
+      item(document, offset - variable[0].length, offset, name, name, CompletionItemKind.Variable, {}),
+    );
   }
   const word = /[A-Za-z]*$/.exec(action)?.[0] ?? '';
   const start = offset - word.length;
   const isFirst = /^-?\s*(?:else\s+)?[A-Za-z]*$/.test(action);
   return [
-    ...(isFirst ? [...TEMPLATE_KEYWORDS].map(([name, text]) => item(document, start, offset, name, name, CompletionItemKind.Keyword, { documentation: markdown(text) })) : []),
+    ...(isFirst
+      ? [...TEMPLATE_KEYWORDS].map(([name, text]) =>
+          item(document, start, offset, name, name, CompletionItemKind.Keyword, { documentation: markdown(text) }),
+        )
+      : []),
     ...[...FUNCTION_DOCUMENTATION].map(([name, { signature, text }]) =>
-      item(document, start, offset, name, name, CompletionItemKind.Function, { detail: signature, documentation: markdown(text) })),
+      item(document, start, offset, name, name, CompletionItemKind.Function, {
+        detail: signature,
+        documentation: markdown(text),
+      }),
+    ),
     ...fields(document, area.dot, start, offset, '.'),
   ];
 }
 
-function item(document: ModelfileDocument, start: number, end: number, label: string, newText: string, kind: CompletionItemKind, more: Partial<CompletionItem>): CompletionItem {
+function item(
+  document: ModelfileDocument,
+  start: number,
+  end: number,
+  label: string,
+  newText: string,
+  kind: CompletionItemKind,
+  more: Partial<CompletionItem>,
+): CompletionItem {
   return { label, kind, filterText: label, textEdit: { range: document.range({ start, end }), newText }, ...more };
 }
 
@@ -68,14 +99,17 @@ function isInString(action: string): boolean {
 function areaAt(document: ModelfileDocument, value: ModelfileValue, index: number): ScopeArea {
   const { text } = value;
   // A TEMPLATE that another one takes the place of has scopes, too.
-  const { areas } = document.template?.entry.value === value ? document.template.scopes : templateScopes(parseTemplateTolerantly(text));
+  const { areas } =
+    document.template?.entry.value === value ? document.template.scopes : templateScopes(parseTemplateTolerantly(text));
   const found = areas.filter(({ start, end }) => start <= index && index <= end).at(-1);
   return found ?? { start: 0, end: text.length, dot: 'root', variables: new Map([['$', 'root']]) };
 }
 
 /** Names that `define` and `block` give. */
 function partNames(text: string): string[] {
-  return parseTemplateTolerantly(text).template.definitions.map((definition) => definition.name).filter((name) => /^[^"\\\n]+$/.test(name));
+  return parseTemplateTolerantly(text)
+    .template.definitions.map((definition) => definition.name)
+    .filter((name) => /^[^"\\\n]+$/.test(name));
 }
 
 /** What a `(…).` is the value of: the text is read with a field in the place. */
@@ -98,17 +132,25 @@ function fields(document: ModelfileDocument, owner: ScopeType, start: number, en
     item(document, start, end, `${dot}${name}`, `${dot}${name}`, CompletionItemKind.Field, {
       detail: typeof type === 'object' ? type.name : '',
       documentation: markdown(FIELD_DOCUMENTATION.get(`${title}.${name}`)),
-    }));
+    }),
+  );
 }
 
-const LOOP = '{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n';
+const LOOP =
+  '{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n';
 
 /** Outside of actions: a beginning of one, and the usual loop. */
 function outside(document: ModelfileDocument, before: string, offset: number): CompletionItem[] {
   const typed = /\{$/.test(before) ? 1 : 0;
   const start = offset - typed;
   return [
-    item(document, start, offset, '{{ … }}', '{{ $1 \\}\\}', CompletionItemKind.Snippet, { insertTextFormat: InsertTextFormat.Snippet, filterText: '{{' }),
-    item(document, start, offset, '{{ range .Messages }}', LOOP, CompletionItemKind.Snippet, { detail: 'the conversation, in ChatML', filterText: '{{ range' }),
+    item(document, start, offset, '{{ … }}', '{{ $1 \\}\\}', CompletionItemKind.Snippet, {
+      insertTextFormat: InsertTextFormat.Snippet,
+      filterText: '{{',
+    }),
+    item(document, start, offset, '{{ range .Messages }}', LOOP, CompletionItemKind.Snippet, {
+      detail: 'the conversation, in ChatML',
+      filterText: '{{ range',
+    }),
   ];
 }

@@ -1,7 +1,18 @@
 import { prepareBuild } from '../../node/engine/prepareBuild';
 import { baseOption } from '../baseOption';
 import type { Command, CommandContext, OptionValues } from '../command';
-import { adapterRequest, fileType, flag, list, required, RUN_OPTIONS, TYPE_OPTIONS, typeChoices, usageError, workerCount } from '../options';
+import {
+  adapterRequest,
+  fileType,
+  flag,
+  list,
+  required,
+  RUN_OPTIONS,
+  TYPE_OPTIONS,
+  typeChoices,
+  usageError,
+  workerCount,
+} from '../options';
 import { runAndReport } from '../runAndReport';
 import type { BuildRequest } from '../../node/engine/prepareBuild';
 
@@ -30,7 +41,8 @@ export async function buildRequest(options: OptionValues, context: CommandContex
 
 export const build: Command = {
   name: 'build',
-  usage: '--base DIR|FILE.gguf|ollama:NAME [--adapter DIR[=W]]… --type T --out F.gguf [--dry-run] [--force] [--workers N] [--imatrix F] [--tensor-type PATTERN=T]… [--output-tensor-type T] [--token-embedding-type T] [--pure] [--leave-output-tensor]',
+  usage:
+    '--base DIR|FILE.gguf|ollama:NAME [--adapter DIR[=W]]… --type T --out F.gguf [--dry-run] [--force] [--workers N] [--imatrix F] [--tensor-type PATTERN=T]… [--output-tensor-type T] [--token-embedding-type T] [--pure] [--leave-output-tensor]',
   does: 'fuse, convert and quantise in one pass',
   options: { ...BUILD_OPTIONS, ...RUN_OPTIONS },
   async run(positionals, options, context) {
@@ -39,6 +51,10 @@ export const build: Command = {
     }
     const workers = workerCount(options);
     const plan = await prepareBuild(await buildRequest(options, context));
-    return await runAndReport(plan, { force: flag(options, 'force'), workers, dryRun: flag(options, 'dry-run') }, context);
+    return await runAndReport(
+      plan,
+      { force: flag(options, 'force'), workers, dryRun: flag(options, 'dry-run') },
+      context,
+    );
   },
 };

@@ -32,7 +32,11 @@ export const clean: Command = {
       cleaned.push(flag(options, 'remove') ? await remove(leftover) : { ...leftover, removed: false });
     }
     const failed = cleaned.some(({ error }) => error !== undefined);
-    return { exitCode: failed ? 1 : 0, json: { leftovers: cleaned }, text: cleaned.length === 0 ? 'Nothing unfinished was left here.' : cleaned.map(line).join('\n') };
+    return {
+      exitCode: failed ? 1 : 0,
+      json: { leftovers: cleaned },
+      text: cleaned.length === 0 ? 'Nothing unfinished was left here.' : cleaned.map(line).join('\n'),
+    };
   },
 };
 
@@ -45,6 +49,13 @@ async function remove(leftover: Leftover): Promise<Cleaned> {
 }
 
 function line({ output, partial, bytes, finishedUnits, inUse, removed, error }: Cleaned): string {
-  const state = error !== undefined ? `${error.code}: ${error.message}` : removed ? 'removed' : inUse ? 'being written right now' : `${finishedUnits} units done; the same command goes on with it`;
+  const state =
+    error !== undefined
+      ? `${error.code}: ${error.message}`
+      : removed
+        ? 'removed'
+        : inUse
+          ? 'being written right now'
+          : `${finishedUnits} units done; the same command goes on with it`;
   return escapeControls(`${partial} · ${formatBytes(bytes)} · for ${output} · ${state}`);
 }

@@ -14,7 +14,8 @@ export const compare: Command = {
       throw usageError('compare needs two files. For example: compare old.gguf new.gguf');
     }
     const compared: ComparedFiles = await compareTwoFiles(a, b, {
-      values: flag(options, 'values'), signal: context.signal,
+      values: flag(options, 'values'),
+      signal: context.signal,
       onTensor: (name, done, total) => context.status?.(`${done} of ${total} tensors · ${name}`),
     });
     context.status?.('');

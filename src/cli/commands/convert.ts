@@ -12,11 +12,15 @@ export const convert: Command = {
   options: { base: { type: 'string' }, type: { type: 'string' }, out: { type: 'string' }, ...RUN_OPTIONS },
   async run(positionals, options, context) {
     if (positionals.length > 0) {
-      throw usageError(`convert takes no ${positionals[0] ?? ''}: name the model with --base and the result with --out.`);
+      throw usageError(
+        `convert takes no ${positionals[0] ?? ''}: name the model with --base and the result with --out.`,
+      );
     }
     const type = fileType(required(options, 'type', 'BF16'));
     if (!CONVERTED.includes(type)) {
-      throw usageError(`convert writes ${CONVERTED.join(', ')}. For ${type} use build, which does it in the same single pass.`);
+      throw usageError(
+        `convert writes ${CONVERTED.join(', ')}. For ${type} use build, which does it in the same single pass.`,
+      );
     }
     const workers = workerCount(options);
     const plan = await prepareBuild({
@@ -27,6 +31,10 @@ export const convert: Command = {
       layout: 'converter',
       signal: context.signal,
     });
-    return await runAndReport(plan, { force: flag(options, 'force'), workers, dryRun: flag(options, 'dry-run') }, context);
+    return await runAndReport(
+      plan,
+      { force: flag(options, 'force'), workers, dryRun: flag(options, 'dry-run') },
+      context,
+    );
   },
 };

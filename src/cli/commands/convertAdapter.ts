@@ -19,10 +19,19 @@ export const convertAdapter: Command = {
   name: 'convert-adapter',
   usage: '--adapter DIR[=W] --base DIR|BASE.gguf [--type F16|F32|BF16|Q8_0] --out F.gguf [--dry-run] [--force]',
   does: 'a GGUF adapter with the right scale, as llama.cpp and Ollama apply it',
-  options: { adapter: { type: 'string' }, base: { type: 'string' }, type: { type: 'string' }, out: { type: 'string' }, force: { type: 'boolean' }, 'dry-run': { type: 'boolean' } },
+  options: {
+    adapter: { type: 'string' },
+    base: { type: 'string' },
+    type: { type: 'string' },
+    out: { type: 'string' },
+    force: { type: 'boolean' },
+    'dry-run': { type: 'boolean' },
+  },
   async run(positionals, options, context) {
     if (positionals.length > 0) {
-      throw usageError(`convert-adapter takes no ${positionals[0] ?? ''}: name the adapter with --adapter, its base with --base and the result with --out.`);
+      throw usageError(
+        `convert-adapter takes no ${positionals[0] ?? ''}: name the adapter with --adapter, its base with --base and the result with --out.`,
+      );
     }
     const plan = await prepareConvertAdapter({
       adapter: adapterRequest(required(options, 'adapter', 'outputs/checkpoint-500')),
@@ -32,7 +41,11 @@ export const convertAdapter: Command = {
       signal: context.signal,
     });
     if (flag(options, 'dry-run')) {
-      return { exitCode: 0, json: { ...planJson(plan), text: describeAdapterPlan(plan) }, text: describeAdapterPlan(plan, context.palette) };
+      return {
+        exitCode: 0,
+        json: { ...planJson(plan), text: describeAdapterPlan(plan) },
+        text: describeAdapterPlan(plan, context.palette),
+      };
     }
     context.say(describeAdapterPlan(plan, context.palette));
     const report = await follow(write(plan, { force: flag(options, 'force'), signal: context.signal }), context);
@@ -61,15 +74,40 @@ export const convertAdapter: Command = {
 
 /** The plan for scripts: what every tensor is made of. */
 function planJson(plan: PreparedAdapter): Record<string, unknown> {
-  const { output, type, target, scales, metadata, tensors, bytesRead, bytesWritten, checks, warnings, adapter, weight } = plan;
+  const {
+    output,
+    type,
+    target,
+    scales,
+    metadata,
+    tensors,
+    bytesRead,
+    bytesWritten,
+    checks,
+    warnings,
+    adapter,
+    weight,
+  } = plan;
   return {
-    ok: true, output, type,
+    ok: true,
+    output,
+    type,
     architecture: target.architecture.name,
-    alpha: scales.alpha, folded: scales.folded, modules: scales.modules,
+    alpha: scales.alpha,
+    folded: scales.folded,
+    modules: scales.modules,
     adapters: [{ path: adapter.path, weightsFile: adapter.weightsFile, weight }],
-    bytesRead, bytesWritten,
+    bytesRead,
+    bytesWritten,
     metadata: metadata.map(([key, { type: kind, value }]) => ({ key, type: kind, value })),
-    tensors: tensors.map(({ name, shape, type: stored, offset, bytes }) => ({ name, shape, type: stored, offset, bytes })),
-    checks, warnings,
+    tensors: tensors.map(({ name, shape, type: stored, offset, bytes }) => ({
+      name,
+      shape,
+      type: stored,
+      offset,
+      bytes,
+    })),
+    checks,
+    warnings,
   };
 }

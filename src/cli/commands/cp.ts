@@ -18,11 +18,21 @@ export const cp: Command = {
     const wanted = parseModelName(modelName(destination))!;
     const client = await runningOllama(options, context);
     const { signal } = context;
-    const exists = (await client.list({ signal })).some((model) => sameModelName(parseModelName(model.name) ?? { ...wanted, model: '' }, wanted));
+    const exists = (await client.list({ signal })).some((model) =>
+      sameModelName(parseModelName(model.name) ?? { ...wanted, model: '' }, wanted),
+    );
     if (exists && !flag(options, 'force')) {
-      throw new StudioError('ollama/model-exists', `${destination} exists and was not touched. Choose another name, or --force to replace it.`, { detail: { name: destination } });
+      throw new StudioError(
+        'ollama/model-exists',
+        `${destination} exists and was not touched. Choose another name, or --force to replace it.`,
+        { detail: { name: destination } },
+      );
     }
     await client.copy(modelName(source), destination, { signal });
-    return { exitCode: 0, json: { ok: true, source, destination }, text: `${context.palette.good('Copied')} ${escapeControls(source)} to ${escapeControls(destination)}` };
+    return {
+      exitCode: 0,
+      json: { ok: true, source, destination },
+      text: `${context.palette.good('Copied')} ${escapeControls(source)} to ${escapeControls(destination)}`,
+    };
   },
 };

@@ -10,11 +10,20 @@ import { modelText, ollamaClient, OLLAMA_OPTIONS } from '../ollama';
 import { fileType, flag, text, usageError, workerCount } from '../options';
 import { createFromArtefacts } from './createFromArtefacts';
 
-const CREATE_OPTIONS = { ...ARTEFACT_OPTIONS, file: { type: 'string', short: 'f' }, quantize: { type: 'string', short: 'q' }, force: { type: 'boolean' }, keep: { type: 'boolean' }, workers: { type: 'string' }, ...OLLAMA_OPTIONS } as const;
+const CREATE_OPTIONS = {
+  ...ARTEFACT_OPTIONS,
+  file: { type: 'string', short: 'f' },
+  quantize: { type: 'string', short: 'q' },
+  force: { type: 'boolean' },
+  keep: { type: 'boolean' },
+  workers: { type: 'string' },
+  ...OLLAMA_OPTIONS,
+} as const;
 
 export const create: Command = {
   name: 'create',
-  usage: 'NAME (-f Modelfile [--quantize T] | --base DIR [--adapter DIR[=W]]… [--type T] [--route R] [--library MODEL] [--system TEXT] [--temperature N] [--num-ctx N] [--dry-run]) [--force] [--keep] [--host ADDRESS] [--workers N]',
+  usage:
+    'NAME (-f Modelfile [--quantize T] | --base DIR [--adapter DIR[=W]]… [--type T] [--route R] [--library MODEL] [--system TEXT] [--temperature N] [--num-ctx N] [--dry-run]) [--force] [--keep] [--host ADDRESS] [--workers N]',
   does: 'a model in Ollama, from a Modelfile or from a base and adapters',
   options: CREATE_OPTIONS,
   async run(positionals, options, context) {
@@ -24,31 +33,45 @@ export const create: Command = {
     }
     const ofArtefacts = Object.keys(ARTEFACT_OPTIONS).filter((option) => options[option] !== undefined);
     if (text(options, 'base') === undefined && ofArtefacts.length > 0) {
-      throw usageError(`--${ofArtefacts[0]!} goes with --base. A Modelfile says such things itself (FROM, ADAPTER, PARAMETER); its type is given with --quantize.`);
+      throw usageError(
+        `--${ofArtefacts[0]!} goes with --base. A Modelfile says such things itself (FROM, ADAPTER, PARAMETER); its type is given with --quantize.`,
+      );
     }
     if (text(options, 'base') !== undefined && (text(options, 'file') ?? text(options, 'quantize')) !== undefined) {
       throw usageError('--base makes a Modelfile of its own: leave out --file, and give the type with --type.');
     }
-    return await (text(options, 'base') === undefined ? createFromModelfile : createFromArtefacts)(name, options, context);
+    return await (text(options, 'base') === undefined ? createFromModelfile : createFromArtefacts)(
+      name,
+      options,
+      context,
+    );
   },
 };
 
-async function createFromModelfile(name: string, options: OptionValues, context: CommandContext): Promise<CommandResult> {
+async function createFromModelfile(
+  name: string,
+  options: OptionValues,
+  context: CommandContext,
+): Promise<CommandResult> {
   const path = text(options, 'file') ?? 'Modelfile';
   const wanted = text(options, 'quantize');
   const request = {
-    name, path,
+    name,
+    path,
     modelfile: await readSmallFile(path, context.signal),
     force: flag(options, 'force'),
     quantize: wanted === undefined ? undefined : fileType(wanted),
     keepIn: flag(options, 'keep') ? dirname(path) : undefined,
   };
-  const model = await follow(createModel(request, {
-    client: ollamaClient(options),
-    signal: context.signal,
-    workers: workerCount(options),
-    workerScript: join(context.bundleFolder, 'worker.js'),
-  }), context);
+  const model = await follow(
+    createModel(request, {
+      client: ollamaClient(options),
+      signal: context.signal,
+      workers: workerCount(options),
+      workerScript: join(context.bundleFolder, 'worker.js'),
+    }),
+    context,
+  );
   return reportCreated(model, context);
 }
 
@@ -56,7 +79,8 @@ async function createFromModelfile(name: string, options: OptionValues, context:
 export function reportCreated(model: CreatedModel, { palette }: CommandContext): CommandResult {
   const { seconds, uploadedBytes, answer, previous, kept, warnings, ...rest } = model;
   const json = {
-    ok: true, ...rest,
+    ok: true,
+    ...rest,
     ...(answer === undefined ? {} : { answer }),
     ...(previous === undefined ? {} : { previous }),
     ...(kept.length === 0 ? {} : { kept }),
@@ -70,7 +94,9 @@ export function reportCreated(model: CreatedModel, { palette }: CommandContext):
     ...kept.map((path) => `Kept      ${escapeControls(path)}`),
     ...(answer === undefined ? [] : [`Answer    ${modelText(answer).trim().replace(/\n/g, '\n          ')}`]),
     // Said before anything was sent.
-    ...warnings.filter(({ code }) => code !== 'ollama/remote-upload').map(({ message }) => `${palette.warning('!')} ${escapeControls(message)}`),
+    ...warnings
+      .filter(({ code }) => code !== 'ollama/remote-upload')
+      .map(({ message }) => `${palette.warning('!')} ${escapeControls(message)}`),
   ];
   return { exitCode: 0, json, text: lines.join('\n') };
 }

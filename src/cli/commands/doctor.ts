@@ -11,13 +11,22 @@ export const doctor: Command = {
   does: 'check this machine: Node, kernels, memory, disk space, Ollama',
   options: {},
   async run(positionals, _options, context) {
-    const checks = await diagnoseSetup(positionals.length === 0 ? ['.'] : positionals, context.bundleFolder, context.signal);
+    const checks = await diagnoseSetup(
+      positionals.length === 0 ? ['.'] : positionals,
+      context.bundleFolder,
+      context.signal,
+    );
     const width = Math.max(...checks.map(({ name }) => name.length)) + 2;
     const { palette } = context;
     const lines = checks.map(({ name, status, text, next }) => {
-      const mark = status === 'ok' ? palette.good(MARKS.ok) : status === 'problem' ? palette.warning(MARKS.problem) : MARKS.note;
+      const mark =
+        status === 'ok' ? palette.good(MARKS.ok) : status === 'problem' ? palette.warning(MARKS.problem) : MARKS.note;
       return `${mark} ${palette.strong(name.padEnd(width))}${escapeControls(text)}${next === undefined ? '' : `\n  ${' '.repeat(width)}${escapeControls(next)}`}`;
     });
-    return { exitCode: checks.some(({ status }) => status === 'problem') ? 1 : 0, json: { ok: checks.every(({ status }) => status !== 'problem'), checks }, text: lines.join('\n') };
+    return {
+      exitCode: checks.some(({ status }) => status === 'problem') ? 1 : 0,
+      json: { ok: checks.every(({ status }) => status !== 'problem'), checks },
+      text: lines.join('\n'),
+    };
   },
 };

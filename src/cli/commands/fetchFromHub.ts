@@ -9,7 +9,10 @@ function fetchCommand(kind: HubKind): Command {
   return {
     name,
     usage: 'ORG/NAME[@REVISION] [--out DIR] [--dry-run]',
-    does: kind === 'model' ? 'brings a base model from the Hugging Face hub, only the files that are needed' : 'brings an adapter from the Hugging Face hub',
+    does:
+      kind === 'model'
+        ? 'brings a base model from the Hugging Face hub, only the files that are needed'
+        : 'brings an adapter from the Hugging Face hub',
     options: { out: { type: 'string' }, 'dry-run': { type: 'boolean' } },
     async run(positionals, options, context) {
       const [reference] = positionals;
@@ -19,7 +22,14 @@ function fetchCommand(kind: HubKind): Command {
       const { fetchFromHub, planHubFetch } = await import('../../node/hub/hubClient');
       const plan = await planHubFetch({ reference, kind, out: text(options, 'out'), signal: context.signal });
       const files = plan.files.map(({ path, bytes }) => ({ path, bytes }));
-      const facts = { repository: plan.repository, revision: plan.revision, commit: plan.commit, folder: plan.folder, bytes: plan.bytes, files };
+      const facts = {
+        repository: plan.repository,
+        revision: plan.revision,
+        commit: plan.commit,
+        folder: plan.folder,
+        bytes: plan.bytes,
+        files,
+      };
       context.say(`${plan.repository} · ${plan.files.length} files · ${formatBytes(plan.bytes)} · to ${plan.folder}`);
       if (flag(options, 'dry-run')) {
         const list = plan.files.map(({ path, bytes }) => `  ${path}  ${formatBytes(bytes)}`).join('\n');
@@ -28,7 +38,11 @@ function fetchCommand(kind: HubKind): Command {
       }
       const report = await follow(fetchFromHub(plan), context);
       const kept = report.kept > 0 ? `, ${formatBytes(report.kept)} of them were there already` : '';
-      return { exitCode: 0, json: { ok: true, ...facts, kept: report.kept }, text: `${context.palette.good('Done')}      ${report.folder} · ${report.files} files, ${formatBytes(report.bytes)}${kept}` };
+      return {
+        exitCode: 0,
+        json: { ok: true, ...facts, kept: report.kept },
+        text: `${context.palette.good('Done')}      ${report.folder} · ${report.files} files, ${formatBytes(report.bytes)}${kept}`,
+      };
     },
   };
 }

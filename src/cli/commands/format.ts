@@ -22,7 +22,11 @@ export async function formatCommand(args: FormatCommandArgs): Promise<ModelfileC
     files.push(await formatFile(path, args));
   }
   const failed = files.some((file) => !file.ok || (args.check === true && file.changed));
-  return { exitCode: failed ? 1 : 0, json: { files }, text: files.flatMap((file) => describe(file, args.check === true)).join('\n') };
+  return {
+    exitCode: failed ? 1 : 0,
+    json: { files },
+    text: files.flatMap((file) => describe(file, args.check === true)).join('\n'),
+  };
 }
 
 async function formatFile(path: string, args: FormatCommandArgs): Promise<FormattedFile> {
@@ -31,7 +35,11 @@ async function formatFile(path: string, args: FormatCommandArgs): Promise<Format
     const parsed = parseModelfile(bytes);
     const { verdict } = parsed;
     if (!verdict.ok && parsed.problems.some(({ kind }) => kind !== 'no-from')) {
-      throw new StudioError('modelfile/syntax', `${path} was left alone, for Ollama would not read it: ${verdict.error}. See what lint says.`, { path, line: verdict.line });
+      throw new StudioError(
+        'modelfile/syntax',
+        `${path} was left alone, for Ollama would not read it: ${verdict.error}. See what lint says.`,
+        { path, line: verdict.line },
+      );
     }
     const edits = formatModelfile(parsed);
     if (edits.length === 0 || args.check === true) {
@@ -39,7 +47,11 @@ async function formatFile(path: string, args: FormatCommandArgs): Promise<Format
     }
     const encoded = encodeModelfile(applyEdits(parsed.text, edits), bytes);
     if (encoded === undefined) {
-      throw new StudioError('modelfile/encoding', `${path} was left alone: it holds bytes that are no text, and they would be lost. Save it as UTF-8 first.`, { path });
+      throw new StudioError(
+        'modelfile/encoding',
+        `${path} was left alone: it holds bytes that are no text, and they would be lost. Save it as UTF-8 first.`,
+        { path },
+      );
     }
     await replaceFile(path, encoded);
     return { path, ok: true, changed: true };

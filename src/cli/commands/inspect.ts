@@ -13,6 +13,10 @@ export const inspect: Command = {
       throw usageError('inspect needs a file or a folder. For example: inspect model.gguf');
     }
     const files = await inspectPaths(positionals, { signal: context.signal });
-    return { exitCode: files.every((file) => file.ok) ? 0 : 1, json: { files }, text: inspectText(files, context.palette) };
+    return {
+      exitCode: files.every((file) => file.ok) ? 0 : 1,
+      json: { files },
+      text: inspectText(files, context.palette),
+    };
   },
 };

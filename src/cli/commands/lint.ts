@@ -40,7 +40,9 @@ export async function lintCommand(args: LintCommandArgs): Promise<ModelfileComma
   for (const path of args.paths) {
     files.push(await lintFile(path, args));
   }
-  const failed = files.some(({ error, diagnostics }) => error !== undefined || diagnostics.some(({ severity }) => severity === 'error'));
+  const failed = files.some(
+    ({ error, diagnostics }) => error !== undefined || diagnostics.some(({ severity }) => severity === 'error'),
+  );
   const sarif = args.sarif === true ? sarifLog(files) : undefined;
   return {
     exitCode: failed ? 1 : 0,
@@ -53,7 +55,11 @@ async function lintFile(path: string, args: LintCommandArgs): Promise<FileResult
   try {
     const bytes = await readSmallFile(path, args.signal);
     const { ollamaVersion, ollamaHost } = args;
-    const facts = factsForFile(path, { isTrusted: true, ollamaVersion, ollama: ollamaHost === undefined ? undefined : new OllamaFacts(ollamaHost) });
+    const facts = factsForFile(path, {
+      isTrusted: true,
+      ollamaVersion,
+      ollama: ollamaHost === undefined ? undefined : new OllamaFacts(ollamaHost),
+    });
     if (args.fix === true) {
       return await fixFile(path, bytes, facts, args.signal);
     }
@@ -66,7 +72,12 @@ async function lintFile(path: string, args: LintCommandArgs): Promise<FileResult
   }
 }
 
-async function fixFile(path: string, bytes: Uint8Array, facts: WorkspaceFacts, signal: AbortSignal): Promise<FileResult> {
+async function fixFile(
+  path: string,
+  bytes: Uint8Array,
+  facts: WorkspaceFacts,
+  signal: AbortSignal,
+): Promise<FileResult> {
   const original = decodeModelfile(bytes);
   let text = original;
   let diagnostics: readonly Diagnostic[] = await lintModelfile(parseModelfile(bytes), { facts, signal });
@@ -83,7 +94,11 @@ async function fixFile(path: string, bytes: Uint8Array, facts: WorkspaceFacts, s
   }
   const encoded = encodeModelfile(text, bytes);
   if (encoded === undefined) {
-    throw new StudioError('modelfile/encoding', `${path} holds bytes that are no text; they would be lost. Save it as UTF-8 first. Nothing was changed.`, { path });
+    throw new StudioError(
+      'modelfile/encoding',
+      `${path} holds bytes that are no text; they would be lost. Save it as UTF-8 first. Nothing was changed.`,
+      { path },
+    );
   }
   await replaceFile(path, encoded);
   return { path, text, diagnostics, fixed: true };
@@ -105,7 +120,13 @@ function fileJson({ path, text, diagnostics, fixed, error }: FileResult, fixing:
       range: range(span),
       ...(fixes.length === 0
         ? {}
-        : { fixes: fixes.map(({ title, isSure, edits }) => ({ title, sure: isSure, edits: edits.map((edit) => ({ range: range(edit.span), newText: edit.newText })) })) }),
+        : {
+            fixes: fixes.map(({ title, isSure, edits }) => ({
+              title,
+              sure: isSure,
+              edits: edits.map((edit) => ({ range: range(edit.span), newText: edit.newText })),
+            })),
+          }),
     })),
   };
 }

@@ -13,10 +13,18 @@ export const modelfile: Command = {
   name: 'modelfile',
   usage: '--base DIR|F.gguf [--adapter DIR] [--system TEXT] [--out Modelfile] [--force]',
   does: 'a Modelfile with template, stops and parameters for a model',
-  options: { base: { type: 'string' }, adapter: { type: 'string' }, system: { type: 'string' }, out: { type: 'string' }, force: { type: 'boolean' } },
+  options: {
+    base: { type: 'string' },
+    adapter: { type: 'string' },
+    system: { type: 'string' },
+    out: { type: 'string' },
+    force: { type: 'boolean' },
+  },
   async run(positionals, options, { bundleFolder, signal }): Promise<CommandResult> {
     if (positionals.length > 0) {
-      throw usageError(`modelfile takes no ${positionals[0] ?? ''}: name the model with --base and the file with --out.`);
+      throw usageError(
+        `modelfile takes no ${positionals[0] ?? ''}: name the model with --base and the file with --out.`,
+      );
     }
     const base = required(options, 'base', 'base');
     const adapter = text(options, 'adapter');
@@ -26,9 +34,18 @@ export const modelfile: Command = {
       throw existsError(out);
     }
     const path = base.toLowerCase().endsWith('.gguf') ? base : (await resolveBasePath(base)).directory;
-    const choice = await chooseTemplateFor(path, { bundleFolder, signal, ...(adapter === undefined ? {} : { adapter }) });
+    const choice = await chooseTemplateFor(path, {
+      bundleFolder,
+      signal,
+      ...(adapter === undefined ? {} : { adapter }),
+    });
     const folder = out === undefined ? process.cwd() : dirname(resolve(out));
-    const content = modelfileFor({ from: [fromFolder(folder, base)], choice, ...(adapter === undefined ? {} : { adapter: fromFolder(folder, adapter) }), ...(system === undefined ? {} : { system }) });
+    const content = modelfileFor({
+      from: [fromFolder(folder, base)],
+      choice,
+      ...(adapter === undefined ? {} : { adapter: fromFolder(folder, adapter) }),
+      ...(system === undefined ? {} : { system }),
+    });
     if (out !== undefined) {
       await replaceFile(out, new TextEncoder().encode(content));
     }
@@ -40,5 +57,9 @@ export const modelfile: Command = {
 /** A path as a Modelfile in a folder names it: `./…` below it, else absolute. */
 function fromFolder(folder: string, path: string): string {
   const way = relative(folder, resolve(path)).split(sep).join('/');
-  return way === '' ? '.' : way.startsWith('../') || way === '..' || /^[A-Za-z]:/.test(way) ? resolve(path) : `./${way}`;
+  return way === ''
+    ? '.'
+    : way.startsWith('../') || way === '..' || /^[A-Za-z]:/.test(way)
+      ? resolve(path)
+      : `./${way}`;
 }

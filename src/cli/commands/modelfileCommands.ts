@@ -19,14 +19,20 @@ const parse: Command = {
   usage: 'FILE…',
   does: 'a Modelfile as Ollama reads it',
   options: {},
-  run: (positionals, _options, { json, signal }) => parseCommand({ paths: filesOf('parse', positionals), json, signal }),
+  run: (positionals, _options, { json, signal }) =>
+    parseCommand({ paths: filesOf('parse', positionals), json, signal }),
 };
 
 const lint: Command = {
   name: 'lint',
   usage: 'FILE… [--fix] [--sarif] [--ollama] [--ollama-version V]',
   does: "Modelfile diagnostics; the errors are Ollama's",
-  options: { fix: { type: 'boolean' }, sarif: { type: 'boolean' }, ollama: { type: 'boolean' }, 'ollama-version': { type: 'string' } },
+  options: {
+    fix: { type: 'boolean' },
+    sarif: { type: 'boolean' },
+    ollama: { type: 'boolean' },
+    'ollama-version': { type: 'string' },
+  },
   run: (positionals, options, { json, signal }) => {
     const version = options['ollama-version'];
     if (typeof version === 'string' && requiresVersion(version) === undefined) {
@@ -39,7 +45,9 @@ const lint: Command = {
       fix: flag(options, 'fix'),
       sarif: flag(options, 'sarif'),
       ollamaVersion: typeof version === 'string' ? version.replace(/^v/, '') : undefined,
-      ollamaHost: flag(options, 'ollama') ? resolveOllamaAddress({ setting: undefined, environment: process.env['OLLAMA_HOST'] }).url : undefined,
+      ollamaHost: flag(options, 'ollama')
+        ? resolveOllamaAddress({ setting: undefined, environment: process.env['OLLAMA_HOST'] }).url
+        : undefined,
     });
   },
 };
@@ -49,7 +57,8 @@ const format: Command = {
   usage: 'FILE… [--check]',
   does: 'lay out Modelfiles; what they say never changes',
   options: { check: { type: 'boolean' } },
-  run: (positionals, options, { json, signal }) => formatCommand({ paths: filesOf('format', positionals), json, signal, check: flag(options, 'check') }),
+  run: (positionals, options, { json, signal }) =>
+    formatCommand({ paths: filesOf('format', positionals), json, signal, check: flag(options, 'check') }),
 };
 
 const render: Command = {
@@ -58,7 +67,12 @@ const render: Command = {
   does: 'the prompts that templates make of conversations',
   options: { conversations: { type: 'string' } },
   run: (positionals, options, { json, signal }) =>
-    renderCommand({ paths: filesOf('render', positionals), json, signal, conversations: required(options, 'conversations', 'conversations.json') }),
+    renderCommand({
+      paths: filesOf('render', positionals),
+      json,
+      signal,
+      conversations: required(options, 'conversations', 'conversations.json'),
+    }),
 };
 
 /** The commands that work on Modelfiles and templates. */

@@ -22,7 +22,13 @@ export interface ModelfileCommandResult {
 
 /** One entry of `parse --json`. */
 type ParsedFile =
-  | { readonly path: string; readonly ok: true; readonly commands: readonly ModelfileCommand[]; readonly request?: unknown; readonly requestError?: string }
+  | {
+      readonly path: string;
+      readonly ok: true;
+      readonly commands: readonly ModelfileCommand[];
+      readonly request?: unknown;
+      readonly requestError?: string;
+    }
   | { readonly path: string; readonly ok: false; readonly error: unknown; readonly line?: number };
 
 /** `parse FILE…`: a Modelfile as Ollama sees it. Files that FROM and ADAPTER name are read for their digests. */
@@ -56,7 +62,9 @@ async function parseFile(path: string, signal: AbortSignal): Promise<ParsedFile>
   const { commands } = verdict;
   const built = await toCreateRequest(commands, localFileResolver(dirname(path), { signal }));
   const marshalled = built.ok ? marshalCreateRequest(built.request) : built;
-  return marshalled.ok ? { path, ok: true, commands, request: exactJson(marshalled.json) } : { path, ok: true, commands, requestError: marshalled.error };
+  return marshalled.ok
+    ? { path, ok: true, commands, request: exactJson(marshalled.json) }
+    : { path, ok: true, commands, requestError: marshalled.error };
 }
 
 /** -0 and integers that a double may not hold, as they are spelt; within strings too, where they do no harm. */
@@ -73,7 +81,9 @@ export function exactJson(text: string): unknown {
   const raw = (JSON as unknown as { rawJSON?: (source: string) => unknown }).rawJSON;
   const revive = (_: string, value: unknown, context?: { readonly source?: string }): unknown => {
     const source = context?.source;
-    return typeof value === 'number' && raw !== undefined && source !== undefined && String(value) !== source ? raw(source) : value;
+    return typeof value === 'number' && raw !== undefined && source !== undefined && String(value) !== source
+      ? raw(source)
+      : value;
   };
   return JSON.parse(text, revive);
 }
@@ -84,7 +94,9 @@ function describe(file: ParsedFile): string {
     const error = typeof file.error === 'string' ? file.error : (file.error as { message: string }).message;
     return `${path}: ${escapeControls(error)}`;
   }
-  const commands = file.commands.map(({ name, args }) => `  ${escapeControls(name)} ${escapeControls(JSON.stringify(args))}`);
+  const commands = file.commands.map(
+    ({ name, args }) => `  ${escapeControls(name)} ${escapeControls(JSON.stringify(args))}`,
+  );
   const end = file.requestError === undefined ? '  accepted' : `  refused: ${escapeControls(file.requestError)}`;
   return [`${path}:`, ...commands, end].join('\n');
 }

@@ -16,6 +16,10 @@ export const plan: Command = {
     }
     const workers = workerCount(options);
     const planned = await prepareBuild(await buildRequest(options, context));
-    return { exitCode: 0, json: context.json ? planJson(planned, workers) : undefined, text: describePlan(planned, workers, context.palette) };
+    return {
+      exitCode: 0,
+      json: context.json ? planJson(planned, workers) : undefined,
+      text: describePlan(planned, workers, context.palette),
+    };
   },
 };

@@ -15,9 +15,22 @@ export const ps: Command = {
     }
     const client = await runningOllama(options, context);
     const models = await client.running({ signal: context.signal });
-    const rows = models.map(({ name, bytes, gpuBytes, contextLength, expiresAt }) => [
-      name, formatBytes(bytes), bytes === 0 ? '' : `${Math.round((gpuBytes / bytes) * 100)} % GPU`, contextLength === undefined ? '' : String(contextLength), expiresAt?.slice(0, 19).replace('T', ' ') ?? '',
-    ].map(escapeControls));
-    return { exitCode: 0, json: { models }, text: models.length === 0 ? 'No model is in memory.' : table([['NAME', 'MEMORY', 'WHERE', 'CONTEXT', 'UNTIL'], ...rows]) };
+    const rows = models.map(({ name, bytes, gpuBytes, contextLength, expiresAt }) =>
+      [
+        name,
+        formatBytes(bytes),
+        bytes === 0 ? '' : `${Math.round((gpuBytes / bytes) * 100)} % GPU`,
+        contextLength === undefined ? '' : String(contextLength),
+        expiresAt?.slice(0, 19).replace('T', ' ') ?? '',
+      ].map(escapeControls),
+    );
+    return {
+      exitCode: 0,
+      json: { models },
+      text:
+        models.length === 0
+          ? 'No model is in memory.'
+          : table([['NAME', 'MEMORY', 'WHERE', 'CONTEXT', 'UNTIL'], ...rows]),
+    };
   },
 };

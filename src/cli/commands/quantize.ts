@@ -12,12 +12,29 @@ export const quantize: Command = {
   async run(positionals, options, context) {
     const [input, output, type, extra] = positionals;
     if (input === undefined || output === undefined || type === undefined || extra !== undefined) {
-      throw usageError('quantize takes three things: the input, the output and the type. For example: quantize model-f16.gguf model-q4.gguf Q4_K_M');
+      throw usageError(
+        'quantize takes three things: the input, the output and the type. For example: quantize model-f16.gguf model-q4.gguf Q4_K_M',
+      );
     }
     const workers = workerCount(options);
-    const choices = { fileType: fileType(type), output, layout: 'quantised' as const, ...typeChoices(options), signal: context.signal };
-    const isFolder = await stat(input).then((found) => found.isDirectory(), () => false);
-    const plan = isFolder ? await prepareBuild({ base: input, adapters: [], ...choices }) : await prepareQuantize({ input, ...choices });
-    return await runAndReport(plan, { force: flag(options, 'force'), workers, dryRun: flag(options, 'dry-run') }, context);
+    const choices = {
+      fileType: fileType(type),
+      output,
+      layout: 'quantised' as const,
+      ...typeChoices(options),
+      signal: context.signal,
+    };
+    const isFolder = await stat(input).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    const plan = isFolder
+      ? await prepareBuild({ base: input, adapters: [], ...choices })
+      : await prepareQuantize({ input, ...choices });
+    return await runAndReport(
+      plan,
+      { force: flag(options, 'force'), workers, dryRun: flag(options, 'dry-run') },
+      context,
+    );
   },
 };

@@ -5,7 +5,11 @@ import { parseModelfile } from '../../core/modelfile/parseModelfile';
 import type { OrderedJson } from '../../core/goTemplate/ollama/orderedJson';
 import { parseOrderedJson } from '../../core/goTemplate/ollama/orderedJson';
 import { parseTemplate } from '../../core/goTemplate/parseTemplate';
-import { namedConversations, renderConversation, type RenderedConversation } from '../../core/goTemplate/renderConversations';
+import {
+  namedConversations,
+  renderConversation,
+  type RenderedConversation,
+} from '../../core/goTemplate/renderConversations';
 import { readSmallFile } from '../../node/files/textFile';
 import type { ModelfileCommandArgs, ModelfileCommandResult } from './parse';
 
@@ -46,7 +50,11 @@ async function readConversations(path: string, signal: AbortSignal): Promise<Rea
   }
 }
 
-async function renderFile(path: string, conversations: ReadonlyMap<string, OrderedJson>, signal: AbortSignal): Promise<RenderedFile> {
+async function renderFile(
+  path: string,
+  conversations: ReadonlyMap<string, OrderedJson>,
+  signal: AbortSignal,
+): Promise<RenderedFile> {
   try {
     const source = templateText(path, await readSmallFile(path, signal));
     if (!source.ok) {
@@ -56,7 +64,10 @@ async function renderFile(path: string, conversations: ReadonlyMap<string, Order
     if (!parsed.ok) {
       return { path, ok: false, error: parsed.error, line: parsed.line };
     }
-    const rendered = Array.from(conversations, ([name, values]) => [name, renderConversation(parsed.template, values)] as const);
+    const rendered = Array.from(
+      conversations,
+      ([name, values]) => [name, renderConversation(parsed.template, values)] as const,
+    );
     return { path, ok: true, rendered: Object.fromEntries(rendered) };
   } catch (thrown) {
     throwIfAborted(signal);
@@ -64,7 +75,8 @@ async function renderFile(path: string, conversations: ReadonlyMap<string, Order
   }
 }
 
-type Source = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly error: string; readonly line?: number };
+type Source =
+  { readonly ok: true; readonly text: string } | { readonly ok: false; readonly error: string; readonly line?: number };
 
 /** A template file's text as Go reads it, or the TEMPLATE that counts in a Modelfile: its last one. */
 function templateText(path: string, bytes: Uint8Array): Source {
@@ -77,7 +89,11 @@ function templateText(path: string, bytes: Uint8Array): Source {
   }
   const text = verdict.commands.findLast(({ name }) => name === 'template')?.args;
   if (text === undefined || text === '') {
-    throw new StudioError('template/missing', 'This Modelfile has no TEMPLATE: Ollama takes that of the model it is made from. Add one, or render a template file (.gotmpl, .tmpl, .txt).', { path });
+    throw new StudioError(
+      'template/missing',
+      'This Modelfile has no TEMPLATE: Ollama takes that of the model it is made from. Add one, or render a template file (.gotmpl, .tmpl, .txt).',
+      { path },
+    );
   }
   return { ok: true, text };
 }
@@ -103,7 +119,9 @@ function describe(file: RenderedFile): string {
   return Object.entries(file.rendered)
     .map(([name, result]) => {
       const head = `${path} · ${escapeControls(name)}:`;
-      return result.ok ? `${head}\n${result.text.split('\n').map(escapeControls).join('\n')}` : `${head} ${escapeControls(result.error)}`;
+      return result.ok
+        ? `${head}\n${result.text.split('\n').map(escapeControls).join('\n')}`
+        : `${head} ${escapeControls(result.error)}`;
     })
     .join('\n');
 }

@@ -8,6 +8,8 @@ export const rm: Command = {
   options: OLLAMA_OPTIONS,
   async run(positionals, options, context) {
     const client = await runningOllama(options, context);
-    return await forEachModel('rm', positionals, 'Removed', context, (name) => client.delete(name, { signal: context.signal }));
+    return await forEachModel('rm', positionals, 'Removed', context, (name) =>
+      client.delete(name, { signal: context.signal }),
+    );
   },
 };

@@ -9,7 +9,8 @@ import { flag, text, usageError } from '../options';
 
 export const run: Command = {
   name: 'run',
-  usage: 'MODEL [PROMPT] [--system TEXT] [--temperature N] [--seed N] [--num-ctx N] [--num-predict N] [--compare-with MODEL] [--show-prompt] [--host ADDRESS]',
+  usage:
+    'MODEL [PROMPT] [--system TEXT] [--temperature N] [--seed N] [--num-ctx N] [--num-predict N] [--compare-with MODEL] [--show-prompt] [--host ADDRESS]',
   does: 'talk to a model of an Ollama server',
   options: {
     system: { type: 'string' },
@@ -28,7 +29,12 @@ export const run: Command = {
     }
     const compared = text(options, 'compare-with');
     const models = [name, ...(compared === undefined ? [] : [compared])].map(modelName);
-    const settings: Settings = { models, options: modelOptions(options), system: text(options, 'system'), showPrompt: flag(options, 'show-prompt') };
+    const settings: Settings = {
+      models,
+      options: modelOptions(options),
+      system: text(options, 'system'),
+      showPrompt: flag(options, 'show-prompt'),
+    };
     const client = await runningOllama(options, context);
     const prompt = words.length > 0 ? words.join(' ') : process.stdin.isTTY ? undefined : await standardInput();
     if (prompt !== undefined) {
@@ -55,11 +61,16 @@ interface Turn extends ModelAnswer {
   readonly prompt?: string;
 }
 
-const MOST_INPUT = 16 * 1024 * 1024;
+const MAX_INPUT = 16 * 1024 * 1024;
 
 function modelOptions(options: OptionValues): ModelOptions {
   const values: Record<string, number> = {};
-  for (const [option, name, isWhole] of [['temperature', 'temperature', false], ['seed', 'seed', true], ['num-ctx', 'num_ctx', true], ['num-predict', 'num_predict', true]] as const) {
+  for (const [option, name, isWhole] of [
+    ['temperature', 'temperature', false],
+    ['seed', 'seed', true],
+    ['num-ctx', 'num_ctx', true],
+    ['num-predict', 'num_predict', true],
+  ] as const) {
     const value = text(options, option);
     if (value !== undefined) {
       const number = Number(value);
@@ -77,7 +88,7 @@ async function standardInput(): Promise<string> {
   let length = 0;
   for await (const chunk of process.stdin) {
     length += (chunk as Buffer).length;
-    if (length > MOST_INPUT) {
+    if (length > MAX_INPUT) {
       throw usageError('Standard input is larger than any prompt. Give a shorter one.');
     }
     chunks.push(chunk as Buffer);
@@ -93,29 +104,60 @@ function messagesOf(system: string | undefined, turns: readonly ChatMessage[]): 
   return [...(system === undefined ? [] : [{ role: 'system' as const, content: system }]), ...turns];
 }
 
-async function once(client: OllamaClient, settings: Settings, prompt: string, context: CommandContext): Promise<CommandResult> {
+async function once(
+  client: OllamaClient,
+  settings: Settings,
+  prompt: string,
+  context: CommandContext,
+): Promise<CommandResult> {
   const turns: Turn[] = [];
   for (const model of settings.models) {
     const several = settings.models.length > 1;
     if (several) {
       context.say(context.palette.strong(escapeControls(model)));
     }
-    turns.push(await ask(client, { model, messages: messagesOf(settings.system, [{ role: 'user', content: prompt }]), options: settings.options }, settings, context));
+    turns.push(
+      await ask(
+        client,
+        {
+          model,
+          messages: messagesOf(settings.system, [{ role: 'user', content: prompt }]),
+          options: settings.options,
+        },
+        settings,
+        context,
+      ),
+    );
     if (several && model !== settings.models.at(-1)) {
       context.say('');
     }
   }
   const [first, second] = turns;
-  const json = { ok: true, ...answerJson(first!), ...(second === undefined ? {} : { compared: { ...answerJson(second), same: second.text === first!.text } }) };
+  const json = {
+    ok: true,
+    ...answerJson(first!),
+    ...(second === undefined ? {} : { compared: { ...answerJson(second), same: second.text === first!.text } }),
+  };
   return { exitCode: 0, json, text: '' };
 }
 
 function answerJson({ model, text: answer, thinking, toolCalls, ...rest }: Turn): Record<string, unknown> {
-  return { model, answer, ...(thinking === '' ? {} : { thinking }), ...(toolCalls.length === 0 ? {} : { toolCalls }), ...rest };
+  return {
+    model,
+    answer,
+    ...(thinking === '' ? {} : { thinking }),
+    ...(toolCalls.length === 0 ? {} : { toolCalls }),
+    ...rest,
+  };
 }
 
 /** One request, its answer written as it comes. */
-async function ask(client: OllamaClient, request: ChatRequest, { showPrompt }: Settings, context: CommandContext): Promise<Turn> {
+async function ask(
+  client: OllamaClient,
+  request: ChatRequest,
+  { showPrompt }: Settings,
+  context: CommandContext,
+): Promise<Turn> {
   const { signal, palette } = context;
   const prompt = showPrompt ? await client.renderPrompt(request, { signal }) : undefined;
   if (prompt !== undefined) {
@@ -142,7 +184,11 @@ async function ask(client: OllamaClient, request: ChatRequest, { showPrompt }: S
 /** Why it stopped, how much and how fast. */
 function figures({ stopReason, tokens, promptTokens, tokensPerSecond, loadSeconds }: ModelAnswer): string {
   const parts = [
-    stopReason === undefined ? undefined : stopReason === 'length' ? 'stopped at the limit of tokens' : `stopped: ${escapeControls(stopReason)}`,
+    stopReason === undefined
+      ? undefined
+      : stopReason === 'length'
+        ? 'stopped at the limit of tokens'
+        : `stopped: ${escapeControls(stopReason)}`,
     `${tokens} tokens`,
     tokensPerSecond === undefined ? undefined : `${tokensPerSecond.toFixed(1)} tokens/s`,
     `prompt ${promptTokens} tokens`,
@@ -168,7 +214,12 @@ async function conversation(client: OllamaClient, settings: Settings, context: C
         }
         const turns: ChatMessage[] = [...history, { role: 'user', content: prompt }];
         try {
-          const turn = await ask(client, { model, messages: messagesOf(settings.system, turns), options: settings.options }, settings, context);
+          const turn = await ask(
+            client,
+            { model, messages: messagesOf(settings.system, turns), options: settings.options },
+            settings,
+            context,
+          );
           history.splice(0, history.length, ...turns, { role: 'assistant', content: turn.text });
         } catch (thrown) {
           const error = toStudioError(thrown);

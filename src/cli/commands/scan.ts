@@ -16,7 +16,9 @@ export const scan: Command = {
     const found = scanArtefacts(positionals, { signal: context.signal });
     let step = await found.next();
     while (step.done !== true) {
-      context.status?.(`Scanning ${step.value.files} files in ${step.value.folders} folders: ${escapeControls(step.value.folder)}`);
+      context.status?.(
+        `Scanning ${step.value.files} files in ${step.value.folders} folders: ${escapeControls(step.value.folder)}`,
+      );
       step = await found.next();
     }
     context.status?.('');

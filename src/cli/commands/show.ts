@@ -22,7 +22,10 @@ function describe(name: string, model: ModelDescription): string {
   const architecture = model.info['general.architecture'];
   const context = typeof architecture === 'string' ? model.info[`${architecture}.context_length`] : undefined;
   const facts: readonly (readonly [string, string | undefined])[] = [
-    ['Model', [name, model.family, model.parameterSize, model.quantisation].filter((part) => part !== undefined).join(' · ')],
+    [
+      'Model',
+      [name, model.family, model.parameterSize, model.quantisation].filter((part) => part !== undefined).join(' · '),
+    ],
     ['Context', typeof context === 'number' ? `${context} tokens` : undefined],
     ['Abilities', model.capabilities.join(', ')],
     ['Renderer', model.renderer],
@@ -34,7 +37,10 @@ function describe(name: string, model: ModelDescription): string {
     ['Messages', model.messages.map(({ role, content }) => `${role}: ${content}`).join('\n')],
     ['Licence', firstLine(model.licence)],
   ];
-  return facts.filter((fact): fact is readonly [string, string] => fact[1] !== undefined && fact[1] !== '').map(([label, value]) => `${label.padEnd(12)}${indent(value)}`).join('\n');
+  return facts
+    .filter((fact): fact is readonly [string, string] => fact[1] !== undefined && fact[1] !== '')
+    .map(([label, value]) => `${label.padEnd(12)}${indent(value)}`)
+    .join('\n');
 }
 
 function firstLine(text: string | undefined): string | undefined {
@@ -43,5 +49,9 @@ function firstLine(text: string | undefined): string | undefined {
 }
 
 function indent(text: string): string {
-  return text.trimEnd().split('\n').map((line) => escapeControls(line.replaceAll('\t', ' '))).join(`\n${' '.repeat(12)}`);
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => escapeControls(line.replaceAll('\t', ' ')))
+    .join(`\n${' '.repeat(12)}`);
 }

@@ -16,7 +16,13 @@ export const template: Command = {
   name: 'template',
   usage: 'MODEL|PATH [--params] [--adapter DIR] [--offline] [--registry HOST] [--host ADDRESS]',
   does: 'the template (and parameters) of a library or installed model, or for a folder or GGUF',
-  options: { params: { type: 'boolean' }, offline: { type: 'boolean' }, registry: { type: 'string' }, adapter: { type: 'string' }, ...OLLAMA_OPTIONS },
+  options: {
+    params: { type: 'boolean' },
+    offline: { type: 'boolean' },
+    registry: { type: 'string' },
+    adapter: { type: 'string' },
+    ...OLLAMA_OPTIONS,
+  },
   async run(positionals, options, context) {
     const [model, ...rest] = positionals;
     if (model === undefined || rest.length > 0) {
@@ -25,13 +31,24 @@ export const template: Command = {
     const withParameters = flag(options, 'params');
     const adapter = text(options, 'adapter');
     if (isPath(model) || (adapter !== undefined && existsSync(model))) {
-      return ofChoice(model, await chooseTemplateFor(model, { bundleFolder: context.bundleFolder, adapter, signal: context.signal }), withParameters, context);
+      return ofChoice(
+        model,
+        await chooseTemplateFor(model, { bundleFolder: context.bundleFolder, adapter, signal: context.signal }),
+        withParameters,
+        context,
+      );
     }
     if (adapter !== undefined) {
-      throw usageError('--adapter goes with the folder or GGUF of its base. For example: template ./base --adapter ./lora');
+      throw usageError(
+        '--adapter goes with the folder or GGUF of its base. For example: template ./base --adapter ./lora',
+      );
     }
     const found = await lookUpModel(model, {
-      ollama: ollamaClient(options), offline: flag(options, 'offline'), registry: text(options, 'registry'), bundleFolder: context.bundleFolder, signal: context.signal,
+      ollama: ollamaClient(options),
+      offline: flag(options, 'offline'),
+      registry: text(options, 'registry'),
+      bundleFolder: context.bundleFolder,
+      signal: context.signal,
     });
     return ofModel(found, withParameters, context);
   },
@@ -39,26 +56,45 @@ export const template: Command = {
 
 /** What looks like a path, or is one and no name. */
 function isPath(text: string): boolean {
-  return /^(?:\.{1,2}(?:[\\/]|$)|[\\/~]|[A-Za-z]:[\\/])/.test(text) || /\.gguf$/i.test(text) || (parseModelName(text) === undefined && existsSync(text));
+  return (
+    /^(?:\.{1,2}(?:[\\/]|$)|[\\/~]|[A-Za-z]:[\\/])/.test(text) ||
+    /\.gguf$/i.test(text) ||
+    (parseModelName(text) === undefined && existsSync(text))
+  );
 }
 
-function ofModel({ model, source, sourceNote }: LookedUpModel, withParameters: boolean, context: CommandContext): CommandResult {
+function ofModel(
+  { model, source, sourceNote }: LookedUpModel,
+  withParameters: boolean,
+  context: CommandContext,
+): CommandResult {
   const lines = [...rendererLines(model), ...parameterLines(model.parameters)];
   const templateLine = model.template === undefined ? undefined : instruction('TEMPLATE', model.template);
   // The registry's licences are long; a Modelfile that takes the model by FROM has them anyway.
-  const json = { ok: true, ...model, source, sourceNote, instructions: { ...(templateLine === undefined ? {} : { template: templateLine }), parameters: lines } };
+  const json = {
+    ok: true,
+    ...model,
+    source,
+    sourceNote,
+    instructions: { ...(templateLine === undefined ? {} : { template: templateLine }), parameters: lines },
+  };
   if (model.template === undefined && !withParameters) {
     if (context.json) {
       return { exitCode: 0, json, text: '' };
     }
-    throw new StudioError('template/missing', model.renderer === undefined
-      ? `${escapeControls(model.name)} has no template of its own: Ollama uses the chat template in its GGUF.`
-      : `${escapeControls(model.name)} has no template: Ollama writes its prompts itself, by RENDERER ${escapeControls(model.renderer)}. Run this with --params for RENDERER, PARSER and parameters.`);
+    throw new StudioError(
+      'template/missing',
+      model.renderer === undefined
+        ? `${escapeControls(model.name)} has no template of its own: Ollama uses the chat template in its GGUF.`
+        : `${escapeControls(model.name)} has no template: Ollama writes its prompts itself, by RENDERER ${escapeControls(model.renderer)}. Run this with --params for RENDERER, PARSER and parameters.`,
+    );
   }
   if (!withParameters && !context.json && !context.quiet && (source === 'bundled' || source === 'remembered')) {
     process.stderr.write(`${escapeControls(sourceNote)}\n`);
   }
-  const body = withParameters ? [...(templateLine === undefined ? [] : [templateLine]), ...lines].join('\n') : (model.template ?? '');
+  const body = withParameters
+    ? [...(templateLine === undefined ? [] : [templateLine]), ...lines].join('\n')
+    : (model.template ?? '');
   return { exitCode: 0, json, text: `${note(sourceNote, withParameters)}${modelText(body)}` };
 }
 
@@ -68,7 +104,10 @@ function note(sourceNote: string, isModelfile: boolean): string {
 }
 
 function rendererLines({ renderer, parser }: LibraryModel): string[] {
-  return [...(renderer === undefined ? [] : [instruction('RENDERER', renderer)]), ...(parser === undefined ? [] : [instruction('PARSER', parser)])];
+  return [
+    ...(renderer === undefined ? [] : [instruction('RENDERER', renderer)]),
+    ...(parser === undefined ? [] : [instruction('PARSER', parser)]),
+  ];
 }
 
 function parameterLines(parameters: LibraryParameters): string[] {
@@ -78,17 +117,29 @@ function parameterLines(parameters: LibraryParameters): string[] {
   });
 }
 
-function ofChoice(path: string, choice: TemplateChoice, withParameters: boolean, context: CommandContext): CommandResult {
+function ofChoice(
+  path: string,
+  choice: TemplateChoice,
+  withParameters: boolean,
+  context: CommandContext,
+): CommandResult {
   const lines = [
     ...choice.parameters.map(({ name, value }) => instruction('PARAMETER', String(value), name)),
     ...choice.stops.map(({ text: stop }) => instruction('PARAMETER', stop, 'stop')),
   ];
   const templateLine = choice.template === undefined ? undefined : instruction('TEMPLATE', choice.template);
-  const json = { ok: true, path, ...choice, instructions: { ...(templateLine === undefined ? {} : { template: templateLine }), parameters: lines } };
+  const json = {
+    ok: true,
+    path,
+    ...choice,
+    instructions: { ...(templateLine === undefined ? {} : { template: templateLine }), parameters: lines },
+  };
   if (choice.template === undefined && !withParameters && !context.json) {
     throw new StudioError('template/missing', choice.notes.join(' '), { path });
   }
   const comments = choice.notes.map((sentence) => `# ${escapeControls(sentence)}\n`).join('');
-  const body = withParameters ? [...(templateLine === undefined ? [] : [templateLine]), ...lines].join('\n') : (choice.template ?? '');
+  const body = withParameters
+    ? [...(templateLine === undefined ? [] : [templateLine]), ...lines].join('\n')
+    : (choice.template ?? '');
   return { exitCode: 0, json, text: `${withParameters ? comments : ''}${modelText(body)}` };
 }

@@ -14,7 +14,10 @@ export const unload: Command = {
       const wanted = parseModelName(name)!;
       const models = await client.list({ signal: context.signal });
       if (!models.some((model) => sameModelName(parseModelName(model.name) ?? wanted, wanted))) {
-        throw new StudioError('ollama/model-missing', `${client.address.host} has no ${name}. list shows what is installed.`);
+        throw new StudioError(
+          'ollama/model-missing',
+          `${client.address.host} has no ${name}. list shows what is installed.`,
+        );
       }
       await client.unload(name, { signal: context.signal });
     });

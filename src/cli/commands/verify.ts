@@ -31,13 +31,26 @@ export const verify: Command = {
     }
     context.status?.('');
     const failed = files.some((file) => !file.ok);
-    const json = { ok: !failed, files: files.map(({ problems, ...file }) => ({ ...file, problems, ...(problems[0] === undefined ? {} : { error: problems[0] }) })) };
+    const json = {
+      ok: !failed,
+      files: files.map(({ problems, ...file }) => ({
+        ...file,
+        problems,
+        ...(problems[0] === undefined ? {} : { error: problems[0] }),
+      })),
+    };
     return { exitCode: failed ? 1 : 0, json, text: files.map((file) => describe(file, context.palette)).join('\n') };
   },
 };
 
 function describe(file: VerifiedFile, palette: { good(text: string): string; warning(text: string): string }): string {
   const head = file.ok ? palette.good('✓') : palette.warning('✗');
-  const what = file.tensors === undefined ? '' : ` · ${file.format ?? ''} · ${file.tensors} tensors · ${formatBytes(file.bytes ?? 0)}`;
-  return [`${head} ${escapeControls(file.path)}${what}`, ...file.problems.map((problem) => `    ${problem.code}: ${escapeControls(problem.message)}`)].join('\n');
+  const what =
+    file.tensors === undefined
+      ? ''
+      : ` · ${file.format ?? ''} · ${file.tensors} tensors · ${formatBytes(file.bytes ?? 0)}`;
+  return [
+    `${head} ${escapeControls(file.path)}${what}`,
+    ...file.problems.map((problem) => `    ${problem.code}: ${escapeControls(problem.message)}`),
+  ].join('\n');
 }

@@ -12,14 +12,40 @@ import type { AdapterFormat, AdapterMethod } from '../formats/adapters/adapter';
  * - `unreadable`: damaged, or withheld by the operating system.
  */
 export const ARTEFACT_KINDS = [
-  'peft-adapter', 'mlx-adapter', 'mlx-checkpoint', 'checkpoint', 'trainer-output', 'model', 'mlx-model', 'gguf-model', 'gguf-split', 'gguf-adapter',
-  'gguf-mmproj', 'gguf-vocab', 'gguf-imatrix', 'imatrix', 'safetensors', 'pickle', 'lfs-pointer', 'truncated', 'unreadable',
+  'peft-adapter',
+  'mlx-adapter',
+  'mlx-checkpoint',
+  'checkpoint',
+  'trainer-output',
+  'model',
+  'mlx-model',
+  'gguf-model',
+  'gguf-split',
+  'gguf-adapter',
+  'gguf-mmproj',
+  'gguf-vocab',
+  'gguf-imatrix',
+  'imatrix',
+  'safetensors',
+  'pickle',
+  'lfs-pointer',
+  'truncated',
+  'unreadable',
 ] as const;
 
 export type ArtefactKind = (typeof ARTEFACT_KINDS)[number];
 
 /** Tools whose traces are recognised. */
-export type Producer = 'transformers' | 'trl' | 'unsloth' | 'axolotl' | 'llama-factory' | 'ms-swift' | 'torchtune' | 'mlx-lm' | 'modelfile-studio';
+export type Producer =
+  | 'transformers'
+  | 'trl'
+  | 'unsloth'
+  | 'axolotl'
+  | 'llama-factory'
+  | 'ms-swift'
+  | 'torchtune'
+  | 'mlx-lm'
+  | 'modelfile-studio';
 
 export interface ArtefactProblem {
   readonly code: string;

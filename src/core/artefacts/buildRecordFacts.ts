@@ -29,7 +29,11 @@ export function readBuildRecord(json: Json): BuildRecord | undefined {
   const output = isJsonObject(json['output']) ? json['output'] : {};
   return {
     base: typeof base === 'string' ? base : '',
-    adapters: objects(json['adapters']).flatMap((adapter) => (typeof adapter['path'] === 'string' ? [{ path: adapter['path'], weight: typeof adapter['weight'] === 'number' ? adapter['weight'] : 1 }] : [])),
+    adapters: objects(json['adapters']).flatMap((adapter) =>
+      typeof adapter['path'] === 'string'
+        ? [{ path: adapter['path'], weight: typeof adapter['weight'] === 'number' ? adapter['weight'] : 1 }]
+        : [],
+    ),
     type: typeof output['type'] === 'string' ? output['type'] : undefined,
     bytes: typeof output['bytes'] === 'number' ? output['bytes'] : undefined,
     inputs: objects(json['inputs']).flatMap(readInput),
@@ -38,7 +42,12 @@ export function readBuildRecord(json: Json): BuildRecord | undefined {
 
 function readInput(input: JsonObject): RecordedInput[] {
   const { path, size, modified } = input;
-  if (typeof path !== 'string' || typeof size !== 'number' || typeof modified !== 'string' || !/^\d{1,20}$/.test(modified)) {
+  if (
+    typeof path !== 'string' ||
+    typeof size !== 'number' ||
+    typeof modified !== 'string' ||
+    !/^\d{1,20}$/.test(modified)
+  ) {
     return [];
   }
   return [{ path, size, modified: Number(BigInt(modified) / 1_000_000n) }];

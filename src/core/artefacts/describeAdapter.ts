@@ -11,17 +11,32 @@ import { asProblem, errorOf, isoTime, jsonOf, numberOf, sizeOf, stringOf, type F
 import type { Finding } from './finding';
 import { readModelCardBase } from './modelCardBase';
 import { producerOf } from './producer';
-import { ADAPTER_CONFIG, hasTokenizerFiles, mlxIteration, MLX_WEIGHTS, PEFT_PICKLE, PEFT_WEIGHTS } from './trainingFolders';
+import {
+  ADAPTER_CONFIG,
+  hasTokenizerFiles,
+  mlxIteration,
+  MLX_WEIGHTS,
+  PEFT_PICKLE,
+  PEFT_WEIGHTS,
+} from './trainingFolders';
 
 /** True when the folder is an adapter, or was to be one. */
 export function isAdapterFolder(folder: FolderFacts): boolean {
   const { files } = folder;
-  return files.has(ADAPTER_CONFIG) || files.has(PEFT_WEIGHTS) || files.has(MLX_WEIGHTS) || files.has(PEFT_PICKLE) || numberedWeights(folder).length > 0;
+  return (
+    files.has(ADAPTER_CONFIG) ||
+    files.has(PEFT_WEIGHTS) ||
+    files.has(MLX_WEIGHTS) ||
+    files.has(PEFT_PICKLE) ||
+    numberedWeights(folder).length > 0
+  );
 }
 
 /** mlx-lm's numbered weights, oldest first. */
 export function numberedWeights(folder: FolderFacts): string[] {
-  return [...folder.files.keys()].filter((name) => mlxIteration(name) !== undefined).sort((a, b) => mlxIteration(a)! - mlxIteration(b)!);
+  return [...folder.files.keys()]
+    .filter((name) => mlxIteration(name) !== undefined)
+    .sort((a, b) => mlxIteration(a)! - mlxIteration(b)!);
 }
 
 /** The file that a merge would take. */
@@ -33,7 +48,12 @@ export function adapterWeights(folder: FolderFacts): string | undefined {
 export function describeAdapter(folder: FolderFacts): Finding {
   const weights = adapterWeights(folder);
   const tokenizer = describeTokenizer(folder, undefined);
-  const own = [...folder.files.keys()].filter((name) => !name.endsWith('.gguf') && (mlxIteration(name) === undefined || name === weights) && folder.facts.get(name)?.format !== 'pickle');
+  const own = [...folder.files.keys()].filter(
+    (name) =>
+      !name.endsWith('.gguf') &&
+      (mlxIteration(name) === undefined || name === weights) &&
+      folder.facts.get(name)?.format !== 'pickle',
+  );
   const reading = readWeights(folder, weights);
   const artefact: Artefact = {
     path: folder.path,
@@ -78,7 +98,12 @@ export function describeMlxCheckpoints(folder: FolderFacts, folderArtefact: Arte
 /** The numbered files as the folder's checkpoints. */
 function mlxSteps(folder: FolderFacts): Partial<Artefact> {
   const names = numberedWeights(folder);
-  return names.length === 0 ? {} : { checkpoints: names.map((name) => ({ path: folder.pathOf(name), step: mlxIteration(name)! })), newestCheckpoint: folder.pathOf(names.at(-1)!) };
+  return names.length === 0
+    ? {}
+    : {
+        checkpoints: names.map((name) => ({ path: folder.pathOf(name), step: mlxIteration(name)! })),
+        newestCheckpoint: folder.pathOf(names.at(-1)!),
+      };
 }
 
 interface Reading {
@@ -93,7 +118,13 @@ function readWeights(folder: FolderFacts, name: string | undefined): Reading {
   const format = config === undefined ? undefined : recogniseAdapter(config);
   const problems: ArtefactProblem[] = configError === undefined ? [] : [asProblem(configError)];
   if (configError === undefined && format === undefined) {
-    problems.push({ code: 'adapter/config', message: config === undefined ? `The folder has no ${ADAPTER_CONFIG}, so the scale of the adapter is unknown. Copy it from where the adapter was trained.` : `${ADAPTER_CONFIG} is neither PEFT's (no peft_type) nor mlx-lm's (no fine_tune_type). Restore it as the training tool wrote it.` });
+    problems.push({
+      code: 'adapter/config',
+      message:
+        config === undefined
+          ? `The folder has no ${ADAPTER_CONFIG}, so the scale of the adapter is unknown. Copy it from where the adapter was trained.`
+          : `${ADAPTER_CONFIG} is neither PEFT's (no peft_type) nor mlx-lm's (no fine_tune_type). Restore it as the training tool wrote it.`,
+    });
   }
   const tensors = name === undefined ? undefined : tensorsOf(folder, name, problems);
   if (name === undefined) {
@@ -103,12 +134,33 @@ function readWeights(folder: FolderFacts, name: string | undefined): Reading {
   if (tensors === undefined || config === undefined || format === undefined) {
     return { fields: { ...fromConfig, format, weightsFile: name, ...sizes(tensors) }, problems };
   }
-  const input = { path: folder.path, directory: folder.path, weightsFile: folder.pathOf(name!), config, tensors, hasTokenizer: hasTokenizerFiles(folder.files.keys()) };
+  const input = {
+    path: folder.path,
+    directory: folder.path,
+    weightsFile: folder.pathOf(name!),
+    config,
+    tensors,
+    hasTokenizer: hasTokenizerFiles(folder.files.keys()),
+  };
   const adapter = format === 'peft' ? readPeftAdapter(input) : readMlxAdapter(input);
   const { method, rank, alpha, scale, targets } = adapter;
   const modules = adapter.parts.filter((part) => part.kind === 'lowRank').length;
   problems.push(...adapter.refusals.map(asProblem));
-  return { adapter, fields: { format, weightsFile: name, method, rank, alpha, scale, targets, modules: modules === 0 ? undefined : modules, ...sizes(tensors) }, problems };
+  return {
+    adapter,
+    fields: {
+      format,
+      weightsFile: name,
+      method,
+      rank,
+      alpha,
+      scale,
+      targets,
+      modules: modules === 0 ? undefined : modules,
+      ...sizes(tensors),
+    },
+    problems,
+  };
 }
 
 function tensorsOf(folder: FolderFacts, name: string, problems: ArtefactProblem[]): Map<string, TensorRef> | undefined {
@@ -119,22 +171,37 @@ function tensorsOf(folder: FolderFacts, name: string, problems: ArtefactProblem[
   }
   if (facts?.format !== 'safetensors') {
     if (error === undefined) {
-      problems.push({ code: 'input/unrecognised', message: `${name} is no safetensors file. Fetch or save the adapter again.` });
+      problems.push({
+        code: 'input/unrecognised',
+        message: `${name} is no safetensors file. Fetch or save the adapter again.`,
+      });
     }
     return undefined;
   }
   problems.push(...facts.description.problems.map(asProblem));
-  return new Map([...facts.description.tensors].map(([key, tensor]) => [key, { ...tensor, file: folder.pathOf(name) }]));
+  return new Map(
+    [...facts.description.tensors].map(([key, tensor]) => [key, { ...tensor, file: folder.pathOf(name) }]),
+  );
 }
 
 function missingWeights(folder: FolderFacts): ArtefactProblem {
   const pickled = [...folder.files.keys()].find((name) => /^adapter(?:_model)?\.(?:bin|pt|pth)$/.test(name));
   if (pickled !== undefined) {
-    return { code: 'input/pickle', message: `${pickled} is a Python pickle, which is never loaded. Save the adapter as safetensors where it was trained: model.save_pretrained(DIR, safe_serialization=True).` };
+    return {
+      code: 'input/pickle',
+      message: `${pickled} is a Python pickle, which is never loaded. Save the adapter as safetensors where it was trained: model.save_pretrained(DIR, safe_serialization=True).`,
+    };
   }
   return folder.folders.some((name) => /^global_step\d+$|^pytorch_model_fsdp/.test(name))
-    ? { code: 'adapter/missing', message: 'DeepSpeed or FSDP kept the weights in shards of their own. Run zero_to_fp32.py of the folder, or save with gathered weights.' }
-    : { code: 'adapter/missing', message: `The folder has ${ADAPTER_CONFIG} but no weights. Copy them from where the adapter was trained.` };
+    ? {
+        code: 'adapter/missing',
+        message:
+          'DeepSpeed or FSDP kept the weights in shards of their own. Run zero_to_fp32.py of the folder, or save with gathered weights.',
+      }
+    : {
+        code: 'adapter/missing',
+        message: `The folder has ${ADAPTER_CONFIG} but no weights. Copy them from where the adapter was trained.`,
+      };
 }
 
 function sizes(tensors: ReadonlyMap<string, TensorRef> | undefined): Partial<Artefact> {
@@ -158,7 +225,9 @@ function configured(config: JsonObject | undefined): Partial<Artefact> {
     rank: numberOf(config, 'r') ?? numberOf(parameters, 'rank'),
     alpha: numberOf(config, 'lora_alpha'),
     scale: numberOf(parameters, 'scale'),
-    targets: Array.isArray(targets) ? (targets as readonly unknown[]).filter((name) => typeof name === 'string').sort() : undefined,
+    targets: Array.isArray(targets)
+      ? (targets as readonly unknown[]).filter((name) => typeof name === 'string').sort()
+      : undefined,
   };
 }
 
@@ -170,6 +239,11 @@ function configuredBase(folder: FolderFacts): string | undefined {
 function kindOf(folder: FolderFacts, adapter: Adapter | undefined): ArtefactKind {
   const config = jsonOf(folder, ADAPTER_CONFIG);
   const format = adapter?.format ?? (config === undefined ? undefined : recogniseAdapter(config));
-  const isMlx = format === 'mlx' || (format === undefined && !folder.files.has(PEFT_WEIGHTS) && !folder.files.has(PEFT_PICKLE) && adapterWeights(folder) !== undefined);
+  const isMlx =
+    format === 'mlx' ||
+    (format === undefined &&
+      !folder.files.has(PEFT_WEIGHTS) &&
+      !folder.files.has(PEFT_PICKLE) &&
+      adapterWeights(folder) !== undefined);
   return isMlx ? 'mlx-adapter' : 'peft-adapter';
 }

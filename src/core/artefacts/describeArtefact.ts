@@ -2,13 +2,38 @@ import { formatBytes, formatCount } from '../formatBytes';
 import type { Artefact, ArtefactKind, Producer } from './artefact';
 
 const PRODUCERS: Readonly<Record<Producer, string>> = {
-  transformers: 'Trainer', trl: 'TRL', unsloth: 'Unsloth', axolotl: 'Axolotl', 'llama-factory': 'LLaMA-Factory', 'ms-swift': 'ms-swift', torchtune: 'torchtune', 'mlx-lm': 'mlx-lm', 'modelfile-studio': 'built here',
+  transformers: 'Trainer',
+  trl: 'TRL',
+  unsloth: 'Unsloth',
+  axolotl: 'Axolotl',
+  'llama-factory': 'LLaMA-Factory',
+  'ms-swift': 'ms-swift',
+  torchtune: 'torchtune',
+  'mlx-lm': 'mlx-lm',
+  'modelfile-studio': 'built here',
 };
 
 const KINDS: Readonly<Record<ArtefactKind | 'folder', string>> = {
-  'peft-adapter': 'PEFT adapter', 'mlx-adapter': 'mlx adapter', 'mlx-checkpoint': 'mlx checkpoint', checkpoint: 'checkpoint', 'trainer-output': 'training output', model: 'model', 'mlx-model': 'mlx model',
-  'gguf-model': 'GGUF model', 'gguf-split': 'part of a GGUF', 'gguf-adapter': 'GGUF adapter', 'gguf-mmproj': 'GGUF projector', 'gguf-vocab': 'GGUF vocabulary', 'gguf-imatrix': 'importance matrix (GGUF)',
-  imatrix: 'importance matrix', safetensors: 'safetensors', pickle: 'Python pickle, never loaded', 'lfs-pointer': 'Git LFS pointer', truncated: 'truncated', unreadable: 'unreadable', folder: 'folder',
+  'peft-adapter': 'PEFT adapter',
+  'mlx-adapter': 'mlx adapter',
+  'mlx-checkpoint': 'mlx checkpoint',
+  checkpoint: 'checkpoint',
+  'trainer-output': 'training output',
+  model: 'model',
+  'mlx-model': 'mlx model',
+  'gguf-model': 'GGUF model',
+  'gguf-split': 'part of a GGUF',
+  'gguf-adapter': 'GGUF adapter',
+  'gguf-mmproj': 'GGUF projector',
+  'gguf-vocab': 'GGUF vocabulary',
+  'gguf-imatrix': 'importance matrix (GGUF)',
+  imatrix: 'importance matrix',
+  safetensors: 'safetensors',
+  pickle: 'Python pickle, never loaded',
+  'lfs-pointer': 'Git LFS pointer',
+  truncated: 'truncated',
+  unreadable: 'unreadable',
+  folder: 'folder',
 };
 
 const METHODS = { lora: 'LoRA', rslora: 'rsLoRA', dora: 'DoRA', full: 'full fine-tune' } as const;
@@ -26,7 +51,9 @@ export function producerText(producer: Producer): string {
 
 /** What an artefact is, in one line of short facts. May hold text from files: escape it before it is shown. */
 export function describeArtefact(artefact: Artefact): string {
-  return factsOf(artefact).filter((fact) => fact !== undefined && fact !== '').join(' · ');
+  return factsOf(artefact)
+    .filter((fact) => fact !== undefined && fact !== '')
+    .join(' · ');
 }
 
 type Facts = readonly (string | undefined)[];
@@ -39,9 +66,19 @@ function factsOf(artefact: Artefact): Facts {
     case 'mlx-checkpoint':
       return [`step ${artefact.step ?? '?'}`, artefact.isNewest === true ? 'newest' : undefined];
     case 'checkpoint':
-      return [`step ${artefact.step ?? '?'}`, lossText(artefact), marks(artefact), artefact.partOf === undefined ? adapterFacts(artefact).join(' · ') : undefined];
+      return [
+        `step ${artefact.step ?? '?'}`,
+        lossText(artefact),
+        marks(artefact),
+        artefact.partOf === undefined ? adapterFacts(artefact).join(' · ') : undefined,
+      ];
     case 'trainer-output':
-      return [artefact.producer === undefined ? 'training' : producerText(artefact.producer), checkpointCount(artefact), bestText(artefact), ...adapterFacts(artefact)];
+      return [
+        artefact.producer === undefined ? 'training' : producerText(artefact.producer),
+        checkpointCount(artefact),
+        bestText(artefact),
+        ...adapterFacts(artefact),
+      ];
     case 'model':
     case 'mlx-model':
       return [...modelFacts(artefact), checkpointCount(artefact), maker(artefact), formatBytes(artefact.bytes)];
@@ -50,9 +87,19 @@ function factsOf(artefact: Artefact): Facts {
     case 'gguf-vocab':
       return [...ggufFacts(artefact), formatBytes(artefact.bytes), originText(artefact)];
     case 'gguf-split':
-      return [`part ${artefact.split?.number ?? '?'} of ${artefact.split?.count ?? '?'}`, ...ggufFacts(artefact), formatBytes(artefact.bytes)];
+      return [
+        `part ${artefact.split?.number ?? '?'} of ${artefact.split?.count ?? '?'}`,
+        ...ggufFacts(artefact),
+        formatBytes(artefact.bytes),
+      ];
     case 'gguf-adapter':
-      return ['GGUF LoRA', artefact.rank === undefined ? undefined : `r ${artefact.rank}`, scaleText(artefact), artefact.architecture, formatBytes(artefact.bytes)];
+      return [
+        'GGUF LoRA',
+        artefact.rank === undefined ? undefined : `r ${artefact.rank}`,
+        scaleText(artefact),
+        artefact.architecture,
+        formatBytes(artefact.bytes),
+      ];
     case 'gguf-imatrix':
     case 'imatrix':
     case 'pickle':
@@ -61,7 +108,13 @@ function factsOf(artefact: Artefact): Facts {
       return [kindText(artefact.kind), artefact.bytes === 0 ? undefined : formatBytes(artefact.bytes)];
     case 'safetensors':
     case 'truncated':
-      return [kindText(artefact.kind), artefact.content === undefined ? undefined : kindText(artefact.content), countText(artefact.parameters), artefact.dtype, formatBytes(artefact.bytes)];
+      return [
+        kindText(artefact.kind),
+        artefact.content === undefined ? undefined : kindText(artefact.content),
+        countText(artefact.parameters),
+        artefact.dtype,
+        formatBytes(artefact.bytes),
+      ];
   }
 }
 
@@ -71,7 +124,11 @@ function adapterFacts(artefact: Artefact): string[] {
     return artefact.rank === undefined ? [] : [`${isMlx}LoRA r ${artefact.rank}`];
   }
   const rank = artefact.rank === undefined ? '' : ` r ${artefact.rank}`;
-  return [`${isMlx}${METHODS[artefact.method]}${rank}`, scaleText(artefact), targetsText(artefact.targets ?? [])].filter((fact) => fact !== undefined && fact !== '') as string[];
+  return [
+    `${isMlx}${METHODS[artefact.method]}${rank}`,
+    scaleText(artefact),
+    targetsText(artefact.targets ?? []),
+  ].filter((fact) => fact !== undefined && fact !== '') as string[];
 }
 
 /** Up to five targets by their short names. */
@@ -90,12 +147,23 @@ function scaleText(artefact: Artefact): string | undefined {
 
 function modelFacts(artefact: Artefact): Facts {
   const missing = artefact.shards?.missing.length ?? 0;
-  return [artefact.label ?? artefact.architecture, countText(artefact.parameters), artefact.dtype, artefact.template, missing > 0 ? `${missing} of ${artefact.shards!.count} shards missing` : undefined];
+  return [
+    artefact.label ?? artefact.architecture,
+    countText(artefact.parameters),
+    artefact.dtype,
+    artefact.template,
+    missing > 0 ? `${missing} of ${artefact.shards!.count} shards missing` : undefined,
+  ];
 }
 
 function ggufFacts(artefact: Artefact): Facts {
   const bits = artefact.quantisation?.bitsPerWeight;
-  return [artefact.architecture, countText(artefact.parameters), artefact.quantisation?.name, bits === undefined ? undefined : `${bits.toFixed(1)} bits a weight`];
+  return [
+    artefact.architecture,
+    countText(artefact.parameters),
+    artefact.quantisation?.name,
+    bits === undefined ? undefined : `${bits.toFixed(1)} bits a weight`,
+  ];
 }
 
 function originText(artefact: Artefact): string | undefined {
@@ -103,12 +171,20 @@ function originText(artefact: Artefact): string | undefined {
   if (origin === undefined) {
     return undefined;
   }
-  const names = (origin.adapters.length === 0 ? [origin.base] : origin.adapters.map((adapter) => adapter.path)).map((path) => path.split(/[/\\]/).filter((part) => part !== '').at(-1) ?? path);
+  const names = (origin.adapters.length === 0 ? [origin.base] : origin.adapters.map((adapter) => adapter.path)).map(
+    (path) =>
+      path
+        .split(/[/\\]/)
+        .filter((part) => part !== '')
+        .at(-1) ?? path,
+  );
   return `from ${names.join(' and ')}${origin.stale ? ' (inputs have changed)' : ''}`;
 }
 
 function checkpointCount({ checkpoints }: Artefact): string | undefined {
-  return checkpoints === undefined ? undefined : `${checkpoints.length} ${checkpoints.length === 1 ? 'checkpoint' : 'checkpoints'}`;
+  return checkpoints === undefined
+    ? undefined
+    : `${checkpoints.length} ${checkpoints.length === 1 ? 'checkpoint' : 'checkpoints'}`;
 }
 
 function bestText(artefact: Artefact): string | undefined {
@@ -121,11 +197,17 @@ function lossText({ loss }: Artefact): string | undefined {
 }
 
 function marks(artefact: Artefact): string | undefined {
-  return [artefact.isNewest === true ? 'newest' : '', artefact.isBest === true ? 'best' : ''].filter((mark) => mark !== '').join(', ') || undefined;
+  return (
+    [artefact.isNewest === true ? 'newest' : '', artefact.isBest === true ? 'best' : '']
+      .filter((mark) => mark !== '')
+      .join(', ') || undefined
+  );
 }
 
 function maker({ producer }: Artefact): string | undefined {
-  return producer === undefined || producer === 'mlx-lm' || producer === 'modelfile-studio' ? undefined : producerText(producer);
+  return producer === undefined || producer === 'mlx-lm' || producer === 'modelfile-studio'
+    ? undefined
+    : producerText(producer);
 }
 
 function countText(count: number | undefined): string | undefined {

@@ -19,7 +19,13 @@ export function describeFile(folder: FolderFacts, name: string, partOf: string |
   }
   // A GGUF that lies in a folder is a result of its own, not a part of what else lies there.
   const isPart = partOf !== undefined && found.format !== 'gguf';
-  const artefact: Artefact = { path: folder.pathOf(name), ...(isPart ? { partOf } : {}), bytes: entry.bytes, modified: isoTime(entry.modified), ...found };
+  const artefact: Artefact = {
+    path: folder.pathOf(name),
+    ...(isPart ? { partOf } : {}),
+    bytes: entry.bytes,
+    modified: isoTime(entry.modified),
+    ...found,
+  };
   if (facts?.format !== 'gguf' || (artefact.kind !== 'gguf-model' && artefact.kind !== 'gguf-adapter')) {
     return { artefact };
   }
@@ -48,7 +54,13 @@ function byFormat(facts: FileFacts, name: string): Described | undefined {
     case 'imatrix-legacy':
       return { kind: 'imatrix', problems: [] };
     case 'unreadable':
-      return isWeights(name) ? { kind: isCut(facts) ? 'truncated' : 'unreadable', content: expectedKind(name), problems: [asProblem(facts.error)] } : undefined;
+      return isWeights(name)
+        ? {
+            kind: isCut(facts) ? 'truncated' : 'unreadable',
+            content: expectedKind(name),
+            problems: [asProblem(facts.error)],
+          }
+        : undefined;
     case 'json':
     case 'text':
     case 'unknown':
@@ -80,7 +92,10 @@ function isCut({ error: { code, detail } }: Extract<FileFacts, { format: 'unread
     case 'safetensors/header-size':
       return isBetween(detail?.['length'], Number(detail?.['fileBytes']) - 8, LIMITS.safetensors.headerBytes);
     case 'gguf/length':
-      return detail?.['remaining'] !== undefined && isBetween(detail['length'] ?? detail['elements'], Number(detail['remaining']) / 8, LIMITS.gguf.stringBytes);
+      return (
+        detail?.['remaining'] !== undefined &&
+        isBetween(detail['length'] ?? detail['elements'], Number(detail['remaining']) / 8, LIMITS.gguf.stringBytes)
+      );
     case 'gguf/count':
       return isBetween(detail?.['count'], 0, LIMITS.gguf.keys);
     default:

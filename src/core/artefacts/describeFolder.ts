@@ -1,5 +1,11 @@
 import type { Artefact } from './artefact';
-import { adapterWeights, describeAdapter, describeMlxCheckpoints, isAdapterFolder, numberedWeights } from './describeAdapter';
+import {
+  adapterWeights,
+  describeAdapter,
+  describeMlxCheckpoints,
+  isAdapterFolder,
+  numberedWeights,
+} from './describeAdapter';
 import { describeFile } from './describeFile';
 import { describeModel, isModelFolder } from './describeModel';
 import { jsonOf, picklesOf, type FolderFacts } from './folderFacts';
@@ -9,13 +15,20 @@ import { readTrainerState, type TrainerState } from './trainerState';
 import { checkpointStep, epochNumber, isModelWeights, isSavedState, TRAINER_STATE } from './trainingFolders';
 
 /** Judges one folder; `children` are the folders in it, already judged, and come back marked as a run's newest and best. */
-export function describeFolder(folder: FolderFacts, children: readonly FolderFindings[]): { readonly own: FolderFindings; readonly children: readonly FolderFindings[] } {
+export function describeFolder(
+  folder: FolderFacts,
+  children: readonly FolderFindings[],
+): { readonly own: FolderFindings; readonly children: readonly FolderFindings[] } {
   const state = stateOf(folder);
   const isCheckpoint = isSavedState(folder.name) || isLoneCheckpoint(folder);
-  const contents = describeContents(folder).map((finding) => (isCheckpoint ? asCheckpoint(finding, folder, state) : finding));
+  const contents = describeContents(folder).map((finding) =>
+    isCheckpoint ? asCheckpoint(finding, folder, state) : finding,
+  );
   const run = describeRun(folder, contents, children, state);
   const home = run.results[0]?.artefact.path;
-  const findings = [...run.results, ...mlxCheckpoints(folder, run.results), ...describeFiles(folder, home)].map(withProducer);
+  const findings = [...run.results, ...mlxCheckpoints(folder, run.results), ...describeFiles(folder, home)].map(
+    withProducer,
+  );
   return { own: { folder, findings, state }, children: run.children };
 }
 
@@ -34,12 +47,17 @@ function describeContents(folder: FolderFacts): Finding[] {
     findings.push(describeModel(folder));
   }
   const pickles = picklesOf(folder);
-  return pickles.length === 0 ? findings : findings.map((finding) => ({ ...finding, artefact: { ...finding.artefact, pickles } }));
+  return pickles.length === 0
+    ? findings
+    : findings.map((finding) => ({ ...finding, artefact: { ...finding.artefact, pickles } }));
 }
 
 /** A checkpoint that was renamed or copied out: what the optimizer needs lies beside the weights. */
 function isLoneCheckpoint(folder: FolderFacts): boolean {
-  return folder.files.has(TRAINER_STATE) && [...folder.files.keys()].some((name) => /^(?:optimizer|scheduler)\.(?:pt|bin)$|^rng_state/.test(name));
+  return (
+    folder.files.has(TRAINER_STATE) &&
+    [...folder.files.keys()].some((name) => /^(?:optimizer|scheduler)\.(?:pt|bin)$|^rng_state/.test(name))
+  );
 }
 
 function asCheckpoint(finding: Finding, folder: FolderFacts, state: TrainerState | undefined): Finding {
@@ -85,7 +103,8 @@ function describeFiles(folder: FolderFacts, home: string | undefined): Finding[]
 /** Parts of one split GGUF know how many they are: those that are not there are named in each. */
 function linkSplits(findings: readonly Finding[]): Finding[] {
   const groups = new Map<string, number[]>();
-  const stem = (artefact: Artefact): string => `${artefact.path.replace(/-\d{5}-of-\d{5}\.gguf$/i, '')}|${artefact.split?.count ?? 0}`;
+  const stem = (artefact: Artefact): string =>
+    `${artefact.path.replace(/-\d{5}-of-\d{5}\.gguf$/i, '')}|${artefact.split?.count ?? 0}`;
   for (const { artefact } of findings) {
     if (artefact.split !== undefined) {
       groups.set(stem(artefact), [...(groups.get(stem(artefact)) ?? []), artefact.split.number]);
@@ -97,13 +116,28 @@ function linkSplits(findings: readonly Finding[]): Finding[] {
     if (split === undefined || there === undefined || split.count > 10_000) {
       return finding;
     }
-    const missing = Array.from({ length: split.count }, (_, index) => index + 1).filter((number) => !there.includes(number));
-    const added = missing.length === 0 ? [] : [{ code: 'index/missing', message: `Part ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ', …' : ''} of ${split.count} is not there. Fetch the rest of the model.` }];
-    return { ...finding, artefact: { ...finding.artefact, split: { ...split, missing }, problems: [...problems, ...added] } };
+    const missing = Array.from({ length: split.count }, (_, index) => index + 1).filter(
+      (number) => !there.includes(number),
+    );
+    const added =
+      missing.length === 0
+        ? []
+        : [
+            {
+              code: 'index/missing',
+              message: `Part ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ', …' : ''} of ${split.count} is not there. Fetch the rest of the model.`,
+            },
+          ];
+    return {
+      ...finding,
+      artefact: { ...finding.artefact, split: { ...split, missing }, problems: [...problems, ...added] },
+    };
   });
 }
 
 /** What has a build record was built here. */
 function withProducer(finding: Finding): Finding {
-  return finding.record === undefined ? finding : { ...finding, artefact: { ...finding.artefact, producer: 'modelfile-studio' } };
+  return finding.record === undefined
+    ? finding
+    : { ...finding, artefact: { ...finding.artefact, producer: 'modelfile-studio' } };
 }

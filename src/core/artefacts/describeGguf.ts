@@ -31,7 +31,11 @@ export function describeGgufFile(file: GgufDescription): GgufFacts {
     return { ...common, ...adapterFacts(file) };
   }
   if (kind === 'gguf-imatrix') {
-    return { ...common, parameters: undefined, tensors: file.tensors.filter((tensor) => tensor.name.endsWith('.in_sum2')).length };
+    return {
+      ...common,
+      parameters: undefined,
+      tensors: file.tensors.filter((tensor) => tensor.name.endsWith('.in_sum2')).length,
+    };
   }
   return {
     ...common,
@@ -78,7 +82,18 @@ function adapterFacts(file: GgufDescription): Partial<GgufFacts> {
     targets: [...new Set(modules.map((name) => name.replace(/^blk\.\d+\./, '')))].sort(),
     modules: modules.length,
     dtype: mainType(file),
-    ...(tokens === undefined ? {} : { problems: [...file.problems.map(asProblem), { code: 'adapter/unsupported', message: 'This is an activated LoRA: it works only after its invocation tokens, in a runtime that knows of them.' }] }),
+    ...(tokens === undefined
+      ? {}
+      : {
+          problems: [
+            ...file.problems.map(asProblem),
+            {
+              code: 'adapter/unsupported',
+              message:
+                'This is an activated LoRA: it works only after its invocation tokens, in a runtime that knows of them.',
+            },
+          ],
+        }),
   };
 }
 
@@ -105,7 +120,11 @@ function quantisationOf(file: GgufDescription): ArtefactQuantisation | undefined
   }
   const id = numberValue(file.metadata, 'general.file_type');
   const values = file.tensors.reduce((sum, tensor) => sum + elementCount(tensor.shape), 0);
-  const bits = file.tensors.reduce((sum, tensor) => sum + (elementCount(tensor.shape) / GGML_TYPES[tensor.type].block) * GGML_TYPES[tensor.type].bytes * 8, 0);
+  const bits = file.tensors.reduce(
+    (sum, tensor) =>
+      sum + (elementCount(tensor.shape) / GGML_TYPES[tensor.type].block) * GGML_TYPES[tensor.type].bytes * 8,
+    0,
+  );
   return {
     method: 'gguf',
     name: (id === undefined ? undefined : GGUF_FILE_TYPES[id]) ?? mainType(file),
@@ -116,7 +135,13 @@ function quantisationOf(file: GgufDescription): ArtefactQuantisation | undefined
 function tokenizerOf(metadata: GgufMetadata): ArtefactTokenizer | undefined {
   const kind = stringValue(metadata, 'tokenizer.ggml.model');
   const tokens = metadata.get('tokenizer.ggml.tokens');
-  return kind === undefined ? undefined : { kind, pre: stringValue(metadata, 'tokenizer.ggml.pre'), tokens: tokens?.type === 'array' ? ggufArrayLength(tokens) : undefined };
+  return kind === undefined
+    ? undefined
+    : {
+        kind,
+        pre: stringValue(metadata, 'tokenizer.ggml.pre'),
+        tokens: tokens?.type === 'array' ? ggufArrayLength(tokens) : undefined,
+      };
 }
 
 function templateOf(metadata: GgufMetadata): string | undefined {
@@ -126,7 +151,11 @@ function templateOf(metadata: GgufMetadata): string | undefined {
 
 /** `split.no` counts from 0, people and file names from 1. */
 function splitOf(metadata: GgufMetadata): NonNullable<Artefact['split']> {
-  return { number: (numberValue(metadata, 'split.no') ?? 0) + 1, count: numberValue(metadata, 'split.count') ?? 1, missing: [] };
+  return {
+    number: (numberValue(metadata, 'split.no') ?? 0) + 1,
+    count: numberValue(metadata, 'split.count') ?? 1,
+    missing: [],
+  };
 }
 
 export function stringValue(metadata: GgufMetadata, key: string): string | undefined {

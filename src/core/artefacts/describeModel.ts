@@ -38,9 +38,18 @@ export function describeModel(folder: FolderFacts): Finding {
   const tokenizer = describeTokenizer(folder, numberOf(text, 'vocab_size'));
   const view = config === undefined ? undefined : modelView(folder, config, weights.tensors);
   const packing = view === undefined ? undefined : packingOf(view, weights.tensors);
-  const problems = [...weights.problems, ...configProblems(folder, config), ...(packing?.problems ?? []), ...tokenizer.problems];
+  const problems = [
+    ...weights.problems,
+    ...configProblems(folder, config),
+    ...(packing?.problems ?? []),
+    ...tokenizer.problems,
+  ];
   if (weights.isComplete && config !== undefined && tokenizer.tokenizer === undefined) {
-    problems.push({ code: 'tokenizer/missing', message: 'The folder has no tokenizer (tokenizer.json or tokenizer.model). Copy it from the model that this one was made from.' });
+    problems.push({
+      code: 'tokenizer/missing',
+      message:
+        'The folder has no tokenizer (tokenizer.json or tokenizer.model). Copy it from the model that this one was made from.',
+    });
   }
   const artefact: Artefact = {
     path: folder.path,
@@ -61,10 +70,21 @@ export function describeModel(folder: FolderFacts): Finding {
     template: tokenizer.template,
     quantisation: packing?.quantisation,
     complete: weights.isComplete && config !== undefined,
-    shards: weights.shards.length > 1 || weights.missing.length > 0 ? { count: weights.shards.length, missing: weights.missing } : undefined,
+    shards:
+      weights.shards.length > 1 || weights.missing.length > 0
+        ? { count: weights.shards.length, missing: weights.missing }
+        : undefined,
     problems,
   };
-  return { artefact, model: { tensors: packing?.shapes ?? plainShapes(weights.tensors), absent: weights.absent, isPacked: packing?.isMlx === true }, identity: folder.identity };
+  return {
+    artefact,
+    model: {
+      tensors: packing?.shapes ?? plainShapes(weights.tensors),
+      absent: weights.absent,
+      isPacked: packing?.isMlx === true,
+    },
+    identity: folder.identity,
+  };
 }
 
 /** The weights of a folder: which files there must be, which there are, and what they hold. */
@@ -105,7 +125,10 @@ class ModelWeights {
     const index = new Map<string, string>();
     for (const [tensor, shard] of Object.entries(map)) {
       if (typeof shard !== 'string' || !isPlainFileName(shard)) {
-        this.problems.push({ code: 'index/unsafe-name', message: `The shard index puts ${JSON.stringify(tensor)} into ${JSON.stringify(shard)}, which is no plain name of a file beside it. Do not use a model that does so.` });
+        this.problems.push({
+          code: 'index/unsafe-name',
+          message: `The shard index puts ${JSON.stringify(tensor)} into ${JSON.stringify(shard)}, which is no plain name of a file beside it. Do not use a model that does so.`,
+        });
         return undefined;
       }
       index.set(tensor, shard);
@@ -151,24 +174,42 @@ class ModelWeights {
   private report(): void {
     if (this.missing.length > 0) {
       const shown = this.missing.slice(0, 5).join(', ');
-      this.problems.push({ code: 'index/missing', message: `${this.missing.length} of ${this.shards.length} shards ${this.missing.length === 1 ? 'is' : 'are'} missing: ${shown}${this.missing.length > 5 ? ', …' : ''}. Fetch the rest of the model.` });
+      this.problems.push({
+        code: 'index/missing',
+        message: `${this.missing.length} of ${this.shards.length} shards ${this.missing.length === 1 ? 'is' : 'are'} missing: ${shown}${this.missing.length > 5 ? ', …' : ''}. Fetch the rest of the model.`,
+      });
     } else if (this.shards.length === 0) {
-      const pickles = [...this.folder.files.keys()].filter((name) => /^(?:pytorch_model|model|consolidated)[^/]*\.(?:bin|pt|pth)$/.test(name));
-      this.problems.push(pickles.length > 0
-        ? { code: 'input/pickle', message: `The weights are Python pickles (${pickles.slice(0, 3).join(', ')}), which are never loaded. Get the same model as safetensors.` }
-        : { code: 'model/incomplete', message: 'The folder has no weights (model.safetensors or its shards). Fetch the weights of the model.' });
+      const pickles = [...this.folder.files.keys()].filter((name) =>
+        /^(?:pytorch_model|model|consolidated)[^/]*\.(?:bin|pt|pth)$/.test(name),
+      );
+      this.problems.push(
+        pickles.length > 0
+          ? {
+              code: 'input/pickle',
+              message: `The weights are Python pickles (${pickles.slice(0, 3).join(', ')}), which are never loaded. Get the same model as safetensors.`,
+            }
+          : {
+              code: 'model/incomplete',
+              message: 'The folder has no weights (model.safetensors or its shards). Fetch the weights of the model.',
+            },
+      );
     }
   }
 }
 
 /** `model-00002-of-00003.safetensors` tells how many there must be. */
 function numbered(present: readonly string[]): string[] {
-  const match = present.map((name) => /^(.*-)(\d{5})-of-(\d{5})\.safetensors$/.exec(name)).find((found) => found !== null);
+  const match = present
+    .map((name) => /^(.*-)(\d{5})-of-(\d{5})\.safetensors$/.exec(name))
+    .find((found) => found !== null);
   const total = Number(match?.[3] ?? 0);
   if (match === undefined || total < 1 || total > LIMITS.safetensors.shards) {
     return [...present].sort();
   }
-  return Array.from({ length: total }, (_, index) => `${match[1]!}${String(index + 1).padStart(5, '0')}-of-${match[3]!}.safetensors`);
+  return Array.from(
+    { length: total },
+    (_, index) => `${match[1]!}${String(index + 1).padStart(5, '0')}-of-${match[3]!}.safetensors`,
+  );
 }
 
 function modelView(folder: FolderFacts, config: JsonObject, tensors: ReadonlyMap<string, TensorRef>): HuggingFaceModel {
@@ -205,14 +246,25 @@ function packingOf(model: HuggingFaceModel, tensors: ReadonlyMap<string, TensorR
     }
     const method = typeof error.detail?.['method'] === 'string' ? error.detail['method'] : 'unknown';
     const dtype = mostValues([...tensors.values()].map((tensor) => [tensor.dtype, elementCount(tensor.shape)]));
-    return { isMlx: false, dtype, quantisation: { method }, shapes: plainShapes(tensors), problems: [asProblem(error)] };
+    return {
+      isMlx: false,
+      dtype,
+      quantisation: { method },
+      shapes: plainShapes(tensors),
+      problems: [asProblem(error)],
+    };
   }
 }
 
 function mlxQuantisation(config: JsonObject): NonNullable<Artefact['quantisation']> {
   const found = config['quantization'] ?? config['quantization_config'];
   const settings = isJsonObject(found) ? found : undefined;
-  return { method: 'mlx', bits: numberOf(settings, 'bits'), groupSize: numberOf(settings, 'group_size'), mode: stringOf(settings, 'mode') ?? 'affine' };
+  return {
+    method: 'mlx',
+    bits: numberOf(settings, 'bits'),
+    groupSize: numberOf(settings, 'group_size'),
+    mode: stringOf(settings, 'mode') ?? 'affine',
+  };
 }
 
 function plainShapes(tensors: ReadonlyMap<string, TensorRef>): Map<string, { readonly shape: readonly number[] }> {
@@ -260,7 +312,14 @@ function configProblems(folder: FolderFacts, config: JsonObject | undefined): Ar
   if (error !== undefined) {
     return [asProblem(error)];
   }
-  return config === undefined ? [{ code: 'model/incomplete', message: 'The folder has weights but no config.json. Copy it from the model that this one was made from.' }] : [];
+  return config === undefined
+    ? [
+        {
+          code: 'model/incomplete',
+          message: 'The folder has weights but no config.json. Copy it from the model that this one was made from.',
+        },
+      ]
+    : [];
 }
 
 function baseOf(folder: FolderFacts, config: JsonObject | undefined): Artefact['base'] {

@@ -6,7 +6,10 @@ import { asProblem, errorOf, jsonOf, textOf, type FolderFacts } from './folderFa
 const FILES = ['tokenizer.json', 'tokenizer.model', 'vocab.json'] as const;
 
 /** Tokenizer and chat template of a Hugging Face folder, and what is wrong with their files. */
-export function describeTokenizer(folder: FolderFacts, vocabulary: number | undefined): Pick<Artefact, 'tokenizer' | 'template' | 'problems'> {
+export function describeTokenizer(
+  folder: FolderFacts,
+  vocabulary: number | undefined,
+): Pick<Artefact, 'tokenizer' | 'template' | 'problems'> {
   const kind = FILES.find((name) => folder.files.has(name));
   const template = templateText(folder);
   const problems = [...FILES, 'tokenizer_config.json', 'chat_template.jinja'].flatMap((name) => {

@@ -39,7 +39,10 @@ export function asProblem(error: StudioError): ArtefactProblem {
 }
 
 /** Bytes of the folder's own files, and their latest change. */
-export function sizeOf(folder: FolderFacts, names: Iterable<string> = folder.files.keys()): Pick<Artefact, 'bytes' | 'modified'> {
+export function sizeOf(
+  folder: FolderFacts,
+  names: Iterable<string> = folder.files.keys(),
+): Pick<Artefact, 'bytes' | 'modified'> {
   let bytes = 0;
   let modified = 0;
   for (const name of names) {

@@ -37,7 +37,9 @@ const DAMAGE = /^(?:gguf|safetensors|input|json|internal)\/|^index\/(?:unsafe-na
 /** An artefact as an answer: refused where it is damaged. */
 export function inspectionOf(artefact: Artefact, details: InspectionDetails): Inspection {
   const damage = artefact.problems.find((problem) => DAMAGE.test(problem.code));
-  return damage === undefined ? { ...artefact, ok: true, ...details } : { ...artefact, ok: false, error: errorOf(damage, artefact.path), ...details };
+  return damage === undefined
+    ? { ...artefact, ok: true, ...details }
+    : { ...artefact, ok: false, error: errorOf(damage, artefact.path), ...details };
 }
 
 function errorOf(problem: ArtefactProblem, path: string): ErrorJson {
@@ -59,7 +61,13 @@ function ggufDetails(file: GgufDescription): InspectionDetails {
   }
   return {
     metadata,
-    tensorList: file.tensors.map(({ name, type, shape, bytes, offset }) => ({ name, type, shape, bytes, offset: file.dataOffset + offset })),
+    tensorList: file.tensors.map(({ name, type, shape, bytes, offset }) => ({
+      name,
+      type,
+      shape,
+      bytes,
+      offset: file.dataOffset + offset,
+    })),
   };
 }
 
@@ -67,14 +75,20 @@ function ggufDetails(file: GgufDescription): InspectionDetails {
 function plainValue(entry: GgufValue): unknown {
   if (entry.type === 'array') {
     const values = Array.from(entry.value as ArrayLike<string | number | boolean | bigint>, plainScalar);
-    return { elements: entry.elements, count: entry.skipped ?? values.length, ...(entry.skipped === undefined && values.length <= 64 ? { values } : {}) };
+    return {
+      elements: entry.elements,
+      count: entry.skipped ?? values.length,
+      ...(entry.skipped === undefined && values.length <= 64 ? { values } : {}),
+    };
   }
   return plainScalar(entry.value);
 }
 
 function plainScalar(value: string | number | boolean | bigint): string | number | boolean {
   if (typeof value === 'bigint') {
-    return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value.toString();
+    return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
+      ? Number(value)
+      : value.toString();
   }
   return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 }
@@ -86,6 +100,12 @@ function safetensorsDetails(file: SafetensorsDescription): InspectionDetails {
   }
   return {
     metadata,
-    tensorList: [...file.tensors.values()].map(({ name, dtype, shape, bytes, offset }) => ({ name, type: dtype, shape, bytes, offset })),
+    tensorList: [...file.tensors.values()].map(({ name, dtype, shape, bytes, offset }) => ({
+      name,
+      type: dtype,
+      shape,
+      bytes,
+      offset,
+    })),
   };
 }

@@ -15,14 +15,22 @@ interface Candidate {
  * its base is often a path of another machine, so that it only orders models that fit equally well.
  */
 export function linkLineage(findings: readonly Finding[]): Artefact[] {
-  const models = findings.filter(({ model, artefact }) => model !== undefined && model.tensors.size > 0 && artefact.kind !== 'trainer-output');
+  const models = findings.filter(
+    ({ model, artefact }) => model !== undefined && model.tensors.size > 0 && artefact.kind !== 'trainer-output',
+  );
   return findings.map((finding) => {
     const { artefact, adapter } = finding;
     if (adapter === undefined && artefact.kind !== 'gguf-adapter') {
       return artefact;
     }
-    const fitting = adapter === undefined ? findings.filter((model) => fitsGguf(finding, model)) : models.filter((model) => fits(adapter, model));
-    const candidates = fitting.map((model) => ({ finding: model, rank: rankOf(artefact, model.artefact, model.record !== undefined) }));
+    const fitting =
+      adapter === undefined
+        ? findings.filter((model) => fitsGguf(finding, model))
+        : models.filter((model) => fits(adapter, model));
+    const candidates = fitting.map((model) => ({
+      finding: model,
+      rank: rankOf(artefact, model.artefact, model.record !== undefined),
+    }));
     const paths = [...new Set(candidates.sort(compare).map((candidate) => candidate.finding.artefact.path))];
     return { ...artefact, base: { name: artefact.base?.name, path: paths[0], candidates: paths } };
   });
@@ -42,24 +50,38 @@ function fits(adapter: Adapter, { model, artefact }: Finding): boolean {
 
 function fitsAll(adapter: Adapter, model: NonNullable<Finding['model']>): boolean {
   const parts = adapter.parts.filter((part) => !model.absent.has(part.target));
-  return parts.length > 0 && matchAdapterToBase(parts.length === adapter.parts.length ? adapter : { ...adapter, parts }, model.tensors).problems.length === 0;
+  return (
+    parts.length > 0 &&
+    matchAdapterToBase(parts.length === adapter.parts.length ? adapter : { ...adapter, parts }, model.tensors).problems
+      .length === 0
+  );
 }
 
 /** A GGUF adapter belongs to GGUFs of its architecture: `NAME.lora_a` [in, rank] and `NAME.lora_b` [rank, out] to NAME [in, out]. */
 function fitsGguf(adapter: Finding, model: Finding): boolean {
   const { ggufShapes: factors } = adapter;
   const { ggufShapes: weights } = model;
-  if (factors === undefined || weights === undefined || model.artefact.kind !== 'gguf-model' || model.artefact.architecture !== adapter.artefact.architecture) {
+  if (
+    factors === undefined ||
+    weights === undefined ||
+    model.artefact.kind !== 'gguf-model' ||
+    model.artefact.architecture !== adapter.artefact.architecture
+  ) {
     return false;
   }
-  const names = [...factors.keys()].filter((name) => name.endsWith('.lora_a')).map((name) => name.slice(0, -'.lora_a'.length));
-  return names.length > 0 && names.every((name) => {
-    const [into] = factors.get(`${name}.lora_a`)!;
-    const out = factors.get(`${name}.lora_b`)?.[1];
-    const weight = weights.get(name);
-    // The embedding's factors lie the other way round.
-    return weight !== undefined && (name === 'token_embd.weight' || (weight[0] === into && weight[1] === out));
-  });
+  const names = [...factors.keys()]
+    .filter((name) => name.endsWith('.lora_a'))
+    .map((name) => name.slice(0, -'.lora_a'.length));
+  return (
+    names.length > 0 &&
+    names.every((name) => {
+      const [into] = factors.get(`${name}.lora_a`)!;
+      const out = factors.get(`${name}.lora_b`)?.[1];
+      const weight = weights.get(name);
+      // The embedding's factors lie the other way round.
+      return weight !== undefined && (name === 'token_embd.weight' || (weight[0] === into && weight[1] === out));
+    })
+  );
 }
 
 /** Parts that are judged together: factors on a resized embedding fit only with the embedding that they came with. */
@@ -84,7 +106,9 @@ function nameDistance(name: string | undefined, model: Artefact): number {
   if (name === undefined) {
     return 2;
   }
-  const names = [lastPart(model.path), cacheName(model.path), lastPart(model.base?.name ?? '')].filter((one) => one !== undefined).map((one) => one.toLowerCase());
+  const names = [lastPart(model.path), cacheName(model.path), lastPart(model.base?.name ?? '')]
+    .filter((one) => one !== undefined)
+    .map((one) => one.toLowerCase());
   const wanted = lastPart(name).toLowerCase();
   const original = sixteenBitName(name);
   if (names.slice(0, 2).includes(wanted)) {

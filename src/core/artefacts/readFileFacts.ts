@@ -37,7 +37,12 @@ const JSON_BYTES = LIMITS.json.configBytes;
 export const POINTER_BYTES = 1024;
 
 const READ_WHOLE = new Set([
-  'config.json', 'adapter_config.json', 'trainer_state.json', 'tokenizer_config.json', 'model.safetensors.index.json', 'chat_template.json',
+  'config.json',
+  'adapter_config.json',
+  'trainer_state.json',
+  'tokenizer_config.json',
+  'model.safetensors.index.json',
+  'chat_template.json',
 ]);
 const READ_TEXT = new Set(['README.md', 'chat_template.jinja']);
 const TOKENIZERS = new Set(['tokenizer.json', 'tokenizer.model', 'vocab.json']);
@@ -50,7 +55,11 @@ export function readingOf(name: string, bytes: number): Reading | undefined {
   if (READ_TEXT.has(name)) {
     return 'text';
   }
-  if (/\.(?:gguf|safetensors|bin|pt|pth|ckpt|pkl|pickle|dat)$/i.test(name) || /imatrix/i.test(name) || /^sha256[-:][0-9a-f]{64}$/.test(name)) {
+  if (
+    /\.(?:gguf|safetensors|bin|pt|pth|ckpt|pkl|pickle|dat)$/i.test(name) ||
+    /imatrix/i.test(name) ||
+    /^sha256[-:][0-9a-f]{64}$/.test(name)
+  ) {
     return 'header';
   }
   return TOKENIZERS.has(name) && bytes < POINTER_BYTES ? 'pointer' : undefined;
@@ -65,7 +74,13 @@ export interface ReadFactsOptions {
 }
 
 /** Opens a file and reads its facts; that it cannot be opened is one as well. Throws only when cancelled. */
-export async function openFileFacts(files: ArtefactFiles, path: string, name: string, reading: Reading, options: ReadFactsOptions & { readonly listed?: ListedEntry | undefined }): Promise<FileFacts> {
+export async function openFileFacts(
+  files: ArtefactFiles,
+  path: string,
+  name: string,
+  reading: Reading,
+  options: ReadFactsOptions & { readonly listed?: ListedEntry | undefined },
+): Promise<FileFacts> {
   throwIfAborted(options.signal);
   try {
     const source = await files.open(path, options.listed);
@@ -80,9 +95,17 @@ export async function openFileFacts(files: ArtefactFiles, path: string, name: st
 }
 
 /** Reads what {@link Reading} says of a file, and never throws but when cancelled: what is wrong is a fact as well. */
-export async function readFileFacts(source: ByteSource, name: string, reading: Reading, options: ReadFactsOptions & { readonly path: string }): Promise<FileFacts> {
+export async function readFileFacts(
+  source: ByteSource,
+  name: string,
+  reading: Reading,
+  options: ReadFactsOptions & { readonly path: string },
+): Promise<FileFacts> {
   try {
-    const first = options.buffer === undefined ? new Uint8Array(Math.min(FIRST_BYTES, source.size)) : options.buffer.subarray(0, Math.min(FIRST_BYTES, source.size));
+    const first =
+      options.buffer === undefined
+        ? new Uint8Array(Math.min(FIRST_BYTES, source.size))
+        : options.buffer.subarray(0, Math.min(FIRST_BYTES, source.size));
     await readFully(source, 0, first);
     const pointer = parseLfsPointer(first, source.size);
     if (pointer !== undefined) {
@@ -107,12 +130,21 @@ export async function readFileFacts(source: ByteSource, name: string, reading: R
   }
 }
 
-async function readHeader(source: ByteSource, name: string, first: Uint8Array, options: ReadFactsOptions & { readonly path: string }): Promise<FileFacts> {
+async function readHeader(
+  source: ByteSource,
+  name: string,
+  first: Uint8Array,
+  options: ReadFactsOptions & { readonly path: string },
+): Promise<FileFacts> {
   const { path, signal } = options;
   const format = detectFormat(first.subarray(0, DETECTION_BYTES), source.size, name);
   if (format === 'pickle') {
     // Only training arguments name the tool that wrote them.
-    return { format, text: name === 'training_args.bin' ? new TextDecoder('latin1').decode(first) : '', error: pickleError(path) };
+    return {
+      format,
+      text: name === 'training_args.bin' ? new TextDecoder('latin1').decode(first) : '',
+      error: pickleError(path),
+    };
   }
   if (format === 'imatrix-legacy') {
     return { format };
@@ -134,13 +166,21 @@ function refuseLongHeader(first: Uint8Array, limit: number | undefined, path: st
   }
   const length = new DataView(first.buffer, first.byteOffset).getBigUint64(0, true);
   if (length > BigInt(limit) && length <= BigInt(LIMITS.safetensors.headerBytes)) {
-    throw new StudioError('safetensors/header-size', `The header takes ${length} bytes, too many to read while scanning. Inspect the file by itself.`, { path, detail: { length: length.toString() } });
+    throw new StudioError(
+      'safetensors/header-size',
+      `The header takes ${length} bytes, too many to read while scanning. Inspect the file by itself.`,
+      { path, detail: { length: length.toString() } },
+    );
   }
 }
 
 async function readJson(source: ByteSource, first: Uint8Array, path: string): Promise<Json> {
   if (source.size > JSON_BYTES) {
-    throw new StudioError('json/too-large', `The file has ${source.size} bytes, more than the ${JSON_BYTES} that such a file can have. Check that it is the file that its name says.`, { path, detail: { bytes: source.size } });
+    throw new StudioError(
+      'json/too-large',
+      `The file has ${source.size} bytes, more than the ${JSON_BYTES} that such a file can have. Check that it is the file that its name says.`,
+      { path, detail: { bytes: source.size } },
+    );
   }
   // Python's json module writes NaN and Infinity, and trainer states have them.
   return parseStrictJson(await head(source, first, JSON_BYTES), { path, pythonLiterals: true });

@@ -6,7 +6,7 @@ import { describeFolder } from './describeFolder';
 import { recordOf } from './describeFile';
 import type { Finding, FolderFindings } from './finding';
 import { asProblem, type FolderFacts } from './folderFacts';
-import { Gate } from './gate';
+import { Semaphore } from './semaphore';
 import { linkLineage } from './lineage';
 import { FIRST_BYTES, openFileFacts, readingOf, type FileFacts, type Reading } from './readFileFacts';
 
@@ -27,7 +27,18 @@ export interface ScanOptions {
 }
 
 /** Folders that hold no artefacts, and often very many files. */
-const SKIPPED = new Set(['node_modules', '.git', '.hg', '.svn', '__pycache__', '.venv', 'venv', 'site-packages', '.ipynb_checkpoints', 'wandb']);
+const SKIPPED = new Set([
+  'node_modules',
+  '.git',
+  '.hg',
+  '.svn',
+  '__pycache__',
+  '.venv',
+  'venv',
+  'site-packages',
+  '.ipynb_checkpoints',
+  'wandb',
+]);
 /** Files open at once, over all folders. */
 const OPEN_FILES = 16;
 /** Folders read at once. */
@@ -48,7 +59,11 @@ interface Node {
  * Finds the artefacts in folders and below them, reading at most each file's header. Links are followed, each folder
  * once. What cannot be read is an artefact with its problem; the only error is cancellation.
  */
-export async function* scanFolders(files: ArtefactFiles, folders: readonly string[], options: ScanOptions = {}): AsyncGenerator<ScanProgress, Artefact[]> {
+export async function* scanFolders(
+  files: ArtefactFiles,
+  folders: readonly string[],
+  options: ScanOptions = {},
+): AsyncGenerator<ScanProgress, Artefact[]> {
   const scan = new Scan(files, options);
   const roots = folders.map((path): Node => ({ path, depth: 0, children: [], broken: [] }));
   let queue = [...roots];
@@ -68,10 +83,13 @@ class Scan {
   folders = 0;
   files = 0;
   private readonly seen = new Set<string>();
-  private readonly gate = new Gate(OPEN_FILES);
+  private readonly openFiles = new Semaphore(OPEN_FILES);
   private readonly buffers: Uint8Array[] = [];
 
-  constructor(private readonly port: ArtefactFiles, private readonly options: ScanOptions) {}
+  constructor(
+    private readonly port: ArtefactFiles,
+    private readonly options: ScanOptions,
+  ) {}
 
   /** Lists one folder, reads what is of interest in it, and hangs its sub-folders below it. */
   async read(node: Node): Promise<void> {
@@ -93,24 +111,41 @@ class Scan {
     this.files += files.size;
     const facts = await this.readFiles(node.path, [...files.values()]);
     const folders = entries.filter((entry) => entry.kind === 'folder').map((entry) => entry.name);
-    node.facts = { path: node.path, name: this.port.baseName(node.path), identity, files, folders, facts, pathOf: (name) => this.port.join(node.path, name) };
+    node.facts = {
+      path: node.path,
+      name: this.port.baseName(node.path),
+      identity,
+      files,
+      folders,
+      facts,
+      pathOf: (name) => this.port.join(node.path, name),
+    };
     node.broken.push(...this.otherEntries(node.path, entries));
     if (node.depth < Math.min(this.options.depth ?? DEEPEST, DEEPEST)) {
       const isCache = folders.includes('snapshots') && folders.includes('blobs');
       const inside = folders.filter((name) => !SKIPPED.has(name) && !(isCache && name === 'blobs'));
-      node.children.push(...inside.map((name): Node => ({ path: this.port.join(node.path, name), depth: node.depth + 1, children: [], broken: [] })));
+      node.children.push(
+        ...inside.map((name): Node => ({
+          path: this.port.join(node.path, name),
+          depth: node.depth + 1,
+          children: [],
+          broken: [],
+        })),
+      );
     }
   }
 
   private async readFiles(folder: string, entries: readonly ListedEntry[]): Promise<Map<string, FileFacts>> {
-    const read = await Promise.all(entries.map(async (entry): Promise<[string, FileFacts] | undefined> => {
-      const reading = readingOf(entry.name, entry.bytes);
-      if (reading === undefined) {
-        return undefined;
-      }
-      const path = this.port.join(folder, entry.name);
-      return await this.gate.pass(async () => [entry.name, await this.readFile(path, entry, reading)]);
-    }));
+    const read = await Promise.all(
+      entries.map(async (entry): Promise<[string, FileFacts] | undefined> => {
+        const reading = readingOf(entry.name, entry.bytes);
+        if (reading === undefined) {
+          return undefined;
+        }
+        const path = this.port.join(folder, entry.name);
+        return await this.openFiles.run(async () => [entry.name, await this.readFile(path, entry, reading)]);
+      }),
+    );
     return new Map(read.filter((one) => one !== undefined));
   }
 
@@ -127,8 +162,15 @@ class Scan {
     const named = entries.filter((entry) => entry.kind === 'other' && readingOf(entry.name, entry.bytes) === 'header');
     return named.map((entry) => ({
       artefact: {
-        path: this.port.join(folder, entry.name), kind: 'unreadable', bytes: 0,
-        problems: [{ code: 'input/not-regular', message: `${entry.name} is a pipe, a device or a link that leads nowhere. If it is a link, check its target.` }],
+        path: this.port.join(folder, entry.name),
+        kind: 'unreadable',
+        bytes: 0,
+        problems: [
+          {
+            code: 'input/not-regular',
+            message: `${entry.name} is a pipe, a device or a link that leads nowhere. If it is a link, check its target.`,
+          },
+        ],
       },
     }));
   }
@@ -153,13 +195,17 @@ function judgeNode(node: Node): { readonly own: Judged | undefined; readonly bro
   const judged = below.map((one) => one.own).filter((one) => one !== undefined);
   const { facts } = node;
   const { own, children } = describeFolder(facts, judged);
-  const marked = children.map((child, index): Judged => ({ ...judged[index]!, findings: child.findings.map((finding) => withFolderRecord(finding, child.folder, facts)) }));
+  const marked = children.map((child, index): Judged => ({
+    ...judged[index]!,
+    findings: child.findings.map((finding) => withFolderRecord(finding, child.folder, facts)),
+  }));
   return { own: { ...own, children: marked }, broken };
 }
 
 /** A merged folder's record lies beside it, in the folder above. */
 function withFolderRecord(finding: Finding, folder: FolderFacts, above: FolderFacts): Finding {
-  const record = finding.artefact.path === folder.path && finding.model !== undefined ? recordOf(above, folder.name) : undefined;
+  const record =
+    finding.artefact.path === folder.path && finding.model !== undefined ? recordOf(above, folder.name) : undefined;
   return record === undefined ? finding : { ...finding, record };
 }
 

@@ -19,7 +19,12 @@ export function scanText(artefacts: readonly Artefact[], roots: readonly string[
   if (lines.length === 0) {
     return 'No artefacts: no adapter, model, checkpoint or GGUF was found here.';
   }
-  const width = Math.min(WIDEST, Math.max(...lines.filter(({ artefact }) => artefact !== undefined).map((line) => line.depth * 2 + line.label.length)));
+  const width = Math.min(
+    WIDEST,
+    Math.max(
+      ...lines.filter(({ artefact }) => artefact !== undefined).map((line) => line.depth * 2 + line.label.length),
+    ),
+  );
   return [...lines.flatMap((line) => render(line, width, palette)), '', summary(artefacts)].join('\n');
 }
 
@@ -27,7 +32,10 @@ class Tree {
   private readonly rest: Set<Artefact>;
   private readonly parts = new Map<string, Artefact[]>();
 
-  constructor(artefacts: readonly Artefact[], private readonly roots: readonly string[]) {
+  constructor(
+    artefacts: readonly Artefact[],
+    private readonly roots: readonly string[],
+  ) {
     this.rest = new Set(artefacts.filter(({ partOf }) => partOf === undefined));
     const paths = new Set(artefacts.map(({ path }) => path));
     for (const artefact of artefacts) {
@@ -40,7 +48,10 @@ class Tree {
   }
 
   lines(): Line[] {
-    const models = [...this.rest].filter((one) => (one.kind === 'model' || one.kind === 'mlx-model' || one.kind === 'gguf-model') && one.base?.path === undefined);
+    const models = [...this.rest].filter(
+      (one) =>
+        (one.kind === 'model' || one.kind === 'mlx-model' || one.kind === 'gguf-model') && one.base?.path === undefined,
+    );
     const grouped = models.flatMap((model) => this.withDescendants(model, 0));
     const baseless = this.take((one) => one.base !== undefined && one.base.path === undefined && isAdapter(one));
     const names = [...new Set(baseless.map((one) => one.base?.name ?? ''))];
@@ -54,7 +65,12 @@ class Tree {
   /** An artefact with everything that was made for it or from it below. */
   private withDescendants(artefact: Artefact, depth: number): Line[] {
     const own = this.branch(artefact, depth);
-    return [...own, ...this.take((one) => one.base?.path === artefact.path && one !== artefact).flatMap((one) => this.withDescendants(one, depth + 1))];
+    return [
+      ...own,
+      ...this.take((one) => one.base?.path === artefact.path && one !== artefact).flatMap((one) =>
+        this.withDescendants(one, depth + 1),
+      ),
+    ];
   }
 
   /** Removes and returns those of the rest. */
@@ -67,15 +83,22 @@ class Tree {
   /** An artefact with its checkpoints below it; its pickles and broken files are told in its own lines. */
   private branch(artefact: Artefact, depth: number): Line[] {
     this.rest.delete(artefact);
-    const parts = (this.parts.get(artefact.path) ?? []).filter(({ kind }) => kind === 'checkpoint' || kind === 'mlx-checkpoint' || kind === 'safetensors');
+    const parts = (this.parts.get(artefact.path) ?? []).filter(
+      ({ kind }) => kind === 'checkpoint' || kind === 'mlx-checkpoint' || kind === 'safetensors',
+    );
     this.parts.delete(artefact.path);
     const newestFirst = parts.sort((a, b) => (b.step ?? 0) - (a.step ?? 0));
-    return [{ depth, label: this.label(artefact), artefact }, ...newestFirst.flatMap((part) => this.branch(part, depth + 1))];
+    return [
+      { depth, label: this.label(artefact), artefact },
+      ...newestFirst.flatMap((part) => this.branch(part, depth + 1)),
+    ];
   }
 
   /** The path below the scanned folder, or below the artefact it is a part of. */
   private label(artefact: Artefact): string {
-    const above = [artefact.partOf, ...this.roots].find((one) => one !== undefined && artefact.path.startsWith(one) && artefact.path.length > one.length);
+    const above = [artefact.partOf, ...this.roots].find(
+      (one) => one !== undefined && artefact.path.startsWith(one) && artefact.path.length > one.length,
+    );
     return above === undefined ? artefact.path : artefact.path.slice(above.length).replace(/^[/\\]+/, '');
   }
 }
@@ -93,11 +116,16 @@ function render(line: Line, width: number, palette: Palette): string[] {
   }
   const { problems, pickles } = line.artefact;
   const padded = `${label}${' '.repeat(Math.max(0, width - indent.length - line.label.length))}`;
-  const folded = pickles === undefined ? '' : palette.faint(` · ${pickles.length} ${pickles.length === 1 ? 'pickle' : 'pickles'}, never loaded`);
+  const folded =
+    pickles === undefined
+      ? ''
+      : palette.faint(` · ${pickles.length} ${pickles.length === 1 ? 'pickle' : 'pickles'}, never loaded`);
   const mark = problems.length > 0 ? palette.warning('!') : ' ';
   return [
     `${mark} ${indent}${line.depth === 0 ? palette.strong(padded) : padded}  ${escapeControls(describeArtefact(line.artefact))}${folded}`,
-    ...problems.slice(0, 3).map((problem) => `    ${indent}${palette.warning(problem.code)}: ${escapeControls(problem.message)}`),
+    ...problems
+      .slice(0, 3)
+      .map((problem) => `    ${indent}${palette.warning(problem.code)}: ${escapeControls(problem.message)}`),
     ...(problems.length > 3 ? [`    ${indent}… and ${problems.length - 3} more`] : []),
   ];
 }

@@ -19,9 +19,17 @@ export function readTrainerState(json: Json): TrainerState | undefined {
   if (!isJsonObject(json) || finite(json['global_step']) === undefined) {
     return undefined;
   }
-  const history = Array.isArray(json['log_history']) ? (json['log_history'] as readonly Json[]).filter(isJsonObject) : [];
+  const history = Array.isArray(json['log_history'])
+    ? (json['log_history'] as readonly Json[]).filter(isJsonObject)
+    : [];
   const best = json['best_model_checkpoint'];
-  const name = typeof best === 'string' ? best.split(/[/\\]/).filter((part) => part !== '').at(-1) : undefined;
+  const name =
+    typeof best === 'string'
+      ? best
+          .split(/[/\\]/)
+          .filter((part) => part !== '')
+          .at(-1)
+      : undefined;
   return {
     step: finite(json['global_step'])!,
     epoch: finite(json['epoch']),

@@ -31,7 +31,11 @@ export interface JinjaMessage {
   readonly role: string;
   readonly content: string;
   readonly reasoning_content?: string;
-  readonly tool_calls?: readonly { readonly type: 'function'; readonly id: string; readonly function: { readonly name: string; readonly arguments: JinjaObject } }[];
+  readonly tool_calls?: readonly {
+    readonly type: 'function';
+    readonly id: string;
+    readonly function: { readonly name: string; readonly arguments: JinjaObject };
+  }[];
   readonly tool_call_id?: string;
   /** Of a result: the tool. */
   readonly name?: string;
@@ -62,4 +66,8 @@ export interface JinjaRequest {
 export type JinjaAnswer = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly error: string };
 
 /** Renders one template with many variables, in a place where it can do no harm. Answers are in the order of the requests. */
-export type JinjaRenderer = (jinja: string, requests: readonly JinjaRequest[], signal?: AbortSignal) => Promise<readonly JinjaAnswer[]>;
+export type JinjaRenderer = (
+  jinja: string,
+  requests: readonly JinjaRequest[],
+  signal?: AbortSignal,
+) => Promise<readonly JinjaAnswer[]>;

@@ -25,7 +25,14 @@ const SCORE: JinjaObject = {
   function: {
     name: 'add_score',
     description: 'Adds points to a team.',
-    parameters: { type: 'object', properties: { points: { type: 'integer', description: 'How many' }, team: { type: 'string', description: 'Which team' } }, required: ['points', 'team'] },
+    parameters: {
+      type: 'object',
+      properties: {
+        points: { type: 'integer', description: 'How many' },
+        team: { type: 'string', description: 'Which team' },
+      },
+      required: ['points', 'team'],
+    },
   },
 };
 
@@ -35,7 +42,12 @@ const call = (id: string, name: string, parameters: JinjaObject, content = '', r
   ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
   tool_calls: [{ type: 'function', id, function: { name, arguments: parameters } }],
 });
-const result = (id: string, name: string, content: string): JinjaMessage => ({ role: 'tool', content, tool_call_id: id, name });
+const result = (id: string, name: string, content: string): JinjaMessage => ({
+  role: 'tool',
+  content,
+  tool_call_id: id,
+  name,
+});
 
 const ASK = user('What is the weather in Oslo?');
 const CALL = call('call00001', 'get_weather', { city: 'Oslo', unit: 'celsius' });
@@ -49,23 +61,87 @@ const TOOLS = [WEATHER, SCORE];
 export const CHECK_CONVERSATIONS: readonly Conversation[] = [
   { name: 'one question', messages: [user('Who won the match?')] },
   { name: 'system and question', messages: [system('You are a referee.'), user('Who won the match?')] },
-  { name: 'several turns', messages: [user('Who won?'), assistant('The home side.'), user('By how much?'), assistant('By three points.'), user('Thanks. And the week before?')] },
-  { name: 'system and several turns', messages: [system('You are a referee.\nBe brief.'), user('Who won?'), assistant('The home side.'), user('By how much?'), assistant('Three.'), user('Really?')] },
+  {
+    name: 'several turns',
+    messages: [
+      user('Who won?'),
+      assistant('The home side.'),
+      user('By how much?'),
+      assistant('By three points.'),
+      user('Thanks. And the week before?'),
+    ],
+  },
+  {
+    name: 'system and several turns',
+    messages: [
+      system('You are a referee.\nBe brief.'),
+      user('Who won?'),
+      assistant('The home side.'),
+      user('By how much?'),
+      assistant('Three.'),
+      user('Really?'),
+    ],
+  },
   { name: 'prefill', messages: [user('Name three colours.'), assistant('Red, green')] },
-  { name: 'system and prefill', messages: [system('Answer in one word.'), user('Capital of Norway?'), assistant('Os')] },
+  {
+    name: 'system and prefill',
+    messages: [system('Answer in one word.'), user('Capital of Norway?'), assistant('Os')],
+  },
   { name: 'empty question', messages: [user('')] },
   { name: 'empty answer', messages: [user('Hello'), assistant(''), user('Are you there?')] },
-  { name: 'unicode', messages: [system('Répondez en français.'), user('Où est la bibliothèque ? 图书馆 🏉'), assistant('À gauche — près de l’église.'), user('ありがとう')] },
-  { name: 'several lines', messages: [user('First line\n\nThird line\twith a tab'), assistant('1. one\n2. two\n\n```js\nlet a = "b";\n```'), user('More')] },
-  { name: 'marks of templates', messages: [user('Explain {{ .System }} and {% if x %} and <b>"quoted"</b> & \\n'), assistant("It's {{ text }}."), user('And <|x|>?')] },
-  { name: 'system message in the middle', messages: [system('You are a referee.'), user('Who won?'), assistant('The home side.'), system('From now on, answer in French.'), user('By how much?')] },
-  { name: 'white space at the ends', messages: [system(' Be kind. \n'), user('  Hello \n'), assistant('\n Hi there  '), user('\tBye ')] },
+  {
+    name: 'unicode',
+    messages: [
+      system('Répondez en français.'),
+      user('Où est la bibliothèque ? 图书馆 🏉'),
+      assistant('À gauche — près de l’église.'),
+      user('ありがとう'),
+    ],
+  },
+  {
+    name: 'several lines',
+    messages: [
+      user('First line\n\nThird line\twith a tab'),
+      assistant('1. one\n2. two\n\n```js\nlet a = "b";\n```'),
+      user('More'),
+    ],
+  },
+  {
+    name: 'marks of templates',
+    messages: [
+      user('Explain {{ .System }} and {% if x %} and <b>"quoted"</b> & \\n'),
+      assistant("It's {{ text }}."),
+      user('And <|x|>?'),
+    ],
+  },
+  {
+    name: 'system message in the middle',
+    messages: [
+      system('You are a referee.'),
+      user('Who won?'),
+      assistant('The home side.'),
+      system('From now on, answer in French.'),
+      user('By how much?'),
+    ],
+  },
+  {
+    name: 'white space at the ends',
+    messages: [system(' Be kind. \n'), user('  Hello \n'), assistant('\n Hi there  '), user('\tBye ')],
+  },
   { name: 'tools', messages: [ASK], tools: TOOLS },
   { name: 'system and tools', messages: [system('You are a referee.'), ASK], tools: TOOLS },
   { name: 'tools after several turns', messages: [user('Hello'), assistant('Hi.'), ASK], tools: TOOLS },
   { name: 'tool call and result', messages: [ASK, CALL, RESULT], tools: TOOLS },
-  { name: 'tool call, result and answer', messages: [system('You are a referee.'), ASK, CALL, RESULT, assistant('Four degrees.'), user('And tomorrow?')], tools: TOOLS },
-  { name: 'text and tool call', messages: [ASK, call('call00001', 'get_weather', { city: 'Oslo', unit: 'celsius' }, 'Let me look.'), RESULT], tools: TOOLS },
+  {
+    name: 'tool call, result and answer',
+    messages: [system('You are a referee.'), ASK, CALL, RESULT, assistant('Four degrees.'), user('And tomorrow?')],
+    tools: TOOLS,
+  },
+  {
+    name: 'text and tool call',
+    messages: [ASK, call('call00001', 'get_weather', { city: 'Oslo', unit: 'celsius' }, 'Let me look.'), RESULT],
+    tools: TOOLS,
+  },
   {
     name: 'two tool calls',
     messages: [
@@ -74,8 +150,16 @@ export const CHECK_CONVERSATIONS: readonly Conversation[] = [
         role: 'assistant',
         content: '',
         tool_calls: [
-          { type: 'function', id: 'call00001', function: { name: 'get_weather', arguments: { city: 'Oslo', unit: 'celsius' } } },
-          { type: 'function', id: 'call00002', function: { name: 'add_score', arguments: { points: 3, team: 'Norway' } } },
+          {
+            type: 'function',
+            id: 'call00001',
+            function: { name: 'get_weather', arguments: { city: 'Oslo', unit: 'celsius' } },
+          },
+          {
+            type: 'function',
+            id: 'call00002',
+            function: { name: 'add_score', arguments: { points: 3, team: 'Norway' } },
+          },
         ],
       },
       RESULT,
@@ -87,19 +171,32 @@ export const CHECK_CONVERSATIONS: readonly Conversation[] = [
   { name: 'thinking off', messages: [system('You are a referee.'), user('Is 91 a prime?')], think: false },
   {
     name: 'thinking in the history',
-    messages: [user('Is 91 a prime?'), { role: 'assistant', content: 'No.', reasoning_content: '91 is 7 times 13.' }, user('And 97?')],
+    messages: [
+      user('Is 91 a prime?'),
+      { role: 'assistant', content: 'No.', reasoning_content: '91 is 7 times 13.' },
+      user('And 97?'),
+    ],
   },
   {
     name: 'thinking before a tool call',
-    messages: [ASK, call('call00001', 'get_weather', { city: 'Oslo', unit: 'celsius' }, '', 'I should ask the tool.'), RESULT],
+    messages: [
+      ASK,
+      call('call00001', 'get_weather', { city: 'Oslo', unit: 'celsius' }, '', 'I should ask the tool.'),
+      RESULT,
+    ],
     tools: TOOLS,
     think: true,
   },
 ];
 
 /** Whether a conversation is about something that the template has no words for, so that it tells nothing. */
-export function applies(conversation: Conversation, { tools, thinking }: { readonly tools: boolean; readonly thinking: boolean }): boolean {
-  const thinks = conversation.think !== undefined || conversation.messages.some((message) => message.reasoning_content !== undefined);
+export function applies(
+  conversation: Conversation,
+  { tools, thinking }: { readonly tools: boolean; readonly thinking: boolean },
+): boolean {
+  const thinks =
+    conversation.think !== undefined ||
+    conversation.messages.some((message) => message.reasoning_content !== undefined);
   return (conversation.tools === undefined || tools) && (!thinks || thinking);
 }
 

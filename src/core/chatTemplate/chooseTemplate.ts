@@ -2,7 +2,13 @@ import { prefersJinja } from './templateChoice';
 import { parseTemplate } from '../goTemplate/parseTemplate';
 import type { ChatFormat, JinjaRenderer } from './chatFormat';
 import { withContentForm } from './contentForm';
-import { compareTemplate, renderExpectations, type Expectations, type TemplateComparison, type TemplateDifference } from './compareTemplate';
+import {
+  compareTemplate,
+  renderExpectations,
+  type Expectations,
+  type TemplateComparison,
+  type TemplateDifference,
+} from './compareTemplate';
 import { generateTemplate } from './generate/generateTemplate';
 import { suspiciousJinja } from './suspiciousJinja';
 import { stopTexts, type StopText } from './stopTexts';
@@ -77,14 +83,23 @@ interface Judged {
  * The Go template for a model, from its own Jinja template: one of the library, or one that is generated, taken for the right one only
  * if it renders all conversations as the Jinja does; else the nearest, with every difference said. Never a guess that is not told.
  */
-export async function chooseTemplate(format: ChatFormat, render: JinjaRenderer, options: ChooseTemplateOptions): Promise<TemplateChoice> {
+export async function chooseTemplate(
+  format: ChatFormat,
+  render: JinjaRenderer,
+  options: ChooseTemplateOptions,
+): Promise<TemplateChoice> {
   const { base, signal } = options;
   if (format.jinja === undefined || format.jinja.trim() === '') {
     return withoutJinja(format, base);
   }
   const own = await withContentForm({ ...format, jinja: format.jinja }, render, signal);
   const { template, gaps, knowsTools } = await generateTemplate(own, render, signal);
-  const expectations = await renderExpectations(own, render, { now: options.now, tools: knowsTools, thinking: knowsThinking(own) }, signal);
+  const expectations = await renderExpectations(
+    own,
+    render,
+    { now: options.now, tools: knowsTools, thinking: knowsThinking(own) },
+    signal,
+  );
   if (!expectations.cases.some(({ answer }) => answer.ok)) {
     return unreadable(format, base, expectations);
   }
@@ -123,7 +138,12 @@ function distance({ differences }: TemplateComparison): number {
   return differences.reduce((sum, { kind }) => sum + weights[kind], 0);
 }
 
-function decided(best: Judged, format: ChatFormat, base: BaseLibraryModel | undefined, expectations: Expectations): TemplateChoice {
+function decided(
+  best: Judged,
+  format: ChatFormat,
+  base: BaseLibraryModel | undefined,
+  expectations: Expectations,
+): TemplateChoice {
   const { template, comparison, origin, model } = best;
   const parsed = parseTemplate(template);
   const jinjaWins = parsed.ok && format.jinja !== undefined && prefersJinja(format.jinja, parsed.template);
@@ -135,31 +155,50 @@ function decided(best: Judged, format: ChatFormat, base: BaseLibraryModel | unde
     exact: comparison.differences.length === 0,
     exactButTrim: real.length === 0,
     comparison,
-    notes: [...suspiciousJinja(format.jinja ?? ''), ...differenceNotes(comparison), ...(best.gaps ?? []), ...(real.length > 0 || comparison.refused.length > 0 ? (best.doubts ?? []) : []), ...bosNote(format, expectations), ...(jinjaWins ? [JINJA_WINS] : []), ...rendererNote(base)],
+    notes: [
+      ...suspiciousJinja(format.jinja ?? ''),
+      ...differenceNotes(comparison),
+      ...(best.gaps ?? []),
+      ...(real.length > 0 || comparison.refused.length > 0 ? (best.doubts ?? []) : []),
+      ...bosNote(format, expectations),
+      ...(jinjaWins ? [JINJA_WINS] : []),
+      ...rendererNote(base),
+    ],
     stops: stopTexts(format, template, base?.stops),
     ...fromBase(format, base),
     jinjaWins,
   };
 }
 
-const JINJA_WINS = "Ollama 0.32 and later uses the model's own Jinja template instead of this TEMPLATE, because that one can more; OLLAMA_GO_TEMPLATE=1 on the server forces the TEMPLATE.";
+const JINJA_WINS =
+  "Ollama 0.32 and later uses the model's own Jinja template instead of this TEMPLATE, because that one can more; OLLAMA_GO_TEMPLATE=1 on the server forces the TEMPLATE.";
 
 function rendererNote(base: BaseLibraryModel | undefined): string[] {
-  return base?.renderer === undefined && base?.parser === undefined ? [] : [`RENDERER and PARSER are those of ${base.model}; with them Ollama writes the prompt itself, and TEMPLATE counts only for versions that do not know them.`];
+  return base?.renderer === undefined && base?.parser === undefined
+    ? []
+    : [
+        `RENDERER and PARSER are those of ${base.model}; with them Ollama writes the prompt itself, and TEMPLATE counts only for versions that do not know them.`,
+      ];
 }
 
 function differenceNotes({ differences, compared, refused }: TemplateComparison): string[] {
   const real = differences.filter(({ kind }) => kind !== 'trim');
   const notes: string[] = [];
   if (real.length > 0) {
-    notes.push(`The TEMPLATE is not the model's own: ${real.length} of ${compared.length} conversations come out otherwise (${real.map(({ conversation }) => conversation).join(', ')}).`);
+    notes.push(
+      `The TEMPLATE is not the model's own: ${real.length} of ${compared.length} conversations come out otherwise (${real.map(({ conversation }) => conversation).join(', ')}).`,
+    );
     notes.push(...real.slice(0, MAX_TOLD).map(differenceNote));
   }
   if (differences.length > real.length) {
-    notes.push("The model's own template takes white space off the ends of messages; Ollama's templates cannot. It matters only for messages that begin or end with it.");
+    notes.push(
+      "The model's own template takes white space off the ends of messages; Ollama's templates cannot. It matters only for messages that begin or end with it.",
+    );
   }
   if (refused.length > 0) {
-    notes.push(`The model's own template refuses ${refused.length === 1 ? 'one kind' : `${refused.length} kinds`} of conversations (${refused.map(({ conversation }) => conversation).join(', ')}): what the TEMPLATE does there is nobody's rule.`);
+    notes.push(
+      `The model's own template refuses ${refused.length === 1 ? 'one kind' : `${refused.length} kinds`} of conversations (${refused.map(({ conversation }) => conversation).join(', ')}): what the TEMPLATE does there is nobody's rule.`,
+    );
   }
   return notes;
 }
@@ -167,7 +206,9 @@ function differenceNotes({ differences, compared, refused }: TemplateComparison)
 const MAX_TOLD = 3;
 
 function differenceNote({ conversation, kind, at, expected, found }: TemplateDifference): string {
-  return kind === 'error' ? `${conversation}: the TEMPLATE fails: ${found}` : `${conversation}, from character ${at}: ${JSON.stringify(expected)} became ${JSON.stringify(found)}.`;
+  return kind === 'error'
+    ? `${conversation}: the TEMPLATE fails: ${found}`
+    : `${conversation}, from character ${at}: ${JSON.stringify(expected)} became ${JSON.stringify(found)}.`;
 }
 
 function bosNote({ jinja = '', specials, addsBos }: ChatFormat, { cases }: Expectations): string[] {
@@ -176,13 +217,22 @@ function bosNote({ jinja = '', specials, addsBos }: ChatFormat, { cases }: Expec
     return [];
   }
   if (!jinja.includes('bos_token') && !jinja.includes(bos)) {
-    return [`Ollama puts ${bos} before every prompt, because the tokenizer says so; the model's own template does not.`];
+    return [
+      `Ollama puts ${bos} before every prompt, because the tokenizer says so; the model's own template does not.`,
+    ];
   }
   const [first] = cases;
-  return first?.answer.ok === true && first.answer.text.includes(bos) ? [`Ollama puts ${bos} before every prompt, and the model's own template writes it once more after other text: the model sees it twice.`] : [];
+  return first?.answer.ok === true && first.answer.text.includes(bos)
+    ? [
+        `Ollama puts ${bos} before every prompt, and the model's own template writes it once more after other text: the model sees it twice.`,
+      ]
+    : [];
 }
 
-function fromBase(format: ChatFormat, base: BaseLibraryModel | undefined): Pick<TemplateChoice, 'parameters' | 'renderer' | 'parser' | 'license'> {
+function fromBase(
+  format: ChatFormat,
+  base: BaseLibraryModel | undefined,
+): Pick<TemplateChoice, 'parameters' | 'renderer' | 'parser' | 'license'> {
   const lines = new Map<string, ParameterLine>();
   for (const [name, value] of Object.entries(format.parameters)) {
     lines.set(name, { name, value, reason: format.parametersSource ?? 'the model' });
@@ -201,18 +251,33 @@ function withoutJinja(format: ChatFormat, base: BaseLibraryModel | undefined): T
     model: taken === undefined ? undefined : base?.model,
     exact: false,
     exactButTrim: false,
-    notes: [taken === undefined
-      ? 'The model has no chat template, so it is probably no chat model: no TEMPLATE is written, and Ollama sends prompts as they are. If it was trained on a chat format, write that as TEMPLATE.'
-      : `The model has no chat template of its own to compare with; the TEMPLATE is that of ${base?.model ?? ''}.`],
+    notes: [
+      taken === undefined
+        ? 'The model has no chat template, so it is probably no chat model: no TEMPLATE is written, and Ollama sends prompts as they are. If it was trained on a chat format, write that as TEMPLATE.'
+        : `The model has no chat template of its own to compare with; the TEMPLATE is that of ${base?.model ?? ''}.`,
+    ],
     stops: stopTexts(format, taken, base?.stops),
     ...fromBase(format, base),
     jinjaWins: false,
   };
 }
 
-function unreadable(format: ChatFormat, base: BaseLibraryModel | undefined, expectations: Expectations, gaps: readonly string[] = []): TemplateChoice {
+function unreadable(
+  format: ChatFormat,
+  base: BaseLibraryModel | undefined,
+  expectations: Expectations,
+  gaps: readonly string[] = [],
+): TemplateChoice {
   const failed = expectations.cases.find(({ answer }) => !answer.ok)?.answer;
   const why = failed === undefined || failed.ok ? gaps : [`It ends with: ${failed.error}`];
   const choice = withoutJinja({ ...format, jinja: undefined }, base);
-  return { ...choice, notes: [`No TEMPLATE is taken over from the model's chat template: it could not be worked with, and Ollama 0.32 and later may use it as it is.`, ...why, ...(choice.template === undefined ? [] : choice.notes)], jinjaWins: true };
+  return {
+    ...choice,
+    notes: [
+      `No TEMPLATE is taken over from the model's chat template: it could not be worked with, and Ollama 0.32 and later may use it as it is.`,
+      ...why,
+      ...(choice.template === undefined ? [] : choice.notes),
+    ],
+    jinjaWins: true,
+  };
 }

@@ -41,17 +41,32 @@ export interface ExpectationOptions {
 }
 
 /** Renders the check conversations by the model's own template. */
-export async function renderExpectations(format: ChatFormat & { readonly jinja: string }, render: JinjaRenderer, options: ExpectationOptions, signal?: AbortSignal): Promise<Expectations> {
+export async function renderExpectations(
+  format: ChatFormat & { readonly jinja: string },
+  render: JinjaRenderer,
+  options: ExpectationOptions,
+  signal?: AbortSignal,
+): Promise<Expectations> {
   const chosen = CHECK_CONVERSATIONS.filter((conversation) => applies(conversation, options));
   const cases: { conversation: Conversation; answer: JinjaAnswer }[] = [];
   const { jinja, toolJinja = jinja } = format;
   // One call for both kinds where one template serves both.
   for (const template of new Set([jinja, toolJinja])) {
     const own = chosen.filter(({ tools }) => (tools === undefined ? jinja : toolJinja) === template);
-    const answers = own.length === 0 ? [] : await render(template, own.map((conversation) => jinjaRequest(format, conversation, options.now)), signal);
+    const answers =
+      own.length === 0
+        ? []
+        : await render(
+            template,
+            own.map((conversation) => jinjaRequest(format, conversation, options.now)),
+            signal,
+          );
     own.forEach((conversation, index) => {
       const answer = answers[index] ?? { ok: false, error: 'not rendered' };
-      cases.push({ conversation, answer: answer.ok ? { ok: true, text: comparableText(answer.text, format, conversation) } : answer });
+      cases.push({
+        conversation,
+        answer: answer.ok ? { ok: true, text: comparableText(answer.text, format, conversation) } : answer,
+      });
     });
   }
   return { now: options.now, cases };
@@ -69,7 +84,12 @@ export function compareTemplate(text: string, expectations: Expectations): Templ
       continue;
     }
     compared.push(conversation.name);
-    const run = parsed.ok ? executeTemplate(parsed.template, templateValues(conversation), { now: new Date(expectations.now), budget: BUDGET }) : parsed;
+    const run = parsed.ok
+      ? executeTemplate(parsed.template, templateValues(conversation), {
+          now: new Date(expectations.now),
+          budget: BUDGET,
+        })
+      : parsed;
     const found = run.ok ? comparableEnd(run.text, conversation) : run.error;
     if (!run.ok || found !== answer.text) {
       differences.push(difference(conversation, answer.text, found, run.ok));
@@ -86,7 +106,12 @@ function comparableEnd(text: string, conversation: Conversation): string {
   return isPrefill(conversation) ? text.trimEnd() : text;
 }
 
-function difference({ name, messages }: Conversation, expected: string, found: string, rendered: boolean): TemplateDifference {
+function difference(
+  { name, messages }: Conversation,
+  expected: string,
+  found: string,
+  rendered: boolean,
+): TemplateDifference {
   let at = 0;
   while (at < expected.length && expected[at] === found[at]) {
     at += 1;
@@ -95,8 +120,17 @@ function difference({ name, messages }: Conversation, expected: string, found: s
   if (!rendered) {
     return { conversation: name, kind: 'error', at: 0, expected: expected.slice(0, SHOWN), found };
   }
-  const trimmed = (text: string): string => messages.reduce((all, { content }) => all.replace(new RegExp(`\\s*${escaped(content.trim())}\\s*`, 'g'), content.trim()), text);
-  const kind = messages.some(({ content }) => content !== content.trim()) && trimmed(found) === trimmed(expected) ? 'trim' : sameButJson(expected, found) ? 'json' : 'text';
+  const trimmed = (text: string): string =>
+    messages.reduce(
+      (all, { content }) => all.replace(new RegExp(`\\s*${escaped(content.trim())}\\s*`, 'g'), content.trim()),
+      text,
+    );
+  const kind =
+    messages.some(({ content }) => content !== content.trim()) && trimmed(found) === trimmed(expected)
+      ? 'trim'
+      : sameButJson(expected, found)
+        ? 'json'
+        : 'text';
   return { conversation: name, kind, at, expected: shown(expected), found: shown(found) };
 }
 
@@ -106,6 +140,19 @@ function escaped(text: string): string {
 
 /** Whether texts are the same once white space and the order of keys in their JSON are left out of account. */
 function sameButJson(a: string, b: string): boolean {
-  const characters = (text: string): string => Array.from(text.replace(/\\u003c/g, '<').replace(/\\u003e/g, '>').replace(/\\u0026/g, '&').replace(/[\s,]/g, '')).sort().join('');
-  return a.includes('{') && a.replace(/[{[][\s\S]*[\]}]/, '') === b.replace(/[{[][\s\S]*[\]}]/, '') && characters(a) === characters(b);
+  const characters = (text: string): string =>
+    Array.from(
+      text
+        .replace(/\\u003c/g, '<')
+        .replace(/\\u003e/g, '>')
+        .replace(/\\u0026/g, '&')
+        .replace(/[\s,]/g, ''),
+    )
+      .sort()
+      .join('');
+  return (
+    a.includes('{') &&
+    a.replace(/[{[][\s\S]*[\]}]/, '') === b.replace(/[{[][\s\S]*[\]}]/, '') &&
+    characters(a) === characters(b)
+  );
 }

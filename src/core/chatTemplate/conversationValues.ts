@@ -21,8 +21,23 @@ function ollamaMessage(message: JinjaMessage): OrderedJson {
     ['role', message.role],
     ['content', message.content],
     ['thinking', message.reasoning_content ?? ''],
-    ['tool_calls', (message.tool_calls ?? []).map(({ id, function: { name, arguments: parameters } }, index) =>
-      new Map<string, OrderedJson>([['id', id], ['function', new Map<string, OrderedJson>([['index', index], ['name', name], ['arguments', ordered(parameters)]])]]))],
+    [
+      'tool_calls',
+      (message.tool_calls ?? []).map(
+        ({ id, function: { name, arguments: parameters } }, index) =>
+          new Map<string, OrderedJson>([
+            ['id', id],
+            [
+              'function',
+              new Map<string, OrderedJson>([
+                ['index', index],
+                ['name', name],
+                ['arguments', ordered(parameters)],
+              ]),
+            ],
+          ]),
+      ),
+    ],
     ['tool_name', message.name ?? ''],
     ['tool_call_id', message.tool_call_id ?? ''],
   ]);
@@ -32,17 +47,28 @@ function ordered(value: JinjaValue): OrderedJson {
   if (Array.isArray(value)) {
     return (value as readonly JinjaValue[]).map(ordered);
   }
-  return typeof value === 'object' && value !== null ? new Map(Object.entries(value as JinjaObject).map(([key, member]) => [key, ordered(member)])) : (value);
+  return typeof value === 'object' && value !== null
+    ? new Map(Object.entries(value as JinjaObject).map(([key, member]) => [key, ordered(member)]))
+    : value;
 }
 
 /** The same for the Jinja template, as `apply_chat_template` of transformers calls it. */
-export function jinjaRequest(format: ChatFormat, conversation: Conversation, now: JinjaRequest['now'], generate = !isPrefill(conversation)): JinjaRequest {
+export function jinjaRequest(
+  format: ChatFormat,
+  conversation: Conversation,
+  now: JinjaRequest['now'],
+  generate = !isPrefill(conversation),
+): JinjaRequest {
   return {
     variables: {
       ...format.specials,
-      messages: conversation.messages.map((message) => (format.contentParts === true ? { ...message, content: [{ type: 'text', text: message.content }] } : message)) as unknown as readonly JinjaObject[],
+      messages: conversation.messages.map((message) =>
+        format.contentParts === true ? { ...message, content: [{ type: 'text', text: message.content }] } : message,
+      ) as unknown as readonly JinjaObject[],
       ...(conversation.tools === undefined ? {} : { tools: conversation.tools }),
-      ...(conversation.think === undefined ? {} : { enable_thinking: conversation.think, thinking: conversation.think }),
+      ...(conversation.think === undefined
+        ? {}
+        : { enable_thinking: conversation.think, thinking: conversation.think }),
       add_generation_prompt: generate,
     },
     now,

@@ -16,7 +16,13 @@ export interface ChatFolder {
 
 const SPECIALS = ['bos', 'eos', 'unk', 'pad', 'sep', 'cls'] as const;
 /** Settings of generation_config.json by Ollama's names. */
-const SAMPLING: Readonly<Record<string, string>> = { temperature: 'temperature', top_p: 'top_p', top_k: 'top_k', min_p: 'min_p', repetition_penalty: 'repeat_penalty' };
+const SAMPLING: Readonly<Record<string, string>> = {
+  temperature: 'temperature',
+  top_p: 'top_p',
+  top_k: 'top_k',
+  min_p: 'min_p',
+  repetition_penalty: 'repeat_penalty',
+};
 
 /** What a Hugging Face folder says of its chat format; the template is the one that goes into a GGUF. */
 export function chatFormatOfFolder({ tokenizer, config, generationConfig }: ChatFolder): ChatFormat {
@@ -26,10 +32,12 @@ export function chatFormatOfFolder({ tokenizer, config, generationConfig }: Chat
     return value?.type === 'string' ? value.value : undefined;
   };
   const { tokenizerConfig, tokenizerJson, specialTokensMap } = tokenizer;
-  const specials = Object.fromEntries(SPECIALS.flatMap((kind) => {
-    const token = tokenText(tokenizerConfig?.[`${kind}_token`]) ?? tokenText(specialTokensMap?.[`${kind}_token`]);
-    return token === undefined ? [] : [[`${kind}_token`, token] as const];
-  }));
+  const specials = Object.fromEntries(
+    SPECIALS.flatMap((kind) => {
+      const token = tokenText(tokenizerConfig?.[`${kind}_token`]) ?? tokenText(specialTokensMap?.[`${kind}_token`]);
+      return token === undefined ? [] : [[`${kind}_token`, token] as const];
+    }),
+  );
   const byId = addedTokens(tokenizer);
   const adds = readSpecialVocabulary({ tokenizerJson, tokenizerConfig, config }).adds.get('bos');
   return {
@@ -38,9 +46,13 @@ export function chatFormatOfFolder({ tokenizer, config, generationConfig }: Chat
     specials,
     addsBos: adds ?? (specials['bos_token'] !== undefined && addsBosByDefault(tokenizer, specials['bos_token'])),
     endTokens: endTokens([
-      ...endIds(generationConfig?.['eos_token_id']).map((id) => [byId.get(id), 'generation_config.json ends an answer with it'] as const),
+      ...endIds(generationConfig?.['eos_token_id']).map(
+        (id) => [byId.get(id), 'generation_config.json ends an answer with it'] as const,
+      ),
       [specials['eos_token'], 'the end-of-sequence token of tokenizer_config.json'],
-      ...endIds(config['eos_token_id']).map((id) => [byId.get(id), 'the end-of-sequence token of config.json'] as const),
+      ...endIds(config['eos_token_id']).map(
+        (id) => [byId.get(id), 'the end-of-sequence token of config.json'] as const,
+      ),
     ]),
     specialTokens: [...new Set(byId.values())],
     ...sampling(generationConfig),
@@ -73,7 +85,11 @@ function endIds(value: Json | undefined): number[] {
 }
 
 /** Ids and texts of added tokens, from all places where they stand. */
-function addedTokens({ tokenizerJson, tokenizerConfig, addedTokens: older }: TokenizerFiles): ReadonlyMap<number, string> {
+function addedTokens({
+  tokenizerJson,
+  tokenizerConfig,
+  addedTokens: older,
+}: TokenizerFiles): ReadonlyMap<number, string> {
   const found = new Map<number, string>();
   const list = tokenizerJson?.['added_tokens'];
   for (const entry of Array.isArray(list) ? (list as readonly Json[]) : []) {
@@ -107,7 +123,18 @@ function endTokens(candidates: readonly (readonly [string | undefined, string])[
 }
 
 /** BPE vocabularies that llama.cpp begins with a BOS where the file does not say it. */
-const PRE_WITH_BOS: ReadonlySet<string> = new Set(['llama3', 'llama-v3', 'llama-bpe', 'falcon3', 'falcon-h1', 'pixtral', 'midm-2.0', 'lfm2', 'tekken', 'chameleon']);
+const PRE_WITH_BOS: ReadonlySet<string> = new Set([
+  'llama3',
+  'llama-v3',
+  'llama-bpe',
+  'falcon3',
+  'falcon-h1',
+  'pixtral',
+  'midm-2.0',
+  'lfm2',
+  'tekken',
+  'chameleon',
+]);
 
 /** What a GGUF header says of its chat format; its arrays must have been read. */
 export function chatFormatOfGguf(metadata: GgufMetadata): ChatFormat {
@@ -121,19 +148,31 @@ export function chatFormatOfGguf(metadata: GgufMetadata): ChatFormat {
     const id = metadata.get(`tokenizer.ggml.${key}_token_id`);
     return id === undefined || typeof id.value !== 'number' ? undefined : tokens[id.value];
   };
-  const specials = Object.fromEntries([['bos', 'bos'], ['eos', 'eos'], ['unknown', 'unk'], ['padding', 'pad']].flatMap(([key = '', name = '']) => {
-    const found = token(key);
-    return found === undefined ? [] : [[`${name}_token`, found] as const];
-  }));
+  const specials = Object.fromEntries(
+    [
+      ['bos', 'bos'],
+      ['eos', 'eos'],
+      ['unknown', 'unk'],
+      ['padding', 'pad'],
+    ].flatMap(([key = '', name = '']) => {
+      const found = token(key);
+      return found === undefined ? [] : [[`${name}_token`, found] as const];
+    }),
+  );
   const adds = metadata.get('tokenizer.ggml.add_bos_token');
   const model = text('tokenizer.ggml.model');
-  const byDefault = model === 'llama' || model === 'bert' || (model === 'gpt2' && PRE_WITH_BOS.has(text('tokenizer.ggml.pre') ?? ''));
+  const byDefault =
+    model === 'llama' || model === 'bert' || (model === 'gpt2' && PRE_WITH_BOS.has(text('tokenizer.ggml.pre') ?? ''));
   return {
     jinja: text('tokenizer.chat_template'),
     toolJinja: text('tokenizer.chat_template.tool_use'),
     specials,
     addsBos: adds?.type === 'bool' ? adds.value : byDefault,
-    endTokens: endTokens([[token('eot'), 'the end-of-turn token of the GGUF'], [token('eom'), 'the end-of-message token of the GGUF'], [token('eos'), 'the end-of-sequence token of the GGUF']]),
+    endTokens: endTokens([
+      [token('eot'), 'the end-of-turn token of the GGUF'],
+      [token('eom'), 'the end-of-message token of the GGUF'],
+      [token('eos'), 'the end-of-sequence token of the GGUF'],
+    ]),
     specialTokens: specialTokens(metadata, tokens),
     parameters: ggufSampling(metadata),
     parametersSource: 'the GGUF',
@@ -142,10 +181,18 @@ export function chatFormatOfGguf(metadata: GgufMetadata): ChatFormat {
 
 /** `general.sampling.…` keys, which newer converters write. */
 function ggufSampling(metadata: GgufMetadata): Readonly<Record<string, number>> {
-  const names: Readonly<Record<string, string>> = { temp: 'temperature', top_p: 'top_p', top_k: 'top_k', min_p: 'min_p', penalty_repeat: 'repeat_penalty' };
-  return Object.fromEntries(Object.entries(names).flatMap(([theirs, ours]) => {
-    const value = metadata.get(`general.sampling.${theirs}`)?.value;
-    // Single precision shows digits that nobody wrote.
-    return typeof value === 'number' && Number.isFinite(value) ? [[ours, Number(value.toPrecision(6))] as const] : [];
-  }));
+  const names: Readonly<Record<string, string>> = {
+    temp: 'temperature',
+    top_p: 'top_p',
+    top_k: 'top_k',
+    min_p: 'min_p',
+    penalty_repeat: 'repeat_penalty',
+  };
+  return Object.fromEntries(
+    Object.entries(names).flatMap(([theirs, ours]) => {
+      const value = metadata.get(`general.sampling.${theirs}`)?.value;
+      // Single precision shows digits that nobody wrote.
+      return typeof value === 'number' && Number.isFinite(value) ? [[ours, Number(value.toPrecision(6))] as const] : [];
+    }),
+  );
 }

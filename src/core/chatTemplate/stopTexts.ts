@@ -12,7 +12,11 @@ export interface StopText {
  * Where an answer ends: what the template writes behind one, what the model's files call its end tokens (also where llama.cpp stops
  * there by itself: other runtimes and older versions do not), and the stops of the library's model.
  */
-export function stopTexts(format: ChatFormat, template: string | undefined, libraryStops: readonly string[] = []): readonly StopText[] {
+export function stopTexts(
+  format: ChatFormat,
+  template: string | undefined,
+  libraryStops: readonly string[] = [],
+): readonly StopText[] {
   const reasons = new Map<string, string[]>();
   const add = (text: string, reason: string): void => {
     if (text.trim() !== '' && text.length <= 100) {
@@ -41,5 +45,12 @@ function templateStops(template: string | undefined): readonly StopText[] {
   if (text === undefined) {
     return [];
   }
-  return [{ text, reason: looksLikeToken(text) ? 'the template ends an answer with it' : 'the template begins the next turn with it' }];
+  return [
+    {
+      text,
+      reason: looksLikeToken(text)
+        ? 'the template ends an answer with it'
+        : 'the template begins the next turn with it',
+    },
+  ];
 }

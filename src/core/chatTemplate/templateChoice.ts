@@ -33,7 +33,15 @@ function jinjaCapabilities(jinja: string): Set<Capability> {
 function jinjaRoundTrip(jinja: string): boolean {
   const calls = jinja.includes('tool_calls') || jinja.includes('assistant_tool_call');
   const results = [
-    'tool_response', 'tool_results', "role'] == 'tool'", 'role\'] == "tool"', 'role"] == \'tool\'', 'role"] == "tool"', "message.role == 'tool'", 'message.role == "tool"', 'ipython',
+    'tool_response',
+    'tool_results',
+    "role'] == 'tool'",
+    'role\'] == "tool"',
+    "role\"] == 'tool'",
+    'role"] == "tool"',
+    "message.role == 'tool'",
+    'message.role == "tool"',
+    'ipython',
   ];
   return calls && results.some((words) => jinja.includes(words));
 }

@@ -38,7 +38,21 @@ const TOOL: Tool = {
     defs: null,
     items: null,
     required: ['city'],
-    properties: new Map([['city', { anyOf: null, type: ['string'], typeIsList: false, items: null, description: 'Name', enum: null, properties: null, required: null }]]),
+    properties: new Map([
+      [
+        'city',
+        {
+          anyOf: null,
+          type: ['string'],
+          typeIsList: false,
+          items: null,
+          description: 'Name',
+          enum: null,
+          properties: null,
+          required: null,
+        },
+      ],
+    ]),
   },
 };
 
@@ -47,7 +61,12 @@ export function probeTemplate(template: ParsedTemplate): TemplateProbe {
   const run = (messages: readonly ChatMessage[], tools: readonly Tool[] | null = null): TemplateExecution =>
     executeTemplate(template, { ...NO_VALUES, messages, tools }, { budget: BUDGET });
   const question = run([plainMessage('user', FIRST)]);
-  const chat = run([plainMessage('system', SYSTEM), plainMessage('user', FIRST), plainMessage('assistant', ANSWER), plainMessage('user', SECOND)]);
+  const chat = run([
+    plainMessage('system', SYSTEM),
+    plainMessage('user', FIRST),
+    plainMessage('assistant', ANSWER),
+    plainMessage('user', SECOND),
+  ]);
   const tools = template.vars.includes('tools') ? run(toolConversation(), [TOOL]) : undefined;
   const text = chat.ok ? chat.text : '';
   const answer = text.indexOf(ANSWER);
@@ -55,7 +74,15 @@ export function probeTemplate(template: ParsedTemplate): TemplateProbe {
   const afterAnswer = answer >= 0 && second > answer ? text.slice(answer + ANSWER.length, second) : undefined;
   const between = text.slice(text.indexOf(FIRST) + FIRST.length, Math.max(answer, 0));
   const userEnd = MARKER.exec(between)?.[0];
-  return { question, chat, tools, printsSystem: text.includes(SYSTEM), afterAnswer, userEnd, runsOn: afterAnswer !== undefined && runsOn(afterAnswer, question, userEnd) };
+  return {
+    question,
+    chat,
+    tools,
+    printsSystem: text.includes(SYSTEM),
+    afterAnswer,
+    userEnd,
+    runsOn: afterAnswer !== undefined && runsOn(afterAnswer, question, userEnd),
+  };
 }
 
 /** What ends the user's turns must end the assistant's too, where the format has markers at all. */
@@ -65,7 +92,9 @@ function runsOn(afterAnswer: string, question: TemplateExecution, userEnd: strin
   }
   const beforeQuestion = question.ok ? question.text.slice(0, question.text.indexOf(FIRST)) : '';
   const next = MARKER.exec(afterAnswer)?.[0];
-  return userEnd !== undefined && next !== undefined && next !== userEnd && beforeQuestion.endsWith(afterAnswer.trimStart());
+  return (
+    userEnd !== undefined && next !== undefined && next !== userEnd && beforeQuestion.endsWith(afterAnswer.trimStart())
+  );
 }
 
 function toolConversation(): ChatMessage[] {

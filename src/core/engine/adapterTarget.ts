@@ -33,7 +33,9 @@ export function targetOfModel(base: HuggingFaceModel): AdapterTarget {
   const architecture = findArchitecture(config.className);
   const tensors = logicalTensors(base);
   return {
-    path: base.path, architecture, config,
+    path: base.path,
+    architecture,
+    config,
     shapes: () => tensors,
     stored: (name) => storedWeight(base, name),
     // The converter writes a head wherever the files have one, whatever the configuration says.
@@ -72,35 +74,71 @@ export function targetOfGguf(facts: GgufFacts): AdapterTarget {
     return typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : undefined;
   };
   const experts = count('expert_count') ?? 0;
-  const architecture = ARCHITECTURES.filter((candidate) => candidate.name === name).find((candidate, _index, all) => all.length === 1 || candidate.classes.includes('MixtralForCausalLM') === experts > 0);
+  const architecture = ARCHITECTURES.filter((candidate) => candidate.name === name).find(
+    (candidate, _index, all) => all.length === 1 || candidate.classes.includes('MixtralForCausalLM') === experts > 0,
+  );
   if (architecture === undefined) {
-    throw new StudioError('model/architecture', `${facts.path} is of the architecture ${String(name ?? '(none named)')}, for which no adapter can be written here. Give the Hugging Face folder of the base (--base DIR) to see what can be done, or fuse the adapter where it was trained.`, { path: facts.path, detail: { architecture: name } });
+    throw new StudioError(
+      'model/architecture',
+      `${facts.path} is of the architecture ${String(name ?? '(none named)')}, for which no adapter can be written here. Give the Hugging Face folder of the base (--base DIR) to see what can be done, or fuse the adapter where it was trained.`,
+      { path: facts.path, detail: { architecture: name } },
+    );
   }
   const layers = count('block_count');
   const heads = count('attention.head_count');
   if (layers === undefined || heads === undefined || facts.tensors.size === 0) {
-    throw new StudioError('model/config', `${facts.path} does not say ${facts.tensors.size === 0 ? 'which tensors it has' : 'how many layers and heads it has'}, which an adapter for it needs. Give the Hugging Face folder of the base instead (--base DIR).`, { path: facts.path });
+    throw new StudioError(
+      'model/config',
+      `${facts.path} does not say ${facts.tensors.size === 0 ? 'which tensors it has' : 'how many layers and heads it has'}, which an adapter for it needs. Give the Hugging Face folder of the base instead (--base DIR).`,
+      { path: facts.path },
+    );
   }
-  const config = configOf(facts, architecture, { layers, heads, kvHeads: count('attention.head_count_kv') ?? heads, experts });
+  const config = configOf(facts, architecture, {
+    layers,
+    heads,
+    kvHeads: count('attention.head_count_kv') ?? heads,
+    experts,
+  });
   return {
-    path: facts.path, architecture, config,
+    path: facts.path,
+    architecture,
+    config,
     shapes: (names) => shapesOf(names, facts, architecture, config),
     stored: () => undefined,
     tied: !facts.tensors.has('output.weight'),
   };
 }
 
-function configOf(facts: GgufFacts, architecture: Architecture, counts: Pick<ModelConfig, 'layers' | 'heads' | 'kvHeads' | 'experts'>): ModelConfig {
+function configOf(
+  facts: GgufFacts,
+  architecture: Architecture,
+  counts: Pick<ModelConfig, 'layers' | 'heads' | 'kvHeads' | 'experts'>,
+): ModelConfig {
   const embedding = facts.tensors.get('token_embd.weight') ?? [0, 0];
   return {
-    className: architecture.classes[0]!, raw: {}, ...counts,
-    hiddenSize: embedding[0] ?? 0, vocabSize: embedding[1] ?? 0, feedForward: 0, headDim: 0, hasHeadDim: false,
-    contextLength: 0, rmsNormEps: 0, ropeTheta: 0, tiedEmbeddings: !facts.tensors.has('output.weight'), expertsUsed: 0,
+    className: architecture.classes[0]!,
+    raw: {},
+    ...counts,
+    hiddenSize: embedding[0] ?? 0,
+    vocabSize: embedding[1] ?? 0,
+    feedForward: 0,
+    headDim: 0,
+    hasHeadDim: false,
+    contextLength: 0,
+    rmsNormEps: 0,
+    ropeTheta: 0,
+    tiedEmbeddings: !facts.tensors.has('output.weight'),
+    expertsUsed: 0,
   };
 }
 
 /** Shapes under Hugging Face names, for the names that lead to a tensor of the GGUF; the embedding and all layers' ends too, for messages. */
-function shapesOf(names: Iterable<string>, facts: GgufFacts, architecture: Architecture, config: ModelConfig): Map<string, BaseTensorShape> {
+function shapesOf(
+  names: Iterable<string>,
+  facts: GgufFacts,
+  architecture: Architecture,
+  config: ModelConfig,
+): Map<string, BaseTensorShape> {
   const shapes = new Map<string, BaseTensorShape>();
   const lastLayer = `model.layers.${config.layers - 1}.mlp.down_proj.weight`;
   for (const name of [...names, EMBEDDING, lastLayer]) {

@@ -38,7 +38,12 @@ export const HEAD = 'lm_head.weight';
  * @param tied config.json's tie_word_embeddings
  * @throws StudioError adapter/…
  */
-export function applyAdapters(base: ReadonlyMap<string, LogicalTensor>, adapters: readonly WeightedAdapter[], tied: boolean, canStoreHead: boolean): MergedModel {
+export function applyAdapters(
+  base: ReadonlyMap<string, LogicalTensor>,
+  adapters: readonly WeightedAdapter[],
+  tied: boolean,
+  canStoreHead: boolean,
+): MergedModel {
   const notes: PlanNote[] = [];
   const parts = new Map<string, AppliedPart[]>();
   const tensors = new Map(base);
@@ -60,39 +65,71 @@ export function applyAdapters(base: ReadonlyMap<string, LogicalTensor>, adapters
     notes.push(...adapter.warnings);
   }
   followTiedEmbedding(tensors, base, parts, tied, notes);
-  const merged = [...tensors.values()].map((tensor): [string, MergedTensor] => [tensor.name, mergeOne(tensor, parts.get(tensor.name) ?? [])]);
+  const merged = [...tensors.values()].map((tensor): [string, MergedTensor] => [
+    tensor.name,
+    mergeOne(tensor, parts.get(tensor.name) ?? []),
+  ]);
   return { tensors: new Map(merged), notes };
 }
 
 /** An adapter that trained the head of a model without one of its own gives it one, starting from the embedding. */
-function addHead(tensors: Map<string, LogicalTensor>, adapter: Adapter, canStoreHead: boolean, notes: PlanNote[]): void {
+function addHead(
+  tensors: Map<string, LogicalTensor>,
+  adapter: Adapter,
+  canStoreHead: boolean,
+  notes: PlanNote[],
+): void {
   const embedding = tensors.get(EMBEDDING);
   if (tensors.has(HEAD) || embedding === undefined || !adapter.parts.some((part) => part.target === HEAD)) {
     return;
   }
   if (!canStoreHead) {
-    throw new StudioError('adapter/unsupported', `${adapter.path} changes the output head apart from the embedding, and models of this architecture have no place for a head of their own. Train without lm_head in modules_to_save and target_modules.`, { path: adapter.path });
+    throw new StudioError(
+      'adapter/unsupported',
+      `${adapter.path} changes the output head apart from the embedding, and models of this architecture have no place for a head of their own. Train without lm_head in modules_to_save and target_modules.`,
+      { path: adapter.path },
+    );
   }
   tensors.set(HEAD, { ...embedding, name: HEAD });
-  notes.push({ code: 'adapter/head-untied', message: 'The adapter trained the output head apart from the embedding: the result has a head of its own (output.weight) and is larger by that much.' });
+  notes.push({
+    code: 'adapter/head-untied',
+    message:
+      'The adapter trained the output head apart from the embedding: the result has a head of its own (output.weight) and is larger by that much.',
+  });
 }
 
 /** Where embedding and head are one, a change of the embedding changes the head too, as it did in training. */
-function followTiedEmbedding(tensors: ReadonlyMap<string, LogicalTensor>, base: ReadonlyMap<string, LogicalTensor>, parts: Map<string, AppliedPart[]>, tied: boolean, notes: PlanNote[]): void {
+function followTiedEmbedding(
+  tensors: ReadonlyMap<string, LogicalTensor>,
+  base: ReadonlyMap<string, LogicalTensor>,
+  parts: Map<string, AppliedPart[]>,
+  tied: boolean,
+  notes: PlanNote[],
+): void {
   const shared = tied || !base.has(HEAD);
   const ofHead = parts.get(HEAD) ?? [];
-  const followed = (parts.get(EMBEDDING) ?? []).filter(({ adapter }) => !ofHead.some((applied) => applied.adapter === adapter));
+  const followed = (parts.get(EMBEDDING) ?? []).filter(
+    ({ adapter }) => !ofHead.some((applied) => applied.adapter === adapter),
+  );
   if (!shared || followed.length === 0) {
     return;
   }
   if (tensors.has(HEAD)) {
-    parts.set(HEAD, [...ofHead, ...followed.map((applied) => ({ ...applied, part: { ...applied.part, target: HEAD } }))]);
+    parts.set(HEAD, [
+      ...ofHead,
+      ...followed.map((applied) => ({ ...applied, part: { ...applied.part, target: HEAD } })),
+    ]);
   }
-  notes.push({ code: 'adapter/tied-embedding', message: 'The adapter changes the embedding, which is the output head as well: both change, as in training.' });
+  notes.push({
+    code: 'adapter/tied-embedding',
+    message: 'The adapter changes the embedding, which is the output head as well: both change, as in training.',
+  });
 }
 
 function mergeOne(base: LogicalTensor, parts: readonly AppliedPart[]): MergedTensor {
-  const resized = parts.filter(({ part }) => (part.kind === 'base' || part.kind === 'replace') && part.source.shape.join() !== base.shape.join());
+  const resized = parts.filter(
+    ({ part }) => (part.kind === 'base' || part.kind === 'replace') && part.source.shape.join() !== base.shape.join(),
+  );
   const [first] = resized;
   if (first === undefined || !('source' in first.part)) {
     return { base, shape: base.shape, parts };
@@ -100,10 +137,18 @@ function mergeOne(base: LogicalTensor, parts: readonly AppliedPart[]): MergedTen
   const { shape } = first.part.source;
   const other = parts.find(({ adapter }) => adapter !== first.adapter);
   if (other !== undefined) {
-    throw new StudioError('adapter/shape', `${first.adapter.path} resizes the vocabulary (${base.name} to ${shape.join(' x ')}), and ${other.adapter.path} changes it too: their rows cannot be added up. Merge one of them with fuse, and train or apply the other on the result.`, { path: first.adapter.path, detail: { tensor: base.name } });
+    throw new StudioError(
+      'adapter/shape',
+      `${first.adapter.path} resizes the vocabulary (${base.name} to ${shape.join(' x ')}), and ${other.adapter.path} changes it too: their rows cannot be added up. Merge one of them with fuse, and train or apply the other on the result.`,
+      { path: first.adapter.path, detail: { tensor: base.name } },
+    );
   }
   if (first.part.kind === 'replace' && first.weight !== 1) {
-    throw new StudioError('adapter/shape', `${first.adapter.path} resizes the vocabulary (${base.name} to ${shape.join(' x ')}): rows that the base does not have cannot be weighted by ${first.weight}. Leave its weight at 1.`, { path: first.adapter.path, detail: { tensor: base.name, weight: first.weight } });
+    throw new StudioError(
+      'adapter/shape',
+      `${first.adapter.path} resizes the vocabulary (${base.name} to ${shape.join(' x ')}): rows that the base does not have cannot be weighted by ${first.weight}. Leave its weight at 1.`,
+      { path: first.adapter.path, detail: { tensor: base.name, weight: first.weight } },
+    );
   }
   return { base, shape, parts };
 }

@@ -26,7 +26,12 @@ const QUANTIZATION_VERSION = 'general.quantization_version';
  * Every metadata entry of the GGUF, in the order in which llama.cpp's converter writes them. Throws what the tokenizer throws
  * (`tokenizer/…`).
  */
-export function buildMetadata(model: HuggingFaceModel, config: ModelConfig, architecture: Architecture, options: BuildMetadataOptions): [string, GgufValue][] {
+export function buildMetadata(
+  model: HuggingFaceModel,
+  config: ModelConfig,
+  architecture: Architecture,
+  options: BuildMetadataOptions,
+): [string, GgufValue][] {
   refuseReranker(model, architecture);
   const resized: ModelConfig = { ...config, vocabSize: options.vocabRows };
   const entries = new Map<string, GgufValue>();
@@ -35,15 +40,28 @@ export function buildMetadata(model: HuggingFaceModel, config: ModelConfig, arch
   add([['general.architecture', string(architecture.name)]]);
   add(architecture.earlyParameters?.(resized) ?? []);
   add([['general.type', string('model')]]);
-  add(generalMetadata({
-    directoryName: model.directoryName, config: model.config, generationConfig: model.generationConfig, readme: model.readme,
-    parameters: countParameters(options.tensors), modelName: options.modelName,
-  }));
+  add(
+    generalMetadata({
+      directoryName: model.directoryName,
+      config: model.config,
+      generationConfig: model.generationConfig,
+      readme: model.readme,
+      parameters: countParameters(options.tensors),
+      modelName: options.modelName,
+    }),
+  );
   add(architecture.hyperparameters(resized));
   add([[FILE_TYPE, u32(options.fileType)]]);
   add(architecture.lateParameters?.(resized) ?? []);
   add([[QUANTIZATION_VERSION, u32(2)]]);
-  add(tokenizerMetadata(model.tokenizer, { rules: architecture.vocabulary ?? 'plain', config: model.config, rows: options.vocabRows, sha256: options.sha256 }));
+  add(
+    tokenizerMetadata(model.tokenizer, {
+      rules: architecture.vocabulary ?? 'plain',
+      config: model.config,
+      rows: options.vocabRows,
+      sha256: options.sha256,
+    }),
+  );
   return [...entries];
 }
 
@@ -52,15 +70,27 @@ export function buildMetadata(model: HuggingFaceModel, config: ModelConfig, arch
  * ranking; told by the same hints as there.
  */
 function refuseReranker(model: HuggingFaceModel, architecture: Architecture): void {
-  const hints = [model.directoryName, model.config['_name_or_path'], model.config['model_type']].filter((hint) => typeof hint === 'string');
-  const named = hints.some((hint) => /qwen3-(?:vl-)?reranker/i.test(hint)) || /# qwen3-(?:vl-)?reranker/i.test(model.readme ?? '');
+  const hints = [model.directoryName, model.config['_name_or_path'], model.config['model_type']].filter(
+    (hint) => typeof hint === 'string',
+  );
+  const named =
+    hints.some((hint) => /qwen3-(?:vl-)?reranker/i.test(hint)) || /# qwen3-(?:vl-)?reranker/i.test(model.readme ?? '');
   if (architecture.name === 'qwen3' && named) {
-    throw new StudioError('model/architecture', 'This is a Qwen3 reranker, which ranks texts and does not chat; its conversion is not built in. Convert it with llama.cpp\'s own convert_hf_to_gguf.py. If it is not a reranker, rename the folder.', { path: model.path });
+    throw new StudioError(
+      'model/architecture',
+      "This is a Qwen3 reranker, which ranks texts and does not chat; its conversion is not built in. Convert it with llama.cpp's own convert_hf_to_gguf.py. If it is not a reranker, rename the folder.",
+      { path: model.path },
+    );
   }
 }
 
 /** The same entries as llama-quantize leaves them: quantisation version and file type are taken out and stand last. */
-export function toQuantisedLayout(metadata: readonly (readonly [string, GgufValue])[], fileType: number): [string, GgufValue][] {
-  const kept = metadata.filter(([key]) => key !== FILE_TYPE && key !== QUANTIZATION_VERSION).map(([key, value]): [string, GgufValue] => [key, value]);
+export function toQuantisedLayout(
+  metadata: readonly (readonly [string, GgufValue])[],
+  fileType: number,
+): [string, GgufValue][] {
+  const kept = metadata
+    .filter(([key]) => key !== FILE_TYPE && key !== QUANTIZATION_VERSION)
+    .map(([key, value]): [string, GgufValue] => [key, value]);
   return [...kept, [QUANTIZATION_VERSION, u32(2)], [FILE_TYPE, u32(fileType)]];
 }

@@ -79,7 +79,12 @@ export type Contribution =
       readonly magnitude?: StoredMatrix | undefined;
     }
   | { readonly kind: 'replace'; readonly matrix: StoredMatrix; readonly weight: number }
-  | { readonly kind: 'replaceRows'; readonly matrix: StoredMatrix; readonly rows: readonly number[]; readonly weight: number }
+  | {
+      readonly kind: 'replaceRows';
+      readonly matrix: StoredMatrix;
+      readonly rows: readonly number[];
+      readonly weight: number;
+    }
   | { readonly kind: 'add'; readonly matrix: StoredMatrix; readonly scale: number };
 
 /** One matrix of an output tensor: the whole of it, or one expert of a stack. */
@@ -97,7 +102,7 @@ export interface PlannedTensor {
   readonly shape: readonly number[];
   readonly type: GgmlTypeName;
   /** What the mixture wanted where the shape did not allow it. */
-  readonly wanted?: GgmlTypeName | undefined;
+  readonly requestedType?: GgmlTypeName | undefined;
   /** Row length in values. */
   readonly columns: number;
   readonly slices: readonly PlannedSlice[];

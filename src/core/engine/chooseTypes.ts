@@ -1,7 +1,7 @@
 import { StudioError } from '../errors';
 import { GGML_TYPES, type GgmlTypeName } from '../formats/gguf/ggmlTypes';
 import { FILE_TYPES, isQuantised, type FileTypeName, type WritableType } from './fileTypes';
-import { mixedType, type MixtureState } from './mixture';
+import { mixedType, type MixtureState } from './tensorTypeRules';
 import { allowsQuantisation, isValueLike, tensorCategory } from './tensorCategory';
 
 /** A tensor whose target type is to be chosen; `type` is what it keeps where nothing applies. */
@@ -38,7 +38,7 @@ export interface TypeOptions {
 export interface ChosenType {
   readonly type: GgmlTypeName;
   /** The type that the rules wanted, when the shape did not allow it. */
-  readonly wanted?: GgmlTypeName | undefined;
+  readonly requestedType?: GgmlTypeName | undefined;
 }
 
 /**
@@ -46,7 +46,11 @@ export interface ChosenType {
  * @param tensors in llama-quantize's order (`compareTensorNames`): the rules count along it
  * @throws StudioError quantize/shape for an explicit type that a row does not divide into; quantize/pattern
  */
-export function chooseTypes(tensors: readonly TypeCandidate[], model: MixtureModel, options: TypeOptions): ChosenType[] {
+export function chooseTypes(
+  tensors: readonly TypeCandidate[],
+  model: MixtureModel,
+  options: TypeOptions,
+): ChosenType[] {
   const patterns = compilePatterns(options);
   const state: MixtureState = {
     model,
@@ -68,12 +72,21 @@ function compilePatterns(options: TypeOptions): CompiledPattern[] {
     try {
       return [new RegExp(pattern.toLowerCase()), type] as const;
     } catch {
-      throw new StudioError('quantize/pattern', `--tensor-type ${pattern}=${type}: the pattern is not a regular expression. Write one that is searched in tensor names, as attn_v or blk\\.[0-3]\\.ffn_down.`, { detail: { pattern } });
+      throw new StudioError(
+        'quantize/pattern',
+        `--tensor-type ${pattern}=${type}: the pattern is not a regular expression. Write one that is searched in tensor names, as attn_v or blk\\.[0-3]\\.ffn_down.`,
+        { detail: { pattern } },
+      );
     }
   });
 }
 
-function chooseOne(tensor: TypeCandidate, state: MixtureState, options: TypeOptions, patterns: readonly CompiledPattern[]): ChosenType {
+function chooseOne(
+  tensor: TypeCandidate,
+  state: MixtureState,
+  options: TypeOptions,
+  patterns: readonly CompiledPattern[],
+): ChosenType {
   if (!allowsQuantisation(tensor.name, tensor.shape, options.leaveOutputTensor === true)) {
     return { type: tensor.type };
   }
@@ -91,7 +104,7 @@ function chooseOne(tensor: TypeCandidate, state: MixtureState, options: TypeOpti
   const named = patterns.find(([pattern]) => pattern.test(tensor.name))?.[1];
   const wanted = named ?? (options.pure === true ? base : mixedType(base, tensor, category, state));
   const type = fitToShape(wanted, tensor.shape[0] ?? 0);
-  return type === wanted ? { type } : { type, wanted };
+  return type === wanted ? { type } : { type, requestedType: wanted };
 }
 
 /** A second, per-layer embedding follows an explicit --tensor-type rather than --token-embedding-type. */
@@ -103,15 +116,24 @@ function explicit(tensor: TypeCandidate, type: WritableType, option: string): Ch
   const { block } = GGML_TYPES[type];
   const columns = tensor.shape[0] ?? 0;
   if (columns % block !== 0) {
-    throw new StudioError('quantize/shape', `${option} ${type}: rows of ${tensor.name} have ${columns} values, which do not divide into blocks of ${block}. Choose a type with smaller blocks (Q8_0 has 32, F16 has 1).`, {
-      detail: { tensor: tensor.name, type, columns, block },
-    });
+    throw new StudioError(
+      'quantize/shape',
+      `${option} ${type}: rows of ${tensor.name} have ${columns} values, which do not divide into blocks of ${block}. Choose a type with smaller blocks (Q8_0 has 32, F16 has 1).`,
+      {
+        detail: { tensor: tensor.name, type, columns, block },
+      },
+    );
   }
   return { type };
 }
 
 const FALLBACKS: Partial<Record<GgmlTypeName, GgmlTypeName>> = {
-  IQ4_XS: 'IQ4_NL', Q2_K: 'Q4_0', Q3_K: 'Q4_0', Q4_K: 'Q5_0', Q5_K: 'Q5_1', Q6_K: 'Q8_0',
+  IQ4_XS: 'IQ4_NL',
+  Q2_K: 'Q4_0',
+  Q3_K: 'Q4_0',
+  Q4_K: 'Q5_0',
+  Q5_K: 'Q5_1',
+  Q6_K: 'Q8_0',
 };
 
 /** The type itself, or the one that llama-quantize falls back to where rows do not divide into its blocks. */

@@ -12,7 +12,12 @@ export interface Palette {
   faint(text: string): string;
 }
 
-export const PLAIN: Palette = { strong: (text) => text, good: (text) => text, warning: (text) => text, faint: (text) => text };
+export const PLAIN: Palette = {
+  strong: (text) => text,
+  good: (text) => text,
+  warning: (text) => text,
+  faint: (text) => text,
+};
 
 const LABEL_WIDTH = 10;
 
@@ -20,26 +25,64 @@ const LABEL_WIDTH = 10;
 export function describePlan(plan: BuildPlan, workers: number, palette: Palette = PLAIN): string {
   const { summary } = plan;
   const { base } = summary;
-  const width = Math.max(12, ...[base.path, plan.output, ...summary.adapters.map((adapter) => adapter.path)].map((path) => shortName(path).length));
-  const row = (label: string, name: string, text: string): string => `${palette.strong(label.padEnd(LABEL_WIDTH))}${name === '' ? '' : `${name.padEnd(width)}  `}${text}`;
-  const template = base.template === undefined ? (plan.kind === 'gguf' ? ' · no chat template' : '') : ` · chat template: ${base.template}`;
+  const width = Math.max(
+    12,
+    ...[base.path, plan.output, ...summary.adapters.map((adapter) => adapter.path)].map(
+      (path) => shortName(path).length,
+    ),
+  );
+  const row = (label: string, name: string, text: string): string =>
+    `${palette.strong(label.padEnd(LABEL_WIDTH))}${name === '' ? '' : `${name.padEnd(width)}  `}${text}`;
+  const template =
+    base.template === undefined
+      ? plan.kind === 'gguf'
+        ? ' · no chat template'
+        : ''
+      : ` · chat template: ${base.template}`;
   const lines = [
-    row('Base', shortName(base.path), `${base.label} · ${formatCount(base.parameters)} parameters · ${base.dtype}${template}`),
+    row(
+      'Base',
+      shortName(base.path),
+      `${base.label} · ${formatCount(base.parameters)} parameters · ${base.dtype}${template}`,
+    ),
     ...summary.adapters.map((adapter) => row('Adapter', shortName(adapter.path), describeAdapter(adapter, plan))),
-    row('Result', shortName(plan.output), `${plan.fileType} · ${formatBytes(plan.bytesWritten)} · ${summary.bitsPerWeight.toFixed(1)} bits a weight · ${plan.tensors.length} tensors: ${describeTypes(summary.tensorTypes)}`),
-    row('Route', '', `${summary.route} · reads ${formatBytes(plan.bytesRead)} · writes ${formatBytes(plan.bytesWritten)} · memory ${formatBytes(peakMemory(plan, workers))} · about ${formatSeconds(Math.max(1, estimatedSeconds(plan, workers)))}`),
-    row('Checks', '', plan.checks.filter((check) => check.code !== 'check/delta' || summary.adapters.length !== 1).map((check) => `${palette.good('✓')} ${escapeControls(check.message)}`).join('   ')),
-    ...plan.warnings.map((warning, index) => row(index === 0 ? 'Warnings' : '', '', `${palette.warning('!')} ${escapeControls(warning.message)}`)),
+    row(
+      'Result',
+      shortName(plan.output),
+      `${plan.fileType} · ${formatBytes(plan.bytesWritten)} · ${summary.bitsPerWeight.toFixed(1)} bits a weight · ${plan.tensors.length} tensors: ${describeTypes(summary.tensorTypes)}`,
+    ),
+    row(
+      'Route',
+      '',
+      `${summary.route} · reads ${formatBytes(plan.bytesRead)} · writes ${formatBytes(plan.bytesWritten)} · memory ${formatBytes(peakMemory(plan, workers))} · about ${formatSeconds(Math.max(1, estimatedSeconds(plan, workers)))}`,
+    ),
+    row(
+      'Checks',
+      '',
+      plan.checks
+        .filter((check) => check.code !== 'check/delta' || summary.adapters.length !== 1)
+        .map((check) => `${palette.good('✓')} ${escapeControls(check.message)}`)
+        .join('   '),
+    ),
+    ...plan.warnings.map((warning, index) =>
+      row(index === 0 ? 'Warnings' : '', '', `${palette.warning('!')} ${escapeControls(warning.message)}`),
+    ),
   ];
   return lines.join('\n');
 }
 
 function describeAdapter(adapter: PlannedAdapter, plan: BuildPlan): string {
-  const method = { lora: 'LoRA', rslora: 'rsLoRA', dora: 'DoRA', full: 'full fine-tune' }[adapter.method] ?? adapter.method;
-  const rank = adapter.rank === undefined ? '' : ` rank ${adapter.rank}, scale ${Number((adapter.scale ?? 1).toPrecision(4))}`;
+  const method =
+    { lora: 'LoRA', rslora: 'rsLoRA', dora: 'DoRA', full: 'full fine-tune' }[adapter.method] ?? adapter.method;
+  const rank =
+    adapter.rank === undefined ? '' : ` rank ${adapter.rank}, scale ${Number((adapter.scale ?? 1).toPrecision(4))}`;
   const weight = adapter.weight === 1 ? '' : ` · weight ${adapter.weight}`;
-  const delta = plan.summary.adapters.length === 1 ? plan.checks.find((check) => check.code === 'check/delta') : undefined;
-  const file = adapter.weightsFile.endsWith('adapter_model.safetensors') && !adapter.weightsFile.includes('checkpoint-') ? '' : ` · ${takenFrom(adapter)}`;
+  const delta =
+    plan.summary.adapters.length === 1 ? plan.checks.find((check) => check.code === 'check/delta') : undefined;
+  const file =
+    adapter.weightsFile.endsWith('adapter_model.safetensors') && !adapter.weightsFile.includes('checkpoint-')
+      ? ''
+      : ` · ${takenFrom(adapter)}`;
   const what = adapter.method === 'full' ? 'tensors' : 'modules';
   return `${method}${rank}${weight} · ${adapter.modulesMatched} of ${adapter.modules} ${what} matched${delta === undefined ? '' : ` · ${delta.message}`}${file}`;
 }
@@ -57,5 +100,10 @@ function describeTypes(types: Readonly<Partial<Record<GgmlTypeName, number>>>): 
 }
 
 function shortName(path: string): string {
-  return escapeControls(path.replace(/[\\/]+$/, '').split(/[\\/]/).pop() ?? path);
+  return escapeControls(
+    path
+      .replace(/[\\/]+$/, '')
+      .split(/[\\/]/)
+      .pop() ?? path,
+  );
 }

@@ -22,19 +22,30 @@ const EXPECTED: Readonly<Record<string, (config: ModelConfig) => readonly (numbe
  * Holds a weight against config.json, so that a wrong folder is noticed here and not by a runtime's refusal to load.
  * @throws StudioError model/tensor-shape
  */
-export function checkShape(ggufName: string, shape: readonly number[], config: ModelConfig, tensor: LogicalTensor): void {
+export function checkShape(
+  ggufName: string,
+  shape: readonly number[],
+  config: ModelConfig,
+  tensor: LogicalTensor,
+): void {
   const found = /(?:^|\.)([a-z_]+)\.(weight|bias)$/.exec(ggufName);
   const wanted = found === null ? undefined : EXPECTED[found[1]!]?.(config);
   if (wanted === undefined) {
     return;
   }
   const expected = found?.[2] === 'bias' ? wanted.slice(0, 1) : wanted;
-  const fits = expected.length === shape.length && expected.every((dimension, index) => dimension === undefined || dimension === shape[index]);
+  const fits =
+    expected.length === shape.length &&
+    expected.every((dimension, index) => dimension === undefined || dimension === shape[index]);
   if (!fits) {
     const text = expected.map((dimension) => dimension ?? 'any').join(', ');
-    throw new StudioError('model/tensor-shape', `${tensor.storedName} has shape [${shape.join(', ')}], and config.json demands [${text}]. The weights and config.json are not of the same model: fetch both again.`, {
-      path: tensor.file,
-      detail: { tensor: tensor.storedName, shape, expected: text },
-    });
+    throw new StudioError(
+      'model/tensor-shape',
+      `${tensor.storedName} has shape [${shape.join(', ')}], and config.json demands [${text}]. The weights and config.json are not of the same model: fetch both again.`,
+      {
+        path: tensor.file,
+        detail: { tensor: tensor.storedName, shape, expected: text },
+      },
+    );
   }
 }

@@ -3,7 +3,14 @@ import type { PlannedSlice, StoredMatrix } from './buildPlan';
 import type { Kernels } from './kernels/kernels';
 import type { ReadAt, StagedUnit } from './stagedUnit';
 import { storedRowBytes } from './storedMatrix';
-import { aligned, FACTOR_CHUNK_BYTES, type FactorMatrix, leftMatrix, rightMatrix, type WorkerLayout } from './workerLayout';
+import {
+  aligned,
+  FACTOR_CHUNK_BYTES,
+  type FactorMatrix,
+  leftMatrix,
+  rightMatrix,
+  type WorkerLayout,
+} from './workerLayout';
 
 /** A left factor, f32 [rows of the unit, rank], and the magnitudes of the same rows (0: none). */
 export interface LoadedFactor {
@@ -52,7 +59,11 @@ export class FactorStore {
     const step = Math.floor(FACTOR_CHUNK_BYTES / width);
     for (let first = 0; first < total; first += step) {
       const count = Math.min(step, total - first);
-      await this.#readAt(matrix.file, matrix.offset + first * width, new Uint8Array(buffer, factorChunk, count * width));
+      await this.#readAt(
+        matrix.file,
+        matrix.offset + first * width,
+        new Uint8Array(buffer, factorChunk, count * width),
+      );
       if (!transposed) {
         this.#kernels.widen(matrix.type, factorChunk, target + first * 4, count);
         continue;
@@ -90,7 +101,13 @@ export class FactorStore {
     });
   }
 
-  #widenLeft({ matrix, transposed, columns }: FactorMatrix, raw: number, target: number, rows: number, rank: number): void {
+  #widenLeft(
+    { matrix, transposed, columns }: FactorMatrix,
+    raw: number,
+    target: number,
+    rows: number,
+    rank: number,
+  ): void {
     if (columns !== undefined) {
       this.#gatherExpert(matrix, raw, target, rows, columns);
       return;
@@ -131,7 +148,13 @@ export class FactorStore {
   }
 
   /** Widens the staged rows of a matrix of all experts, and keeps the columns of one. */
-  #gatherExpert(matrix: StoredMatrix, raw: number, target: number, rows: number, { expert, experts }: ExpertColumns): void {
+  #gatherExpert(
+    matrix: StoredMatrix,
+    raw: number,
+    target: number,
+    rows: number,
+    { expert, experts }: ExpertColumns,
+  ): void {
     const { factorWide } = this.#layout;
     const { buffer } = this.#kernels.memory;
     const total = rows * matrix.columns;
@@ -149,7 +172,13 @@ export class FactorStore {
 }
 
 /** As {@link scatterTransposed}, of every `experts`-th column from the expert's own on. */
-function scatterExpert(chunk: Float32Array, target: Float32Array, first: number, matrix: StoredMatrix, { expert, experts }: ExpertColumns): void {
+function scatterExpert(
+  chunk: Float32Array,
+  target: Float32Array,
+  first: number,
+  matrix: StoredMatrix,
+  { expert, experts }: ExpertColumns,
+): void {
   const rank = matrix.columns / experts;
   const start = firstOf(first, expert, experts);
   for (let at = start; at < first + chunk.length; at += experts) {

@@ -32,7 +32,13 @@ export const FILE_TYPES = {
 export type FileTypeName = keyof typeof FILE_TYPES;
 
 /** Other names that llama-quantize and people use for the same targets. */
-const ALIASES: Readonly<Record<string, FileTypeName>> = { Q3_K: 'Q3_K_M', Q4_K: 'Q4_K_M', Q5_K: 'Q5_K_M', FP16: 'F16', FP32: 'F32' };
+const ALIASES: Readonly<Record<string, FileTypeName>> = {
+  Q3_K: 'Q3_K_M',
+  Q4_K: 'Q4_K_M',
+  Q5_K: 'Q5_K_M',
+  FP16: 'F16',
+  FP32: 'F32',
+};
 
 /** The target that a user means, in any case; undefined when there is none of that name. */
 export function parseFileType(text: string): FileTypeName | undefined {
@@ -42,7 +48,21 @@ export function parseFileType(text: string): FileTypeName | undefined {
 
 /** Tensor types that the kernels can write. */
 export const WRITABLE_TYPES = [
-  'F32', 'F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'IQ4_NL', 'IQ4_XS',
+  'F32',
+  'F16',
+  'BF16',
+  'Q8_0',
+  'Q4_0',
+  'Q4_1',
+  'Q5_0',
+  'Q5_1',
+  'Q2_K',
+  'Q3_K',
+  'Q4_K',
+  'Q5_K',
+  'Q6_K',
+  'IQ4_NL',
+  'IQ4_XS',
 ] as const satisfies readonly GgmlTypeName[];
 
 export type WritableType = (typeof WRITABLE_TYPES)[number];

@@ -1,7 +1,15 @@
 import { elementCount } from '../formats/tensorRef';
 import type { GgmlTypeName } from '../formats/gguf/ggmlTypes';
 import type { WeightedAdapter } from './applyAdapters';
-import type { BuildPlan, Contribution, PlannedAdapter, PlannedTensor, PlanNote, RowSource, StoredMatrix } from './buildPlan';
+import type {
+  BuildPlan,
+  Contribution,
+  PlannedAdapter,
+  PlannedTensor,
+  PlanNote,
+  RowSource,
+  StoredMatrix,
+} from './buildPlan';
 import { isQuantised, type FileTypeName } from './fileTypes';
 import type { GgufLayout } from './layOutGguf';
 import { storedRowBytes } from './storedMatrix';
@@ -13,7 +21,13 @@ export interface PlanParts {
   readonly output: string;
   readonly inputs: readonly string[];
   readonly layout: GgufLayout;
-  readonly base: { readonly path: string; readonly architecture: string; readonly label: string; readonly dtype: string; readonly template?: string | undefined };
+  readonly base: {
+    readonly path: string;
+    readonly architecture: string;
+    readonly label: string;
+    readonly dtype: string;
+    readonly template?: string | undefined;
+  };
   readonly adapters: readonly WeightedAdapter[];
   readonly checks: readonly PlanNote[];
   readonly warnings: readonly PlanNote[];
@@ -81,7 +95,9 @@ function plannedAdapter({ adapter, weight }: WeightedAdapter): PlannedAdapter {
 }
 
 function planChecks(parts: PlanParts, layout: GgufLayout): PlanNote[] {
-  const checks: PlanNote[] = [{ code: 'check/shapes', message: parts.adapters.length > 0 ? 'shapes fit this base' : 'shapes fit config.json' }];
+  const checks: PlanNote[] = [
+    { code: 'check/shapes', message: parts.adapters.length > 0 ? 'shapes fit this base' : 'shapes fit config.json' },
+  ];
   if (parts.adapters.length > 0) {
     checks.push({ code: 'check/adapter-tensors', message: 'every adapter tensor is used' });
   }
@@ -89,7 +105,10 @@ function planChecks(parts: PlanParts, layout: GgufLayout): PlanNote[] {
   const tokens = keys.get('tokenizer.ggml.tokens');
   const embedding = layout.tensors.find((tensor) => tensor.name === 'token_embd.weight');
   if (tokens?.type === 'array' && embedding !== undefined) {
-    checks.push({ code: 'check/vocabulary', message: `${tokens.value.length} tokens = ${embedding.shape[1] ?? 0} embedding rows` });
+    checks.push({
+      code: 'check/vocabulary',
+      message: `${tokens.value.length} tokens = ${embedding.shape[1] ?? 0} embedding rows`,
+    });
   }
   const pre = keys.get('tokenizer.ggml.pre');
   if (pre?.type === 'string') {
@@ -102,12 +121,18 @@ function planWarnings(parts: PlanParts, tensors: readonly PlannedTensor[], param
   const warnings: PlanNote[] = [];
   const bits = /^I?Q([2-5])/.exec(parts.fileType)?.[1];
   if (bits !== undefined && parameters < SMALL_MODEL) {
-    warnings.push({ code: 'quantize/small-model', message: `${(parameters / 1e6).toFixed(1)} M parameters: models under about 1 B lose too much at ${bits} bits; Q8_0 or BF16 is the usual choice (--type Q8_0)` });
+    warnings.push({
+      code: 'quantize/small-model',
+      message: `${(parameters / 1e6).toFixed(1)} M parameters: models under about 1 B lose too much at ${bits} bits; Q8_0 or BF16 is the usual choice (--type Q8_0)`,
+    });
   }
-  const fallen = tensors.filter((tensor) => tensor.wanted !== undefined);
+  const fallen = tensors.filter((tensor) => tensor.requestedType !== undefined);
   const [first] = fallen;
   if (first !== undefined) {
-    warnings.push({ code: 'quantize/fallback', message: `${fallen.length} tensors cannot have the type of this mixture, since their rows do not divide into its blocks (${first.name}: ${first.columns} columns, ${first.wanted ?? ''} becomes ${first.type})` });
+    warnings.push({
+      code: 'quantize/fallback',
+      message: `${fallen.length} tensors cannot have the type of this mixture, since their rows do not divide into its blocks (${first.name}: ${first.columns} columns, ${first.requestedType ?? ''} becomes ${first.type})`,
+    });
   }
   return warnings;
 }
@@ -160,12 +185,23 @@ export function peakMemory(plan: BuildPlan, workers: number): number {
   const token = 800;
   const tokens = plan.metadata.find(([key]) => key === 'tokenizer.ggml.tokens')?.[1];
   const vocabulary = tokens?.type === 'array' ? tokens.value.length * token : 0;
-  return process + vocabulary + workers * (thread + workerLayout(plan.tensors).memoryBytes) + (plan.importance?.byteLength ?? 0);
+  return (
+    process +
+    vocabulary +
+    workers * (thread + workerLayout(plan.tensors).memoryBytes) +
+    (plan.importance?.byteLength ?? 0)
+  );
 }
 
 /** Measured on one core of a 2023 server, in values a second: enough to tell seconds from minutes. */
 const SPEED: Readonly<Partial<Record<GgmlTypeName, number>>> = {
-  Q2_K: 75e6, Q3_K: 150e6, Q4_K: 75e6, Q5_K: 85e6, Q6_K: 150e6, IQ4_NL: 120e6, IQ4_XS: 120e6,
+  Q2_K: 75e6,
+  Q3_K: 150e6,
+  Q4_K: 75e6,
+  Q5_K: 85e6,
+  Q6_K: 150e6,
+  IQ4_NL: 120e6,
+  IQ4_XS: 120e6,
 };
 
 /** Seconds that a run will take, roughly. */

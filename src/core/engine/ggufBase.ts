@@ -20,10 +20,26 @@ export interface GgufBase {
 /** Everything that a layer or a model can have, in the architectures that are built in. */
 const GLOBAL_MODULES = ['model.embed_tokens', 'model.norm', 'lm_head'];
 const LAYER_MODULES = [
-  'self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj', 'self_attn.o_proj', 'self_attn.qkv_proj', 'self_attn.q_norm', 'self_attn.k_norm',
-  'mlp.gate_proj', 'mlp.up_proj', 'mlp.down_proj', 'mlp.gate_up_proj', 'mlp.gate', 'mlp.shared_expert_gate',
-  'mlp.shared_expert.gate_proj', 'mlp.shared_expert.up_proj', 'mlp.shared_expert.down_proj',
-  'input_layernorm', 'post_attention_layernorm', 'pre_feedforward_layernorm', 'post_feedforward_layernorm',
+  'self_attn.q_proj',
+  'self_attn.k_proj',
+  'self_attn.v_proj',
+  'self_attn.o_proj',
+  'self_attn.qkv_proj',
+  'self_attn.q_norm',
+  'self_attn.k_norm',
+  'mlp.gate_proj',
+  'mlp.up_proj',
+  'mlp.down_proj',
+  'mlp.gate_up_proj',
+  'mlp.gate',
+  'mlp.shared_expert_gate',
+  'mlp.shared_expert.gate_proj',
+  'mlp.shared_expert.up_proj',
+  'mlp.shared_expert.down_proj',
+  'input_layernorm',
+  'post_attention_layernorm',
+  'pre_feedforward_layernorm',
+  'post_feedforward_layernorm',
 ];
 const EXPERT_MODULES = ['gate_proj', 'up_proj', 'down_proj'];
 
@@ -33,7 +49,9 @@ const EXPERT_MODULES = ['gate_proj', 'up_proj', 'down_proj'];
  */
 export function ggufBase(parts: readonly GgufPart[]): GgufBase {
   const [{ path, file }] = parts as readonly [GgufPart];
-  const stored = new Map(parts.flatMap((part) => part.file.tensors.map((tensor) => [tensor.name, { tensor, part }] as const)));
+  const stored = new Map(
+    parts.flatMap((part) => part.file.tensors.map((tensor) => [tensor.name, { tensor, part }] as const)),
+  );
   const { architecture, config } = targetOfGguf({
     path,
     value: (key) => {
@@ -83,7 +101,13 @@ function storedTensor(name: string, mapping: TensorMapping, tensor: GgufTensor, 
     file: part.path,
     source: (files, asColumn) => ({
       kind: 'stored',
-      matrix: { file: files.number(part.path), offset: first, type: tensor.type, rows: asColumn ? columns : ne.length < 2 ? 1 : rows, columns: asColumn ? 1 : columns },
+      matrix: {
+        file: files.number(part.path),
+        offset: first,
+        type: tensor.type,
+        rows: asColumn ? columns : ne.length < 2 ? 1 : rows,
+        columns: asColumn ? 1 : columns,
+      },
       ...(mapping.transform.kind === 'none' ? {} : { undo: mapping.transform }),
     }),
   };

@@ -32,12 +32,24 @@ export interface GgufLayout {
  * @param drafts in the converter's order, which the `converter` layout keeps
  * @param metadata all keys in their final order, but for those of the importance matrix
  */
-export function layOutGguf(drafts: readonly TensorDraft[], metadata: readonly (readonly [string, GgufValue])[], model: MixtureModel, options: BuildOptions): GgufLayout {
+export function layOutGguf(
+  drafts: readonly TensorDraft[],
+  metadata: readonly (readonly [string, GgufValue])[],
+  model: MixtureModel,
+  options: BuildOptions,
+): GgufLayout {
   const sorted = [...drafts].sort((a, b) => compareTensorNames(a.name, b.name));
   const candidates = sorted.map(({ name, shape, kept }) => ({ name, shape, type: kept }));
   const chosen = chooseTypes(candidates, model, { ...options, hasImatrix: options.imatrix !== undefined });
-  const typed = sorted.map((draft, index) => ({ ...draft, type: chosen[index]!.type, wanted: chosen[index]!.wanted }));
-  const ordered = options.layout === 'quantised' ? typed.map((draft) => ({ ...draft, shape: withoutTrailingOnes(draft.shape) })) : inOrderOf(drafts, typed);
+  const typed = sorted.map((draft, index) => ({
+    ...draft,
+    type: chosen[index]!.type,
+    requestedType: chosen[index]!.requestedType,
+  }));
+  const ordered =
+    options.layout === 'quantised'
+      ? typed.map((draft) => ({ ...draft, shape: withoutTrailingOnes(draft.shape) }))
+      : inOrderOf(drafts, typed);
   const importance = planImportance(typed, options.imatrix);
   const keys = [...metadata, ...imatrixMetadata(options.imatrix)];
   const { header, tensors, dataBytes } = encodeGgufHeader({ metadata: keys, tensors: ordered });
@@ -47,7 +59,7 @@ export function layOutGguf(drafts: readonly TensorDraft[], metadata: readonly (r
       name: draft.name,
       shape: draft.shape,
       type: draft.type,
-      wanted: draft.wanted,
+      requestedType: draft.requestedType,
       columns: draft.columns,
       slices: draft.slices,
       output: 0,
@@ -71,12 +83,19 @@ function withoutTrailingOnes(shape: readonly number[]): readonly number[] {
   return shape.slice(0, Math.max(1, last + 1));
 }
 
-function inOrderOf<T extends { readonly name: string }>(order: readonly { readonly name: string }[], items: readonly T[]): T[] {
+function inOrderOf<T extends { readonly name: string }>(
+  order: readonly { readonly name: string }[],
+  items: readonly T[],
+): T[] {
   const byName = new Map(items.map((item) => [item.name, item]));
   return order.map(({ name }) => {
     const item = byName.get(name);
     if (item === undefined || byName.size !== order.length) {
-      throw new StudioError('model/tensor-unknown', `Two weights of the model would both become ${name}. The files hold the same weight under two names: keep one of them.`, { detail: { tensor: name } });
+      throw new StudioError(
+        'model/tensor-unknown',
+        `Two weights of the model would both become ${name}. The files hold the same weight under two names: keep one of them.`,
+        { detail: { tensor: name } },
+      );
     }
     return item;
   });
@@ -86,5 +105,8 @@ function inOrderOf<T extends { readonly name: string }>(order: readonly { readon
 function patternWarnings(tensors: readonly PlannedTensor[], options: BuildOptions): PlanNote[] {
   return (options.tensorTypes ?? [])
     .filter(({ pattern }) => !tensors.some((tensor) => new RegExp(pattern.toLowerCase()).test(tensor.name)))
-    .map(({ pattern, type }) => ({ code: 'quantize/pattern', message: `--tensor-type ${pattern}=${type} matches no tensor of this model and changes nothing.` }));
+    .map(({ pattern, type }) => ({
+      code: 'quantize/pattern',
+      message: `--tensor-type ${pattern}=${type} matches no tensor of this model and changes nothing.`,
+    }));
 }

@@ -37,7 +37,9 @@ export function logicalTensors(model: HuggingFaceModel): Map<string, LogicalTens
     if (isMlxPart(ref.name, model) || isScalePart(ref.name, model)) {
       continue;
     }
-    for (const tensor of expertOfStack(ref.name, 0) !== undefined && ref.shape.length === 3 ? experts(ref, model) : [logicalTensor(ref, model, ref.name)]) {
+    for (const tensor of expertOfStack(ref.name, 0) !== undefined && ref.shape.length === 3
+      ? experts(ref, model)
+      : [logicalTensor(ref, model, ref.name)]) {
       tensors.set(tensor.name, tensor);
     }
   }
@@ -46,7 +48,11 @@ export function logicalTensors(model: HuggingFaceModel): Map<string, LogicalTens
 
 function logicalTensor(ref: TensorRef, model: HuggingFaceModel, storedName: string): LogicalTensor {
   const tensor = ref.dtype === 'U32' ? mlxWeight(ref, model) : (scaledWeight(ref, model) ?? plainTensor(ref));
-  return { ...tensor, name: normaliseTensorName(storedName.replace(/\.weight_packed$/, '.weight')), storedName: storedName.replace(/\.weight_packed$/, '.weight') };
+  return {
+    ...tensor,
+    name: normaliseTensorName(storedName.replace(/\.weight_packed$/, '.weight')),
+    storedName: storedName.replace(/\.weight_packed$/, '.weight'),
+  };
 }
 
 /** mlx keeps the experts of a layer as one tensor [experts, out, in]; each is a weight of its own. */
@@ -68,7 +74,11 @@ function experts(ref: TensorRef, model: HuggingFaceModel): LogicalTensor[] {
 /** @throws StudioError model/tensor-shape where a part is not of as many experts */
 function expertSlice(ref: TensorRef, index: number, count: number): TensorRef {
   if (ref.shape[0] !== count) {
-    throw new StudioError('model/tensor-shape', `${ref.name} has shape [${ref.shape.join(', ')}], where a stack of ${count} experts is needed. The file is damaged: fetch it again.`, { path: ref.file, detail: { tensor: ref.name, shape: ref.shape } });
+    throw new StudioError(
+      'model/tensor-shape',
+      `${ref.name} has shape [${ref.shape.join(', ')}], where a stack of ${count} experts is needed. The file is damaged: fetch it again.`,
+      { path: ref.file, detail: { tensor: ref.name, shape: ref.shape } },
+    );
   }
   return outerSlice(ref, index);
 }
@@ -88,9 +98,13 @@ function plainTensor(ref: TensorRef): Omit<LogicalTensor, 'name' | 'storedName'>
 
 function checkReadable(ref: TensorRef): void {
   if (storedType(ref.dtype) === undefined) {
-    throw new StudioError('model/quantised', `${ref.name} is stored as ${ref.dtype}: this base is quantised in a form that cannot be undone exactly. Pass the 16-bit model that it was made from.`, {
-      path: ref.file,
-      detail: { tensor: ref.name, dtype: ref.dtype },
-    });
+    throw new StudioError(
+      'model/quantised',
+      `${ref.name} is stored as ${ref.dtype}: this base is quantised in a form that cannot be undone exactly. Pass the 16-bit model that it was made from.`,
+      {
+        path: ref.file,
+        detail: { tensor: ref.name, dtype: ref.dtype },
+      },
+    );
   }
 }

@@ -7,7 +7,10 @@ import type { InputFiles } from './inputFiles';
 import { storedMatrix } from './storedMatrix';
 
 /** Rows and row length of a tensor: a vector is one row, or one value a row where its values move like rows. */
-export function matrixShape(shape: readonly number[], asColumn: boolean): { readonly rows: number; readonly columns: number } {
+export function matrixShape(
+  shape: readonly number[],
+  asColumn: boolean,
+): { readonly rows: number; readonly columns: number } {
   const elements = shape.reduce((product, dimension) => product * dimension, 1);
   const columns = asColumn ? 1 : (shape.at(-1) ?? 1);
   return { rows: columns === 0 ? 0 : elements / columns, columns };
@@ -23,43 +26,81 @@ export function mergedSlice(tensor: MergedTensor, transform: TensorTransform, fi
 }
 
 /** The base, or what an adapter puts in its place. */
-function chooseSource(tensor: MergedTensor, files: InputFiles, asColumn: boolean): { readonly source: RowSource; readonly rest: readonly AppliedPart[] } {
+function chooseSource(
+  tensor: MergedTensor,
+  files: InputFiles,
+  asColumn: boolean,
+): { readonly source: RowSource; readonly rest: readonly AppliedPart[] } {
   const rest = tensor.parts.filter(({ part }) => part.kind !== 'base');
   const [only] = rest;
   const replaced = rest.length === 1 && only?.part.kind === 'replace' && only.weight === 1;
-  const resized = rest.find(({ part }) => part.kind === 'replace' && part.source.shape.join() !== tensor.base.shape.join());
+  const resized = rest.find(
+    ({ part }) => part.kind === 'replace' && part.source.shape.join() !== tensor.base.shape.join(),
+  );
   const taken = replaced ? only : (tensor.parts.find(({ part }) => part.kind === 'base') ?? resized);
   if (taken !== undefined && 'source' in taken.part) {
     const { source } = taken.part;
-    return { source: { kind: 'stored', matrix: storedMatrix(source, files.number(source.file), asColumn) }, rest: rest.filter((applied) => applied !== taken) };
+    return {
+      source: { kind: 'stored', matrix: storedMatrix(source, files.number(source.file), asColumn) },
+      rest: rest.filter((applied) => applied !== taken),
+    };
   }
   return { source: tensor.base.source(files, asColumn), rest };
 }
 
-function contribution({ part, weight }: AppliedPart, files: InputFiles, rows: number, columns: number, asColumn: boolean): Contribution {
+function contribution(
+  { part, weight }: AppliedPart,
+  files: InputFiles,
+  rows: number,
+  columns: number,
+  asColumn: boolean,
+): Contribution {
   switch (part.kind) {
     case 'lowRank':
       return lowRank(part, weight, files, rows, columns);
     case 'replace':
       return { kind: 'replace', matrix: storedMatrix(part.source, files.number(part.source.file), asColumn), weight };
     case 'replaceRows':
-      return { kind: 'replaceRows', matrix: storedMatrix(part.source, files.number(part.source.file)), rows: part.rows, weight };
+      return {
+        kind: 'replaceRows',
+        matrix: storedMatrix(part.source, files.number(part.source.file)),
+        rows: part.rows,
+        weight,
+      };
     case 'add':
-      return { kind: 'add', matrix: storedMatrix(part.source, files.number(part.source.file), asColumn), scale: part.scale * weight };
+      return {
+        kind: 'add',
+        matrix: storedMatrix(part.source, files.number(part.source.file), asColumn),
+        scale: part.scale * weight,
+      };
     case 'base':
     case 'experts':
       throw new StudioError('internal/unexpected', `${part.target}: a part of kind ${part.kind} is no contribution.`);
   }
 }
 
-function lowRank(part: Extract<AdapterPart, { kind: 'lowRank' }>, weight: number, files: InputFiles, rows: number, columns: number): Contribution {
+function lowRank(
+  part: Extract<AdapterPart, { kind: 'lowRank' }>,
+  weight: number,
+  files: InputFiles,
+  rows: number,
+  columns: number,
+): Contribution {
   const magnitude = part.magnitude;
   if (magnitude !== undefined && part.magnitudeAxis === 'column') {
-    throw new StudioError('adapter/unsupported', `${part.target} was trained with DoRA on an embedding, whose norm runs over the whole vocabulary; that is not merged yet. Merge it with PEFT (merge_and_unload) and build from the merged folder.`, { detail: { tensor: part.target } });
+    throw new StudioError(
+      'adapter/unsupported',
+      `${part.target} was trained with DoRA on an embedding, whose norm runs over the whole vocabulary; that is not merged yet. Merge it with PEFT (merge_and_unload) and build from the merged folder.`,
+      { detail: { tensor: part.target } },
+    );
   }
   const conv1d = storedInOut(part, rows, columns);
   if (magnitude !== undefined && conv1d) {
-    throw new StudioError('adapter/unsupported', `${part.target} was trained with DoRA on a weight stored as [in, out] (fan_in_fan_out), whose norms run down its columns; that is not merged yet. Merge it with PEFT (merge_and_unload) and build from the merged folder.`, { detail: { tensor: part.target } });
+    throw new StudioError(
+      'adapter/unsupported',
+      `${part.target} was trained with DoRA on a weight stored as [in, out] (fan_in_fan_out), whose norms run down its columns; that is not merged yet. Merge it with PEFT (merge_and_unload) and build from the merged folder.`,
+      { detail: { tensor: part.target } },
+    );
   }
   return {
     kind: 'lowRank',

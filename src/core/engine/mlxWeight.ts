@@ -15,7 +15,12 @@ interface Packing {
 }
 
 /** Bits and group size of a mode where config.json leaves them out. */
-const DEFAULTS: Readonly<Record<Packing['mode'], readonly [bits: number, groupSize: number]>> = { affine: [4, 64], mxfp4: [4, 32], mxfp8: [8, 32], nvfp4: [4, 16] };
+const DEFAULTS: Readonly<Record<Packing['mode'], readonly [bits: number, groupSize: number]>> = {
+  affine: [4, 64],
+  mxfp4: [4, 32],
+  mxfp8: [8, 32],
+  nvfp4: [4, 16],
+};
 
 const AFFINE_BITS = [1, 2, 3, 4, 5, 6, 8];
 
@@ -42,11 +47,18 @@ export function mlxWeight(ref: TensorRef, model: HuggingFaceModel): Omit<Logical
   const groups = columns / packing.groupSize;
   const parts = packing.mode === 'affine' ? [scales, biases!] : [scales];
   for (const part of parts) {
-    if (part.shape.at(-1) !== groups || elementCount(part.shape) * packing.groupSize !== elementCount([...ref.shape.slice(0, -1), columns])) {
-      throw new StudioError('model/quantised', `${part.name} has shape [${part.shape.join(', ')}], which does not fit ${packing.bits}-bit weights in groups of ${packing.groupSize}. config.json and the weights are not of the same model: fetch it again, or pass the 16-bit model.`, {
-        path: part.file,
-        detail: { tensor: part.name, shape: part.shape, bits: packing.bits, groupSize: packing.groupSize },
-      });
+    if (
+      part.shape.at(-1) !== groups ||
+      elementCount(part.shape) * packing.groupSize !== elementCount([...ref.shape.slice(0, -1), columns])
+    ) {
+      throw new StudioError(
+        'model/quantised',
+        `${part.name} has shape [${part.shape.join(', ')}], which does not fit ${packing.bits}-bit weights in groups of ${packing.groupSize}. config.json and the weights are not of the same model: fetch it again, or pass the 16-bit model.`,
+        {
+          path: part.file,
+          detail: { tensor: part.name, shape: part.shape, bits: packing.bits, groupSize: packing.groupSize },
+        },
+      );
     }
   }
   return {
@@ -58,14 +70,29 @@ export function mlxWeight(ref: TensorRef, model: HuggingFaceModel): Omit<Logical
   };
 }
 
-function packedSource(ref: TensorRef, scales: TensorRef, biases: TensorRef | undefined, packing: Packing, files: InputFiles): RowSource {
+function packedSource(
+  ref: TensorRef,
+  scales: TensorRef,
+  biases: TensorRef | undefined,
+  packing: Packing,
+  files: InputFiles,
+): RowSource {
   const words = packedBytes(ref, files);
   if (packing.mode === 'mxfp4') {
     return { kind: 'mxfp4', words, scales: packedBytes(scales, files) };
   }
   if (packing.mode !== 'affine') {
-    const [encoding, scaleType] = packing.mode === 'mxfp8' ? (['F8_E4M3', 'F8_E8M0'] as const) : (['E2M1', 'F8_E4M3'] as const);
-    return { kind: 'scaled', levels: words, encoding, scales: packedBytes(scales, files), scaleType, rowBlock: 1, columnBlock: packing.groupSize };
+    const [encoding, scaleType] =
+      packing.mode === 'mxfp8' ? (['F8_E4M3', 'F8_E8M0'] as const) : (['E2M1', 'F8_E4M3'] as const);
+    return {
+      kind: 'scaled',
+      levels: words,
+      encoding,
+      scales: packedBytes(scales, files),
+      scaleType,
+      rowBlock: 1,
+      columnBlock: packing.groupSize,
+    };
   }
   return {
     kind: 'affine',
@@ -83,33 +110,49 @@ function packedBytes(ref: TensorRef, files: InputFiles): StoredBytes {
 }
 
 function incomplete(ref: TensorRef, part: string): StudioError {
-  return new StudioError('model/quantised', `${ref.name} is packed into 32-bit words but has no ${part}, so it is not one of mlx's forms (GPTQ and AWQ pack alike). Pass the 16-bit model that it was made from.`, {
-    path: ref.file,
-    detail: { tensor: ref.name },
-  });
+  return new StudioError(
+    'model/quantised',
+    `${ref.name} is packed into 32-bit words but has no ${part}, so it is not one of mlx's forms (GPTQ and AWQ pack alike). Pass the 16-bit model that it was made from.`,
+    {
+      path: ref.file,
+      detail: { tensor: ref.name },
+    },
+  );
 }
 
 /** How a module is packed: its own entry in config.json's `quantization`, else the common one. */
 function packingOf(config: JsonObject, module: string): Packing {
   const common = config['quantization'] ?? config['quantization_config'];
   if (!isJsonObject(common)) {
-    throw new StudioError('model/quantised', `${module} is packed, but config.json has no \`quantization\` that says how. Fetch the model's config.json again, or pass the 16-bit model.`);
+    throw new StudioError(
+      'model/quantised',
+      `${module} is packed, but config.json has no \`quantization\` that says how. Fetch the model's config.json again, or pass the 16-bit model.`,
+    );
   }
   const own = common[module];
   const entry: JsonObject = isJsonObject(own) ? { ...common, ...own } : common;
   const mode = entry['mode'] ?? 'affine';
-  const [defaultBits, defaultGroup] = typeof mode === 'string' && Object.hasOwn(DEFAULTS, mode) ? DEFAULTS[mode as Packing['mode']] : DEFAULTS.affine;
+  const [defaultBits, defaultGroup] =
+    typeof mode === 'string' && Object.hasOwn(DEFAULTS, mode) ? DEFAULTS[mode as Packing['mode']] : DEFAULTS.affine;
   const bits = numberOr(entry['bits'], defaultBits);
   const groupSize = numberOr(entry['group_size'], defaultGroup);
   if (mode === 'affine' && AFFINE_BITS.includes(bits) && [16, 32, 64, 128].includes(groupSize)) {
     return { mode, bits, groupSize };
   }
-  if ((mode === 'mxfp4' || mode === 'mxfp8' || mode === 'nvfp4') && bits === defaultBits && groupSize === defaultGroup) {
+  if (
+    (mode === 'mxfp4' || mode === 'mxfp8' || mode === 'nvfp4') &&
+    bits === defaultBits &&
+    groupSize === defaultGroup
+  ) {
     return { mode, bits, groupSize };
   }
-  throw new StudioError('model/quantised', `${module} is quantised as ${JSON.stringify(mode)} with ${bits} bits in groups of ${groupSize}, which is not read. Pass the 16-bit model that it was made from.`, {
-    detail: { module, mode, bits, groupSize },
-  });
+  throw new StudioError(
+    'model/quantised',
+    `${module} is quantised as ${JSON.stringify(mode)} with ${bits} bits in groups of ${groupSize}, which is not read. Pass the 16-bit model that it was made from.`,
+    {
+      detail: { module, mode, bits, groupSize },
+    },
+  );
 }
 
 function numberOr(value: Json | undefined, otherwise: number): number {

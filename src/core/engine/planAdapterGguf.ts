@@ -98,7 +98,11 @@ export function planAdapterGguf(request: AdapterGgufRequest): AdapterGgufPlan {
     throw refusal;
   }
   if (adapter.format === 'gguf') {
-    throw new StudioError('adapter/unsupported', `${adapter.path} is a GGUF adapter already. Name it in ADAPTER of a Modelfile as it is, or give the folder that it was made from.`, { path: adapter.path });
+    throw new StudioError(
+      'adapter/unsupported',
+      `${adapter.path} is a GGUF adapter already. Name it in ADAPTER of a Modelfile as it is, or give the folder that it was made from.`,
+      { path: adapter.path },
+    );
   }
   const shapes = target.shapes(adapter.parts.map((part) => part.target));
   refuseUnfitForGguf(adapter, target, shapes);
@@ -106,12 +110,24 @@ export function planAdapterGguf(request: AdapterGgufRequest): AdapterGgufPlan {
   if (problem !== undefined) {
     throw problem;
   }
-  const lowRank = adapter.parts.filter((part): part is LowRankPart => part.kind === 'lowRank').sort((a, b) => compareText(a.a.name, b.a.name));
-  const scales = adapterScales(lowRank.map((part) => ({ module: part.target, rank: part.rank, scale: part.scale * request.weight })));
+  const lowRank = adapter.parts
+    .filter((part): part is LowRankPart => part.kind === 'lowRank')
+    .sort((a, b) => compareText(a.a.name, b.a.name));
+  const scales = adapterScales(
+    lowRank.map((part) => ({ module: part.target, rank: part.rank, scale: part.scale * request.weight })),
+  );
   if (!Number.isFinite(scales.alpha)) {
-    throw new StudioError('adapter/config', `${adapter.path}: its scale is beyond what a GGUF can hold (alpha ${scales.alpha}). adapter_config.json cannot be right: restore it as the training tool wrote it.`, { path: adapter.path });
+    throw new StudioError(
+      'adapter/config',
+      `${adapter.path}: its scale is beyond what a GGUF can hold (alpha ${scales.alpha}). adapter_config.json cannot be right: restore it as the training tool wrote it.`,
+      { path: adapter.path },
+    );
   }
-  const drafts = factorDrafts(lowRank.map((part, index) => ({ part, mapping: mapModule(part, adapter, target), scale: scales.modules[index]! })), adapter, type);
+  const drafts = factorDrafts(
+    lowRank.map((part, index) => ({ part, mapping: mapModule(part, adapter, target), scale: scales.modules[index]! })),
+    adapter,
+    type,
+  );
   const metadata: GgufEntry[] = [
     ['general.architecture', string(target.architecture.name)],
     ['general.type', string('adapter')],
@@ -121,14 +137,30 @@ export function planAdapterGguf(request: AdapterGgufRequest): AdapterGgufPlan {
     ['general.quantization_version', u32(2)],
   ];
   const { header, tensors, dataBytes } = encodeGgufHeader({ metadata, tensors: drafts });
-  const planned = drafts.map((draft, index): PlannedFactor => ({ ...draft, offset: header.length + tensors[index]!.offset, bytes: tensors[index]!.bytes }));
+  const planned = drafts.map((draft, index): PlannedFactor => ({
+    ...draft,
+    offset: header.length + tensors[index]!.offset,
+    bytes: tensors[index]!.bytes,
+  }));
   const sources = planned.flatMap((tensor) => tensor.slices.map(({ source }) => source));
-  const carried = adapter.parts.flatMap((part) => (part.kind === 'base' ? [{ target: part.target, source: part.source }] : []));
+  const carried = adapter.parts.flatMap((part) =>
+    part.kind === 'base' ? [{ target: part.target, source: part.source }] : [],
+  );
   return {
-    kind: 'gguf', output: request.output, metadata, type, adapter, weight: request.weight, target, scales, carried,
+    kind: 'gguf',
+    output: request.output,
+    metadata,
+    type,
+    adapter,
+    weight: request.weight,
+    target,
+    scales,
+    carried,
     outputs: [{ name: '', header, bytes: header.length + dataBytes }],
     tensors: planned,
-    bytesRead: sources.reduce((sum, source) => sum + source.bytes, 0) + carried.reduce((sum, { source }) => sum + 2 * source.bytes, 0),
+    bytesRead:
+      sources.reduce((sum, source) => sum + source.bytes, 0) +
+      carried.reduce((sum, { source }) => sum + 2 * source.bytes, 0),
     bytesWritten: header.length + dataBytes,
     largestFactor: Math.max(0, ...sources.map(({ shape }) => shape.reduce((product, size) => product * size, 1))),
     checks: [
@@ -143,7 +175,11 @@ export function planAdapterGguf(request: AdapterGgufRequest): AdapterGgufPlan {
 function mapModule(part: LowRankPart, adapter: Adapter, target: AdapterTarget): TensorMapping {
   const mapping = target.architecture.mapTensor(part.target, target.config);
   if (mapping === undefined || mapping === 'drop') {
-    throw new StudioError('adapter/unmatched', `${adapter.path} changes ${part.target}, which a ${target.architecture.label} model in a GGUF does not have. Train the adapter without it.`, { path: adapter.path, detail: { tensor: part.target } });
+    throw new StudioError(
+      'adapter/unmatched',
+      `${adapter.path} changes ${part.target}, which a ${target.architecture.label} model in a GGUF does not have. Train the adapter without it.`,
+      { path: adapter.path, detail: { tensor: part.target } },
+    );
   }
   return mapping;
 }
@@ -171,8 +207,15 @@ function factorDrafts(modules: readonly MappedModule[], adapter: Adapter, type: 
     const experts = members[0]?.mapping.stack?.experts ?? 0;
     const ranks = new Set(members.map(({ part }) => part.rank));
     if (members.length !== experts || ranks.size > 1) {
-      const what = members.length !== experts ? `only ${members.length} of the ${experts} experts` : `the experts with different ranks (${[...ranks].join(', ')})`;
-      throw new StudioError('adapter/no-gguf-form', `${adapter.path} changes ${what} of ${name}, and a GGUF adapter holds all experts as one stack of one rank. Fuse it instead: modelfile-studio build --base DIR --adapter ${adapter.path}.`, { path: adapter.path, detail: { reason: 'experts', tensor: name } });
+      const what =
+        members.length !== experts
+          ? `only ${members.length} of the ${experts} experts`
+          : `the experts with different ranks (${[...ranks].join(', ')})`;
+      throw new StudioError(
+        'adapter/no-gguf-form',
+        `${adapter.path} changes ${what} of ${name}, and a GGUF adapter holds all experts as one stack of one rank. Fuse it instead: modelfile-studio build --base DIR --adapter ${adapter.path}.`,
+        { path: adapter.path, detail: { reason: 'experts', tensor: name } },
+      );
     }
   }
   return drafts;
@@ -188,14 +231,25 @@ function pair(name: string, members: readonly MappedModule[], type: AdapterType)
   // The embedding is looked up by row, so its A lies the other way round (llm_build_inp_embd).
   const embedding = name === 'token_embd.weight';
   const tensor = (suffix: string, height: number, width: number, slices: readonly FactorSlice[]): FactorDraft => ({
-    name: `${name}.${suffix}`, rows: height, columns: width, slices,
+    name: `${name}.${suffix}`,
+    rows: height,
+    columns: width,
+    slices,
     shape: members[0]!.mapping.stack === undefined ? [width, height] : [width, height, members.length],
     // As the converter does where rows do not divide into blocks: they are as long as the rank in B.
     type: width % GGML_TYPES[type].block === 0 ? type : 'F16',
   });
-  const lefts = members.map((member): FactorSlice => ({ ...sliceOf(factorsOf(member.part).left, false), factor: 1, permuteHeads }));
-  const rights = members.map((member): FactorSlice => ({ ...sliceOf(factorsOf(member.part).right, embedding), factor: 1 }));
-  const scaled = (slices: readonly FactorSlice[]): FactorSlice[] => slices.map((slice, index) => ({ ...slice, factor: members[index]!.scale.factor }));
+  const lefts = members.map((member): FactorSlice => ({
+    ...sliceOf(factorsOf(member.part).left, false),
+    factor: 1,
+    permuteHeads,
+  }));
+  const rights = members.map((member): FactorSlice => ({
+    ...sliceOf(factorsOf(member.part).right, embedding),
+    factor: 1,
+  }));
+  const scaled = (slices: readonly FactorSlice[]): FactorSlice[] =>
+    slices.map((slice, index) => ({ ...slice, factor: members[index]!.scale.factor }));
   return embedding
     ? [tensor('lora_a', rows, rank, lefts), tensor('lora_b', columns, rank, scaled(rights))]
     : [tensor('lora_a', rank, columns, rights), tensor('lora_b', rows, rank, scaled(lefts))];
@@ -210,7 +264,14 @@ interface StoredFactor {
 }
 
 /** What can come this far: other layouts are refused before. */
-const STORED: Readonly<Partial<Record<FactorLayout, { readonly left: readonly ['a' | 'b', boolean]; readonly right: readonly ['a' | 'b', boolean] }>>> = {
+const STORED: Readonly<
+  Partial<
+    Record<
+      FactorLayout,
+      { readonly left: readonly ['a' | 'b', boolean]; readonly right: readonly ['a' | 'b', boolean] }
+    >
+  >
+> = {
   peftLinear: { left: ['b', false], right: ['a', true] },
   peftEmbedding: { left: ['a', true], right: ['b', false] },
   peftConv1d: { left: ['a', true], right: ['b', false] },
@@ -221,14 +282,23 @@ const STORED: Readonly<Partial<Record<FactorLayout, { readonly left: readonly ['
 function factorsOf(part: LowRankPart): { readonly left: StoredFactor; readonly right: StoredFactor } {
   const stored = STORED[part.layout];
   if (stored === undefined) {
-    throw new StudioError('internal/unexpected', `${part.target}: factors of the layout ${part.layout} have no form of their own.`);
+    throw new StudioError(
+      'internal/unexpected',
+      `${part.target}: factors of the layout ${part.layout} have no form of their own.`,
+    );
   }
   const { left, right } = stored;
-  return { left: { source: part[left[0]], rankFirst: left[1], side: 'left' }, right: { source: part[right[0]], rankFirst: right[1], side: 'right' } };
+  return {
+    left: { source: part[left[0]], rankFirst: left[1], side: 'left' },
+    right: { source: part[right[0]], rankFirst: right[1], side: 'right' },
+  };
 }
 
 /** L is wanted as [rows, rank], R as [rank, columns], or as [columns, rank] for an embedding. */
-function sliceOf(factor: StoredFactor, rankLast: boolean): { readonly source: TensorRef; readonly transposed: boolean } {
+function sliceOf(
+  factor: StoredFactor,
+  rankLast: boolean,
+): { readonly source: TensorRef; readonly transposed: boolean } {
   const wantsRankFirst = factor.side === 'right' && !rankLast;
   return { source: factor.source, transposed: factor.rankFirst !== wantsRankFirst };
 }
@@ -239,7 +309,12 @@ function lengthOf(factor: StoredFactor): number {
 }
 
 function lastName(path: string): string {
-  return path.replace(/[\\/]+$/, '').split(/[\\/]/).pop() ?? path;
+  return (
+    path
+      .replace(/[\\/]+$/, '')
+      .split(/[\\/]/)
+      .pop() ?? path
+  );
 }
 
 function compareText(a: string, b: string): number {

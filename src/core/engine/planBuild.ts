@@ -17,7 +17,7 @@ import { layOutGguf, type TensorDraft } from './layOutGguf';
 import { logicalTensors } from './logicalTensors';
 import { matrixShape, mergedSlice } from './mergedSlice';
 import { keptType, storedType } from './storedMatrix';
-import { withBaseNames } from './withBaseNames';
+import { toHuggingFaceNames } from './toHuggingFaceNames';
 
 /** Everything that a build is planned from. */
 export interface BuildInput {
@@ -42,7 +42,10 @@ export function planBuild(input: BuildInput): BuildPlan {
   const first = readModelConfig(base.config);
   const architecture = findArchitecture(first.className);
   const tensors = logicalTensors(base);
-  const adapters = input.adapters.map(({ adapter, weight }) => ({ adapter: withBaseNames(adapter, tensors.keys(), architecture, first), weight }));
+  const adapters = input.adapters.map(({ adapter, weight }) => ({
+    adapter: toHuggingFaceNames(adapter, tensors.keys(), architecture, first),
+    weight,
+  }));
   const merged = applyAdapters(tensors, adapters, first.tiedEmbeddings, architecture.noOutputTensor !== true);
   const { config, json } = resizedConfig(first, base.config, merged);
   const mapped = mapTensors(merged, config, architecture);
@@ -58,7 +61,13 @@ export function planBuild(input: BuildInput): BuildPlan {
   const layout = layOutGguf(
     drafts,
     options.layout === 'quantised' ? toQuantisedLayout(metadata, FILE_TYPES[options.fileType].id) : metadata,
-    { architecture: architecture.name, layers: config.layers, heads: config.heads, kvHeads: config.kvHeads, experts: config.experts },
+    {
+      architecture: architecture.name,
+      layers: config.layers,
+      heads: config.heads,
+      kvHeads: config.kvHeads,
+      experts: config.experts,
+    },
     options,
   );
   return finishPlan({
@@ -67,7 +76,13 @@ export function planBuild(input: BuildInput): BuildPlan {
     output: options.output,
     inputs: files.paths,
     layout,
-    base: { path: base.path, architecture: architecture.name, label: familyName(first.className), dtype: mainEncoding(mapped), template: templateName(layout.metadata) },
+    base: {
+      path: base.path,
+      architecture: architecture.name,
+      label: familyName(first.className),
+      dtype: mainEncoding(mapped),
+      template: templateName(layout.metadata),
+    },
     adapters,
     checks: [],
     warnings: [...merged.notes, ...layout.warnings],
@@ -75,7 +90,11 @@ export function planBuild(input: BuildInput): BuildPlan {
 }
 
 /** Vocabulary rows that an adapter added count as config.json's own. */
-function resizedConfig(config: ModelConfig, json: JsonObject, merged: MergedModel): { readonly config: ModelConfig; readonly json: JsonObject } {
+function resizedConfig(
+  config: ModelConfig,
+  json: JsonObject,
+  merged: MergedModel,
+): { readonly config: ModelConfig; readonly json: JsonObject } {
   const embedding = merged.tensors.get(EMBEDDING);
   const rows = embedding?.shape[0];
   if (embedding === undefined || rows === undefined || rows === config.vocabSize || rows === embedding.base.shape[0]) {
@@ -90,10 +109,14 @@ function mapTensors(merged: MergedModel, config: ModelConfig, architecture: Arch
   for (const tensor of merged.tensors.values()) {
     const mapping = architecture.mapTensor(tensor.base.name, config);
     if (mapping === undefined) {
-      throw new StudioError('model/tensor-unknown', `${tensor.base.storedName} is no weight of a ${architecture.label} model with ${config.layers} layers. The weights and config.json are not of the same model, or the model is of a newer kind than this version knows.`, {
-        path: tensor.base.file,
-        detail: { tensor: tensor.base.storedName },
-      });
+      throw new StudioError(
+        'model/tensor-unknown',
+        `${tensor.base.storedName} is no weight of a ${architecture.label} model with ${config.layers} layers. The weights and config.json are not of the same model, or the model is of a newer kind than this version knows.`,
+        {
+          path: tensor.base.file,
+          detail: { tensor: tensor.base.storedName },
+        },
+      );
     }
     if (mapping !== 'drop') {
       checkShape(mapping.name, tensor.shape, config, tensor.base);
@@ -106,14 +129,28 @@ function mapTensors(merged: MergedModel, config: ModelConfig, architecture: Arch
 function generatedDrafts(architecture: Architecture, config: ModelConfig): TensorDraft[] {
   return (architecture.generatedTensors?.(config) ?? []).map(({ name, shape, values }) => {
     const columns = shape[0] ?? 1;
-    const slice: PlannedSlice = { source: { kind: 'generated', values: [...values] }, rows: values.length / columns, contributions: [], transform: { kind: 'none' } };
+    const slice: PlannedSlice = {
+      source: { kind: 'generated', values: [...values] },
+      rows: values.length / columns,
+      contributions: [],
+      transform: { kind: 'none' },
+    };
     return { name, shape, kept: 'F32', columns, slices: [slice] };
   });
 }
 
 /** Output tensors in the converter's order: files by name, then tensor names; a stack where its last expert stands. */
-function tensorDrafts(mapped: readonly MappedTensor[], files: InputFiles, config: ModelConfig, options: BuildOptions): TensorDraft[] {
-  const inOrder = [...mapped].sort((a, b) => compareText(a.tensor.base.file, b.tensor.base.file) || compareText(a.tensor.base.storedName, b.tensor.base.storedName));
+function tensorDrafts(
+  mapped: readonly MappedTensor[],
+  files: InputFiles,
+  config: ModelConfig,
+  options: BuildOptions,
+): TensorDraft[] {
+  const inOrder = [...mapped].sort(
+    (a, b) =>
+      compareText(a.tensor.base.file, b.tensor.base.file) ||
+      compareText(a.tensor.base.storedName, b.tensor.base.storedName),
+  );
   const stacks = new Map<string, MappedTensor[]>();
   const drafts: TensorDraft[] = [];
   for (const item of inOrder) {
@@ -132,7 +169,11 @@ function tensorDrafts(mapped: readonly MappedTensor[], files: InputFiles, config
   }
   const incomplete = [...stacks].find(([, members]) => members.length !== members[0]?.mapping.stack?.experts);
   if (incomplete !== undefined) {
-    throw new StudioError('model/tensor-missing', `${incomplete[0]} needs the weights of ${incomplete[1][0]?.mapping.stack?.experts ?? config.experts} experts, and ${incomplete[1].length} are there. The model folder is incomplete: fetch it again.`, { detail: { tensor: incomplete[0] } });
+    throw new StudioError(
+      'model/tensor-missing',
+      `${incomplete[0]} needs the weights of ${incomplete[1][0]?.mapping.stack?.experts ?? config.experts} experts, and ${incomplete[1].length} are there. The model folder is incomplete: fetch it again.`,
+      { detail: { tensor: incomplete[0] } },
+    );
   }
   return drafts;
 }
@@ -148,14 +189,23 @@ function draft(name: string, members: readonly MappedTensor[], files: InputFiles
   return { name, shape, kept, columns: matrixShape(tensor.shape, asColumn).columns, slices };
 }
 
-function requireAll(drafts: readonly TensorDraft[], config: ModelConfig, architecture: Architecture, base: HuggingFaceModel): void {
+function requireAll(
+  drafts: readonly TensorDraft[],
+  config: ModelConfig,
+  architecture: Architecture,
+  base: HuggingFaceModel,
+): void {
   const there = new Set(drafts.map((tensor) => tensor.name));
   const missing = architecture.requiredTensors(config).filter((name) => !there.has(name));
   if (missing.length > 0) {
-    throw new StudioError('model/tensor-missing', `${base.path} lacks ${missing.length} of the weights that a ${architecture.label} model of ${config.layers} layers needs (${missing.slice(0, 4).join(', ')}${missing.length > 4 ? ', …' : ''}). The folder is incomplete or holds another model's config.json: fetch it again.`, {
-      path: base.path,
-      detail: { missing: missing.slice(0, 50) },
-    });
+    throw new StudioError(
+      'model/tensor-missing',
+      `${base.path} lacks ${missing.length} of the weights that a ${architecture.label} model of ${config.layers} layers needs (${missing.slice(0, 4).join(', ')}${missing.length > 4 ? ', …' : ''}). The folder is incomplete or holds another model's config.json: fetch it again.`,
+      {
+        path: base.path,
+        detail: { missing: missing.slice(0, 50) },
+      },
+    );
   }
 }
 
@@ -174,7 +224,9 @@ function mainEncoding(mapped: readonly MappedTensor[]): string {
 }
 
 /** The name of the chat template in a GGUF's keys, for people. */
-export function templateName(metadata: readonly (readonly [string, { readonly value: unknown }])[]): string | undefined {
+export function templateName(
+  metadata: readonly (readonly [string, { readonly value: unknown }])[],
+): string | undefined {
   const template = metadata.find(([key]) => key === 'tokenizer.chat_template')?.[1].value;
   return typeof template === 'string' ? chatTemplateName(template) : undefined;
 }

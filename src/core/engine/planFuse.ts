@@ -14,7 +14,7 @@ import { logicalTensors } from './logicalTensors';
 import { matrixShape, mergedSlice } from './mergedSlice';
 import { familyName } from './planBuild';
 import { storedType } from './storedMatrix';
-import { withBaseNames } from './withBaseNames';
+import { toHuggingFaceNames } from './toHuggingFaceNames';
 
 export type FuseType = 'F32' | 'F16' | 'BF16';
 
@@ -46,15 +46,24 @@ export function planFuse(input: FuseInput): BuildPlan {
   const config = readModelConfig(base.config);
   const architecture = findArchitecture(config.className);
   const weights = logicalTensors(base);
-  const adapters = input.adapters.map(({ adapter, weight }) => ({ adapter: withBaseNames(adapter, weights.keys(), architecture, config), weight }));
+  const adapters = input.adapters.map(({ adapter, weight }) => ({
+    adapter: toHuggingFaceNames(adapter, weights.keys(), architecture, config),
+    weight,
+  }));
   const merged = applyAdapters(weights, adapters, config.tiedEmbeddings, true);
-  const fused = [...merged.tensors.values()].map((tensor) => fusedTensor(tensor, input.dtype)).sort((a, b) => (a.merged.base.name < b.merged.base.name ? -1 : 1));
+  const fused = [...merged.tensors.values()]
+    .map((tensor) => fusedTensor(tensor, input.dtype))
+    .sort((a, b) => (a.merged.base.name < b.merged.base.name ? -1 : 1));
   const shards = intoShards(fused);
   const files = new InputFiles();
   const outputs: PlannedOutput[] = [];
   const tensors: PlannedTensor[] = [];
   shards.forEach((shard, index) => {
-    const { header, tensors: places, fileBytes } = encodeSafetensorsHeader(
+    const {
+      header,
+      tensors: places,
+      fileBytes,
+    } = encodeSafetensorsHeader(
       shard.map(({ merged: tensor, type }) => ({ name: nameOf(tensor), dtype: type, shape: tensor.shape })),
       new Map([['format', 'pt']]),
     );
@@ -71,7 +80,12 @@ export function planFuse(input: FuseInput): BuildPlan {
     output: input.output,
     inputs: files.paths,
     layout: { tensors, outputs, metadata: [], importance: undefined, warnings: [] },
-    base: { path: base.path, architecture: architecture.name, label: familyName(config.className), dtype: fused[0]?.merged.base.encoding ?? '' },
+    base: {
+      path: base.path,
+      architecture: architecture.name,
+      label: familyName(config.className),
+      dtype: fused[0]?.merged.base.encoding ?? '',
+    },
     adapters,
     checks: [],
     warnings: merged.notes,
@@ -87,7 +101,11 @@ function nameOf(tensor: MergedTensor): string {
 function fusedTensor(merged: MergedTensor, wanted: FuseType | undefined): FusedTensor {
   const own = storedType(merged.base.dtype);
   if (own === undefined) {
-    throw new StudioError('model/dtype', `${merged.base.storedName} is stored as ${merged.base.dtype}, which cannot be merged. Pass the 16-bit weights.`, { path: merged.base.file });
+    throw new StudioError(
+      'model/dtype',
+      `${merged.base.storedName} is stored as ${merged.base.dtype}, which cannot be merged. Pass the 16-bit weights.`,
+      { path: merged.base.file },
+    );
   }
   const type = wanted ?? (own === 'F16' || own === 'BF16' ? own : 'F32');
   return { merged, type, bytes: elementCount(merged.shape) * (type === 'F32' ? 4 : 2) };
@@ -122,15 +140,34 @@ export function shardIndexJson(plan: BuildPlan): string | undefined {
   return `${JSON.stringify({ metadata: { total_size: total }, weight_map: map }, null, 2)}\n`;
 }
 
-function plannedTensor(item: FusedTensor, output: number, offset: number, bytes: number, files: InputFiles): PlannedTensor {
+function plannedTensor(
+  item: FusedTensor,
+  output: number,
+  offset: number,
+  bytes: number,
+  files: InputFiles,
+): PlannedTensor {
   const slice = mergedSlice(item.merged, { kind: 'none' }, files);
   const { columns } = matrixShape(item.merged.shape, false);
   const type: GgmlTypeName = item.type;
   const expected = slice.rows * (rowBytes(type, columns) ?? 0);
   if (expected !== bytes) {
-    throw new StudioError('internal/unexpected', `${nameOf(item.merged)} would have ${expected} bytes where its header says ${bytes}.`);
+    throw new StudioError(
+      'internal/unexpected',
+      `${nameOf(item.merged)} would have ${expected} bytes where its header says ${bytes}.`,
+    );
   }
-  return { name: nameOf(item.merged), shape: item.merged.shape, type, columns, slices: [slice], output, offset, bytes, importance: -1 };
+  return {
+    name: nameOf(item.merged),
+    shape: item.merged.shape,
+    type,
+    columns,
+    slices: [slice],
+    output,
+    offset,
+    bytes,
+    importance: -1,
+  };
 }
 
 function mainType(tensors: readonly FusedTensor[]): FuseType {

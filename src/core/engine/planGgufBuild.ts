@@ -11,7 +11,7 @@ import { layOutGguf, type TensorDraft } from './layOutGguf';
 import { matrixShape, mergedSlice } from './mergedSlice';
 import { familyName, templateName } from './planBuild';
 import { type GgufPart, mainType, mixtureModel, planQuantize, quantisedMetadata, tensorDraft } from './planQuantize';
-import { withBaseNames } from './withBaseNames';
+import { toHuggingFaceNames } from './toHuggingFaceNames';
 
 /** Everything that a build on a GGUF is planned from. */
 export interface GgufBuildInput {
@@ -39,20 +39,33 @@ export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): Bui
   const [{ path, file }] = parts as readonly [GgufPart];
   const model = mixtureModel(file.metadata, path);
   const base = ggufBase(parts);
-  const named = adapters.map(({ adapter, weight }) => ({ adapter: withBaseNames(adapter, base.tensors.keys(), base.architecture, base.config), weight }));
-  const merged = applyAdapters(base.tensors, named, !base.mappings.has('lm_head.weight'), base.architecture.noOutputTensor !== true);
+  const named = adapters.map(({ adapter, weight }) => ({
+    adapter: toHuggingFaceNames(adapter, base.tensors.keys(), base.architecture, base.config),
+    weight,
+  }));
+  const merged = applyAdapters(
+    base.tensors,
+    named,
+    !base.mappings.has('lm_head.weight'),
+    base.architecture.noOutputTensor !== true,
+  );
   refuseResized(merged.tensors.get(EMBEDDING), path);
   const changed = changedTensors(merged.tensors.values(), base);
   const files = new InputFiles();
-  const drafts = parts.flatMap((part) => part.file.tensors.map((tensor) => {
-    const plain = tensorDraft(tensor, part, files);
-    const members = changed.get(tensor.name);
-    changed.delete(tensor.name);
-    return members === undefined ? plain : changedDraft(plain, members, files);
-  }));
+  const drafts = parts.flatMap((part) =>
+    part.file.tensors.map((tensor) => {
+      const plain = tensorDraft(tensor, part, files);
+      const members = changed.get(tensor.name);
+      changed.delete(tensor.name);
+      return members === undefined ? plain : changedDraft(plain, members, files);
+    }),
+  );
   // A head of its own, where the adapter trained one beside the embedding.
   drafts.push(...[...changed].map(([name, members]) => addedDraft(name, members, files)));
-  const layout = layOutGguf(drafts, quantisedMetadata(file.metadata, FILE_TYPES[options.fileType].id), model, { ...options, layout: 'quantised' });
+  const layout = layOutGguf(drafts, quantisedMetadata(file.metadata, FILE_TYPES[options.fileType].id), model, {
+    ...options,
+    layout: 'quantised',
+  });
   const dtype = mainType(drafts);
   return finishPlan({
     kind: 'gguf',
@@ -60,7 +73,13 @@ export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): Bui
     output: options.output,
     inputs: files.paths,
     layout,
-    base: { path, architecture: model.architecture, label: familyName(base.config.className), dtype, template: templateName(layout.metadata) },
+    base: {
+      path,
+      architecture: model.architecture,
+      label: familyName(base.config.className),
+      dtype,
+      template: templateName(layout.metadata),
+    },
     adapters: named,
     checks: [],
     warnings: [...(isQuantised(dtype) ? [quantisedBaseNote(dtype)] : []), ...merged.notes, ...layout.warnings],
@@ -68,13 +87,20 @@ export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): Bui
 }
 
 function quantisedBaseNote(dtype: string): PlanNote {
-  return { code: 'quantize/requantize', message: `the base is quantised (${dtype}): its weights have lost what ${dtype} loses, and those that are quantised again lose once more; the 16-bit model gives a better result` };
+  return {
+    code: 'quantize/requantize',
+    message: `the base is quantised (${dtype}): its weights have lost what ${dtype} loses, and those that are quantised again lose once more; the 16-bit model gives a better result`,
+  };
 }
 
 /** The tokenizer of a GGUF is part of it, and an adapter's files do not hold one in that form. */
 function refuseResized(embedding: MergedTensor | undefined, path: string): void {
   if (embedding !== undefined && embedding.shape[0] !== embedding.base.shape[0]) {
-    throw new StudioError('adapter/unsupported', `The adapter brings a vocabulary of ${embedding.shape[0] ?? 0} tokens, and ${path} has ${embedding.base.shape[0] ?? 0} with a tokenizer to match. Pass the Hugging Face folder of the base, from which the tokenizer can be made anew.`, { path });
+    throw new StudioError(
+      'adapter/unsupported',
+      `The adapter brings a vocabulary of ${embedding.shape[0] ?? 0} tokens, and ${path} has ${embedding.base.shape[0] ?? 0} with a tokenizer to match. Pass the Hugging Face folder of the base, from which the tokenizer can be made anew.`,
+      { path },
+    );
   }
 }
 
@@ -87,7 +113,10 @@ function changedTensors(tensors: Iterable<MergedTensor>, base: GgufBase): Map<st
     }
     const mapping = base.mappings.get(tensor.base.name) ?? base.architecture.mapTensor(tensor.base.name, base.config);
     if (mapping === undefined || mapping === 'drop') {
-      throw new StudioError('internal/unexpected', `${tensor.base.name} has no place in a GGUF of ${base.architecture.name}.`);
+      throw new StudioError(
+        'internal/unexpected',
+        `${tensor.base.name} has no place in a GGUF of ${base.architecture.name}.`,
+      );
     }
     changed.set(mapping.name, [...(changed.get(mapping.name) ?? []), { tensor, mapping }]);
   }
@@ -106,7 +135,13 @@ function changedDraft(plain: TensorDraft, members: readonly ChangedTensor[], fil
 
 function addedDraft(name: string, members: readonly ChangedTensor[], files: InputFiles): TensorDraft {
   const [{ tensor, mapping }] = members as readonly [ChangedTensor];
-  return { name, shape: [...tensor.shape].reverse(), kept: 'F32', columns: columnsOf(tensor, mapping), slices: [mergedSlice(tensor, mapping.transform, files)] };
+  return {
+    name,
+    shape: [...tensor.shape].reverse(),
+    kept: 'F32',
+    columns: columnsOf(tensor, mapping),
+    slices: [mergedSlice(tensor, mapping.transform, files)],
+  };
 }
 
 function columnsOf(tensor: MergedTensor, mapping: TensorMapping): number {

@@ -44,7 +44,11 @@ export function planImportance(targets: readonly Target[], imatrix: BuildOptions
       length += wanted;
     } else if (name !== 'token_embd.weight' && name !== 'output.weight') {
       if (entry !== undefined) {
-        throw new StudioError('imatrix/mismatch', `${imatrix.path} has ${entry.length} values for ${name}, and the tensor has ${wanted}. It was made from another model: make one from this model with llama-imatrix.`, { path: imatrix.path, detail: { tensor: name, found: entry.length, wanted } });
+        throw new StudioError(
+          'imatrix/mismatch',
+          `${imatrix.path} has ${entry.length} values for ${name}, and the tensor has ${wanted}. It was made from another model: make one from this model with llama-imatrix.`,
+          { path: imatrix.path, detail: { tensor: name, found: entry.length, wanted } },
+        );
       }
       missing.push(name);
     }
@@ -55,7 +59,15 @@ export function planImportance(targets: readonly Target[], imatrix: BuildOptions
     data.set(entry, at);
     at += entry.length;
   }
-  const warnings = missing.length === 0 ? [] : [{ code: 'imatrix/coverage', message: `The importance matrix says nothing of ${missing.length} tensors (${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', …' : ''}): they are quantised without.` }];
+  const warnings =
+    missing.length === 0
+      ? []
+      : [
+          {
+            code: 'imatrix/coverage',
+            message: `The importance matrix says nothing of ${missing.length} tensors (${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', …' : ''}): they are quantised without.`,
+          },
+        ];
   return { data: length === 0 ? undefined : data, offsets, warnings };
 }
 

@@ -3,7 +3,7 @@ import type { BuildPlan } from './buildPlan';
 import { estimatedSeconds, peakMemory } from './finishPlan';
 
 /** Arrays of more elements are given by type and count. */
-const MOST_ELEMENTS = 16;
+const MAX_ELEMENTS = 16;
 
 /** The whole plan as JSON: every tensor, every key, every note. */
 export function planJson(plan: BuildPlan, workers: number): Record<string, unknown> {
@@ -30,13 +30,14 @@ export function planJson(plan: BuildPlan, workers: number): Record<string, unkno
       name: tensor.name,
       shape: tensor.shape,
       type: tensor.type,
-      ...(tensor.wanted === undefined ? {} : { wanted: tensor.wanted }),
+      ...(tensor.requestedType === undefined ? {} : { wanted: tensor.requestedType }),
       file: tensor.output,
       offset: tensor.offset,
       bytes: tensor.bytes,
       slices: tensor.slices.map((slice) => ({
         rows: slice.rows,
-        source: slice.source.kind === 'generated' ? { kind: 'generated', values: slice.source.values.length } : slice.source,
+        source:
+          slice.source.kind === 'generated' ? { kind: 'generated', values: slice.source.values.length } : slice.source,
         transform: slice.transform,
         contributions: slice.contributions,
       })),
@@ -47,9 +48,12 @@ export function planJson(plan: BuildPlan, workers: number): Record<string, unkno
 function metadataJson(value: GgufValue): Record<string, unknown> {
   if (value.type === 'array') {
     const elements = [...value.value];
-    return elements.length > MOST_ELEMENTS
+    return elements.length > MAX_ELEMENTS
       ? { type: `array<${value.elements}>`, count: elements.length }
-      : { type: `array<${value.elements}>`, value: elements.map((element) => (typeof element === 'bigint' ? String(element) : element)) };
+      : {
+          type: `array<${value.elements}>`,
+          value: elements.map((element) => (typeof element === 'bigint' ? String(element) : element)),
+        };
   }
   return { type: value.type, value: typeof value.value === 'bigint' ? String(value.value) : value.value };
 }

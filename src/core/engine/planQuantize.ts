@@ -28,10 +28,16 @@ export function planQuantize(parts: readonly GgufPart[], options: BuildOptions):
   // Text output of a plan in the `converter` layout would promise a converter's file, which this is not.
   const layout = layOutGguf(drafts, metadata, model, { ...options, layout: 'quantised' });
   const sources = new Map(drafts.map((draft) => [draft.name, draft.kept]));
-  const again = layout.tensors.find((tensor) => tensor.type !== sources.get(tensor.name) && isQuantised(sources.get(tensor.name) ?? 'F32'));
+  const again = layout.tensors.find(
+    (tensor) => tensor.type !== sources.get(tensor.name) && isQuantised(sources.get(tensor.name) ?? 'F32'),
+  );
   if (again !== undefined && options.allowRequantize !== true) {
     const from = sources.get(again.name) ?? '';
-    throw new StudioError('quantize/requantize', `${again.name} of ${path} is ${from} already, and quantising it again loses more than quantising once. Start from the F16, BF16 or F32 file, or pass --allow-requantize.`, { path, detail: { tensor: again.name, from } });
+    throw new StudioError(
+      'quantize/requantize',
+      `${again.name} of ${path} is ${from} already, and quantising it again loses more than quantising once. Start from the F16, BF16 or F32 file, or pass --allow-requantize.`,
+      { path, detail: { tensor: again.name, from } },
+    );
   }
   const dtype = mainType(drafts);
   return finishPlan({
@@ -44,7 +50,14 @@ export function planQuantize(parts: readonly GgufPart[], options: BuildOptions):
     adapters: [],
     checks: [],
     warnings: [
-      ...(again === undefined ? [] : [{ code: 'quantize/requantize', message: `the input is quantised already (${dtype}): the result is worse than one made from the 16-bit model` }]),
+      ...(again === undefined
+        ? []
+        : [
+            {
+              code: 'quantize/requantize',
+              message: `the input is quantised already (${dtype}): the result is worse than one made from the 16-bit model`,
+            },
+          ]),
       ...layout.warnings,
     ],
   });
@@ -55,8 +68,14 @@ const REWRITTEN_KEYS = ['general.quantization_version', 'general.file_type'];
 
 /** The keys of the input but for those of a split; the two that describe the types come last. */
 export function quantisedMetadata(metadata: GgufMetadata, fileType: number): (readonly [string, GgufValue])[] {
-  const kept = [...metadata].filter(([key]) => !SPLIT_KEYS.includes(key) && !REWRITTEN_KEYS.includes(key) && key !== 'general.alignment');
-  return [...kept, ['general.quantization_version', { type: 'u32', value: 2 }], ['general.file_type', { type: 'u32', value: fileType }]];
+  const kept = [...metadata].filter(
+    ([key]) => !SPLIT_KEYS.includes(key) && !REWRITTEN_KEYS.includes(key) && key !== 'general.alignment',
+  );
+  return [
+    ...kept,
+    ['general.quantization_version', { type: 'u32', value: 2 }],
+    ['general.file_type', { type: 'u32', value: fileType }],
+  ];
 }
 
 /**
@@ -67,7 +86,11 @@ export function mixtureModel(metadata: GgufMetadata, path: string): MixtureModel
   const architecture = metadata.get('general.architecture');
   const kind = metadata.get('general.type');
   if (architecture?.type !== 'string' || (kind?.type === 'string' && kind.value !== 'model')) {
-    throw new StudioError('gguf/metadata', `${path} is no language model${kind?.type === 'string' ? ` but ${kind.value}` : ''}, so it cannot be quantised. Pass a model's GGUF.`, { path });
+    throw new StudioError(
+      'gguf/metadata',
+      `${path} is no language model${kind?.type === 'string' ? ` but ${kind.value}` : ''}, so it cannot be quantised. Pass a model's GGUF.`,
+      { path },
+    );
   }
   const number = (key: string): number => firstNumber(metadata.get(`${architecture.value}.${key}`));
   const heads = number('attention.head_count');
@@ -91,7 +114,8 @@ function firstNumber(value: GgufValue | undefined): number {
 export function tensorDraft(tensor: GgufTensor, part: GgufPart, files: InputFiles): TensorDraft {
   const columns = tensor.shape[0] ?? 1;
   const rowsTotal = tensor.shape.slice(1).reduce((product, dimension) => product * dimension, 1);
-  const slicesCount = tensor.shape.length > 2 ? tensor.shape.slice(2).reduce((product, dimension) => product * dimension, 1) : 1;
+  const slicesCount =
+    tensor.shape.length > 2 ? tensor.shape.slice(2).reduce((product, dimension) => product * dimension, 1) : 1;
   const rows = slicesCount === 0 ? 0 : rowsTotal / slicesCount;
   const rowLength = (columns / GGML_TYPES[tensor.type].block) * GGML_TYPES[tensor.type].bytes;
   checkReadable(tensor, part.path);
@@ -99,7 +123,13 @@ export function tensorDraft(tensor: GgufTensor, part: GgufPart, files: InputFile
   const slices = Array.from({ length: slicesCount }, (_, index) => ({
     source: {
       kind: 'stored' as const,
-      matrix: { file, offset: part.file.dataOffset + tensor.offset + index * rows * rowLength, type: tensor.type, rows, columns },
+      matrix: {
+        file,
+        offset: part.file.dataOffset + tensor.offset + index * rows * rowLength,
+        type: tensor.type,
+        rows,
+        columns,
+      },
     },
     rows,
     contributions: [],
@@ -112,7 +142,11 @@ const READABLE = new Set<string>([...WRITABLE_TYPES, 'F64', 'I8', 'I16', 'I32', 
 
 function checkReadable(tensor: GgufTensor, path: string): void {
   if (!READABLE.has(tensor.type)) {
-    throw new StudioError('quantize/requantize', `${tensor.name} of ${path} is ${tensor.type}, which is not read. Start from the F16, BF16 or F32 file of this model.`, { path, detail: { tensor: tensor.name, type: tensor.type } });
+    throw new StudioError(
+      'quantize/requantize',
+      `${tensor.name} of ${path} is ${tensor.type}, which is not read. Start from the F16, BF16 or F32 file of this model.`,
+      { path, detail: { tensor: tensor.name, type: tensor.type } },
+    );
   }
 }
 
@@ -120,7 +154,10 @@ function checkReadable(tensor: GgufTensor, path: string): void {
 export function mainType(drafts: readonly TensorDraft[]): GgmlTypeName {
   const sizes = new Map<GgmlTypeName, number>();
   for (const draft of drafts) {
-    sizes.set(draft.kept, (sizes.get(draft.kept) ?? 0) + draft.slices.reduce((sum, slice) => sum + slice.rows, 0) * draft.columns);
+    sizes.set(
+      draft.kept,
+      (sizes.get(draft.kept) ?? 0) + draft.slices.reduce((sum, slice) => sum + slice.rows, 0) * draft.columns,
+    );
   }
   return [...sizes].sort((a, b) => b[1] - a[1])[0]?.[0] ?? 'F32';
 }

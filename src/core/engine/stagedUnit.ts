@@ -25,7 +25,11 @@ export class StagedUnit {
   readonly #parts: readonly StagedContribution[];
   readonly #kernels: Kernels;
 
-  private constructor(unit: WorkUnit, kernels: Kernels, addresses: { source: number; scales: number; biases: number; parts: readonly StagedContribution[] }) {
+  private constructor(
+    unit: WorkUnit,
+    kernels: Kernels,
+    addresses: { source: number; scales: number; biases: number; parts: readonly StagedContribution[] },
+  ) {
     this.unit = unit;
     this.#kernels = kernels;
     this.source = addresses.source;
@@ -35,7 +39,13 @@ export class StagedUnit {
   }
 
   /** Reads everything that a unit needs from its rows on to `address` and following. */
-  static async read(unit: WorkUnit, tensor: PlannedTensor, kernels: Kernels, address: number, readAt: ReadAt): Promise<StagedUnit> {
+  static async read(
+    unit: WorkUnit,
+    tensor: PlannedTensor,
+    kernels: Kernels,
+    address: number,
+    readAt: ReadAt,
+  ): Promise<StagedUnit> {
     const slice = tensor.slices[unit.slice]!;
     const stage = new Stage(kernels, address, readAt, unit);
     const { source } = slice;
@@ -62,7 +72,12 @@ export class StagedUnit {
     const kernels = this.#kernels;
     switch (source.kind) {
       case 'stored':
-        kernels.widen(source.matrix.type, this.source + row * storedRowBytes(source.matrix.type, columns), target, rows * columns);
+        kernels.widen(
+          source.matrix.type,
+          this.source + row * storedRowBytes(source.matrix.type, columns),
+          target,
+          rows * columns,
+        );
         return;
       case 'affine': {
         const { type } = source.scales;
@@ -70,25 +85,47 @@ export class StagedUnit {
           throw new StudioError('model/dtype', `Quantisation scales of type ${type} are not read.`);
         }
         const groupBytes = row * storedRowBytes(type, source.scales.columns);
-        kernels.widenAffine(this.source + row * source.words.rowBytes, this.#scales + groupBytes, this.#biases + groupBytes, type, target, rows, columns, source.bits, source.groupSize);
+        kernels.widenAffine(
+          this.source + row * source.words.rowBytes,
+          this.#scales + groupBytes,
+          this.#biases + groupBytes,
+          type,
+          target,
+          rows,
+          columns,
+          source.bits,
+          source.groupSize,
+        );
         return;
       }
       case 'mxfp4':
-        kernels.widenMxfp4(this.source + row * source.words.rowBytes, this.#scales + row * source.scales.rowBytes, target, rows, columns);
+        kernels.widenMxfp4(
+          this.source + row * source.words.rowBytes,
+          this.#scales + row * source.scales.rowBytes,
+          target,
+          rows,
+          columns,
+        );
         return;
       case 'scaled': {
         const skipped = (this.unit.row % source.rowBlock) + row;
-        widenScaled(kernels.memory.buffer, {
-          encoding: source.encoding,
-          scaleType: source.scaleType,
-          levels: this.source + row * source.levels.rowBytes,
-          levelRowBytes: source.levels.rowBytes,
-          scales: this.#scales,
-          scaleRowBytes: source.scales.rowBytes,
-          rowBlock: source.rowBlock,
-          columnBlock: source.columnBlock,
-          skippedRows: skipped,
-        }, target, rows, columns);
+        widenScaled(
+          kernels.memory.buffer,
+          {
+            encoding: source.encoding,
+            scaleType: source.scaleType,
+            levels: this.source + row * source.levels.rowBytes,
+            levelRowBytes: source.levels.rowBytes,
+            scales: this.#scales,
+            scaleRowBytes: source.scales.rowBytes,
+            rowBlock: source.rowBlock,
+            columnBlock: source.columnBlock,
+            skippedRows: skipped,
+          },
+          target,
+          rows,
+          columns,
+        );
         return;
       }
       case 'generated':
@@ -102,17 +139,41 @@ export class StagedUnit {
   }
 
   /** Widens rows of a matrix that a contribution brings to f32 at `target`. */
-  widenContribution(index: number, matrix: StoredMatrix, columns: number, row: number, rows: number, target: number): void {
-    this.#kernels.widen(matrix.type, this.#parts[index]!.address + row * storedRowBytes(matrix.type, columns), target, rows * columns);
+  widenContribution(
+    index: number,
+    matrix: StoredMatrix,
+    columns: number,
+    row: number,
+    rows: number,
+    target: number,
+  ): void {
+    this.#kernels.widen(
+      matrix.type,
+      this.#parts[index]!.address + row * storedRowBytes(matrix.type, columns),
+      target,
+      rows * columns,
+    );
   }
 
   /** Writes those of the replaced rows that lie in [row, row + rows) over the block at `target`. */
-  widenReplacedRows(index: number, part: Extract<Contribution, { kind: 'replaceRows' }>, columns: number, row: number, rows: number, target: number): void {
+  widenReplacedRows(
+    index: number,
+    part: Extract<Contribution, { kind: 'replaceRows' }>,
+    columns: number,
+    row: number,
+    rows: number,
+    target: number,
+  ): void {
     const bytes = storedRowBytes(part.matrix.type, columns);
     const first = this.unit.row + row;
     for (const wanted of part.rows) {
       if (wanted >= first && wanted < first + rows) {
-        this.#kernels.widen(part.matrix.type, this.#parts[index]!.address + (wanted - this.unit.row) * bytes, target + (wanted - first) * columns * 4, columns);
+        this.#kernels.widen(
+          part.matrix.type,
+          this.#parts[index]!.address + (wanted - this.unit.row) * bytes,
+          target + (wanted - first) * columns * 4,
+          columns,
+        );
       }
     }
   }
@@ -154,7 +215,12 @@ class Stage {
 
   bytes(stored: StoredBytes): number {
     const address = this.#take(this.#unit.rows * stored.rowBytes);
-    this.#read(stored.file, stored.offset + this.#unit.row * stored.rowBytes, address, this.#unit.rows * stored.rowBytes);
+    this.#read(
+      stored.file,
+      stored.offset + this.#unit.row * stored.rowBytes,
+      address,
+      this.#unit.rows * stored.rowBytes,
+    );
     return address;
   }
 
@@ -195,7 +261,8 @@ class Stage {
     const piece = storedRowBytes(matrix.type, this.#unit.rows);
     const address = this.#take(piece * part.rank);
     for (let k = 0; k < part.rank; k++) {
-      const offset = matrix.offset + k * storedRowBytes(matrix.type, matrix.columns) + storedRowBytes(matrix.type, this.#unit.row);
+      const offset =
+        matrix.offset + k * storedRowBytes(matrix.type, matrix.columns) + storedRowBytes(matrix.type, this.#unit.row);
       this.#read(matrix.file, offset, address + k * piece, piece);
     }
     return address;
@@ -206,7 +273,12 @@ class Stage {
     const address = this.#take(this.#unit.rows * bytes);
     part.rows.forEach((wanted, index) => {
       if (wanted >= this.#unit.row && wanted < this.#unit.row + this.#unit.rows) {
-        this.#read(part.matrix.file, part.matrix.offset + index * bytes, address + (wanted - this.#unit.row) * bytes, bytes);
+        this.#read(
+          part.matrix.file,
+          part.matrix.offset + index * bytes,
+          address + (wanted - this.#unit.row) * bytes,
+          bytes,
+        );
       }
     });
     return address;

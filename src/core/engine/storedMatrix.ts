@@ -12,7 +12,12 @@ export function storedRowBytes(type: StoredType, columns: number): number {
 }
 
 const FLOAT_DTYPES: Readonly<Partial<Record<TensorRef['dtype'], StoredType>>> = {
-  F16: 'F16', BF16: 'BF16', F32: 'F32', F64: 'F64', F8_E4M3: 'F8_E4M3', F8_E5M2: 'F8_E5M2',
+  F16: 'F16',
+  BF16: 'BF16',
+  F32: 'F32',
+  F64: 'F64',
+  F8_E4M3: 'F8_E4M3',
+  F8_E5M2: 'F8_E5M2',
 };
 
 /** A safetensors dtype as the engine reads it; undefined for integers and exotic floats. */
@@ -28,7 +33,11 @@ export function storedType(dtype: TensorRef['dtype']): StoredType | undefined {
 export function storedMatrix(ref: TensorRef, file: number, asColumn = false): StoredMatrix {
   const type = storedType(ref.dtype);
   if (type === undefined) {
-    throw new StudioError('model/dtype', `${ref.name} is stored as ${ref.dtype}, which holds no plain numbers. Pass the 16-bit weights.`, { detail: { tensor: ref.name, dtype: ref.dtype } });
+    throw new StudioError(
+      'model/dtype',
+      `${ref.name} is stored as ${ref.dtype}, which holds no plain numbers. Pass the 16-bit weights.`,
+      { detail: { tensor: ref.name, dtype: ref.dtype } },
+    );
   }
   const columns = asColumn ? 1 : (ref.shape.at(-1) ?? 1);
   const elements = ref.shape.reduce((product, dimension) => product * dimension, 1);

@@ -1,7 +1,17 @@
 /** What a tensor does in a model, as far as the choice of its type depends on it. */
 export type TensorCategory =
-  | 'output' | 'tokenEmbedding' | 'attentionQkv' | 'attentionKvB' | 'attentionV' | 'attentionK' | 'attentionQ'
-  | 'attentionOutput' | 'feedForwardUp' | 'feedForwardGate' | 'feedForwardDown' | 'other';
+  | 'output'
+  | 'tokenEmbedding'
+  | 'attentionQkv'
+  | 'attentionKvB'
+  | 'attentionV'
+  | 'attentionK'
+  | 'attentionQ'
+  | 'attentionOutput'
+  | 'feedForwardUp'
+  | 'feedForwardGate'
+  | 'feedForwardDown'
+  | 'other';
 
 /** First substring that occurs decides, in this order (llama.cpp v0.5.0, llama-quant.cpp). */
 const SUBSTRINGS: readonly (readonly [string, TensorCategory])[] = [
@@ -34,13 +44,41 @@ export function isValueLike(category: TensorCategory): boolean {
 
 /** Names with one of these parts keep their type in every quantisation. */
 const KEPT_PARTS = [
-  '_norm.weight', 'ffn_gate_inp.weight', 'ffn_gate_tid2eid.weight', 'altup', 'laurel', 'per_layer_model_proj',
-  'ssm_conv1d', 'shortconv.conv.weight', 'indexer.k_proj.weight', 'indexer.q_proj.weight',
-  'time_mix_first.weight', 'time_mix_w0.weight', 'time_mix_w1.weight', 'time_mix_w2.weight',
-  'time_mix_v0.weight', 'time_mix_v1.weight', 'time_mix_v2.weight', 'time_mix_a0.weight', 'time_mix_a1.weight',
-  'time_mix_a2.weight', 'time_mix_g1.weight', 'time_mix_g2.weight', 'time_mix_decay_w1.weight',
-  'time_mix_decay_w2.weight', 'time_mix_lerp_fused.weight', 'attn_rel_b.weight', '.position_embd', 'sam.pos_embd',
-  'sam.neck.', 'sam.net_', '.rel_pos', '.patch_embd', '.patch_merger', 'a.rvq.codebook', 'mm.a.code_embd',
+  '_norm.weight',
+  'ffn_gate_inp.weight',
+  'ffn_gate_tid2eid.weight',
+  'altup',
+  'laurel',
+  'per_layer_model_proj',
+  'ssm_conv1d',
+  'shortconv.conv.weight',
+  'indexer.k_proj.weight',
+  'indexer.q_proj.weight',
+  'time_mix_first.weight',
+  'time_mix_w0.weight',
+  'time_mix_w1.weight',
+  'time_mix_w2.weight',
+  'time_mix_v0.weight',
+  'time_mix_v1.weight',
+  'time_mix_v2.weight',
+  'time_mix_a0.weight',
+  'time_mix_a1.weight',
+  'time_mix_a2.weight',
+  'time_mix_g1.weight',
+  'time_mix_g2.weight',
+  'time_mix_decay_w1.weight',
+  'time_mix_decay_w2.weight',
+  'time_mix_lerp_fused.weight',
+  'attn_rel_b.weight',
+  '.position_embd',
+  'sam.pos_embd',
+  'sam.neck.',
+  'sam.net_',
+  '.rel_pos',
+  '.patch_embd',
+  '.patch_merger',
+  'a.rvq.codebook',
+  'mm.a.code_embd',
 ];
 const KEPT_NAMES = new Set(['position_embd.weight', 'token_types.weight']);
 

@@ -91,7 +91,9 @@ export class UnitRunner {
     this.#sliceAtWork = key;
     if (tensor.importance >= 0 && this.#importance !== undefined) {
       const first = tensor.importance + unit.slice * tensor.columns;
-      new Float32Array(this.#kernels.memory.buffer, this.#layout.importance, tensor.columns).set(this.#importance.subarray(first, first + tensor.columns));
+      new Float32Array(this.#kernels.memory.buffer, this.#layout.importance, tensor.columns).set(
+        this.#importance.subarray(first, first + tensor.columns),
+      );
     }
     await this.#factors.loadRight(slice, tensor.columns);
   }
@@ -99,25 +101,44 @@ export class UnitRunner {
   /** Rows that leave as they came: no work but a look for NaN. */
   #copied(staged: StagedUnit, tensor: PlannedTensor, slice: PlannedSlice): UnitResult | undefined {
     const { source } = slice;
-    if (source.kind !== 'stored' || source.matrix.type !== tensor.type || slice.contributions.length > 0 || slice.transform.kind !== 'none') {
+    if (
+      source.kind !== 'stored' ||
+      source.matrix.type !== tensor.type ||
+      slice.contributions.length > 0 ||
+      slice.transform.kind !== 'none'
+    ) {
       return undefined;
     }
     const bytes = staged.unit.rows * storedRowBytes(source.matrix.type, tensor.columns);
     const integers = /^I(8|16|32|64)$/.test(tensor.type);
-    const invalid = integers ? -1 : this.#kernels.firstInvalidBlock(tensor.type, staged.source, staged.unit.rows * tensor.columns);
+    const invalid = integers
+      ? -1
+      : this.#kernels.firstInvalidBlock(tensor.type, staged.source, staged.unit.rows * tensor.columns);
     if (invalid >= 0 && isQuantised(tensor.type)) {
       throw nonFiniteError(tensor, `block ${invalid} of rows from ${staged.unit.row}`);
     }
-    return { bytes: new Uint8Array(this.#kernels.memory.buffer, staged.source, bytes), nonFinite: invalid >= 0 ? 1 : 0 };
+    return {
+      bytes: new Uint8Array(this.#kernels.memory.buffer, staged.source, bytes),
+      nonFinite: invalid >= 0 ? 1 : 0,
+    };
   }
 
-  #merge(staged: StagedUnit, slice: PlannedSlice, columns: number, row: number, rows: number, lefts: readonly (LoadedFactor | undefined)[]): void {
+  #merge(
+    staged: StagedUnit,
+    slice: PlannedSlice,
+    columns: number,
+    row: number,
+    rows: number,
+    lefts: readonly (LoadedFactor | undefined)[],
+  ): void {
     const { values, base, changed } = this.#layout;
     const count = rows * columns;
     staged.widenSource(slice, columns, row, rows, values);
     this.#undo(slice, columns, rows);
     if (!needsCopies(slice)) {
-      slice.contributions.forEach((part, index) => this.#apply(part, staged, index, columns, row, rows, values, lefts[index], true));
+      slice.contributions.forEach((part, index) =>
+        this.#apply(part, staged, index, columns, row, rows, values, lefts[index], true),
+      );
       return;
     }
     const { buffer } = this.#kernels.memory;
@@ -134,13 +155,31 @@ export class UnitRunner {
   }
 
   /** Changes the block at `target` as one contribution does; `weighted` folds its weight into a plain delta. */
-  #apply(part: Contribution, staged: StagedUnit, index: number, columns: number, row: number, rows: number, target: number, left: LoadedFactor | undefined, weighted: boolean): void {
+  #apply(
+    part: Contribution,
+    staged: StagedUnit,
+    index: number,
+    columns: number,
+    row: number,
+    rows: number,
+    target: number,
+    left: LoadedFactor | undefined,
+    weighted: boolean,
+  ): void {
     const kernels = this.#kernels;
     switch (part.kind) {
       case 'lowRank': {
         const scale = part.scale * (weighted ? part.weight : 1);
         const from = left!;
-        kernels.addLowRank(target, from.address + row * part.rank * 4, this.#factors.right(index), rows, columns, part.rank, scale);
+        kernels.addLowRank(
+          target,
+          from.address + row * part.rank * 4,
+          this.#factors.right(index),
+          rows,
+          columns,
+          part.rank,
+          scale,
+        );
         if (part.magnitude !== undefined) {
           kernels.scaleRowsToMagnitude(target, rows, columns, from.magnitude + row * 4);
         }
@@ -228,13 +267,21 @@ export class UnitRunner {
 }
 
 function nonFiniteError(tensor: PlannedTensor, where: string): StudioError {
-  return new StudioError('quantize/values', `${tensor.name} holds NaN or infinite values (${where}) and cannot be stored as ${tensor.type}. The training run diverged or the file is damaged: take an earlier checkpoint, or look at it with inspect and verify.`, {
-    detail: { tensor: tensor.name, type: tensor.type },
-  });
+  return new StudioError(
+    'quantize/values',
+    `${tensor.name} holds NaN or infinite values (${where}) and cannot be stored as ${tensor.type}. The training run diverged or the file is damaged: take an earlier checkpoint, or look at it with inspect and verify.`,
+    {
+      detail: { tensor: tensor.name, type: tensor.type },
+    },
+  );
 }
 
 function overflowError(tensor: PlannedTensor): StudioError {
-  return new StudioError('quantize/values', `${tensor.name} holds values too large for ${tensor.type}, whose halves end at 65504: they would become infinite. Use --type BF16 (or F32).`, {
-    detail: { tensor: tensor.name, type: tensor.type },
-  });
+  return new StudioError(
+    'quantize/values',
+    `${tensor.name} holds values too large for ${tensor.type}, whose halves end at 65504: they would become infinite. Use --type BF16 (or F32).`,
+    {
+      detail: { tensor: tensor.name, type: tensor.type },
+    },
+  );
 }

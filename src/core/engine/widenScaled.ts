@@ -24,7 +24,13 @@ export const SCALE_BYTES: Readonly<Record<ScaleType, number>> = { F32: 4, F16: 2
  * Values of `rows` rows as f32 at `target`: level * scale, rounded once. Levels and scales are exact in f32, so that their
  * product in f64 is too.
  */
-export function widenScaled(buffer: ArrayBuffer, from: ScaledRows, target: number, rows: number, columns: number): void {
+export function widenScaled(
+  buffer: ArrayBuffer,
+  from: ScaledRows,
+  target: number,
+  rows: number,
+  columns: number,
+): void {
   const levels = levelTable(from.encoding);
   const perByte = levels.length / 256;
   const bytes = new Uint8Array(buffer);
@@ -97,7 +103,9 @@ function levelTable(encoding: LevelEncoding): Float32Array {
   let table = tables.get(encoding);
   if (table === undefined) {
     const nibbles = encoding === 'E2M1' || encoding === 'OFFSET4';
-    table = Float32Array.from({ length: nibbles ? 512 : 256 }, (_, index) => levelValue(encoding, nibbles ? (index % 2 === 0 ? (index / 2) % 16 : Math.floor(index / 32)) : index));
+    table = Float32Array.from({ length: nibbles ? 512 : 256 }, (_, index) =>
+      levelValue(encoding, nibbles ? (index % 2 === 0 ? (index / 2) % 16 : Math.floor(index / 32)) : index),
+    );
     tables.set(encoding, table);
   }
   return table;

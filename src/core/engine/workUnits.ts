@@ -15,7 +15,12 @@ const UNIT_VALUES = 1024 * 1024;
 /** Rows that must stay together: a head's, where a transform or a factor in rotary order mixes them. */
 export function rowGranule(slice: PlannedSlice): number {
   const permuted = slice.contributions.find((part) => part.kind === 'lowRank' && part.permutedHeads !== undefined);
-  const heads = slice.transform.kind === 'permute' ? slice.transform.heads : permuted?.kind === 'lowRank' ? permuted.permutedHeads : undefined;
+  const heads =
+    slice.transform.kind === 'permute'
+      ? slice.transform.heads
+      : permuted?.kind === 'lowRank'
+        ? permuted.permutedHeads
+        : undefined;
   return heads === undefined ? 1 : slice.rows / heads;
 }
 

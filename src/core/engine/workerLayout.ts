@@ -12,7 +12,7 @@ export const BLOCK_VALUES = 64 * 1024;
 export const KERNEL_BYTES = 1024 * 1024;
 
 /** A WebAssembly memory has at most 4 GiB; a worker never needs more than a fraction of it. */
-const MOST_BYTES = 1024 * 1024 * 1024;
+const MAX_BYTES = 1024 * 1024 * 1024;
 
 /** Bytes of the buffer through which factors are read and widened. */
 export const FACTOR_CHUNK_BYTES = 256 * 1024;
@@ -68,7 +68,10 @@ export function leftMatrix(part: LowRank): FactorMatrix {
       return { matrix: part.b, transposed: false, columns: part.columns };
     case 'expertTransposed':
       // A gate or up projection begins in the middle of A's rows; the rows keep their length.
-      return { matrix: { ...part.a, offset: part.a.offset + storedRowBytes(part.a.type, part.columns?.firstRow ?? 0) }, transposed: true };
+      return {
+        matrix: { ...part.a, offset: part.a.offset + storedRowBytes(part.a.type, part.columns?.firstRow ?? 0) },
+        transposed: true,
+      };
   }
 }
 
@@ -103,8 +106,16 @@ export function aligned(bytes: number): number {
 
 /** True when contributions need the base and a changed copy side by side. */
 export function needsCopies(slice: PlannedSlice): boolean {
-  const mixing = slice.contributions.filter((part) => part.kind === 'replace' || part.kind === 'replaceRows' || (part.kind === 'lowRank' && part.magnitude !== undefined));
-  return mixing.length > 0 && (slice.contributions.length > 1 || mixing.some((part) => 'weight' in part && part.weight !== 1));
+  const mixing = slice.contributions.filter(
+    (part) =>
+      part.kind === 'replace' ||
+      part.kind === 'replaceRows' ||
+      (part.kind === 'lowRank' && part.magnitude !== undefined),
+  );
+  return (
+    mixing.length > 0 &&
+    (slice.contributions.length > 1 || mixing.some((part) => 'weight' in part && part.weight !== 1))
+  );
 }
 
 /**
@@ -112,7 +123,17 @@ export function needsCopies(slice: PlannedSlice): boolean {
  * @throws StudioError engine/memory when a single row or factor is too large
  */
 export function workerLayout(tensors: readonly PlannedTensor[]): WorkerLayout {
-  const need = { staging: 0, output: 0, right: 0, left: 0, values: 0, copies: 0, permuted: 0, factor: 0, importance: 0 };
+  const need = {
+    staging: 0,
+    output: 0,
+    right: 0,
+    left: 0,
+    values: 0,
+    copies: 0,
+    permuted: 0,
+    factor: 0,
+    importance: 0,
+  };
   const grow = (key: keyof typeof need, bytes: number): void => {
     need[key] = Math.max(need[key], aligned(bytes));
   };
@@ -126,7 +147,10 @@ export function workerLayout(tensors: readonly PlannedTensor[]): WorkerLayout {
       if (slice.transform.kind === 'permute') {
         grow('permuted', block);
       }
-      grow('right', slice.contributions.reduce((sum, part) => sum + rightBytes(part, tensor.columns), 0));
+      grow(
+        'right',
+        slice.contributions.reduce((sum, part) => sum + rightBytes(part, tensor.columns), 0),
+      );
     }
     grow('importance', tensor.importance >= 0 ? tensor.columns * 4 : 0);
   }
@@ -135,7 +159,10 @@ export function workerLayout(tensors: readonly PlannedTensor[]): WorkerLayout {
     const slice = tensor.slices[unit.slice]!;
     grow('staging', unitStagingBytes(slice, unit, tensor.columns));
     grow('output', unit.rows * (rowBytes(tensor.type, tensor.columns) ?? 0));
-    grow('left', slice.contributions.reduce((sum, part) => sum + leftBytes(part, unit.rows), 0));
+    grow(
+      'left',
+      slice.contributions.reduce((sum, part) => sum + leftBytes(part, unit.rows), 0),
+    );
   }
   if (need.right > 0 || need.left > 0) {
     need.factor = FACTOR_CHUNK_BYTES;
@@ -164,7 +191,8 @@ function unitStagingBytes(slice: PlannedSlice, unit: WorkUnit, columns: number):
   } else if (source.kind === 'mxfp4') {
     bytes += aligned(unit.rows * source.words.rowBytes) + aligned(unit.rows * source.scales.rowBytes);
   } else if (source.kind === 'scaled') {
-    bytes += aligned(unit.rows * source.levels.rowBytes) + aligned(scaleRows(source, unit).count * source.scales.rowBytes);
+    bytes +=
+      aligned(unit.rows * source.levels.rowBytes) + aligned(scaleRows(source, unit).count * source.scales.rowBytes);
   } else {
     bytes += aligned(unit.rows * columns * 4);
   }
@@ -180,12 +208,19 @@ function unitStagingBytes(slice: PlannedSlice, unit: WorkUnit, columns: number):
 }
 
 /** The rows of scales that the rows of a unit need. */
-export function scaleRows(source: Extract<RowSource, { kind: 'scaled' }>, unit: WorkUnit): { readonly first: number; readonly count: number } {
+export function scaleRows(
+  source: Extract<RowSource, { kind: 'scaled' }>,
+  unit: WorkUnit,
+): { readonly first: number; readonly count: number } {
   const first = Math.floor(unit.row / source.rowBlock);
   return { first, count: Math.floor((unit.row + unit.rows - 1) / source.rowBlock) - first + 1 };
 }
 
-function place(need: Readonly<Record<'staging' | 'output' | 'right' | 'left' | 'values' | 'copies' | 'permuted' | 'factor' | 'importance', number>>): WorkerLayout {
+function place(
+  need: Readonly<
+    Record<'staging' | 'output' | 'right' | 'left' | 'values' | 'copies' | 'permuted' | 'factor' | 'importance', number>
+  >,
+): WorkerLayout {
   let at = KERNEL_BYTES;
   const take = (bytes: number): number => {
     const address = at;
@@ -207,10 +242,14 @@ function place(need: Readonly<Record<'staging' | 'output' | 'right' | 'left' | '
     importance: take(need.importance),
   };
   const memoryBytes = Math.ceil(at / 65536) * 65536;
-  if (memoryBytes > MOST_BYTES) {
-    throw new StudioError('engine/memory', `One worker would need ${Math.round(memoryBytes / 2 ** 20)} MiB for a single row block of this model and adapter, more than the ${MOST_BYTES / 2 ** 20} MiB that it may have. An adapter of a lower rank fits; please report models that do not.`, {
-      detail: { memoryBytes },
-    });
+  if (memoryBytes > MAX_BYTES) {
+    throw new StudioError(
+      'engine/memory',
+      `One worker would need ${Math.round(memoryBytes / 2 ** 20)} MiB for a single row block of this model and adapter, more than the ${MAX_BYTES / 2 ** 20} MiB that it may have. An adapter of a lower rank fits; please report models that do not.`,
+      {
+        detail: { memoryBytes },
+      },
+    );
   }
   return { ...layout, memoryBytes, stagingBytes: need.staging, outputBytes: need.output };
 }

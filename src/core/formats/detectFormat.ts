@@ -4,7 +4,7 @@ import { detectPickle } from './pickle/detectPickle';
 
 /** Kinds of files that are told apart by their first bytes. */
 export type FileFormat =
-  | 'gguf' | 'safetensors' | 'pickle' | 'lfs-pointer' | 'json' | 'imatrix-legacy' | 'sentencepiece' | 'empty' | 'unknown';
+  'gguf' | 'safetensors' | 'pickle' | 'lfs-pointer' | 'json' | 'imatrix-legacy' | 'sentencepiece' | 'empty' | 'unknown';
 
 /** So many first bytes are enough for {@link detectFormat}. */
 export const DETECTION_BYTES = 1024;
@@ -48,7 +48,11 @@ function isSafetensors(bytes: Uint8Array): boolean {
     return false;
   }
   const view = viewOf(bytes);
-  return view.getUint32(4, true) === 0 && view.getUint32(0, true) >= 2 && view.getUint32(0, true) <= LIMITS.safetensors.headerBytes;
+  return (
+    view.getUint32(4, true) === 0 &&
+    view.getUint32(0, true) >= 2 &&
+    view.getUint32(0, true) <= LIMITS.safetensors.headerBytes
+  );
 }
 
 /** i32 entries, then i32 length and the name of the first weight. */

@@ -50,7 +50,10 @@ const RESPONSE_ACTION: ActionNode = {
   kind: 'action',
   ...PLACE,
   pipe: {
-    kind: 'pipe', ...PLACE, isAssign: false, decl: [],
+    kind: 'pipe',
+    ...PLACE,
+    isAssign: false,
+    decl: [],
     cmds: [{ kind: 'command', ...PLACE, args: [{ kind: 'field', ...PLACE, idents: ['Response'] }] }],
   },
 };
@@ -101,7 +104,10 @@ class Execution {
   private walk(root: ListNode, options: WalkOptions, data: Readonly<Record<string, Value>>): ByteString {
     const { think, thinkLevel, isThinkSet } = this.values;
     const walker = new Walker(this.meter, options);
-    walker.run(root, rootValue({ ...data, Think: boolValue(think), ThinkLevel: text(thinkLevel), IsThinkSet: boolValue(isThinkSet) }));
+    walker.run(
+      root,
+      rootValue({ ...data, Think: boolValue(think), ThinkLevel: text(thinkLevel), IsThinkSet: boolValue(isThinkSet) }),
+    );
     return walker.output.toString();
   }
 
@@ -159,7 +165,11 @@ function describe(failure: ExecutionFailure, source: string): string {
  * What Ollama 0.32.15's `template.Execute` gives: messages collated, legacy templates executed turn by turn and cut at
  * `.Response`. Errors are Go's own; never throws, and ends within its budget.
  */
-export function executeTemplate(template: ParsedTemplate, values: TemplateValues, options: ExecutionOptions = {}): TemplateExecution {
+export function executeTemplate(
+  template: ParsedTemplate,
+  values: TemplateValues,
+  options: ExecutionOptions = {},
+): TemplateExecution {
   const execution = new Execution(template, values, options);
   try {
     const bytes = execution.run();
@@ -179,7 +189,10 @@ function fault(thrown: unknown, source: string): Fault {
   if (thrown instanceof CutPanic) {
     return { fault: 'panic', error: thrown.message };
   }
-  const budget = (what: string): Fault => ({ fault: 'budget', error: `template/budget: rendering takes ${what}. Make the template or the messages smaller.` });
+  const budget = (what: string): Fault => ({
+    fault: 'budget',
+    error: `template/budget: rendering takes ${what}. Make the template or the messages smaller.`,
+  });
   if (thrown instanceof BudgetFailure) {
     return budget(thrown.message);
   }

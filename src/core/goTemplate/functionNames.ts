@@ -1,6 +1,24 @@
 /** Functions that Go's text/template always has. */
 export const GO_FUNCTIONS = [
-  'and', 'call', 'eq', 'ge', 'gt', 'html', 'index', 'js', 'le', 'len', 'lt', 'ne', 'not', 'or', 'print', 'printf', 'println', 'slice', 'urlquery',
+  'and',
+  'call',
+  'eq',
+  'ge',
+  'gt',
+  'html',
+  'index',
+  'js',
+  'le',
+  'len',
+  'lt',
+  'ne',
+  'not',
+  'or',
+  'print',
+  'printf',
+  'println',
+  'slice',
+  'urlquery',
 ] as const;
 
 /** Functions that Ollama 0.32.15 adds. */

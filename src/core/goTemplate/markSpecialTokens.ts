@@ -8,14 +8,14 @@ export interface PromptPart {
 const MARKER = /<\|[^|<>\s]{1,60}\|>|<\/?[A-Za-z_｜][^<>\s]{0,60}>|\[\/?[A-Z_]{2,30}\]/gu;
 
 /** Most parts of one prompt; what follows stays one part. */
-const MOST_PARTS = 5000;
+const MAX_PARTS = 5000;
 
 /** Cuts a rendered prompt at what looks like a special token. The parts together are the prompt. */
 export function markSpecialTokens(prompt: string): readonly PromptPart[] {
   const parts: PromptPart[] = [];
   let at = 0;
   for (const match of prompt.matchAll(MARKER)) {
-    if (parts.length >= MOST_PARTS) {
+    if (parts.length >= MAX_PARTS) {
       break;
     }
     if (match.index > at) {

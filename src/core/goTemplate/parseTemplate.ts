@@ -58,7 +58,15 @@ function finish(text: string, output: ParseOutput, names: ReadonlySet<string>): 
   const vars = variableNames(names);
   const appendsResponse = !vars.includes('messages') && !vars.includes('response');
   const { trees, definitions, comments } = output;
-  return { text, trees, main, definitions, comments, vars: appendsResponse ? variableNames([...names, 'Response']) : vars, appendsResponse };
+  return {
+    text,
+    trees,
+    main,
+    definitions,
+    comments,
+    vars: appendsResponse ? variableNames([...names, 'Response']) : vars,
+    appendsResponse,
+  };
 }
 
 function treeRoots(output: ParseOutput): ListNode[] {
@@ -82,7 +90,11 @@ export function checkTemplate(source: string): TemplateParse {
   return parse(source, { visitor: collector }, () => collector.result());
 }
 
-function parse(source: string, options: Pick<ParserOptions, 'visitor'>, identifiersOf: (output: ParseOutput) => Identifiers): TemplateParse {
+function parse(
+  source: string,
+  options: Pick<ParserOptions, 'visitor'>,
+  identifiersOf: (output: ParseOutput) => Identifiers,
+): TemplateParse {
   const text = wellFormed(source);
   let output: ParseOutput;
   try {

@@ -19,13 +19,20 @@ export type RenderedConversation =
 /** The conversations of a file by name. Throws `template/values` if it is no object. */
 export function namedConversations(json: OrderedJson): ReadonlyMap<string, OrderedJson> {
   if (!(json instanceof Map)) {
-    throw new StudioError('template/values', 'The conversations must be an object: {"name": {"messages": […]}}. Correct the file and try again.');
+    throw new StudioError(
+      'template/values',
+      'The conversations must be an object: {"name": {"messages": […]}}. Correct the file and try again.',
+    );
   }
   return json as ReadonlyMap<string, OrderedJson>;
 }
 
 /** What Ollama makes of a template and one conversation. Never throws. */
-export function renderConversation(template: ParsedTemplate, conversation: OrderedJson, options: ExecutionOptions = {}): RenderedConversation {
+export function renderConversation(
+  template: ParsedTemplate,
+  conversation: OrderedJson,
+  options: ExecutionOptions = {},
+): RenderedConversation {
   let values;
   try {
     values = decodeConversation(conversation);
@@ -39,6 +46,7 @@ export function renderConversation(template: ParsedTemplate, conversation: Order
   if (result.ok) {
     return { ok: true, text: result.text };
   }
-  const error = result.fault === 'panic' ? `Ollama's server panics and answers HTTP 500: ${result.error}` : result.error;
+  const error =
+    result.fault === 'panic' ? `Ollama's server panics and answers HTTP 500: ${result.error}` : result.error;
   return { ok: false, error, fault: result.fault, ...(result.line === undefined ? {} : { line: result.line }) };
 }

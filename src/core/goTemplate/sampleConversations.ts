@@ -1,29 +1,50 @@
 import type { OrderedJson } from './ollama/orderedJson';
 
 /** What a prompt can be previewed with. */
-export const SAMPLE_CONVERSATIONS = ['question', 'turns', 'system', 'tools', 'toolAnswer', 'thinking', 'begun', 'infill'] as const;
+export const SAMPLE_CONVERSATIONS = [
+  'question',
+  'turns',
+  'system',
+  'tools',
+  'toolAnswer',
+  'thinking',
+  'begun',
+  'infill',
+] as const;
 
 export type SampleConversation = (typeof SAMPLE_CONVERSATIONS)[number];
 
 type Messages = readonly ReadonlyMap<string, OrderedJson>[];
 
-const message = (role: string, content: string, more: Readonly<Record<string, OrderedJson>> = {}): ReadonlyMap<string, OrderedJson> => toMap({ role, content, ...more });
+const message = (
+  role: string,
+  content: string,
+  more: Readonly<Record<string, OrderedJson>> = {},
+): ReadonlyMap<string, OrderedJson> => toMap({ role, content, ...more });
 
-const toMap = (entries: Readonly<Record<string, OrderedJson>>): ReadonlyMap<string, OrderedJson> => new Map(Object.entries(entries));
+const toMap = (entries: Readonly<Record<string, OrderedJson>>): ReadonlyMap<string, OrderedJson> =>
+  new Map(Object.entries(entries));
 
 const WEATHER = toMap({
   type: 'function',
   function: toMap({
     name: 'get_weather',
     description: 'The weather of a city',
-    parameters: toMap({ type: 'object', required: ['city'], properties: toMap({ city: toMap({ type: 'string', description: 'Name of the city' }) }) }),
+    parameters: toMap({
+      type: 'object',
+      required: ['city'],
+      properties: toMap({ city: toMap({ type: 'string', description: 'Name of the city' }) }),
+    }),
   }),
 });
 
 const CALL = toMap({ function: toMap({ name: 'get_weather', arguments: toMap({ city: 'Oslo' }) }) });
 
 /** The fields of Ollama's chat request beside the messages, and the messages; `question` is the user's last word. */
-function fieldsOf(kind: SampleConversation, question: string): Readonly<Record<string, OrderedJson>> & { readonly messages: Messages } {
+function fieldsOf(
+  kind: SampleConversation,
+  question: string,
+): Readonly<Record<string, OrderedJson>> & { readonly messages: Messages } {
   const user = message('user', question);
   switch (kind) {
     case 'question':
@@ -35,7 +56,14 @@ function fieldsOf(kind: SampleConversation, question: string): Readonly<Record<s
     case 'tools':
       return { messages: [user], tools: [WEATHER] };
     case 'toolAnswer':
-      return { messages: [user, message('assistant', '', { tool_calls: [CALL] }), message('tool', '4 degrees, rain', { tool_name: 'get_weather' })], tools: [WEATHER] };
+      return {
+        messages: [
+          user,
+          message('assistant', '', { tool_calls: [CALL] }),
+          message('tool', '4 degrees, rain', { tool_name: 'get_weather' }),
+        ],
+        tools: [WEATHER],
+      };
     case 'thinking':
       return { messages: [user], think: true, isThinkSet: true };
     case 'begun':
@@ -50,7 +78,12 @@ function fieldsOf(kind: SampleConversation, question: string): Readonly<Record<s
  * @param system SYSTEM of a Modelfile: stands first, where the conversation has no system message of its own, as Ollama puts it
  * @param history MESSAGE lines of a Modelfile, before the conversation's own
  */
-export function sampleConversation(kind: SampleConversation, question: string, system: string | undefined, history: readonly { readonly role: string; readonly content: string }[]): OrderedJson {
+export function sampleConversation(
+  kind: SampleConversation,
+  question: string,
+  system: string | undefined,
+  history: readonly { readonly role: string; readonly content: string }[],
+): OrderedJson {
   const { messages, ...fields } = fieldsOf(kind, question);
   const before = history.map(({ role, content }) => message(role, content));
   const own = messages[0]?.get('role') === 'system';

@@ -40,7 +40,7 @@ export function toByteString(text: string): ByteString {
   }
   const pieces: string[] = [];
   let plain = 0;
-  for (let at = first; at < text.length; ) {
+  for (let at = first; at < text.length;) {
     const rune = text.codePointAt(at) ?? 0;
     if (rune < 0x80) {
       at++;
@@ -62,7 +62,7 @@ export function fromByteString(bytes: ByteString): string {
   }
   const pieces: string[] = [];
   let plain = 0;
-  for (let at = first; at < bytes.length; ) {
+  for (let at = first; at < bytes.length;) {
     if (bytes.charCodeAt(at) < 0x80) {
       at++;
       continue;
@@ -131,7 +131,7 @@ export function firstRunes(bytes: ByteString, count: number): ByteString {
 
 /** Whether every byte is part of valid UTF-8. */
 export function isValidUtf8(bytes: ByteString): boolean {
-  for (let at = Math.max(0, bytes.search(NOT_ASCII)); at < bytes.length; ) {
+  for (let at = Math.max(0, bytes.search(NOT_ASCII)); at < bytes.length;) {
     const { rune, width } = decodeRune(bytes, at);
     if (rune === RUNE_ERROR && width === 1) {
       return false;

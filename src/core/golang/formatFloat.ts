@@ -66,7 +66,7 @@ function rounded({ digits, point }: Digits, count: number): Digits {
 
 function exponential(sign: string, { digits, point }: Digits, precision: number, letter: string): string {
   const exponent = digits === '' ? 0 : point - 1;
-  const first = digits === '' ? '0' : digits[0] ?? '0';
+  const first = digits === '' ? '0' : (digits[0] ?? '0');
   const fraction = precision > 0 ? `.${digits.slice(1, precision + 1).padEnd(precision, '0')}` : '';
   return `${sign}${first}${fraction}${letter}${exponent < 0 ? '-' : '+'}${Math.abs(exponent).toString().padStart(2, '0')}`;
 }
@@ -154,7 +154,12 @@ function formatShortest(value: number, sign: string, format: Exclude<FloatFormat
   }
 }
 
-function formatFixed(binary: Binary, sign: string, format: Exclude<FloatFormat, 'b' | 'x' | 'X'>, precision: number): string {
+function formatFixed(
+  binary: Binary,
+  sign: string,
+  format: Exclude<FloatFormat, 'b' | 'x' | 'X'>,
+  precision: number,
+): string {
   const exact = binary.mantissa === 0n ? { digits: '', point: 0 } : exactDigits(binary);
   switch (format) {
     case 'e':

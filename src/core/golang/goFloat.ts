@@ -40,7 +40,11 @@ export function parseGoFloat32(text: string): number | undefined {
   const match = hex ?? DECIMAL.exec(text);
   const whole = (match?.[2] ?? '').replaceAll('_', '');
   const fraction = (match?.[3] ?? '').replaceAll('_', '');
-  if (match === null || whole + fraction === '' || (hex === null ? MISPLACED_UNDERSCORE : MISPLACED_UNDERSCORE_HEX).test(text)) {
+  if (
+    match === null ||
+    whole + fraction === '' ||
+    (hex === null ? MISPLACED_UNDERSCORE : MISPLACED_UNDERSCORE_HEX).test(text)
+  ) {
     return undefined;
   }
   const exponent = (match[4] === '-' ? -1 : 1) * cappedExponent((match[5] ?? '0').replaceAll('_', ''));

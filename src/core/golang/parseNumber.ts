@@ -1,6 +1,7 @@
 /** Why Go's strconv refused a number: not one at all, or one that the type cannot hold. */
 export type NumberFault = 'syntax' | 'range';
-export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: NumberFault; readonly value: T };
+export type Parsed<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: NumberFault; readonly value: T };
 
 const MAX_UINT64 = (1n << 64n) - 1n;
 const MAX_INT64 = (1n << 63n) - 1n;
@@ -16,7 +17,11 @@ function underscoresInPlace(text: string): boolean {
   return !new RegExp(`(?<!${digit})_|_(?!${digit})`).test(rest);
 }
 
-const PREFIXES: ReadonlyMap<string, number> = new Map([['b', 2], ['o', 8], ['x', 16]]);
+const PREFIXES: ReadonlyMap<string, number> = new Map([
+  ['b', 2],
+  ['o', 8],
+  ['x', 16],
+]);
 
 /** Go's `strconv.ParseUint(text, 0, 64)`: decimal, 0x, 0o, 0b, a leading 0 for octal, `_` between digits. */
 export function parseUint(text: string): Parsed<bigint> {
@@ -65,7 +70,8 @@ export function parseInteger(text: string): Parsed<bigint> {
 }
 
 const DECIMAL = /^[+-]?(?=[0-9_.]*[0-9])[0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9][0-9_]*)?$/;
-const HEXADECIMAL = /^([+-]?)0[xX](?=[0-9a-fA-F_.]*[0-9a-fA-F])([0-9a-fA-F_]*)(?:\.([0-9a-fA-F_]*))?[pP]([+-]?[0-9][0-9_]*)$/;
+const HEXADECIMAL =
+  /^([+-]?)0[xX](?=[0-9a-fA-F_.]*[0-9a-fA-F])([0-9a-fA-F_]*)(?:\.([0-9a-fA-F_]*))?[pP]([+-]?[0-9][0-9_]*)$/;
 
 /** Go's `strconv.ParseFloat(text, 64)`: decimal or hexadecimal, `_` between digits, inf and nan in any case. */
 export function parseFloat64(text: string): Parsed<number> {

@@ -1,8 +1,22 @@
-import { decodeRune, encodeRune, isValidRune, RUNE_ERROR, toByteString, fromByteString, type ByteString } from './byteString';
+import {
+  decodeRune,
+  encodeRune,
+  isValidRune,
+  RUNE_ERROR,
+  toByteString,
+  fromByteString,
+  type ByteString,
+} from './byteString';
 import { isPrint } from './unicode';
 
 const SHORT_ESCAPES: ReadonlyMap<number, string> = new Map([
-  [7, '\\a'], [8, '\\b'], [12, '\\f'], [10, '\\n'], [13, '\\r'], [9, '\\t'], [11, '\\v'],
+  [7, '\\a'],
+  [8, '\\b'],
+  [12, '\\f'],
+  [10, '\\n'],
+  [13, '\\r'],
+  [9, '\\t'],
+  [11, '\\v'],
 ]);
 const BACKSLASH = 0x5c;
 
@@ -32,9 +46,11 @@ function escapedRune(rune: number, quote: number, asciiOnly: boolean): ByteStrin
 /** Go's `strconv.Quote`, or `QuoteToASCII`: a double-quoted Go string constant. */
 export function quote(bytes: ByteString, asciiOnly = false): ByteString {
   const pieces = ['"'];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const { rune, width } = decodeRune(bytes, at);
-    pieces.push(rune === RUNE_ERROR && width === 1 ? '\\x' + hex(bytes.charCodeAt(at), 2) : escapedRune(rune, 0x22, asciiOnly));
+    pieces.push(
+      rune === RUNE_ERROR && width === 1 ? '\\x' + hex(bytes.charCodeAt(at), 2) : escapedRune(rune, 0x22, asciiOnly),
+    );
     at += width;
   }
   pieces.push('"');
@@ -54,7 +70,7 @@ export function quoteRune(rune: number, asciiOnly = false): ByteString {
 
 /** Go's `strconv.CanBackquote`. */
 export function canBackquote(bytes: ByteString): boolean {
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const { rune, width } = decodeRune(bytes, at);
     at += width;
     if (width > 1) {

@@ -1,9 +1,20 @@
 import { decodeRune, encodeRune, isValidRune, isValidUtf8, type ByteString } from './byteString';
 
 const ESCAPES: ReadonlyMap<string, number> = new Map([
-  ['a', 7], ['b', 8], ['f', 12], ['n', 10], ['r', 13], ['t', 9], ['v', 11], ['\\', 0x5c],
+  ['a', 7],
+  ['b', 8],
+  ['f', 12],
+  ['n', 10],
+  ['r', 13],
+  ['t', 9],
+  ['v', 11],
+  ['\\', 0x5c],
 ]);
-const HEX_LENGTHS: ReadonlyMap<string, number> = new Map([['x', 2], ['u', 4], ['U', 8]]);
+const HEX_LENGTHS: ReadonlyMap<string, number> = new Map([
+  ['x', 2],
+  ['u', 4],
+  ['U', 8],
+]);
 
 export interface UnquotedRune {
   readonly value: number;
@@ -89,4 +100,3 @@ function unquoteEscapes(bytes: ByteString, mark: string): ByteString | undefined
   }
   return at === bytes.length - 1 && bytes[at] === mark ? pieces.join('') : undefined;
 }
-

@@ -16,7 +16,10 @@ export interface CreateTarget {
 export function createBody(request: CreateRequest, { name, quantize }: CreateTarget): string {
   const marshalled = marshalCreateRequest(request);
   if (!marshalled.ok) {
-    throw new StudioError('modelfile/syntax', `A PARAMETER is no finite number (${marshalled.error}). Correct it; lint shows the line.`);
+    throw new StudioError(
+      'modelfile/syntax',
+      `A PARAMETER is no finite number (${marshalled.error}). Correct it; lint shows the line.`,
+    );
   }
   const fields = marshalled.json.replace(/^\{"model":""/, '').replace(/,?"name":""\}$/, '');
   const quantise = quantize === undefined ? '' : `,"quantize":${JSON.stringify(quantize)}`;

@@ -37,8 +37,7 @@ export type LocalFiles =
 export type LocalFileResolver = (path: string) => Promise<LocalFiles>;
 
 export type CreateRequestResult =
-  | { readonly ok: true; readonly request: CreateRequest }
-  | { readonly ok: false; readonly error: string };
+  { readonly ok: true; readonly request: CreateRequest } | { readonly ok: false; readonly error: string };
 
 type Found = Extract<LocalFiles, { status: 'files' }>;
 
@@ -49,7 +48,10 @@ class RequestError extends Error {}
  * What `CreateRequest` of Ollama's parser makes of the commands, with its first error in its own words. Marshalling
  * may still fail: see `marshalCreateRequest`.
  */
-export async function toCreateRequest(commands: readonly ModelfileCommand[], resolve: LocalFileResolver): Promise<CreateRequestResult> {
+export async function toCreateRequest(
+  commands: readonly ModelfileCommand[],
+  resolve: LocalFileResolver,
+): Promise<CreateRequestResult> {
   const builder = new RequestBuilder(resolve);
   try {
     for (const command of commands) {
@@ -152,7 +154,10 @@ class RequestBuilder {
     }
     if (result.kind === 'value') {
       const { value } = result;
-      (this.request.parameters ??= new Map()).set(name, value.type === 'strings' ? { type: 'strings', value: this.list(name, value.value) } : value);
+      (this.request.parameters ??= new Map()).set(
+        name,
+        value.type === 'strings' ? { type: 'strings', value: this.list(name, value.value) } : value,
+      );
     }
   }
 

@@ -35,7 +35,12 @@ export interface DiagnosticExtras {
 const LONGEST_VALUE = 120;
 
 /** A diagnostic of the table, with its message filled in; values are cut and their control characters escaped. */
-export function diagnostic(code: DiagnosticCode, span: Span, values: MessageValues = {}, extras: DiagnosticExtras = {}): Diagnostic {
+export function diagnostic(
+  code: DiagnosticCode,
+  span: Span,
+  values: MessageValues = {},
+  extras: DiagnosticExtras = {},
+): Diagnostic {
   const info = DIAGNOSTICS[code];
   const message = info.message.replace(/\{(\w+)\}/g, (_, name: string) => shown(values[name]));
   return { code, severity: info.severity, message, span, fixes: extras.fixes ?? [], tag: extras.tag };

@@ -16,6 +16,8 @@ export function estimateTokens(text: string): number {
   const dense = text.match(DENSE)?.length ?? 0;
   const words = text.match(/[A-Za-z\u00c0-\u024f\u0370-\u06ff\u0900-\u0dff]+/g) ?? [];
   const inWords = words.reduce((sum, word) => sum + Math.ceil(word.length / lettersPerToken(word)), 0);
-  const rest = text.match(/[^\sA-Za-z\u00c0-\u024f\u0370-\u06ff\u0900-\u0dff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]/g)?.length ?? 0;
+  const rest =
+    text.match(/[^\sA-Za-z\u00c0-\u024f\u0370-\u06ff\u0900-\u0dff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]/g)?.length ??
+    0;
   return dense + inWords + Math.ceil(rest / 2);
 }

@@ -13,7 +13,9 @@ export function formatModelfile(parsed: ParsedModelfile, range?: Span): readonly
   if (parsed.problems.some(({ kind }) => kind !== 'no-from')) {
     return [];
   }
-  const edits = collectEdits(parsed).filter(({ span }) => range === undefined || (span.start <= range.end && span.end >= range.start));
+  const edits = collectEdits(parsed).filter(
+    ({ span }) => range === undefined || (span.start <= range.end && span.end >= range.start),
+  );
   return edits.length > 0 && keepsCommands(parsed, applyEdits(parsed.text, edits)) ? edits : [];
 }
 
@@ -35,7 +37,10 @@ interface Item extends Span {
 
 function collectEdits(parsed: ParsedModelfile): TextEdit[] {
   const { text } = parsed;
-  const items = [...parsed.instructions.map((instruction) => instructionItem(text, instruction)), ...parsed.comments.map((span) => commentItem(text, span))];
+  const items = [
+    ...parsed.instructions.map((instruction) => instructionItem(text, instruction)),
+    ...parsed.comments.map((span) => commentItem(text, span)),
+  ];
   items.sort((a, b) => a.start - b.start);
   const newline = newlineOf(text, items);
   const edits: TextEdit[] = [];
@@ -83,7 +88,8 @@ function newlineOf(text: string, items: readonly Span[]): string {
 
 function keepsCommands(before: ParsedModelfile, text: string): boolean {
   const after = parseModelfile(text);
-  const same = (a: ModelfileCommand | undefined, b: ModelfileCommand | undefined): boolean => a?.name === b?.name && a?.args === b?.args;
+  const same = (a: ModelfileCommand | undefined, b: ModelfileCommand | undefined): boolean =>
+    a?.name === b?.name && a?.args === b?.args;
   return (
     after.verdict.ok === before.verdict.ok &&
     after.comments.length === before.comments.length &&

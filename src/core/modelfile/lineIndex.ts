@@ -66,7 +66,9 @@ export class LineIndex {
     if (line < 0) {
       return 0;
     }
-    return line >= this.starts.length ? this.text.length : Math.min(this.lineStart(line) + Math.max(character, 0), this.lineEnd(line));
+    return line >= this.starts.length
+      ? this.text.length
+      : Math.min(this.lineStart(line) + Math.max(character, 0), this.lineEnd(line));
   }
 
   range(start: number, end: number): Range {

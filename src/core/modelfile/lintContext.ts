@@ -1,4 +1,12 @@
-import { diagnostic, edit, fix, type Diagnostic, type DiagnosticExtras, type Fix, type MessageValues } from './diagnostic';
+import {
+  diagnostic,
+  edit,
+  fix,
+  type Diagnostic,
+  type DiagnosticExtras,
+  type Fix,
+  type MessageValues,
+} from './diagnostic';
 import type { DiagnosticCode } from './diagnosticCodes';
 import { LineIndex } from './lineIndex';
 import { ownerAt } from './ownerAt';
@@ -27,7 +35,7 @@ class InstructionEntry implements Entry {
 }
 
 /** Findings of one code that are told one by one; the rest is told as a number. */
-const MOST_OF_A_CODE = 1000;
+const MAX_OF_A_CODE = 1000;
 
 /** What every rule is given: the parsed text in handy form, and a place for findings. */
 export class LintContext {
@@ -69,7 +77,10 @@ export class LintContext {
 
   /** Of a code with too many findings the first ones, and one that says how many more there are. */
   get diagnostics(): readonly Diagnostic[] {
-    const more = Array.from(this.excess, ([code, { count, span }]) => ({ ...diagnostic(code, span), message: `${count} more like those above.` }));
+    const more = Array.from(this.excess, ([code, { count, span }]) => ({
+      ...diagnostic(code, span),
+      message: `${count} more like those above.`,
+    }));
     return [...this.found, ...more];
   }
 
@@ -99,7 +110,7 @@ export class LintContext {
    * For rules whose findings cost something; `report` counts by itself.
    */
   isEnough(code: DiagnosticCode, span: Span): boolean {
-    if ((this.counts.get(code) ?? 0) < MOST_OF_A_CODE) {
+    if ((this.counts.get(code) ?? 0) < MAX_OF_A_CODE) {
       return false;
     }
     const excess = this.excess.get(code);

@@ -25,7 +25,10 @@ export interface LintOptions {
 }
 
 /** What the text alone tells: grammar, values, quoting, templates. Fast enough for every keystroke. */
-export function lintText(parsed: ParsedModelfile, options: Pick<LintOptions, 'severities'> = {}): readonly Diagnostic[] {
+export function lintText(
+  parsed: ParsedModelfile,
+  options: Pick<LintOptions, 'severities'> = {},
+): readonly Diagnostic[] {
   const context = new LintContext(parsed, undefined);
   textRules(context);
   if (isAnalysed(parsed)) {
@@ -38,7 +41,10 @@ export function lintText(parsed: ParsedModelfile, options: Pick<LintOptions, 'se
 }
 
 /** Everything: the text, and the files and models that it names. Sorted by place. */
-export async function lintModelfile(parsed: ParsedModelfile, options: LintOptions = {}): Promise<readonly Diagnostic[]> {
+export async function lintModelfile(
+  parsed: ParsedModelfile,
+  options: LintOptions = {},
+): Promise<readonly Diagnostic[]> {
   const { facts = NO_FACTS, signal } = options;
   const context = new LintContext(parsed, await facts.ollamaVersion(signal));
   textRules(context);
@@ -64,7 +70,11 @@ function textRules(context: LintContext): void {
   grammarRules(context);
   if (!isAnalysed(context.parsed)) {
     if (context.text.length > LIMITS.modelfileBytes) {
-      context.report('modelfile/large-file', { start: 0, end: context.lines.lineEnd(0) }, { what: 'The file', size: '4 MiB' });
+      context.report(
+        'modelfile/large-file',
+        { start: 0, end: context.lines.lineEnd(0) },
+        { what: 'The file', size: '4 MiB' },
+      );
     }
     return;
   }
@@ -87,12 +97,13 @@ function finish(context: LintContext, { severities }: Pick<LintOptions, 'severit
   return result.sort((a, b) => a.span.start - b.span.start || a.span.end - b.span.end);
 }
 
-
 /** By a comment above its line, or above the instruction whose value it stands in. */
 function isSilenced(context: LintContext, byLine: Suppressions, { code, span }: Diagnostic): boolean {
   if (byLine.size === 0) {
     return false;
   }
   const owner = context.ownerAt(span.start);
-  return [span.start, owner?.span.start ?? span.start].some((offset) => byLine.get(context.lines.position(offset).line)?.has(code) === true);
+  return [span.start, owner?.span.start ?? span.start].some(
+    (offset) => byLine.get(context.lines.position(offset).line)?.has(code) === true,
+  );
 }

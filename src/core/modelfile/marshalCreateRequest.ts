@@ -2,7 +2,8 @@ import type { CreateRequest } from './createRequest';
 import { shortestFloat32 } from '../golang/goFloat';
 import type { ParameterValue } from './parameterValue';
 
-export type MarshalResult = { readonly ok: true; readonly json: string } | { readonly ok: false; readonly error: string };
+export type MarshalResult =
+  { readonly ok: true; readonly json: string } | { readonly ok: false; readonly error: string };
 
 /**
  * The request as Go's `encoding/json` writes it, byte for byte: fields in the order of `api.CreateRequest`, keys of
@@ -12,7 +13,10 @@ export function marshalCreateRequest(request: CreateRequest): MarshalResult {
   const parameters = request.parameters === undefined ? [] : sorted(request.parameters);
   for (const [, value] of parameters) {
     if (value.type === 'float' && !Number.isFinite(value.value)) {
-      return { ok: false, error: `json: unsupported value: ${Number.isNaN(value.value) ? 'NaN' : value.value > 0 ? '+Inf' : '-Inf'}` };
+      return {
+        ok: false,
+        error: `json: unsupported value: ${Number.isNaN(value.value) ? 'NaN' : value.value > 0 ? '+Inf' : '-Inf'}`,
+      };
     }
   }
   const fields: [string, string | undefined][] = [
@@ -24,7 +28,10 @@ export function marshalCreateRequest(request: CreateRequest): MarshalResult {
     ['template', text(request.template)],
     ['license', request.license === undefined ? undefined : array(request.license.map(string))],
     ['system', text(request.system)],
-    ['parameters', parameters.length === 0 ? undefined : object(parameters.map(([key, value]) => [key, parameter(value)]))],
+    [
+      'parameters',
+      parameters.length === 0 ? undefined : object(parameters.map(([key, value]) => [key, parameter(value)])),
+    ],
     ['messages', request.messages === undefined ? undefined : array(request.messages.map(message))],
     ['renderer', text(request.renderer)],
     ['parser', text(request.parser)],
@@ -40,7 +47,10 @@ const object = (fields: readonly (readonly [string, string])[]): string =>
 
 /** Go escapes what could end a script element or a line of JavaScript. */
 function string(value: string): string {
-  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify(value).replace(
+    /[<>&\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** `omitempty`: an empty string is left out. */
@@ -49,11 +59,16 @@ function text(value: string | undefined): string | undefined {
 }
 
 function textMap(map: ReadonlyMap<string, string> | undefined): string | undefined {
-  return map === undefined || map.size === 0 ? undefined : object(sorted(map).map(([key, value]) => [key, string(value)]));
+  return map === undefined || map.size === 0
+    ? undefined
+    : object(sorted(map).map(([key, value]) => [key, string(value)]));
 }
 
 function message({ role, content }: { readonly role: string; readonly content: string }): string {
-  return object([['role', string(role)], ['content', string(content)]]);
+  return object([
+    ['role', string(role)],
+    ['content', string(content)],
+  ]);
 }
 
 function parameter(value: ParameterValue): string {

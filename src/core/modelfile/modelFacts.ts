@@ -35,17 +35,29 @@ export interface BaseModel {
 }
 
 /** A model has some parts and a projector; of a text with more lines than that nobody waits for every path. */
-const MOST_LOOKED_AT = 1000;
+const MAX_LOOKED_AT = 1000;
 const NOT_LOOKED_AT: PathFacts = { kind: 'unknown', remote: false };
 
 /** Asks for everything that the FROM lines lead to. */
-export async function readBaseModel(context: LintContext, facts: WorkspaceFacts, signal: AbortSignal | undefined): Promise<BaseModel> {
-  const lines = await Promise.all(context.all('model').map(async (entry, index) => ({ entry, path: index < MOST_LOOKED_AT ? await facts.path(entry.command.args, signal) : NOT_LOOKED_AT })));
+export async function readBaseModel(
+  context: LintContext,
+  facts: WorkspaceFacts,
+  signal: AbortSignal | undefined,
+): Promise<BaseModel> {
+  const lines = await Promise.all(
+    context.all('model').map(async (entry, index) => ({
+      entry,
+      path: index < MAX_LOOKED_AT ? await facts.path(entry.command.args, signal) : NOT_LOOKED_AT,
+    })),
+  );
   const nameLine = lines.findLast(({ entry, path }) => isName(entry.command.args, path));
   if (nameLine !== undefined) {
     return named(lines, nameLine, await installedModel(nameLine.entry.command.args, facts, signal));
   }
-  const fileLine = lines.find(({ path }) => (path.kind === 'model-folder' && isWhole(path.model)) || (path.kind === 'gguf' && path.gguf.role === 'model'));
+  const fileLine = lines.find(
+    ({ path }) =>
+      (path.kind === 'model-folder' && isWhole(path.model)) || (path.kind === 'gguf' && path.gguf.role === 'model'),
+  );
   return fromFiles(lines, fileLine);
 }
 
@@ -54,25 +66,43 @@ function isWhole({ weights, hasConfig, leavesFolder, pointers, problem, gguf }: 
   if (leavesFolder || pointers.length > 0 || problem !== undefined) {
     return false;
   }
-  return weights === 'gguf' ? gguf?.facts.kind === 'gguf' && gguf.facts.gguf.role === 'model' : weights === 'safetensors' && hasConfig;
+  return weights === 'gguf'
+    ? gguf?.facts.kind === 'gguf' && gguf.facts.gguf.role === 'model'
+    : weights === 'safetensors' && hasConfig;
 }
 
 /** Whether a FROM is taken for a model's name: nothing is there, or nobody looked and it reads like a name. */
 export function isName(args: string, path: PathFacts): boolean {
-  return path.kind === 'absent' || (path.kind === 'unknown' && !looksLikePath(args) && parseModelReference(args) !== undefined);
+  return (
+    path.kind === 'absent' ||
+    (path.kind === 'unknown' && !looksLikePath(args) && parseModelReference(args) !== undefined)
+  );
 }
 
 /** A text that people write for a path: with `./`, `~`, a drive or a file's ending. */
 export function looksLikePath(args: string): boolean {
-  return args === '' || /^(?:\.{1,2}(?:[\\/]|$)|[\\/~]|[A-Za-z]:[\\/])/.test(args) || /\.(?:gguf|safetensors|bin|pth?|ckpt|json)$/i.test(args) || args.includes('\\');
+  return (
+    args === '' ||
+    /^(?:\.{1,2}(?:[\\/]|$)|[\\/~]|[A-Za-z]:[\\/])/.test(args) ||
+    /\.(?:gguf|safetensors|bin|pth?|ckpt|json)$/i.test(args) ||
+    args.includes('\\')
+  );
 }
 
-async function installedModel(args: string, facts: WorkspaceFacts, signal: AbortSignal | undefined): Promise<InstalledModelFacts | undefined> {
+async function installedModel(
+  args: string,
+  facts: WorkspaceFacts,
+  signal: AbortSignal | undefined,
+): Promise<InstalledModelFacts | undefined> {
   const reference = parseModelReference(args);
   return reference === undefined ? undefined : facts.installedModel(shortModelName(reference.name), signal);
 }
 
-function named(lines: readonly FromFacts[], nameLine: FromFacts, installed: InstalledModelFacts | undefined): BaseModel {
+function named(
+  lines: readonly FromFacts[],
+  nameLine: FromFacts,
+  installed: InstalledModelFacts | undefined,
+): BaseModel {
   return {
     lines,
     nameLine,

@@ -25,7 +25,9 @@ export class ModelfileLines {
 
   /** The line of the last instruction of that name, which is the one that counts. */
   last(name: InstructionName): number | undefined {
-    const found = this.parsed.instructions.findLast(({ keyword, command }) => keyword === name && command !== undefined);
+    const found = this.parsed.instructions.findLast(
+      ({ keyword, command }) => keyword === name && command !== undefined,
+    );
     return found === undefined ? undefined : this.ofInstruction(found);
   }
 
@@ -34,7 +36,12 @@ export class ModelfileLines {
     if (line === undefined || error.line !== undefined || error.code === 'run/cancelled') {
       return error;
     }
-    return new StudioError(error.code, `${this.path}:${line}: ${error.message}`, { path: this.path, line, detail: { ...error.detail, ...(error.path === undefined ? {} : { file: error.path }) }, cause: error.cause });
+    return new StudioError(error.code, `${this.path}:${line}: ${error.message}`, {
+      path: this.path,
+      line,
+      detail: { ...error.detail, ...(error.path === undefined ? {} : { file: error.path }) },
+      cause: error.cause,
+    });
   }
 
   /** A server's refusal at the instruction that it is about, as far as that can be told. */

@@ -6,7 +6,17 @@ export interface Span {
 
 /** The instructions of Ollama 0.32.15 in upper case, as they are usually written. */
 export const INSTRUCTION_NAMES = [
-  'FROM', 'LICENSE', 'TEMPLATE', 'SYSTEM', 'ADAPTER', 'DRAFT', 'RENDERER', 'PARSER', 'PARAMETER', 'MESSAGE', 'REQUIRES',
+  'FROM',
+  'LICENSE',
+  'TEMPLATE',
+  'SYSTEM',
+  'ADAPTER',
+  'DRAFT',
+  'RENDERER',
+  'PARSER',
+  'PARAMETER',
+  'MESSAGE',
+  'REQUIRES',
 ] as const;
 
 export type InstructionName = (typeof INSTRUCTION_NAMES)[number];
@@ -70,12 +80,7 @@ export interface Instruction {
 /** Where the text breaks Ollama's grammar; the first one is what Ollama reports. */
 export interface SyntaxProblem {
   readonly kind:
-    | 'unknown-instruction'
-    | 'missing-value'
-    | 'parameter-name'
-    | 'message-role'
-    | 'unclosed-quote'
-    | 'no-from';
+    'unknown-instruction' | 'missing-value' | 'parameter-name' | 'message-role' | 'unclosed-quote' | 'no-from';
   readonly span: Span;
   /** The word that is wrong, when there is one. */
   readonly word: string;

@@ -27,7 +27,9 @@ export function readParameter(name: string, args: string): ParameterResult {
     return { kind: 'value', value: { type: 'strings', value: [args] } };
   }
   const value = readScalar(info.type, args);
-  return value === undefined ? { kind: 'error', error: `invalid ${info.type} value [${args}]` } : { kind: 'value', value };
+  return value === undefined
+    ? { kind: 'error', error: `invalid ${info.type} value [${args}]` }
+    : { kind: 'value', value };
 }
 
 function readScalar(type: 'float' | 'int' | 'bool', args: string): ParameterValue | undefined {

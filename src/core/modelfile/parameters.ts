@@ -17,7 +17,12 @@ export interface ParameterInfo {
   readonly since?: string;
 }
 
-const info = (name: string, type: ParameterType, documentation: string, more: Partial<ParameterInfo> = {}): ParameterInfo => ({
+const info = (
+  name: string,
+  type: ParameterType,
+  documentation: string,
+  more: Partial<ParameterInfo> = {},
+): ParameterInfo => ({
   name,
   type,
   documentation,
@@ -27,27 +32,50 @@ const info = (name: string, type: ParameterType, documentation: string, more: Pa
 /** Every parameter of `api.Options` and `api.Runner`, with the defaults of `api.DefaultOptions`. */
 export const PARAMETERS: ReadonlyMap<string, ParameterInfo> = new Map(
   [
-    info('num_ctx', 'int', 'Size of the context window in tokens: prompt, history and answer together. What does not fit is cut without a word.', {
-      defaultValue: '4096',
-      minimum: 1,
-    }),
-    info('temperature', 'float', 'How freely the next token is drawn: 0 always takes the likeliest, higher values vary more.', {
-      defaultValue: '0.8',
+    info(
+      'num_ctx',
+      'int',
+      'Size of the context window in tokens: prompt, history and answer together. What does not fit is cut without a word.',
+      {
+        defaultValue: '4096',
+        minimum: 1,
+      },
+    ),
+    info(
+      'temperature',
+      'float',
+      'How freely the next token is drawn: 0 always takes the likeliest, higher values vary more.',
+      {
+        defaultValue: '0.8',
+        minimum: 0,
+        maximum: 2,
+      },
+    ),
+    info('top_k', 'int', 'Draws from the k likeliest tokens only.', {
+      defaultValue: '40',
       minimum: 0,
-      maximum: 2,
+      special: { '0': 'no limit' },
     }),
-    info('top_k', 'int', 'Draws from the k likeliest tokens only.', { defaultValue: '40', minimum: 0, special: { '0': 'no limit' } }),
     info('top_p', 'float', 'Draws from the likeliest tokens whose probabilities add up to p.', {
       defaultValue: '0.9',
       minimum: 0,
       maximum: 1,
     }),
-    info('min_p', 'float', 'Drops tokens less likely than p times the likeliest one.', { defaultValue: '0', minimum: 0, maximum: 1 }),
-    info('typical_p', 'float', 'Locally typical sampling: prefers tokens of about the expected surprise. 1 turns it off.', {
-      defaultValue: '1',
+    info('min_p', 'float', 'Drops tokens less likely than p times the likeliest one.', {
+      defaultValue: '0',
       minimum: 0,
       maximum: 1,
     }),
+    info(
+      'typical_p',
+      'float',
+      'Locally typical sampling: prefers tokens of about the expected surprise. 1 turns it off.',
+      {
+        defaultValue: '1',
+        minimum: 0,
+        maximum: 1,
+      },
+    ),
     info('repeat_penalty', 'float', 'Makes tokens that were used lately less likely; 1 leaves them alone.', {
       defaultValue: '1',
       minimum: 0,
@@ -58,13 +86,21 @@ export const PARAMETERS: ReadonlyMap<string, ParameterInfo> = new Map(
       minimum: -1,
       special: { '0': 'off', '-1': 'the whole context' },
     }),
-    info('presence_penalty', 'float', 'Makes tokens that occurred at all less likely.', { defaultValue: '0', minimum: -2, maximum: 2 }),
+    info('presence_penalty', 'float', 'Makes tokens that occurred at all less likely.', {
+      defaultValue: '0',
+      minimum: -2,
+      maximum: 2,
+    }),
     info('frequency_penalty', 'float', 'Makes tokens less likely the more often they occurred.', {
       defaultValue: '0',
       minimum: -2,
       maximum: 2,
     }),
-    info('stop', 'strings', 'A text at which the answer ends; it is not part of the answer. May be given several times.'),
+    info(
+      'stop',
+      'strings',
+      'A text at which the answer ends; it is not part of the answer. May be given several times.',
+    ),
     info('seed', 'int', 'The seed of the random draws: the same seed and prompt give the same answer.', {
       defaultValue: '-1',
       special: { '-1': 'a new one each time' },
@@ -80,20 +116,41 @@ export const PARAMETERS: ReadonlyMap<string, ParameterInfo> = new Map(
       special: { '-1': 'the whole prompt' },
     }),
     info('num_batch', 'int', 'Prompt tokens that are processed at once.', { defaultValue: '512', minimum: 1 }),
-    info('num_gpu', 'int', 'Layers to put on the GPU.', { defaultValue: '-1', minimum: -1, special: { '-1': 'as many as fit', '0': 'none' } }),
+    info('num_gpu', 'int', 'Layers to put on the GPU.', {
+      defaultValue: '-1',
+      minimum: -1,
+      special: { '-1': 'as many as fit', '0': 'none' },
+    }),
     info('main_gpu', 'int', 'The GPU that holds small tensors when there are several.', { minimum: 0 }),
     info('use_mmap', 'bool', 'Maps the model file into memory instead of reading it.'),
-    info('num_thread', 'int', 'Threads for the CPU.', { defaultValue: '0', minimum: 0, special: { '0': 'chosen by the server' } }),
-    info('draft_num_predict', 'int', 'Tokens that the draft model proposes at once (speculative decoding, with DRAFT).', {
-      defaultValue: '4',
+    info('num_thread', 'int', 'Threads for the CPU.', {
+      defaultValue: '0',
       minimum: 0,
+      special: { '0': 'chosen by the server' },
     }),
+    info(
+      'draft_num_predict',
+      'int',
+      'Tokens that the draft model proposes at once (speculative decoding, with DRAFT).',
+      {
+        defaultValue: '4',
+        minimum: 0,
+      },
+    ),
   ].map((parameter) => [parameter.name, parameter]),
 );
 
 /** Accepted, warned about and then ignored. */
 export const DEPRECATED_PARAMETERS: ReadonlySet<string> = new Set([
-  'penalize_newline', 'low_vram', 'f16_kv', 'logits_all', 'vocab_only', 'use_mlock', 'mirostat', 'mirostat_tau', 'mirostat_eta',
+  'penalize_newline',
+  'low_vram',
+  'f16_kv',
+  'logits_all',
+  'vocab_only',
+  'use_mlock',
+  'mirostat',
+  'mirostat_tau',
+  'mirostat_eta',
 ]);
 
 /** Once taken, now refused as unknown; with what took their place. */

@@ -18,7 +18,9 @@ const BAD_COMMAND =
 const BAD_ROLE = 'message role must be one of "system", "user", or "assistant"';
 const UNEXPECTED_END = 'unexpected EOF';
 const ROLES: ReadonlySet<string> = new Set(['system', 'user', 'assistant']);
-const KEYWORDS: ReadonlyMap<string, InstructionName> = new Map(INSTRUCTION_NAMES.map((name) => [name.toLowerCase(), name]));
+const KEYWORDS: ReadonlyMap<string, InstructionName> = new Map(
+  INSTRUCTION_NAMES.map((name) => [name.toLowerCase(), name]),
+);
 /** Letters of the shortest and the longest instruction. */
 const SHORTEST = 4;
 const LONGEST = 9;
@@ -130,7 +132,8 @@ class Parser {
       end += 1;
     }
     const length = end - start;
-    const keyword = length < SHORTEST || length > LONGEST ? undefined : KEYWORDS.get(text.slice(start, end).toLowerCase());
+    const keyword =
+      length < SHORTEST || length > LONGEST ? undefined : KEYWORDS.get(text.slice(start, end).toLowerCase());
     if (keyword !== undefined && end < text.length && isBlank(text.charCodeAt(end))) {
       this.block = undefined;
       this.at = end + 1;
@@ -163,7 +166,8 @@ class Parser {
     while (valueStart < text.length && isBlank(text.charCodeAt(valueStart))) {
       valueStart += 1;
     }
-    const quoted = valueStart > wordEnd && text.charCodeAt(valueStart) === 0x22 ? this.closedValue(valueStart) : undefined;
+    const quoted =
+      valueStart > wordEnd && text.charCodeAt(valueStart) === 0x22 ? this.closedValue(valueStart) : undefined;
     this.at = quoted?.span.end ?? endOfLine(text, valueStart);
     if (block !== undefined && this.newlinesSinceBlock === 1) {
       block.lines += 1;
@@ -278,7 +282,14 @@ class Parser {
     this.anchors = anchors.reverse();
   }
 
-  private push(keyword: InstructionName, start: number, end: number, nameStart = -1, nameEnd = -1, value?: ModelfileValue): SourceInstruction {
+  private push(
+    keyword: InstructionName,
+    start: number,
+    end: number,
+    nameStart = -1,
+    nameEnd = -1,
+    value?: ModelfileValue,
+  ): SourceInstruction {
     const instruction = new SourceInstruction(this.text, keyword, start, end, nameStart, nameEnd, value, true);
     this.instructions.push(instruction);
     return instruction;

@@ -12,7 +12,12 @@ export interface LintedFile {
   readonly error?: { readonly code: string; readonly message: string } | undefined;
 }
 
-const LEVELS: Readonly<Record<Severity, 'error' | 'warning' | 'note'>> = { error: 'error', warning: 'warning', information: 'note', hint: 'note' };
+const LEVELS: Readonly<Record<Severity, 'error' | 'warning' | 'note'>> = {
+  error: 'error',
+  warning: 'warning',
+  information: 'note',
+  hint: 'note',
+};
 
 /** The findings as a SARIF 2.1.0 log with one run; rules are the codes of the table, fixes are replacements. */
 export function sarifLog(files: readonly LintedFile[]): unknown {
@@ -38,7 +43,9 @@ export function sarifLog(files: readonly LintedFile[]): unknown {
         invocations: [
           {
             executionSuccessful: files.every(({ error }) => error === undefined),
-            toolExecutionNotifications: files.flatMap(({ path, error }) => (error === undefined ? [] : [notification(path, error)])),
+            toolExecutionNotifications: files.flatMap(({ path, error }) =>
+              error === undefined ? [] : [notification(path, error)],
+            ),
           },
         ],
         columnKind: 'utf16CodeUnits',
@@ -51,7 +58,12 @@ export function sarifLog(files: readonly LintedFile[]): unknown {
 
 /** A file that was not looked at is no finding, and must not be taken for a clean one. */
 function notification(path: string, { code, message }: { readonly code: string; readonly message: string }): unknown {
-  return { level: 'error', descriptor: { id: code }, message: { text: message }, locations: [{ physicalLocation: { artifactLocation: { uri: toUri(path) } } }] };
+  return {
+    level: 'error',
+    descriptor: { id: code },
+    message: { text: message },
+    locations: [{ physicalLocation: { artifactLocation: { uri: toUri(path) } } }],
+  };
 }
 
 /** A relative reference, or a file URI for an absolute path. */
@@ -68,7 +80,12 @@ function fileResults({ path, text, diagnostics }: LintedFile, index: ReadonlyMap
   const lines = new LineIndex(text);
   const region = ({ start, end }: { readonly start: number; readonly end: number }): unknown => {
     const range = lines.range(start, end);
-    return { startLine: range.start.line + 1, startColumn: range.start.character + 1, endLine: range.end.line + 1, endColumn: range.end.character + 1 };
+    return {
+      startLine: range.start.line + 1,
+      startColumn: range.start.character + 1,
+      endLine: range.end.line + 1,
+      endColumn: range.end.character + 1,
+    };
   };
   const artifactLocation = { uri: toUri(path) };
   return diagnostics.map(({ code, severity, message, span, fixes }) => ({
@@ -85,7 +102,10 @@ function fileResults({ path, text, diagnostics }: LintedFile, index: ReadonlyMap
             artifactChanges: [
               {
                 artifactLocation,
-                replacements: fix.edits.map((edit) => ({ deletedRegion: region(edit.span), ...(edit.newText === '' ? {} : { insertedContent: { text: edit.newText } }) })),
+                replacements: fix.edits.map((edit) => ({
+                  deletedRegion: region(edit.span),
+                  ...(edit.newText === '' ? {} : { insertedContent: { text: edit.newText } }),
+                })),
               },
             ],
           })),

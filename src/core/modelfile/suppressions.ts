@@ -14,7 +14,10 @@ export type Suppressions = ReadonlyMap<number, ReadonlySet<string>>;
  * Several codes are separated by spaces or commas; `modelfile/` may be left out. Words that are no codes are reported.
  */
 export function readSuppressions(context: LintContext): Suppressions {
-  const { lines, parsed: { text, comments } } = context;
+  const {
+    lines,
+    parsed: { text, comments },
+  } = context;
   const byLine = new Map<number, Set<string>>();
   let pending = new Set<string>();
   let pendingLine = -1;
@@ -54,5 +57,10 @@ function unknownCode(context: LintContext, span: Span, code: string): void {
   }
   const meant = didYouMean(code, Object.keys(DIAGNOSTICS));
   const fixes = meant === undefined ? [] : [fix(`Write ${meant}`, false, edit(span, meant))];
-  context.report('modelfile/unknown-ignore', span, { word: context.text.slice(span.start, span.end), suggestion: suggestion(meant) }, { fixes });
+  context.report(
+    'modelfile/unknown-ignore',
+    span,
+    { word: context.text.slice(span.start, span.end), suggestion: suggestion(meant) },
+    { fixes },
+  );
 }

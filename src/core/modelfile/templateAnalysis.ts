@@ -1,5 +1,11 @@
 import { LIMITS } from '../limits';
-import { checkTemplate, parseTemplate, parseTemplateTolerantly, type TemplateParse, type TolerantParse } from '../goTemplate/parseTemplate';
+import {
+  checkTemplate,
+  parseTemplate,
+  parseTemplateTolerantly,
+  type TemplateParse,
+  type TolerantParse,
+} from '../goTemplate/parseTemplate';
 import type { Entry, LintContext } from './lintContext';
 import type { ParsedModelfile, Span } from './modelfileTypes';
 import { offsetInDocument } from './scanValue';
@@ -56,7 +62,9 @@ function analyse(text: string): TextAnalysis {
   const verdict = parseTemplate(text);
   // What Ollama accepts has no problems to recover from; only where a definition hides the text itself is there more to see.
   const isPlain = verdict.ok && !verdict.template.definitions.some(({ name }) => name === '');
-  const tolerant = isPlain ? { problems: [], template: verdict.template, root: verdict.template.main.root } : parseTemplateTolerantly(text);
+  const tolerant = isPlain
+    ? { problems: [], template: verdict.template, root: verdict.template.main.root }
+    : parseTemplateTolerantly(text);
   const probe = verdict.ok && text.length <= MAX_PROBED ? probeTemplate(verdict.template) : undefined;
   return { verdict, tolerant, scopes: templateScopes(tolerant), probe };
 }
@@ -64,7 +72,9 @@ function analyse(text: string): TextAnalysis {
 function syntaxOnly(text: string): TextAnalysis {
   const verdict = checkTemplate(text);
   const { template, root } = parseTemplateTolerantly('');
-  const problems = verdict.ok ? [] : [{ error: verdict.error, line: verdict.line, start: verdict.offset, end: verdict.offset + 1 }];
+  const problems = verdict.ok
+    ? []
+    : [{ error: verdict.error, line: verdict.line, start: verdict.offset, end: verdict.offset + 1 }];
   return { verdict, tolerant: { problems, template, root }, scopes: { fields: [], functions: [], areas: [] } };
 }
 

@@ -1,14 +1,31 @@
 import { BOOL, INT, STRING, type GoType } from '../goTemplate/reflect/goType';
 import { MESSAGES, TEMPLATE_TOOLS } from '../goTemplate/ollama/ollamaTypes';
 import type { TolerantParse } from '../goTemplate/parseTemplate';
-import type { BranchNode, CommandNode, Definition, ListNode, Operand, PipeNode, Span, Statement } from '../goTemplate/syntax/nodes';
+import type {
+  BranchNode,
+  CommandNode,
+  Definition,
+  ListNode,
+  Operand,
+  PipeNode,
+  Span,
+  Statement,
+} from '../goTemplate/syntax/nodes';
 
 /** The static type of a template's value: a Go type, the values of the whole template, or nothing known. */
 export type ScopeType = GoType | 'root' | undefined;
 
 /** Fields of the values that Ollama gives a template. */
 export const ROOT_FIELDS: ReadonlyMap<string, GoType> = new Map([
-  ['System', STRING], ['Prompt', STRING], ['Response', STRING], ['Suffix', STRING], ['Messages', MESSAGES], ['Tools', TEMPLATE_TOOLS], ['Think', BOOL], ['ThinkLevel', STRING], ['IsThinkSet', BOOL],
+  ['System', STRING],
+  ['Prompt', STRING],
+  ['Response', STRING],
+  ['Suffix', STRING],
+  ['Messages', MESSAGES],
+  ['Tools', TEMPLATE_TOOLS],
+  ['Think', BOOL],
+  ['ThinkLevel', STRING],
+  ['IsThinkSet', BOOL],
 ]);
 
 /** One name of a `.A.B` with the type that it is a field of. */
@@ -157,12 +174,19 @@ class ScopeWalker {
   private branch(node: BranchNode, scope: Scope, depth: number): void {
     const type = this.pipe(node.pipe, scope);
     const elem = typeof type === 'object' && (type.kind === 'slice' || type.kind === 'map') ? type.elem : undefined;
-    const inner = node.kind === 'range' ? this.declareRange(node.pipe, scope, type, elem) : this.declare(node.pipe, scope, type);
+    const inner =
+      node.kind === 'range' ? this.declareRange(node.pipe, scope, type, elem) : this.declare(node.pipe, scope, type);
     const dot = node.kind === 'if' ? scope.dot : node.kind === 'with' ? type : elem;
-    this.list(node.list, { dot, variables: inner.variables }, depth + 1, { start: node.header.end, end: node.elseAction?.start ?? node.endAction.start });
+    this.list(node.list, { dot, variables: inner.variables }, depth + 1, {
+      start: node.header.end,
+      end: node.elseAction?.start ?? node.endAction.start,
+    });
     if (node.elseList !== undefined) {
       const start = node.elseAction?.end ?? node.list.end;
-      this.list(node.elseList, { dot: scope.dot, variables: inner.variables }, depth + 1, { start, end: Math.max(node.endAction.start, start) });
+      this.list(node.elseList, { dot: scope.dot, variables: inner.variables }, depth + 1, {
+        start,
+        end: Math.max(node.endAction.start, start),
+      });
     }
   }
 
@@ -180,7 +204,13 @@ class ScopeWalker {
       return scope;
     }
     const key = typeof type === 'object' && type.kind === 'map' ? STRING : INT;
-    const added: [string, ScopeType][] = second === undefined ? [[first, elem]] : [[first, key], [second, elem]];
+    const added: [string, ScopeType][] =
+      second === undefined
+        ? [[first, elem]]
+        : [
+            [first, key],
+            [second, elem],
+          ];
     return { dot: scope.dot, variables: new Map([...scope.variables, ...added]) };
   }
 
@@ -198,7 +228,9 @@ class ScopeWalker {
     switch (first.name) {
       case 'index': {
         const of = types[1];
-        return types.length === 3 && typeof of === 'object' && (of.kind === 'slice' || of.kind === 'map') ? of.elem : undefined;
+        return types.length === 3 && typeof of === 'object' && (of.kind === 'slice' || of.kind === 'map')
+          ? of.elem
+          : undefined;
       }
       case 'slice':
         return types[1];
@@ -256,7 +288,8 @@ class ScopeWalker {
     let at = start;
     for (const name of names) {
       const fields = fieldsOf(owner);
-      const hasMethod = typeof owner === 'object' && (owner.methods?.has(name) === true || owner.elem?.methods?.has(name) === true);
+      const hasMethod =
+        typeof owner === 'object' && (owner.methods?.has(name) === true || owner.elem?.methods?.has(name) === true);
       const type = fields?.get(name);
       const isUnknown = fields !== undefined && !fields.has(name) && !hasMethod;
       this.fields.push({ name, span: { start: at + 1, end: at + 1 + name.length }, owner, type, isUnknown });

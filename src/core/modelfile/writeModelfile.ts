@@ -28,19 +28,28 @@ export function modelfileFor(content: ModelfileContent): string {
   const { choice } = content;
   const blocks: string[][] = [];
   blocks.push((content.header ?? []).flatMap(commentLines));
-  blocks.push([...content.from.map((value) => instruction('FROM', value)), ...(content.adapter === undefined ? [] : [instruction('ADAPTER', content.adapter)])]);
+  blocks.push([
+    ...content.from.map((value) => instruction('FROM', value)),
+    ...(content.adapter === undefined ? [] : [instruction('ADAPTER', content.adapter)]),
+  ]);
   blocks.push(content.requires === undefined ? [] : [instruction('REQUIRES', content.requires)]);
   blocks.push([
     ...(choice?.renderer === undefined ? [] : [instruction('RENDERER', choice.renderer)]),
     ...(choice?.parser === undefined ? [] : [instruction('PARSER', choice.parser)]),
   ]);
   if (choice !== undefined) {
-    blocks.push([...templateComment(choice), ...(choice.template === undefined ? [] : [instruction('TEMPLATE', choice.template)])]);
+    blocks.push([
+      ...templateComment(choice),
+      ...(choice.template === undefined ? [] : [instruction('TEMPLATE', choice.template)]),
+    ]);
   }
   blocks.push(content.system === undefined || content.system === '' ? [] : [instruction('SYSTEM', content.system)]);
   blocks.push(parameterLines(content));
   blocks.push((choice?.license ?? []).map((text) => instruction('LICENSE', text)));
-  return `${blocks.filter((block) => block.length > 0).map((block) => block.join('\n')).join('\n\n')}\n`;
+  return `${blocks
+    .filter((block) => block.length > 0)
+    .map((block) => block.join('\n'))
+    .join('\n\n')}\n`;
 }
 
 /**
@@ -49,13 +58,22 @@ export function modelfileFor(content: ModelfileContent): string {
  */
 export function instruction(keyword: InstructionName, value: string, name?: string): string {
   const head = name === undefined ? keyword : `${keyword} ${name}`;
-  for (const quoted of [...(isPlain(value) ? [value] : []), ...(value.includes('\n') ? [] : [`"${value}"`]), `"""${value}"""`, `"${value}"`, value]) {
+  for (const quoted of [
+    ...(isPlain(value) ? [value] : []),
+    ...(value.includes('\n') ? [] : [`"${value}"`]),
+    `"""${value}"""`,
+    `"${value}"`,
+    value,
+  ]) {
     const line = `${head} ${quoted}`;
     if (readsAs(line, keyword, value)) {
       return line;
     }
   }
-  throw new StudioError('modelfile/syntax', `No Modelfile can hold this ${keyword}: ${quoteText(value.slice(0, 200))}. Ollama's parser drops characters that do not print, and a text cannot have three quotes at the end of a line in it. Take them out.`);
+  throw new StudioError(
+    'modelfile/syntax',
+    `No Modelfile can hold this ${keyword}: ${quoteText(value.slice(0, 200))}. Ollama's parser drops characters that do not print, and a text cannot have three quotes at the end of a line in it. Take them out.`,
+  );
 }
 
 /** A value of one line that needs no quotes to be read by people. */
@@ -72,7 +90,7 @@ function readsAs(line: string, keyword: InstructionName, value: string): boolean
   }
   const commands = keyword === 'FROM' ? verdict.commands : verdict.commands.slice(1);
   const [first, second] = commands;
-  const args = keyword === 'MESSAGE' ? first?.args.slice((first.args.indexOf(': ') + 2)) : first?.args;
+  const args = keyword === 'MESSAGE' ? first?.args.slice(first.args.indexOf(': ') + 2) : first?.args;
   return commands.length === 2 && args === value && second?.name === 'system' && second.args === 'end';
 }
 
@@ -89,9 +107,12 @@ const ORIGINS: Readonly<Record<TemplateChoice['origin'], (choice: TemplateChoice
 
 function templateComment(choice: TemplateChoice): string[] {
   const { comparison } = choice;
-  const compared = comparison === undefined ? '' : choice.exact
-    ? ` It gives the same prompts in all ${comparison.compared.length} conversations that were compared.`
-    : ` ${comparison.compared.length - comparison.differences.length} of ${comparison.compared.length} compared conversations give the same prompt.`;
+  const compared =
+    comparison === undefined
+      ? ''
+      : choice.exact
+        ? ` It gives the same prompts in all ${comparison.compared.length} conversations that were compared.`
+        : ` ${comparison.compared.length - comparison.differences.length} of ${comparison.compared.length} compared conversations give the same prompt.`;
   return [`${ORIGINS[choice.origin](choice)}${compared}`, ...choice.notes].flatMap(commentLines);
 }
 
@@ -99,8 +120,16 @@ function parameterLines({ choice, parameters = {} }: ModelfileContent): string[]
   const own = new Set(Object.keys(parameters));
   const stops = own.has('stop') ? [] : (choice?.stops ?? []);
   return [
-    ...(choice?.parameters ?? []).filter(({ name }) => !own.has(name) && PARAMETERS.has(name)).flatMap(({ name, value, reason }) => [...commentLines(`${name}: ${reason}`), instruction('PARAMETER', String(value), name)]),
+    ...(choice?.parameters ?? [])
+      .filter(({ name }) => !own.has(name) && PARAMETERS.has(name))
+      .flatMap(({ name, value, reason }) => [
+        ...commentLines(`${name}: ${reason}`),
+        instruction('PARAMETER', String(value), name),
+      ]),
     ...Object.entries(parameters).map(([name, value]) => instruction('PARAMETER', String(value), name)),
-    ...stops.flatMap(({ text, reason }) => [...commentLines(`stop ${text}: ${reason}`), instruction('PARAMETER', text, 'stop')]),
+    ...stops.flatMap(({ text, reason }) => [
+      ...commentLines(`stop ${text}: ${reason}`),
+      instruction('PARAMETER', text, 'stop'),
+    ]),
   ];
 }

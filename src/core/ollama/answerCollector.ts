@@ -17,8 +17,8 @@ export interface AnswerPiece {
 
 const NANOSECONDS = 1e9;
 /** UTF-16 units of one answer: no context of any model holds as much, and a server that never ends must not fill the memory. */
-const MOST_TEXT = 32 * 1024 * 1024;
-const MOST_TOOL_CALLS = 10_000;
+const MAX_TEXT = 32 * 1024 * 1024;
+const MAX_TOOL_CALLS = 10_000;
 
 /** Puts the pieces of an answer together. */
 export class AnswerCollector {
@@ -36,8 +36,11 @@ export class AnswerCollector {
     const { text = '', thinking = '', toolCalls } = piece;
     this.length += text.length + thinking.length;
     this.toolCalls.push(...toolCalls);
-    if (this.length > MOST_TEXT || this.toolCalls.length > MOST_TOOL_CALLS) {
-      throw new StudioError('ollama/protocol', 'The answer is longer than any model writes, and was left. Check that the address is that of an Ollama server; num_predict limits an answer.');
+    if (this.length > MAX_TEXT || this.toolCalls.length > MAX_TOOL_CALLS) {
+      throw new StudioError(
+        'ollama/protocol',
+        'The answer is longer than any model writes, and was left. Check that the address is that of an Ollama server; num_predict limits an answer.',
+      );
     }
     this.last = piece;
     if (thinking !== '') {

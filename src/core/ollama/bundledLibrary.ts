@@ -4,7 +4,13 @@ import type { LibraryModel } from './registryManifest';
 
 const tableSchema = z.object({
   source: z.object({ package: z.string(), version: z.string(), published: z.optional(z.string()) }),
-  models: z.array(z.object({ name: z.string(), template: z.string(), parameters: z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.array(z.string())])) })),
+  models: z.array(
+    z.object({
+      name: z.string(),
+      template: z.string(),
+      parameters: z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.array(z.string())])),
+    }),
+  ),
 });
 
 /** What comes with this product of Ollama's library: templates and parameters of well-known models, as they were. */
@@ -28,7 +34,10 @@ export function readBundledLibrary(json: unknown): BundledLibrary | undefined {
 }
 
 /** The model of that name, or another tag of it: they share their template more often than not. Undefined for models that are not there. */
-export function findBundled(library: BundledLibrary, name: ModelName): { readonly model: LibraryModel; readonly isSameTag: boolean } | undefined {
+export function findBundled(
+  library: BundledLibrary,
+  name: ModelName,
+): { readonly model: LibraryModel; readonly isSameTag: boolean } | undefined {
   const wanted = shortModelName(name).toLowerCase();
   const exact = library.models.find((model) => model.name.toLowerCase() === wanted);
   if (exact !== undefined) {

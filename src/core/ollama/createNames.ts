@@ -18,13 +18,21 @@ const LONGEST_TAG = 80;
 export function createNames(text: string): CreateNames {
   const name = parseModelName(text);
   if (name === undefined) {
-    throw new StudioError('ollama/model-name', `${escapeControls(text)} is no name for a model. A name is [host/][namespace/]model[:tag], its parts of letters, digits, dots, dashes and underscores: rugby, rugby:q4, me/rugby.`);
+    throw new StudioError(
+      'ollama/model-name',
+      `${escapeControls(text)} is no name for a model. A name is [host/][namespace/]model[:tag], its parts of letters, digits, dots, dashes and underscores: rugby, rugby:q4, me/rugby.`,
+    );
   }
-  return { name: shortModelName(name), previous: shortModelName(withTag(name, 'previous')), unfinished: shortModelName(withTag(name, 'unfinished')) };
+  return {
+    name: shortModelName(name),
+    previous: shortModelName(withTag(name, 'previous')),
+    unfinished: shortModelName(withTag(name, 'unfinished')),
+  };
 }
 
 /** The usual tag gives way to the word, any other gets it at its end. */
 function withTag(name: ModelName, word: string): ModelName {
-  const tag = name.tag.toLowerCase() === 'latest' ? word : `${name.tag.slice(0, LONGEST_TAG - word.length - 1)}-${word}`;
+  const tag =
+    name.tag.toLowerCase() === 'latest' ? word : `${name.tag.slice(0, LONGEST_TAG - word.length - 1)}-${word}`;
   return { ...name, tag };
 }

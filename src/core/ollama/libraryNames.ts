@@ -43,7 +43,12 @@ const RULES: readonly (readonly [RegExp, string])[] = [
  * it, or a path that ends so); undefined for bases that are not in this table.
  */
 export function libraryNameOf(repository: string): string | undefined {
-  let name = (repository.split(/[\\/]/).filter((part) => part !== '').at(-1) ?? '').toLowerCase();
+  let name = (
+    repository
+      .split(/[\\/]/)
+      .filter((part) => part !== '')
+      .at(-1) ?? ''
+  ).toLowerCase();
   for (let shorter = name.replace(FORMS, ''); shorter !== name; shorter = name.replace(FORMS, '')) {
     name = shorter;
   }

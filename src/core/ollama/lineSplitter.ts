@@ -2,7 +2,7 @@ import { StudioError } from '../errors';
 
 /** Bytes of one record of a stream: the largest real ones (a message with its tool calls) are some kB. */
 export const MAX_LINE_BYTES = 1024 * 1024;
-const MOST_PARTS = 1024;
+const MAX_PARTS = 1024;
 
 /**
  * Cuts a stream of bytes into lines of at most {@link MAX_LINE_BYTES}; what has been seen of an unfinished line is all
@@ -37,13 +37,16 @@ export class LineSplitter {
   private hold(bytes: Uint8Array): void {
     this.held += bytes.length;
     if (this.held > this.limit) {
-      throw new StudioError('ollama/protocol', `The server sent a line of more than ${this.limit} bytes, which no Ollama does. Check that the address is that of an Ollama server.`);
+      throw new StudioError(
+        'ollama/protocol',
+        `The server sent a line of more than ${this.limit} bytes, which no Ollama does. Check that the address is that of an Ollama server.`,
+      );
     }
     if (bytes.length > 0) {
       // The chunk's memory may be used again by who gave it.
       this.parts.push(bytes.slice());
       // A line that comes byte by byte must not cost an object for each.
-      if (this.parts.length > MOST_PARTS) {
+      if (this.parts.length > MAX_PARTS) {
         this.parts = [this.joined()];
       }
     }
@@ -66,7 +69,10 @@ export class LineSplitter {
     try {
       return new TextDecoder('utf-8', { fatal: true }).decode(bytes).trim();
     } catch {
-      throw new StudioError('ollama/protocol', 'The server sent bytes that are no text. Check that the address is that of an Ollama server.');
+      throw new StudioError(
+        'ollama/protocol',
+        'The server sent bytes that are no text. Check that the address is that of an Ollama server.',
+      );
     }
   }
 }

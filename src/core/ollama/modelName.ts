@@ -88,5 +88,7 @@ function sourceSuffix(text: string): { readonly base: string; readonly isCloud: 
   if (lower === 'cloud' || lower === 'local') {
     return { base: text.slice(0, colon), isCloud: lower === 'cloud' };
   }
-  return !suffix.includes('/') && lower.endsWith('-cloud') ? { base: text.slice(0, colon + 1) + suffix.slice(0, -6), isCloud: true } : undefined;
+  return !suffix.includes('/') && lower.endsWith('-cloud')
+    ? { base: text.slice(0, colon + 1) + suffix.slice(0, -6), isCloud: true }
+    : undefined;
 }

@@ -33,13 +33,18 @@ export function resolveOllamaAddress({ setting, environment }: AddressSources): 
     return parseOllamaAddress(setting, 'setting');
   }
   const unquoted = (environment ?? '').trim().replace(/^["']+|["']+$/g, '');
-  return unquoted === '' ? parseOllamaAddress(`127.0.0.1:${DEFAULT_PORT}`, 'default') : parseOllamaAddress(unquoted, 'OLLAMA_HOST');
+  return unquoted === ''
+    ? parseOllamaAddress(`127.0.0.1:${DEFAULT_PORT}`, 'default')
+    : parseOllamaAddress(unquoted, 'OLLAMA_HOST');
 }
 
 /** One address as text. A port is 11434 where neither port nor scheme is written, else the scheme's own. */
 export function parseOllamaAddress(text: string, origin: OllamaAddress['origin']): OllamaAddress {
   const where = origin === 'setting' ? 'The setting for the Ollama server' : 'OLLAMA_HOST';
-  const refuse = (why: string): StudioError => new StudioError('ollama/address', `${where} ${why}. Write it as 127.0.0.1:11434 or https://ollama.example.org.`, { detail: { origin } });
+  const refuse = (why: string): StudioError =>
+    new StudioError('ollama/address', `${where} ${why}. Write it as 127.0.0.1:11434 or https://ollama.example.org.`, {
+      detail: { origin },
+    });
   const trimmed = text.trim();
   const match = /^(?:([A-Za-z][A-Za-z0-9+.-]*):\/\/)?([^/?#\s]*)(\/[^?#\s]*)?$/.exec(trimmed);
   if (match === null || /[\\\u0000-\u001f\u007f]/.test(trimmed)) {
@@ -55,7 +60,8 @@ export function parseOllamaAddress(text: string, origin: OllamaAddress['origin']
   }
   const { host, port } = split(authority);
   const defaultPort = written === undefined && scheme === 'http' ? DEFAULT_PORT : scheme === 'https' ? 443 : 80;
-  const portNumber = port === undefined ? defaultPort : /^\d{1,5}$/.test(port) && Number(port) <= 65_535 ? Number(port) : undefined;
+  const portNumber =
+    port === undefined ? defaultPort : /^\d{1,5}$/.test(port) && Number(port) <= 65_535 ? Number(port) : undefined;
   // Ollama takes its usual port for a bad one of OLLAMA_HOST; a setting of ours is put right by who wrote it.
   if (portNumber === undefined && origin === 'setting') {
     throw refuse(`has a port that is none: ${port ?? ''}`);
@@ -63,7 +69,14 @@ export function parseOllamaAddress(text: string, origin: OllamaAddress['origin']
   return address(scheme, connectable(host), portNumber ?? defaultPort, path, origin, refuse);
 }
 
-function address(scheme: string, host: string, port: number, path: string, origin: OllamaAddress['origin'], refuse: (why: string) => StudioError): OllamaAddress {
+function address(
+  scheme: string,
+  host: string,
+  port: number,
+  path: string,
+  origin: OllamaAddress['origin'],
+  refuse: (why: string) => StudioError,
+): OllamaAddress {
   let url: URL;
   try {
     url = new URL(`${scheme}://${host}:${port}${path}`);
@@ -71,7 +84,13 @@ function address(scheme: string, host: string, port: number, path: string, origi
     throw refuse(`is no address: ${host}:${port}`);
   }
   const shown = url.port === '' ? `${url.hostname}:${scheme === 'https' ? 443 : 80}` : url.host;
-  return { url: url.href.replace(/\/+$/, ''), host: shown, isLoopback: isLoopbackHost(url.hostname), isEncrypted: scheme === 'https', origin };
+  return {
+    url: url.href.replace(/\/+$/, ''),
+    host: shown,
+    isLoopback: isLoopbackHost(url.hostname),
+    isEncrypted: scheme === 'https',
+    origin,
+  };
 }
 
 /** `host:port`, `[::1]:port`, `::1` and the parts alone. */
@@ -85,7 +104,9 @@ function split(authority: string): { readonly host: string; readonly port: strin
     return { host: `[${authority}]`, port: undefined };
   }
   const at = authority.indexOf(':');
-  return at < 0 ? { host: authority, port: undefined } : { host: authority.slice(0, at), port: authority.slice(at + 1) };
+  return at < 0
+    ? { host: authority, port: undefined }
+    : { host: authority.slice(0, at), port: authority.slice(at + 1) };
 }
 
 function connectable(host: string): string {
@@ -98,7 +119,14 @@ function connectable(host: string): string {
 /** True for names and addresses of this machine, as a URL's `hostname` gives them. */
 export function isLoopbackHost(hostname: string): boolean {
   const host = hostname.toLowerCase().replace(/\.$/, '');
-  return host === 'localhost' || host.endsWith('.localhost') || /^127(?:\.\d{1,3}){3}$/.test(host) || host === '[::1]' || host === '::1' || /^\[::ffff:7f[0-9a-f]{2}:/.test(host);
+  return (
+    host === 'localhost' ||
+    host.endsWith('.localhost') ||
+    /^127(?:\.\d{1,3}){3}$/.test(host) ||
+    host === '[::1]' ||
+    host === '::1' ||
+    /^\[::ffff:7f[0-9a-f]{2}:/.test(host)
+  );
 }
 
 function withoutSecret(text: string): string {

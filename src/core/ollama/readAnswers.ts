@@ -51,7 +51,11 @@ export function modelDescription(answer: z.infer<typeof showSchema>): ModelDescr
 
 /** The tensors of a verbose `show`. */
 export function modelTensors({ model_info, details, tensors }: z.infer<typeof tensorsSchema>): ModelTensors {
-  return { info: model_info ?? {}, quantisation: filled(details?.quantization_level), tensors: new Map((tensors ?? []).map(({ name, shape }) => [name, shape])) };
+  return {
+    info: model_info ?? {},
+    quantisation: filled(details?.quantization_level),
+    tensors: new Map((tensors ?? []).map(({ name, shape }) => [name, shape])),
+  };
 }
 
 function filled(text: string | undefined): string | undefined {

@@ -26,16 +26,25 @@ export function registryFor(name: ModelName, allowed?: string): RegistryAddress 
     return own;
   }
   if (!isDefault) {
-    throw new StudioError('registry/host', `${escapeControls(name.host)} is not Ollama's registry, and it was not allowed to ask it. To allow it for this look-up, add --registry ${escapeControls(name.host)}.`, { detail: { host: name.host } });
+    throw new StudioError(
+      'registry/host',
+      `${escapeControls(name.host)} is not Ollama's registry, and it was not allowed to ask it. To allow it for this look-up, add --registry ${escapeControls(name.host)}.`,
+      { detail: { host: name.host } },
+    );
   }
   return { url: `https://${DEFAULT_REGISTRY}`, host: DEFAULT_REGISTRY };
 }
 
 function parseRegistry(text: string): RegistryAddress {
-  const match = /^(?:(https?):\/\/)?((?:[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?)\/?$/.exec(text.trim());
+  const match = /^(?:(https?):\/\/)?((?:[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?)\/?$/.exec(
+    text.trim(),
+  );
   const [, written, authority] = match ?? [];
   if (authority === undefined) {
-    throw new StudioError('registry/host', `${escapeControls(text.replace(/\/\/[^@/]*@/, '//…@'))} is no address of a registry. Write it as registry.example.org or http://127.0.0.1:5000.`);
+    throw new StudioError(
+      'registry/host',
+      `${escapeControls(text.replace(/\/\/[^@/]*@/, '//…@'))} is no address of a registry. Write it as registry.example.org or http://127.0.0.1:5000.`,
+    );
   }
   const host = authority.toLowerCase();
   const scheme = written ?? (isLoopbackHost(host) ? 'http' : 'https');
@@ -45,5 +54,11 @@ function parseRegistry(text: string): RegistryAddress {
 /** Whether `host`, `host:port` or `[address]:port` is this machine. */
 export function isLoopbackHost(host: string): boolean {
   const name = host.replace(/:\d+$/, '').toLowerCase();
-  return name === 'localhost' || name.endsWith('.localhost') || name === '[::1]' || name === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name);
+  return (
+    name === 'localhost' ||
+    name.endsWith('.localhost') ||
+    name === '[::1]' ||
+    name === '::1' ||
+    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name)
+  );
 }

@@ -2,8 +2,16 @@ import * as z from 'zod/mini';
 import { StudioError } from '../errors';
 import { parseBlobDigest } from './blobDigest';
 
-const layerSchema = z.object({ mediaType: z.string(), digest: z.string(), size: z.number().check(z.int(), z.nonnegative()) });
-const manifestSchema = z.object({ schemaVersion: z.literal(2), config: layerSchema, layers: z.array(layerSchema).check(z.maxLength(4096)) });
+const layerSchema = z.object({
+  mediaType: z.string(),
+  digest: z.string(),
+  size: z.number().check(z.int(), z.nonnegative()),
+});
+const manifestSchema = z.object({
+  schemaVersion: z.literal(2),
+  config: layerSchema,
+  layers: z.array(layerSchema).check(z.maxLength(4096)),
+});
 const configSchema = z.object({
   model_format: z.optional(z.string()),
   model_family: z.optional(z.string()),
@@ -13,7 +21,10 @@ const configSchema = z.object({
   parser: z.optional(z.string()),
   requires: z.optional(z.string()),
 });
-const parametersSchema = z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.array(z.string()), z.null()]));
+const parametersSchema = z.record(
+  z.string(),
+  z.union([z.number(), z.string(), z.boolean(), z.array(z.string()), z.null()]),
+);
 const messagesSchema = z.array(z.object({ role: z.string(), content: z.optional(z.string()) }));
 
 /** A blob that a manifest names; its digest is one, its size a number. */
@@ -64,7 +75,10 @@ export const LAYER_LIMIT = 2 * 1024 * 1024;
 export const MANIFEST_LIMIT = 4 * 1024 * 1024;
 
 function protocol(what: string, why: string): StudioError {
-  return new StudioError('registry/protocol', `The registry's ${what} is not what a model has: ${why}. Check that the address is that of a registry of Ollama models.`);
+  return new StudioError(
+    'registry/protocol',
+    `The registry's ${what} is not what a model has: ${why}. Check that the address is that of a registry of Ollama models.`,
+  );
 }
 
 function parseJson(text: string, what: string): unknown {
@@ -92,8 +106,15 @@ export function readManifest(text: string): RegistryManifest {
 }
 
 /** The model behind a manifest. Throws `registry/protocol` where a text is not what its kind promises. */
-export function readLibraryModel(name: string, manifest: RegistryManifest, blobs: ReadonlyMap<string, string>): LibraryModel {
-  const texts = (kind: string): string[] => manifest.layers.flatMap(({ mediaType, digest }) => ((LAYER_TYPES as Record<string, string>)[mediaType] === kind ? (blobs.get(digest) ?? []) : []));
+export function readLibraryModel(
+  name: string,
+  manifest: RegistryManifest,
+  blobs: ReadonlyMap<string, string>,
+): LibraryModel {
+  const texts = (kind: string): string[] =>
+    manifest.layers.flatMap(({ mediaType, digest }) =>
+      (LAYER_TYPES as Record<string, string>)[mediaType] === kind ? (blobs.get(digest) ?? []) : [],
+    );
   const config = configSchema.safeParse(parseJson(blobs.get(manifest.config.digest) ?? '{}', 'configuration'));
   if (!config.success) {
     throw protocol('configuration', config.error.issues[0]?.message ?? 'another shape');
@@ -121,7 +142,9 @@ function readParameters(text: string): LibraryParameters {
   if (!parsed.success) {
     throw protocol('parameters', parsed.error.issues[0]?.message ?? 'another shape');
   }
-  return Object.fromEntries(Object.entries(parsed.data).flatMap(([name, value]) => (value === null ? [] : [[name, value] as const])));
+  return Object.fromEntries(
+    Object.entries(parsed.data).flatMap(([name, value]) => (value === null ? [] : [[name, value] as const])),
+  );
 }
 
 function readMessages(text: string): { readonly role: string; readonly content: string }[] {

@@ -1,7 +1,7 @@
 import type { EngineEvent, OllamaPhase } from '../progress';
 
 /** Blobs of one model; a server that announces new ones without end fills no memory. */
-const MOST_BLOBS = 10_000;
+const MAX_BLOBS = 10_000;
 
 /** Measures a rate from readings of bytes done and in all. */
 export interface Meter {
@@ -32,7 +32,7 @@ export class StatusProgress {
       yield { event: 'phase', phase: this.phase, detail: status };
     }
     const key = digest ?? status;
-    if (total === undefined || total === 0 || (this.blobs.size >= MOST_BLOBS && !this.blobs.has(key))) {
+    if (total === undefined || total === 0 || (this.blobs.size >= MAX_BLOBS && !this.blobs.has(key))) {
       return;
     }
     this.blobs.set(key, { total, completed: Math.min(completed ?? 0, total) });
@@ -43,6 +43,15 @@ export class StatusProgress {
       bytesDone += blob.completed;
     }
     const { rate, secondsLeft } = this.meter.measure(bytesDone, bytesTotal);
-    yield { event: 'progress', bytesDone, bytesTotal, tensorsDone: 0, tensorsTotal: 0, tensor: status, rate, ...(secondsLeft === undefined ? {} : { secondsLeft }) };
+    yield {
+      event: 'progress',
+      bytesDone,
+      bytesTotal,
+      tensorsDone: 0,
+      tensorsTotal: 0,
+      tensor: status,
+      rate,
+      ...(secondsLeft === undefined ? {} : { secondsLeft }),
+    };
   }
 }

@@ -21,13 +21,33 @@ export const versionSchema = z.looseObject({ version: text.min(1).max(100) });
 
 export const listSchema = z.looseObject({
   models: z
-    .array(z.looseObject({ name: text, model: text.optional(), size: count, digest: text, modified_at: text.optional(), details: details.optional(), remote_host: text.optional() }))
+    .array(
+      z.looseObject({
+        name: text,
+        model: text.optional(),
+        size: count,
+        digest: text,
+        modified_at: text.optional(),
+        details: details.optional(),
+        remote_host: text.optional(),
+      }),
+    )
     .nullish(),
 });
 
 export const runningSchema = z.looseObject({
   models: z
-    .array(z.looseObject({ name: text, size: count, size_vram: count.optional(), digest: text, expires_at: text.optional(), context_length: count.optional(), details: details.optional() }))
+    .array(
+      z.looseObject({
+        name: text,
+        size: count,
+        size_vram: count.optional(),
+        digest: text,
+        expires_at: text.optional(),
+        context_length: count.optional(),
+        details: details.optional(),
+      }),
+    )
     .nullish(),
 });
 
@@ -55,7 +75,12 @@ export const tensorsSchema = z.looseObject({
 });
 
 /** A line of `create`, `pull` and `push`. */
-export const statusSchema = z.looseObject({ status: text, digest: text.optional(), total: count.optional(), completed: count.optional() });
+export const statusSchema = z.looseObject({
+  status: text,
+  digest: text.optional(),
+  total: count.optional(),
+  completed: count.optional(),
+});
 
 const metrics = {
   done: z.boolean().optional(),
@@ -71,7 +96,14 @@ const metrics = {
 
 /** A line of `chat`. */
 export const chatSchema = z.looseObject({
-  message: z.looseObject({ role: text.optional(), content: text.optional(), thinking: text.optional(), tool_calls: z.array(z.unknown()).nullish() }).optional(),
+  message: z
+    .looseObject({
+      role: text.optional(),
+      content: text.optional(),
+      thinking: text.optional(),
+      tool_calls: z.array(z.unknown()).nullish(),
+    })
+    .optional(),
   ...metrics,
 });
 
@@ -79,7 +111,10 @@ export const chatSchema = z.looseObject({
 export const generateSchema = z.looseObject({ response: text.optional(), thinking: text.optional(), ...metrics });
 
 /** What every failed request answers. */
-export const errorSchema = z.looseObject({ error: z.union([text, z.looseObject({ message: text })]), signin_url: text.optional() });
+export const errorSchema = z.looseObject({
+  error: z.union([text, z.looseObject({ message: text })]),
+  signin_url: text.optional(),
+});
 
 /**
  * A record checked against its schema.
@@ -90,9 +125,13 @@ export function readRecord<T>(schema: z.ZodType<T>, value: unknown, what: string
   const result = schema.safeParse(value);
   if (!result.success) {
     const issue = result.error.issues[0];
-    throw new StudioError('ollama/protocol', `The server's answer to ${what} is not what Ollama sends (${[issue?.path.join('.') ?? '', issue?.message ?? ''].filter((part) => part !== '').join(': ')}). Check that the address is that of an Ollama server, and update it.`, {
-      detail: { request: what },
-    });
+    throw new StudioError(
+      'ollama/protocol',
+      `The server's answer to ${what} is not what Ollama sends (${[issue?.path.join('.') ?? '', issue?.message ?? ''].filter((part) => part !== '').join(': ')}). Check that the address is that of an Ollama server, and update it.`,
+      {
+        detail: { request: what },
+      },
+    );
   }
   return result.data;
 }

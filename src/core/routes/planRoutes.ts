@@ -167,7 +167,14 @@ function asItIs(facts: RouteFacts): Route {
   }
   const plain = baseBytes(facts, typeOfRoute(facts, 'adapter'));
   return {
-    route: 'adapter', works: true, why: verdict.why, type: plain.type, diskBytes: plain.disk + adapter.bytes, temporaryBytes: plain.temporary, memoryBytes: plain.memory, seconds: plain.seconds,
+    route: 'adapter',
+    works: true,
+    why: verdict.why,
+    type: plain.type,
+    diskBytes: plain.disk + adapter.bytes,
+    temporaryBytes: plain.temporary,
+    memoryBytes: plain.memory,
+    seconds: plain.seconds,
     commands: [command(facts, ['--route', 'adapter'])],
   };
 }
@@ -184,11 +191,20 @@ function ggufAdapter(facts: RouteFacts): Route {
   const [adapter] = facts.adapters;
   const plain = baseBytes(facts, type);
   const bytes = adapter?.ggufBytes ?? adapter?.bytes ?? 0;
-  const kept = { installed: 'The installed base is used as it is, with its template and vocabulary', gguf: 'The base is used as it is', huggingface: 'The base is built without the adapter' }[facts.base.kind];
+  const kept = {
+    installed: 'The installed base is used as it is, with its template and vocabulary',
+    gguf: 'The base is used as it is',
+    huggingface: 'The base is built without the adapter',
+  }[facts.base.kind];
   return {
-    route: 'gguf-adapter', works: true,
+    route: 'gguf-adapter',
+    works: true,
     why: `${kept}; the adapter stays a file of its own that llama.cpp adds at every token, with the scale that it was trained with. Answers take a little longer than from a fused model.`,
-    type: plain.type, diskBytes: plain.disk + bytes, temporaryBytes: plain.temporary + bytes, memoryBytes: plain.memory, seconds: plain.seconds,
+    type: plain.type,
+    diskBytes: plain.disk + bytes,
+    temporaryBytes: plain.temporary + bytes,
+    memoryBytes: plain.memory,
+    seconds: plain.seconds,
     ...(plain.quality === undefined ? {} : { quality: plain.quality }),
     commands: [command(facts, ['--route', 'gguf-adapter', ...typeWords(facts, type)])],
   };
@@ -205,12 +221,26 @@ function fused(facts: RouteFacts, route: 'fuse' | 'fuse-quantise'): Route {
   }
   const build = facts.fused.builds.find((candidate) => candidate.type === type);
   const quality = TYPE_QUALITY[type];
-  const several = facts.adapters.length > 1 ? `${facts.adapters.length} adapters add up` : facts.adapters.length === 1 ? 'The adapter is added' : 'The base goes';
+  const several =
+    facts.adapters.length > 1
+      ? `${facts.adapters.length} adapters add up`
+      : facts.adapters.length === 1
+        ? 'The adapter is added'
+        : 'The base goes';
   return {
-    route, works: true, type,
-    why: `${several} ${facts.adapters.length === 0 ? 'into one file' : 'to the weights in f32'}${route === 'fuse' ? ', rounded once to 16 bits' : ` and quantised to ${type} in the same pass`}; template, stops and vocabulary are the base's${facts.adapters.length === 0 ? '' : ', or the adapter\'s where it brings its own'}.${twice(facts)}`,
+    route,
+    works: true,
+    type,
+    why: `${several} ${facts.adapters.length === 0 ? 'into one file' : 'to the weights in f32'}${route === 'fuse' ? ', rounded once to 16 bits' : ` and quantised to ${type} in the same pass`}; template, stops and vocabulary are the base's${facts.adapters.length === 0 ? '' : ", or the adapter's where it brings its own"}.${twice(facts)}`,
     ...(quality === undefined ? {} : { quality }),
-    ...(build === undefined ? {} : { diskBytes: build.bytesWritten, temporaryBytes: build.bytesWritten, memoryBytes: build.memoryBytes, seconds: build.seconds }),
+    ...(build === undefined
+      ? {}
+      : {
+          diskBytes: build.bytesWritten,
+          temporaryBytes: build.bytesWritten,
+          memoryBytes: build.memoryBytes,
+          seconds: build.seconds,
+        }),
     commands: [command(facts, ['--type', type])],
   };
 }
@@ -226,7 +256,9 @@ interface BaseCost {
 
 /** A base that is quantised already has lost something before the adapter is added, and loses again. */
 function twice({ base }: RouteFacts): string {
-  return base.stored?.isQuantised === true ? ` The base is ${base.stored.type}: its weights were rounded before, and the changed ones are rounded again; the 16-bit folder gives a better result.` : '';
+  return base.stored?.isQuantised === true
+    ? ` The base is ${base.stored.type}: its weights were rounded before, and the changed ones are rounded again; the 16-bit folder gives a better result.`
+    : '';
 }
 
 /** What the base alone costs: nothing where it is installed already, no work where it is a GGUF. */
@@ -236,10 +268,21 @@ function baseBytes(facts: RouteFacts, type: FileTypeName): BaseCost {
     return { type: stored.type, disk: kind === 'installed' ? 0 : stored.bytes, temporary: 0, memory: 0, seconds: 1 };
   }
   const build = facts.plain.builds.find((candidate) => candidate.type === type);
-  return { type, disk: build?.bytesWritten ?? 0, temporary: build?.bytesWritten ?? 0, memory: build?.memoryBytes ?? 0, seconds: build?.seconds ?? 0, quality: TYPE_QUALITY[type] };
+  return {
+    type,
+    disk: build?.bytesWritten ?? 0,
+    temporary: build?.bytesWritten ?? 0,
+    memory: build?.memoryBytes ?? 0,
+    seconds: build?.seconds ?? 0,
+    quality: TYPE_QUALITY[type],
+  };
 }
 
-function recommend(facts: RouteFacts, routes: readonly Route[], type: FileTypeName): { readonly recommended?: RouteName; readonly because: string } {
+function recommend(
+  facts: RouteFacts,
+  routes: readonly Route[],
+  type: FileTypeName,
+): { readonly recommended?: RouteName; readonly because: string } {
   const works = (route: RouteName): boolean => routes.some((candidate) => candidate.route === route && candidate.works);
   const size: RouteName = isQuantisedType(type) ? 'fuse-quantise' : 'fuse';
   const apart: readonly RouteName[] = ['gguf-adapter', 'adapter'];
@@ -253,7 +296,13 @@ function recommend(facts: RouteFacts, routes: readonly Route[], type: FileTypeNa
   if (chosen === size) {
     return { recommended: chosen, because: sizeReason(facts, type) };
   }
-  return { recommended: chosen, because: facts.base.kind === 'huggingface' ? 'The adapter cannot be fused here, and this route keeps its scale.' : 'The base stays as it is, nothing of it is rounded again, and only the adapter is added.' };
+  return {
+    recommended: chosen,
+    because:
+      facts.base.kind === 'huggingface'
+        ? 'The adapter cannot be fused here, and this route keeps its scale.'
+        : 'The base stays as it is, nothing of it is rounded again, and only the adapter is added.',
+  };
 }
 
 function sizeReason({ base, wantedType }: RouteFacts, type: FileTypeName): string {
@@ -276,7 +325,10 @@ function typeWords(facts: RouteFacts, type: FileTypeName): string[] {
 }
 
 function command(facts: RouteFacts, words: readonly string[]): string {
-  const adapters = facts.adapters.flatMap(({ path, weight }) => ['--adapter', quote(weight === 1 ? path : `${path}=${weight}`)]);
+  const adapters = facts.adapters.flatMap(({ path, weight }) => [
+    '--adapter',
+    quote(weight === 1 ? path : `${path}=${weight}`),
+  ]);
   return ['modelfile-studio create NAME', '--base', quote(facts.base.path), ...adapters, ...words].join(' ');
 }
 

@@ -22,11 +22,16 @@ export function adapterAsItIs(facts: RouteFacts): Verdict {
     return { works: false, why: 'There is no adapter.' };
   }
   if (facts.adapters.length > 1) {
-    return { works: false, why: `Ollama takes one adapter only, and of ${facts.adapters.length} ADAPTER lines it uses the last without a word.` };
+    return {
+      works: false,
+      why: `Ollama takes one adapter only, and of ${facts.adapters.length} ADAPTER lines it uses the last without a word.`,
+    };
   }
   if (adapter.format === 'gguf') {
     const problem = weightProblem(facts) ?? architectureProblem(facts) ?? fitProblem(facts) ?? engineProblem(facts);
-    return problem === undefined ? { works: true, why: 'The adapter is a GGUF already, and ADAPTER takes it as it is.' } : { works: false, why: problem };
+    return problem === undefined
+      ? { works: true, why: 'The adapter is a GGUF already, and ADAPTER takes it as it is.' }
+      : { works: false, why: problem };
   }
   return { works: false, why: `Ollama would ${lostByOllama(facts).join('; it would ')}.` };
 }
@@ -36,14 +41,18 @@ function lostByOllama({ base, adapters, ollamaVersion }: RouteFacts): string[] {
   const adapter = adapters[0]!;
   const lost: string[] = [];
   if (ollamaVersion === undefined || !isOlderThan(ollamaVersion, '0.12.11')) {
-    lost.push('not find it from a Modelfile: it looks for model*.safetensors, and adapters have other names (ollama/ollama#13314)');
+    lost.push(
+      'not find it from a Modelfile: it looks for model*.safetensors, and adapters have other names (ollama/ollama#13314)',
+    );
   }
   if (!CONVERTED_ADAPTERS.has(base.architecture)) {
-    lost.push(`refuse it over its API: "unsupported architecture", since it converts adapters of llama and gemma2 only (this is ${base.architecture})`);
+    lost.push(
+      `refuse it over its API: "unsupported architecture", since it converts adapters of llama and gemma2 only (this is ${base.architecture})`,
+    );
     return lost;
   }
   if (adapter.format === 'mlx') {
-    lost.push('lose mlx\'s scale (it writes alpha 0, and llama.cpp then applies 1)');
+    lost.push("lose mlx's scale (it writes alpha 0, and llama.cpp then applies 1)");
   }
   if (adapter.method === 'rslora' || adapter.hasPatterns) {
     lost.push('lose the scale of rsLoRA and of rank and alpha patterns');
@@ -76,21 +85,30 @@ export function ggufAdapterProblem(facts: RouteFacts): string | undefined {
 }
 
 function weightProblem({ adapters }: RouteFacts): string | undefined {
-  return adapters[0]?.weight === 1 ? undefined : 'the weight of an adapter that is a GGUF already cannot be changed: give the folder that it was made from';
+  return adapters[0]?.weight === 1
+    ? undefined
+    : 'the weight of an adapter that is a GGUF already cannot be changed: give the folder that it was made from';
 }
 
 function architectureProblem({ base, adapters }: RouteFacts): string | undefined {
   const { architecture } = adapters[0]!;
-  return architecture === undefined || architecture === base.architecture ? undefined : `the adapter is for ${architecture}, and the base is ${base.architecture}`;
+  return architecture === undefined || architecture === base.architecture
+    ? undefined
+    : `the adapter is for ${architecture}, and the base is ${base.architecture}`;
 }
 
 /** What llama.cpp would stop on or leave out: found when the adapter was held against its base. */
 function fitProblem({ adapters, fused }: RouteFacts): string | undefined {
-  return adapters[0]?.ggufProblem?.message ?? (fused.problem?.code.startsWith('adapter/') === true ? fused.problem.message : undefined);
+  return (
+    adapters[0]?.ggufProblem?.message ??
+    (fused.problem?.code.startsWith('adapter/') === true ? fused.problem.message : undefined)
+  );
 }
 
 function engineProblem({ base, ollamaVersion }: RouteFacts): string | undefined {
-  return ollamaVersion !== undefined && isOlderThan(ollamaVersion, LLAMA_SERVER_SINCE) && OWN_ENGINE.has(base.architecture)
+  return ollamaVersion !== undefined &&
+    isOlderThan(ollamaVersion, LLAMA_SERVER_SINCE) &&
+    OWN_ENGINE.has(base.architecture)
     ? `Ollama ${ollamaVersion} runs ${base.architecture} in an engine that takes no adapters ("loras are not yet implemented"); ${LLAMA_SERVER_SINCE} and later do`
     : undefined;
 }

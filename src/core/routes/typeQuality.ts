@@ -10,7 +10,8 @@ export interface TypeQuality {
 }
 
 /** Where the figures come from, in a line for people. */
-export const QUALITY_SOURCE = 'published by llama.cpp for Llama 3 8B (base) on wikitext, no importance matrix; fine-tunes differ';
+export const QUALITY_SOURCE =
+  'published by llama.cpp for Llama 3 8B (base) on wikitext, no importance matrix; fine-tunes differ';
 
 /**
  * Bits a weight of Llama 3.1 8B (tools/quantize/README.md), loss of Llama 3 8B (tools/perplexity/README.md of llama.cpp). The types that

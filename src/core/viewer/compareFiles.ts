@@ -55,7 +55,12 @@ function compareMetadata(here: ViewedFile, there: ViewedFile): MetadataDifferenc
   const differences: MetadataDifference[] = [];
   for (const [key, value] of left) {
     const other = right.get(key);
-    differences.push({ key, here: value, there: other, kind: other === undefined ? 'onlyHere' : sameValue(value, other) ? 'same' : 'different' });
+    differences.push({
+      key,
+      here: value,
+      there: other,
+      kind: other === undefined ? 'onlyHere' : sameValue(value, other) ? 'same' : 'different',
+    });
   }
   for (const [key, value] of right) {
     if (!left.has(key)) {
@@ -84,7 +89,10 @@ export function sameValue(a: GgufValue, b: GgufValue): boolean {
 }
 
 /** Index of the first element that differs, the shorter length where one array begins the other; undefined when they are alike. */
-export function firstDifference(a: Extract<GgufValue, { type: 'array' }>, b: Extract<GgufValue, { type: 'array' }>): number | undefined {
+export function firstDifference(
+  a: Extract<GgufValue, { type: 'array' }>,
+  b: Extract<GgufValue, { type: 'array' }>,
+): number | undefined {
   const [left, right] = [a.value as ArrayLike<unknown>, b.value as ArrayLike<unknown>];
   const length = Math.min(left.length, right.length);
   for (let at = 0; at < length; at++) {
@@ -127,15 +135,28 @@ export function metadataText(value: GgufValue | undefined, other: GgufValue | un
     return '';
   }
   if (value.type !== 'array') {
-    const text = typeof value.value === 'string' ? value.value : typeof value.value === 'number' ? floatText(value.value) : String(value.value);
-    const from = other?.type === 'string' && value.type === 'string' ? Math.max(0, firstUnit(value.value, other.value) - PREVIEW_UNITS / 4) : 0;
+    const text =
+      typeof value.value === 'string'
+        ? value.value
+        : typeof value.value === 'number'
+          ? floatText(value.value)
+          : String(value.value);
+    const from =
+      other?.type === 'string' && value.type === 'string'
+        ? Math.max(0, firstUnit(value.value, other.value) - PREVIEW_UNITS / 4)
+        : 0;
     const typed = other !== undefined && other.type !== value.type ? ` (${value.type})` : '';
     return `${displayLine(`${from > 0 ? '…' : ''}${text.slice(from)}`, PREVIEW_UNITS)}${typed}`;
   }
   const length = ggufArrayLength(value);
-  const at = other?.type === 'array' ? firstDifference(value, other) ?? 0 : 0;
-  const elements = Array.from((value.value as readonly unknown[]).slice(at, at + 8), (element) => (typeof element === 'string' ? JSON.stringify(element) : String(element)));
-  return displayLine(`${length.toLocaleString('en-US')} × ${value.elements}${length === 0 ? '' : `, from ${at}: ${elements.join(', ')}`}`, PREVIEW_UNITS);
+  const at = other?.type === 'array' ? (firstDifference(value, other) ?? 0) : 0;
+  const elements = Array.from((value.value as readonly unknown[]).slice(at, at + 8), (element) =>
+    typeof element === 'string' ? JSON.stringify(element) : String(element),
+  );
+  return displayLine(
+    `${length.toLocaleString('en-US')} × ${value.elements}${length === 0 ? '' : `, from ${at}: ${elements.join(', ')}`}`,
+    PREVIEW_UNITS,
+  );
 }
 
 /** UTF-16 units at the start that two texts share. */

@@ -9,11 +9,18 @@ const PREVIEW_ELEMENTS = 12;
 const TEXT_UNITS = 1024 * 1024;
 
 /** Entries whose key or value holds the filter's words, a page of them. Long arrays are told by their length. */
-export function metadataPage(file: ViewedFile, question: { readonly filter: string; readonly start: number; readonly count: number }): AnswerOf<'metadata'> {
-  const words = question.filter.toLowerCase().split(/\s+/).filter((word) => word !== '');
+export function metadataPage(
+  file: ViewedFile,
+  question: { readonly filter: string; readonly start: number; readonly count: number },
+): AnswerOf<'metadata'> {
+  const words = question.filter
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '');
   const found: number[] = [];
   file.metadata.forEach(([key, value], index) => {
-    const text = `${key}\n${value.type === 'string' ? value.value : value.type === 'array' ? '' : String(value.value)}`.toLowerCase();
+    const text =
+      `${key}\n${value.type === 'string' ? value.value : value.type === 'array' ? '' : String(value.value)}`.toLowerCase();
     if (words.every((word) => text.includes(word))) {
       found.push(index);
     }
@@ -34,12 +41,17 @@ function typeText(value: GgufValue): string {
 
 function previewOf(value: GgufValue): { readonly preview: string; readonly more: boolean } {
   if (value.type === 'string') {
-    return { preview: displayLine(value.value, PREVIEW_UNITS), more: value.value.length > PREVIEW_UNITS || value.value.includes('\n') };
+    return {
+      preview: displayLine(value.value, PREVIEW_UNITS),
+      more: value.value.length > PREVIEW_UNITS || value.value.includes('\n'),
+    };
   }
   if (value.type !== 'array') {
     return { preview: scalarText(value.value), more: false };
   }
-  const shown = Array.from({ length: Math.min(PREVIEW_ELEMENTS, value.value.length) }, (_, at) => elementText(value, at));
+  const shown = Array.from({ length: Math.min(PREVIEW_ELEMENTS, value.value.length) }, (_, at) =>
+    elementText(value, at),
+  );
   const length = ggufArrayLength(value);
   return { preview: displayLine(shown.join(', '), PREVIEW_UNITS), more: length > shown.length };
 }
@@ -67,12 +79,20 @@ export function floatText(value: number): string {
 /** A value in full: the text, or a page of an array's elements. `value` was read with its contents. */
 export function valuePage(value: GgufValue, start: number, count: number): ValueAnswer {
   if (value.type === 'string') {
-    return { start: 0, total: 1, rows: [displayText(value.value.slice(0, TEXT_UNITS))], isText: true, cut: value.value.length > TEXT_UNITS };
+    return {
+      start: 0,
+      total: 1,
+      rows: [displayText(value.value.slice(0, TEXT_UNITS))],
+      isText: true,
+      cut: value.value.length > TEXT_UNITS,
+    };
   }
   if (value.type !== 'array') {
     return { start: 0, total: 1, rows: [scalarText(value.value)], isText: false, cut: false };
   }
   const end = Math.min(value.value.length, start + count);
-  const rows = Array.from({ length: Math.max(0, end - start) }, (_, at) => displayLine(elementText(value, start + at), PREVIEW_UNITS * 4));
+  const rows = Array.from({ length: Math.max(0, end - start) }, (_, at) =>
+    displayLine(elementText(value, start + at), PREVIEW_UNITS * 4),
+  );
   return { start, total: value.value.length, rows, isText: false, cut: false };
 }

@@ -10,7 +10,11 @@ import type { ViewedFile } from './viewedFile';
  * Reads a file for looking at it: by its content, and by its name only where the content tells nothing.
  * @throws StudioError input/… for an empty file, a pickle, a Git LFS pointer, or a file that is neither GGUF nor safetensors
  */
-export async function readForViewing(source: ByteSource, name: string, options: ReadForViewingOptions = {}): Promise<ViewedFile> {
+export async function readForViewing(
+  source: ByteSource,
+  name: string,
+  options: ReadForViewingOptions = {},
+): Promise<ViewedFile> {
   const head = await readBytes(source, 0, Math.min(DETECTION_BYTES, source.size));
   const format = detectFormat(head, source.size, name);
   if (format === 'gguf') {
@@ -29,5 +33,8 @@ export async function readForViewing(source: ByteSource, name: string, options: 
   if (/\.safetensors$/i.test(name)) {
     return await readSafetensorsForViewing(source, options);
   }
-  throw new StudioError('input/unrecognised', `${name} is neither a GGUF nor a safetensors file. Check that it is the file that its name says.`);
+  throw new StudioError(
+    'input/unrecognised',
+    `${name} is neither a GGUF nor a safetensors file. Check that it is the file that its name says.`,
+  );
 }

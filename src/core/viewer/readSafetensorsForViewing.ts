@@ -28,19 +28,31 @@ interface Entry {
  * cut short are noted as problems. Tensor data is never read.
  * @throws StudioError run/cancelled, input/… where the file cannot be read or is another kind of file
  */
-export async function readSafetensorsForViewing(source: ByteSource, options: ReadForViewingOptions = {}): Promise<ViewedFile> {
+export async function readSafetensorsForViewing(
+  source: ByteSource,
+  options: ReadForViewingOptions = {},
+): Promise<ViewedFile> {
   const problems = new ProblemList();
   const length = await headerLength(source, problems);
   throwIfAborted(options.signal);
   const present = Math.min(length, source.size - LENGTH_BYTES);
-  const parsed = present <= 0 ? { entries: [], metadata: [], complete: false } : parse(await readBytes(source, LENGTH_BYTES, present), problems);
+  const parsed =
+    present <= 0
+      ? { entries: [], metadata: [], complete: false }
+      : parse(await readBytes(source, LENGTH_BYTES, present), problems);
   throwIfAborted(options.signal);
   const dataOffset = LENGTH_BYTES + length;
   const tensors = new TensorTable();
   place(parsed.entries, parsed.complete ? dataOffset : undefined, source.size, tensors, problems);
   return {
-    format: 'safetensors', metadata: parsed.metadata, tensors, dataOffset: parsed.complete ? dataOffset : undefined, fileBytes: source.size,
-    problems: problems.problems, moreProblems: problems.more, complete: parsed.complete,
+    format: 'safetensors',
+    metadata: parsed.metadata,
+    tensors,
+    dataOffset: parsed.complete ? dataOffset : undefined,
+    fileBytes: source.size,
+    problems: problems.problems,
+    moreProblems: problems.more,
+    complete: parsed.complete,
   };
 }
 
@@ -52,21 +64,41 @@ async function headerLength(source: ByteSource, problems: ProblemList): Promise<
   }
   const start = await readBytes(source, 0, Math.min(LENGTH_BYTES + 1, source.size));
   if (start.length < LENGTH_BYTES) {
-    problems.add(new StudioError('safetensors/truncated', `The file has ${source.size} bytes, fewer than the header's length takes. Fetch or save it again.`));
+    problems.add(
+      new StudioError(
+        'safetensors/truncated',
+        `The file has ${source.size} bytes, fewer than the header's length takes. Fetch or save it again.`,
+      ),
+    );
     return 0;
   }
   const announced = new DataView(start.buffer).getBigUint64(0, true);
   const length = toSafeNumber(announced, LIMITS.safetensors.headerBytes);
   if (length === undefined || length < 2) {
-    problems.add(new StudioError('safetensors/header-size', `The file announces a header of ${announced} bytes, where 2 to ${LIMITS.safetensors.headerBytes} are possible. It is damaged or no safetensors file: fetch or save it again.`));
+    problems.add(
+      new StudioError(
+        'safetensors/header-size',
+        `The file announces a header of ${announced} bytes, where 2 to ${LIMITS.safetensors.headerBytes} are possible. It is damaged or no safetensors file: fetch or save it again.`,
+      ),
+    );
     return 0;
   }
   if (start[LENGTH_BYTES] !== OPEN_BRACE) {
-    problems.add(new StudioError('safetensors/header', 'The header does not begin with "{". The file is damaged or no safetensors file: fetch or save it again.'));
+    problems.add(
+      new StudioError(
+        'safetensors/header',
+        'The header does not begin with "{". The file is damaged or no safetensors file: fetch or save it again.',
+      ),
+    );
     return 0;
   }
   if (length > source.size - LENGTH_BYTES) {
-    problems.add(new StudioError('safetensors/truncated', `The file ends inside its header, of which ${source.size - LENGTH_BYTES} of ${length} bytes are there. Fetch or save it again.`));
+    problems.add(
+      new StudioError(
+        'safetensors/truncated',
+        `The file ends inside its header, of which ${source.size - LENGTH_BYTES} of ${length} bytes are there. Fetch or save it again.`,
+      ),
+    );
   }
   return length;
 }
@@ -95,7 +127,12 @@ function parse(bytes: Uint8Array, problems: ProblemList): Parsed {
     if (!(thrown instanceof StudioError)) {
       throw thrown;
     }
-    problems.add(new StudioError('safetensors/header', `The header of the safetensors file is not what the format demands. ${thrown.message} What stands before is shown.`));
+    problems.add(
+      new StudioError(
+        'safetensors/header',
+        `The header of the safetensors file is not what the format demands. ${thrown.message} What stands before is shown.`,
+      ),
+    );
     return { entries, metadata, complete: false };
   }
 }
@@ -104,7 +141,12 @@ function decode(bytes: Uint8Array, problems: ProblemList): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    problems.add(new StudioError('safetensors/header', 'The header is not valid UTF-8; what is not is shown as \ufffd. Fetch or save the file again.'));
+    problems.add(
+      new StudioError(
+        'safetensors/header',
+        'The header is not valid UTF-8; what is not is shown as \ufffd. Fetch or save the file again.',
+      ),
+    );
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
   }
 }
@@ -119,7 +161,12 @@ function readMetadata(scanner: JsonScanner, metadata: (readonly [string, GgufVal
   scanner.object((key) => {
     const value = scanner.value();
     if (typeof value !== 'string') {
-      problems.add(new StudioError('safetensors/header', `The entry ${quoteName(key)} of __metadata__ is no string. Save the file again.`));
+      problems.add(
+        new StudioError(
+          'safetensors/header',
+          `The entry ${quoteName(key)} of __metadata__ is no string. Save the file again.`,
+        ),
+      );
     }
     metadata.push([key, { type: 'string', value: typeof value === 'string' ? value : JSON.stringify(value) }]);
   });
@@ -185,11 +232,19 @@ function problemOf({ dtype, shape, span }: Entry): string | undefined {
     return undefined;
   }
   const bits = shape.reduce((product, dimension) => product * BigInt(dimension), BigInt(bitsEach));
-  return bits === BigInt(end - begin) * 8n ? undefined : `of dtype ${dtype} and shape [${shape.join(', ')}] does not fit its span of ${end - begin} bytes`;
+  return bits === BigInt(end - begin) * 8n
+    ? undefined
+    : `of dtype ${dtype} and shape [${shape.join(', ')}] does not fit its span of ${end - begin} bytes`;
 }
 
 /** Fills the table in the order of the data, and notes holes, overlaps, and what lies beyond the end of the file. */
-function place(entries: readonly Entry[], dataOffset: number | undefined, fileBytes: number, tensors: TensorTable, problems: ProblemList): void {
+function place(
+  entries: readonly Entry[],
+  dataOffset: number | undefined,
+  fileBytes: number,
+  tensors: TensorTable,
+  problems: ProblemList,
+): void {
   const begin = (entry: Entry): number => entry.span?.[0] ?? Infinity;
   const sorted = [...entries].sort((a, b) => begin(a) - begin(b) || (a.span?.[1] ?? 0) - (b.span?.[1] ?? 0));
   let expected = 0;
@@ -197,17 +252,31 @@ function place(entries: readonly Entry[], dataOffset: number | undefined, fileBy
     const isSpan = entry.span?.length === 2 && entry.span[1]! >= entry.span[0]!;
     const [from, to] = isSpan ? (entry.span as readonly [number, number]) : [undefined, undefined];
     const offset = from === undefined || dataOffset === undefined ? undefined : dataOffset + from;
-    const index = tensors.add({ name: entry.name, type: typeText(entry.dtype), shape: entry.shape ?? [], offset, bytes: from === undefined ? undefined : to - from });
+    const index = tensors.add({
+      name: entry.name,
+      type: typeText(entry.dtype),
+      shape: entry.shape ?? [],
+      offset,
+      bytes: from === undefined ? undefined : to - from,
+    });
     const what = problemText(entry, from, to, expected, dataOffset, fileBytes);
     if (what !== undefined) {
-      const problem = new StudioError(what.code, `Tensor ${quoteName(entry.name)} ${what.text} The file is damaged or hides something: get it from a source that you trust.`);
+      const problem = new StudioError(
+        what.code,
+        `Tensor ${quoteName(entry.name)} ${what.text} The file is damaged or hides something: get it from a source that you trust.`,
+      );
       tensors.mark(index, problem.message);
       problems.add(problem, index);
     }
     expected = Math.max(expected, to ?? 0);
   }
   if (dataOffset !== undefined && dataOffset + expected < fileBytes) {
-    problems.add(new StudioError('safetensors/layout', `${fileBytes - dataOffset - expected} bytes follow the last tensor, where the file must end. The file is damaged or hides something: get it from a source that you trust.`));
+    problems.add(
+      new StudioError(
+        'safetensors/layout',
+        `${fileBytes - dataOffset - expected} bytes follow the last tensor, where the file must end. The file is damaged or hides something: get it from a source that you trust.`,
+      ),
+    );
   }
 }
 
@@ -216,7 +285,14 @@ interface Misplaced {
   readonly text: string;
 }
 
-function problemText(entry: Entry, from: number | undefined, to: number | undefined, expected: number, dataOffset: number | undefined, fileBytes: number): Misplaced | undefined {
+function problemText(
+  entry: Entry,
+  from: number | undefined,
+  to: number | undefined,
+  expected: number,
+  dataOffset: number | undefined,
+  fileBytes: number,
+): Misplaced | undefined {
   if (entry.problem !== undefined) {
     return { code: 'safetensors/tensor', text: `${entry.problem}.` };
   }
@@ -224,7 +300,10 @@ function problemText(entry: Entry, from: number | undefined, to: number | undefi
     return { code: 'safetensors/truncated', text: `ends at byte ${dataOffset + to}, and the file at ${fileBytes}.` };
   }
   if (from !== undefined && from !== expected) {
-    return { code: 'safetensors/layout', text: `begins at byte ${from} of the data, where the data before it ends at ${expected}.` };
+    return {
+      code: 'safetensors/layout',
+      text: `begins at byte ${from} of the data, where the data before it ends at ${expected}.`,
+    };
   }
   return undefined;
 }

@@ -26,17 +26,35 @@ export function summarise(file: ViewedFile, name: string): SummaryAnswer {
   return {
     name: displayLine(name),
     format: file.format,
-    headline: [model.architecture, elements > 0 ? `${formatCount(elements)} parameters` : undefined, quantisationText(file, model.quantisation, bits), formatBytes(file.fileBytes), model.context === undefined ? undefined : `context ${model.context.toLocaleString('en-US')}`]
-      .filter((fact) => fact !== undefined),
+    headline: [
+      model.architecture,
+      elements > 0 ? `${formatCount(elements)} parameters` : undefined,
+      quantisationText(file, model.quantisation, bits),
+      formatBytes(file.fileBytes),
+      model.context === undefined ? undefined : `context ${model.context.toLocaleString('en-US')}`,
+    ].filter((fact) => fact !== undefined),
     facts: [...model.facts, ...layoutFacts(file, bytes)],
-    mix: mix.slice(0, MIX_PARTS).map((part) => ({ ...part, elements: finite(part.elements), share: bytes === 0 ? 0 : part.bytes / bytes, size: formatBytes(part.bytes) })),
+    mix: mix.slice(0, MIX_PARTS).map((part) => ({
+      ...part,
+      elements: finite(part.elements),
+      share: bytes === 0 ? 0 : part.bytes / bytes,
+      size: formatBytes(part.bytes),
+    })),
     notes: notesOf(file, elements, bits, isAdapter),
     complete: file.complete,
-    counts: { metadata: file.metadata.length, tensors: file.tensors.length, tokens: tokens?.type === 'array' ? ggufArrayLength(tokens) : undefined, problems: file.problems.length + file.moreProblems },
-    hasTemplate: file.metadata.some(([key]) => key === 'tokenizer.chat_template' || key.startsWith('tokenizer.chat_template.')),
+    counts: {
+      metadata: file.metadata.length,
+      tensors: file.tensors.length,
+      tokens: tokens?.type === 'array' ? ggufArrayLength(tokens) : undefined,
+      problems: file.problems.length + file.moreProblems,
+    },
+    hasTemplate: file.metadata.some(
+      ([key]) => key === 'tokenizer.chat_template' || key.startsWith('tokenizer.chat_template.'),
+    ),
     hasScores: file.format === 'safetensors' || valueOf(file, 'tokenizer.ggml.scores') !== undefined,
     isAdapter,
-    canQuantise: file.format === 'gguf' && file.complete && file.problems.length === 0 && !isAdapter && file.tensors.length > 0,
+    canQuantise:
+      file.format === 'gguf' && file.complete && file.problems.length === 0 && !isAdapter && file.tensors.length > 0,
   };
 }
 
@@ -44,7 +62,10 @@ function isAdapterFile(file: ViewedFile, name: string): boolean {
   if (file.format === 'gguf') {
     return textOf(file, 'general.type') === 'adapter' || hasTensor(file, (tensor) => tensor.endsWith('.lora_a'));
   }
-  return /^(?:adapter_model|adapters|\d+_adapters)\.safetensors$/.test(name) || hasTensor(file, (tensor) => /\.lora_(?:a|A)(?:\.|$)|\.lora_embedding_A/.test(tensor));
+  return (
+    /^(?:adapter_model|adapters|\d+_adapters)\.safetensors$/.test(name) ||
+    hasTensor(file, (tensor) => /\.lora_(?:a|A)(?:\.|$)|\.lora_embedding_A/.test(tensor))
+  );
 }
 
 /** Adapters have their factors in their first tensors: there is no need to look at a million. */
@@ -74,7 +95,10 @@ function modelFacts(file: ViewedFile, elements: number, bits: number | undefined
   const family = textOf(file, 'general.architecture');
   const number = (key: string): number | undefined => numberOf(file, `${family ?? ''}.${key}`);
   const fileType = numberOf(file, 'general.file_type');
-  const quantisation = file.format === 'gguf' ? (fileType === undefined ? undefined : GGUF_FILE_TYPES[fileType]) ?? file.tensors.mix()[0]?.type : file.tensors.mix()[0]?.type;
+  const quantisation =
+    file.format === 'gguf'
+      ? ((fileType === undefined ? undefined : GGUF_FILE_TYPES[fileType]) ?? file.tensors.mix()[0]?.type)
+      : file.tensors.mix()[0]?.type;
   const type = textOf(file, 'general.type');
   add('Name', textOf(file, 'general.name'));
   add('Architecture', family);
@@ -121,7 +145,11 @@ function quantisationText(file: ViewedFile, name: string | undefined, bits: numb
 function headsText(file: ViewedFile, family: string | undefined): string | undefined {
   const heads = arrayOrNumber(file, `${family ?? ''}.attention.head_count`);
   const shared = arrayOrNumber(file, `${family ?? ''}.attention.head_count_kv`);
-  return heads === undefined ? undefined : shared === undefined || shared === heads ? heads : `${heads}, ${shared} for keys and values`;
+  return heads === undefined
+    ? undefined
+    : shared === undefined || shared === heads
+      ? heads
+      : `${heads}, ${shared} for keys and values`;
 }
 
 function arrayOrNumber(file: ViewedFile, key: string): string | undefined {
@@ -135,7 +163,11 @@ function arrayOrNumber(file: ViewedFile, key: string): string | undefined {
 }
 
 function expertsText(experts: number | undefined, used: number | undefined): string | undefined {
-  return experts === undefined || experts === 0 ? undefined : used === undefined ? String(experts) : `${experts}, ${used} at a time`;
+  return experts === undefined || experts === 0
+    ? undefined
+    : used === undefined
+      ? String(experts)
+      : `${experts}, ${used} at a time`;
 }
 
 function tokenizerText(file: ViewedFile): string | undefined {
@@ -146,16 +178,29 @@ function tokenizerText(file: ViewedFile): string | undefined {
   }
   const kind = { gpt2: 'BPE', llama: 'SentencePiece', bert: 'WordPiece', t5: 'Unigram', rwkv: 'RWKV' }[model] ?? model;
   const pre = textOf(file, 'tokenizer.ggml.pre');
-  return [kind, pre === undefined || pre === 'default' ? undefined : pre, tokens?.type === 'array' ? `${ggufArrayLength(tokens).toLocaleString('en-US')} tokens` : undefined].filter((part) => part !== undefined).join(' · ');
+  return [
+    kind,
+    pre === undefined || pre === 'default' ? undefined : pre,
+    tokens?.type === 'array' ? `${ggufArrayLength(tokens).toLocaleString('en-US')} tokens` : undefined,
+  ]
+    .filter((part) => part !== undefined)
+    .join(' · ');
 }
 
 function layoutFacts(file: ViewedFile, bytes: number): Fact[] {
   const facts: Fact[] = [
-    { label: 'Format', value: file.format === 'gguf' ? `GGUF${file.version === undefined ? '' : ` version ${file.version}`}` : 'safetensors' },
+    {
+      label: 'Format',
+      value:
+        file.format === 'gguf' ? `GGUF${file.version === undefined ? '' : ` version ${file.version}`}` : 'safetensors',
+    },
     { label: 'File size', value: `${formatBytes(file.fileBytes)} (${file.fileBytes.toLocaleString('en-US')} bytes)` },
   ];
   if (file.dataOffset !== undefined) {
-    facts.push({ label: 'Header', value: formatBytes(file.dataOffset) }, { label: 'Tensor data', value: formatBytes(bytes) });
+    facts.push(
+      { label: 'Header', value: formatBytes(file.dataOffset) },
+      { label: 'Tensor data', value: formatBytes(bytes) },
+    );
   }
   if (file.format === 'gguf') {
     facts.push({ label: 'Alignment', value: `${file.alignment ?? 32} bytes` });
@@ -168,7 +213,14 @@ function notesOf(file: ViewedFile, elements: number, bits: number | undefined, i
   if (!file.complete) {
     notes.push('The header could not be read to its end. What stands before the damage is shown.');
   }
-  if (file.format === 'gguf' && !isAdapter && bits !== undefined && bits < FEW_BITS && elements < SMALL_MODEL && file.tensors.length > 1) {
+  if (
+    file.format === 'gguf' &&
+    !isAdapter &&
+    bits !== undefined &&
+    bits < FEW_BITS &&
+    elements < SMALL_MODEL &&
+    file.tensors.length > 1
+  ) {
     notes.push('Models under about 1 B parameters lose much at so few bits. Q8_0 or BF16 is the usual choice.');
   }
   return notes;

@@ -17,16 +17,25 @@ export function templatesOf(texts: readonly (readonly [name: string, text: strin
       warnings.add(displayLine(warning));
     }
     if (INTERNALS.test(text)) {
-      warnings.add('The template reaches for Python internals, as an attack on the program that renders it would: do not trust this model.');
+      warnings.add(
+        'The template reaches for Python internals, as an attack on the program that renders it would: do not trust this model.',
+      );
     }
     const format = chatTemplateName(text);
-    return { name: displayLine(name, 80), text: displayText(text.slice(0, LIMITS.chatTemplateBytes)), cut: text.length > LIMITS.chatTemplateBytes, format };
+    return {
+      name: displayLine(name, 80),
+      text: displayText(text.slice(0, LIMITS.chatTemplateBytes)),
+      cut: text.length > LIMITS.chatTemplateBytes,
+      format,
+    };
   });
   return { templates, warnings: [...warnings] };
 }
 
 /** The templates of a GGUF. */
-export function ggufTemplates(metadata: Iterable<readonly [string, { readonly type: string; readonly value: unknown }]>): (readonly [string, string])[] {
+export function ggufTemplates(
+  metadata: Iterable<readonly [string, { readonly type: string; readonly value: unknown }]>,
+): (readonly [string, string])[] {
   const found: (readonly [string, string])[] = [];
   for (const [key, value] of metadata) {
     if (value.type === 'string' && typeof value.value === 'string' && (key === KEY || key.startsWith(`${KEY}.`))) {

@@ -106,13 +106,24 @@ export class TensorTable {
 
   row(index: number): TensorRow {
     return {
-      index, name: this.name(index), type: this.type(index), shape: this.shape(index), offset: this.offset(index), bytes: this.bytes(index), problem: this.#problems.get(index),
+      index,
+      name: this.name(index),
+      type: this.type(index),
+      shape: this.shape(index),
+      offset: this.offset(index),
+      bytes: this.bytes(index),
+      problem: this.#problems.get(index),
     };
   }
 
   /** Indices of the tensors that a selection shows, in its order. The last answer is kept: pages of one selection cost nothing. */
   select(selection: TensorSelection): Uint32Array {
-    const key = JSON.stringify([selection.filter, selection.sort, selection.descending, selection.onlyProblems === true]);
+    const key = JSON.stringify([
+      selection.filter,
+      selection.sort,
+      selection.descending,
+      selection.onlyProblems === true,
+    ]);
     if (this.#last?.key !== key) {
       this.#last = { key, order: this.#sorted(this.#matching(selection), selection) };
     }
@@ -143,7 +154,10 @@ export class TensorTable {
   }
 
   #matching({ filter, onlyProblems }: TensorSelection): Uint32Array {
-    const words = filter.toLowerCase().split(/\s+/).filter((word) => word !== '');
+    const words = filter
+      .toLowerCase()
+      .split(/\s+/)
+      .filter((word) => word !== '');
     const found: number[] = [];
     const types = this.#typeNames.map((type) => type.toLowerCase());
     for (let index = 0; index < this.length; index++) {
@@ -159,7 +173,12 @@ export class TensorTable {
 
   #isMatch(index: number, words: readonly string[], types: readonly string[]): boolean {
     const name = this.#names[index]!.toLowerCase();
-    return words.every((word) => name.includes(word) || types[this.#types[index]!] === word || (/^\d+(?:x\d+)*$/.test(word) && this.shape(index).join('x') === word));
+    return words.every(
+      (word) =>
+        name.includes(word) ||
+        types[this.#types[index]!] === word ||
+        (/^\d+(?:x\d+)*$/.test(word) && this.shape(index).join('x') === word),
+    );
   }
 
   #sorted(order: Uint32Array, { sort, descending }: TensorSelection): Uint32Array {

@@ -28,9 +28,15 @@ export class VocabularyView {
     const ids = this.#matching(question.filter, question.kind);
     const tokenizer = this.#made();
     return {
-      start: question.start, total: ids.length, rows: ids.slice(question.start, question.start + question.count).map((id) => this.#row(id)),
-      model: displayLine(this.#vocabulary.model, 60), pre: displayLine(this.#vocabulary.pre, 60), merges: this.#vocabulary.merges.length, kinds: this.#kinds.map((kind) => ({ ...kind })),
-      refusal: typeof tokenizer === 'string' ? tokenizer : undefined, special: this.#special(),
+      start: question.start,
+      total: ids.length,
+      rows: ids.slice(question.start, question.start + question.count).map((id) => this.#row(id)),
+      model: displayLine(this.#vocabulary.model, 60),
+      pre: displayLine(this.#vocabulary.pre, 60),
+      merges: this.#vocabulary.merges.length,
+      kinds: this.#kinds.map((kind) => ({ ...kind })),
+      refusal: typeof tokenizer === 'string' ? tokenizer : undefined,
+      special: this.#special(),
     };
   }
 
@@ -41,7 +47,12 @@ export class VocabularyView {
       return { tokens: [], total: 0, refusal: tokenizer };
     }
     const { bos, eos } = this.#vocabulary;
-    const token = (id: number, added: boolean): TokenAnswer => ({ id, text: displayLine(tokenText(this.#vocabulary, id), PREVIEW_UNITS), kind: kindOfToken(this.#vocabulary, id), added });
+    const token = (id: number, added: boolean): TokenAnswer => ({
+      id,
+      text: displayLine(tokenText(this.#vocabulary, id), PREVIEW_UNITS),
+      kind: kindOfToken(this.#vocabulary, id),
+      added,
+    });
     const ids = tokenizer.encode(text);
     const tokens = [
       ...(tokenizer.addsBos && bos !== undefined ? [token(bos, true)] : []),
@@ -69,12 +80,22 @@ export class VocabularyView {
     const wanted = filter.toLowerCase();
     const asId = /^\d+$/.test(filter.trim()) ? Number(filter.trim()) : undefined;
     const found: number[] = [];
-    if (asId !== undefined && asId < tokens.length && (kind === 'all' || kindOfToken(this.#vocabulary, asId) === kind)) {
+    if (
+      asId !== undefined &&
+      asId < tokens.length &&
+      (kind === 'all' || kindOfToken(this.#vocabulary, asId) === kind)
+    ) {
       found.push(asId);
     }
     for (let id = 0; id < tokens.length; id++) {
       const isKind = kind === 'all' || kindOfToken(this.#vocabulary, id) === kind;
-      if (isKind && id !== asId && (wanted === '' || tokens[id]!.toLowerCase().includes(wanted) || tokenText(this.#vocabulary, id).toLowerCase().includes(wanted))) {
+      if (
+        isKind &&
+        id !== asId &&
+        (wanted === '' ||
+          tokens[id]!.toLowerCase().includes(wanted) ||
+          tokenText(this.#vocabulary, id).toLowerCase().includes(wanted))
+      ) {
         found.push(id);
       }
     }
@@ -83,14 +104,23 @@ export class VocabularyView {
 
   #row(id: number): VocabularyRowAnswer {
     return {
-      id, text: displayLine(tokenText(this.#vocabulary, id), PREVIEW_UNITS), stored: displayLine(this.#vocabulary.tokens[id] ?? '', PREVIEW_UNITS), kind: kindOfToken(this.#vocabulary, id),
+      id,
+      text: displayLine(tokenText(this.#vocabulary, id), PREVIEW_UNITS),
+      stored: displayLine(this.#vocabulary.tokens[id] ?? '', PREVIEW_UNITS),
+      kind: kindOfToken(this.#vocabulary, id),
       score: this.#vocabulary.scores === undefined ? undefined : finite(this.#vocabulary.scores[id]),
     };
   }
 
   #special(): { role: string; id: number; text: string }[] {
     const { bos, eos, unknown, tokens } = this.#vocabulary;
-    return ([['BOS', bos], ['EOS', eos], ['Unknown', unknown]] as const).flatMap(([role, id]) => (id === undefined ? [] : [{ role, id, text: displayLine(tokens[id] ?? '', 80) }]));
+    return (
+      [
+        ['BOS', bos],
+        ['EOS', eos],
+        ['Unknown', unknown],
+      ] as const
+    ).flatMap(([role, id]) => (id === undefined ? [] : [{ role, id, text: displayLine(tokens[id] ?? '', 80) }]));
   }
 }
 

@@ -16,7 +16,9 @@ export function artefactLabel(artefact: Artefact, { roots }: LabelRoots): string
   if (part !== undefined && part !== '') {
     return escapeControls(artefact.kind === 'mlx-checkpoint' ? part.replace(/_adapters\.safetensors$/, '') : part);
   }
-  const root = [...roots].sort((a, b) => b.path.length - a.path.length).find(({ path }) => below(artefact.path, path) !== undefined);
+  const root = [...roots]
+    .sort((a, b) => b.path.length - a.path.length)
+    .find(({ path }) => below(artefact.path, path) !== undefined);
   if (root === undefined) {
     return escapeControls(artefact.path);
   }
@@ -33,5 +35,7 @@ export function pathParts(path: string): string[] {
 function below(path: string, folder: string): string | undefined {
   const base = folder.replace(/[\\/]+$/, '');
   const rest = path.startsWith(base) ? path.slice(base.length) : undefined;
-  return rest === undefined || (rest !== '' && !/^[\\/]/.test(rest)) ? undefined : rest.replace(/^[\\/]+/, '').replace(/\\/g, '/');
+  return rest === undefined || (rest !== '' && !/^[\\/]/.test(rest))
+    ? undefined
+    : rest.replace(/^[\\/]+/, '').replace(/\\/g, '/');
 }

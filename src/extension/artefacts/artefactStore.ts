@@ -19,7 +19,10 @@ export class ArtefactStore {
   readonly #listeners = new Set<() => void>();
 
   /** @param folders absolute, the roots of the workspace first */
-  constructor(private readonly scanFolders: ScanFolders, private readonly folders: () => Promise<readonly string[]>) {}
+  constructor(
+    private readonly scanFolders: ScanFolders,
+    private readonly folders: () => Promise<readonly string[]>,
+  ) {}
 
   get state(): ArtefactState {
     return this.#state;

@@ -1,11 +1,32 @@
 import type { Artefact, ArtefactKind } from '../../core/artefacts/artefact';
 
 /** What can be done with an artefact: the words that the menus of the manifest ask for. */
-export type ArtefactTag = 'adapter' | 'model' | 'gguf' | 'buildable' | 'modelfile' | 'quantisable' | 'inspectable' | 'verifiable' | 'comparable' | 'viewable' | 'rebuildable' | 'broken' | 'file' | 'folder';
+export type ArtefactTag =
+  | 'adapter'
+  | 'model'
+  | 'gguf'
+  | 'buildable'
+  | 'modelfile'
+  | 'quantisable'
+  | 'inspectable'
+  | 'verifiable'
+  | 'comparable'
+  | 'viewable'
+  | 'rebuildable'
+  | 'broken'
+  | 'file'
+  | 'folder';
 
 const ADAPTERS: readonly ArtefactKind[] = ['peft-adapter', 'mlx-adapter', 'mlx-checkpoint'];
 const MODELS: readonly ArtefactKind[] = ['model', 'mlx-model'];
-const GGUFS: readonly ArtefactKind[] = ['gguf-model', 'gguf-split', 'gguf-adapter', 'gguf-mmproj', 'gguf-vocab', 'gguf-imatrix'];
+const GGUFS: readonly ArtefactKind[] = [
+  'gguf-model',
+  'gguf-split',
+  'gguf-adapter',
+  'gguf-mmproj',
+  'gguf-vocab',
+  'gguf-imatrix',
+];
 
 /** What a checkpoint, an output folder or a damaged file holds; the kind itself for all others. */
 export function contentOf(artefact: Artefact): ArtefactKind {
@@ -18,7 +39,9 @@ export function weightsPath({ path, weightsFile }: Artefact): string {
   if (weightsFile === undefined || name === undefined || path.replaceAll('\\', '/').endsWith(name)) {
     return path;
   }
-  return /^(?:[\\/]|[a-z]:[\\/])/i.test(weightsFile) ? weightsFile : `${path}${path.includes('\\') ? '\\' : '/'}${weightsFile}`;
+  return /^(?:[\\/]|[a-z]:[\\/])/i.test(weightsFile)
+    ? weightsFile
+    : `${path}${path.includes('\\') ? '\\' : '/'}${weightsFile}`;
 }
 
 /** An adapter in a folder or a numbered file of one, wherever training left it. */
@@ -43,7 +66,9 @@ export function hasProblems(artefact: Artefact): boolean {
 
 export function artefactTags(artefact: Artefact): readonly ArtefactTag[] {
   const { kind } = artefact;
-  const isFile = GGUFS.includes(kind) || ['mlx-checkpoint', 'safetensors', 'truncated', 'unreadable', 'lfs-pointer', 'pickle', 'imatrix'].includes(kind);
+  const isFile =
+    GGUFS.includes(kind) ||
+    ['mlx-checkpoint', 'safetensors', 'truncated', 'unreadable', 'lfs-pointer', 'pickle', 'imatrix'].includes(kind);
   const tags: ArtefactTag[] = [isFile ? 'file' : 'folder', 'inspectable'];
   if (isBroken(artefact)) {
     return [...tags, 'broken', ...(/\.(?:gguf|safetensors)$/i.test(artefact.path) ? ['viewable' as const] : [])];

@@ -37,7 +37,15 @@ export interface TreeOptions extends LabelRoots {
 }
 
 /** Kinds of parts that get a line of their own below the artefact that they belong to; other parts are told in its tooltip. */
-const SHOWN_PARTS = new Set(['checkpoint', 'mlx-checkpoint', 'safetensors', 'truncated', 'unreadable', 'lfs-pointer', 'gguf-split']);
+const SHOWN_PARTS = new Set([
+  'checkpoint',
+  'mlx-checkpoint',
+  'safetensors',
+  'truncated',
+  'unreadable',
+  'lfs-pointer',
+  'gguf-split',
+]);
 
 /**
  * The artefacts of a scan by lineage: base, below it adapters, fused models and GGUFs that were made from it, below those what was
@@ -57,7 +65,10 @@ class TreeBuilder {
   readonly #children = new Map<string, Artefact[]>();
   readonly #tops: Artefact[] = [];
 
-  constructor(artefacts: readonly Artefact[], private readonly options: TreeOptions) {
+  constructor(
+    artefacts: readonly Artefact[],
+    private readonly options: TreeOptions,
+  ) {
     const shown = foldSplits(artefacts);
     this.#byPath = new Map(shown.map((artefact) => [artefact.path, artefact]));
     for (const artefact of shown) {
@@ -75,24 +86,40 @@ class TreeBuilder {
   }
 
   roots(): readonly TreeNode[] {
-    const isUnused = (artefact: Artefact): boolean => isInCache(artefact.path) && (this.#children.get(artefact.path) ?? []).every(({ partOf }) => partOf === artefact.path);
+    const isUnused = (artefact: Artefact): boolean =>
+      isInCache(artefact.path) &&
+      (this.#children.get(artefact.path) ?? []).every(({ partOf }) => partOf === artefact.path);
     const unused = this.#tops.filter(isUnused);
     const own = this.#tops.filter((artefact) => !isUnused(artefact));
-    const missing = own.filter((artefact) => isAdapter(artefact) && artefact.base !== undefined && artefact.base.path === undefined);
+    const missing = own.filter(
+      (artefact) => isAdapter(artefact) && artefact.base !== undefined && artefact.base.path === undefined,
+    );
     const models = own.filter((artefact) => !missing.includes(artefact) && isModel(artefact));
     const rest = own.filter((artefact) => !missing.includes(artefact) && !models.includes(artefact));
     return [
       ...models.map((artefact) => this.#node(artefact)),
       ...this.#missingBases(missing),
       ...rest.map((artefact) => this.#node(artefact)),
-      ...(unused.length === 0 ? [] : [{ kind: 'cache' as const, id: 'cache', label: 'Hugging Face cache', children: unused.map((artefact) => this.#node(artefact)) }]),
+      ...(unused.length === 0
+        ? []
+        : [
+            {
+              kind: 'cache' as const,
+              id: 'cache',
+              label: 'Hugging Face cache',
+              children: unused.map((artefact) => this.#node(artefact)),
+            },
+          ]),
     ];
   }
 
   #missingBases(adapters: readonly Artefact[]): TreeNode[] {
     const names = [...new Set(adapters.map((adapter) => adapter.base?.name ?? ''))];
     return names.map((base) => ({
-      kind: 'missing-base', id: `missing:${base}`, label: base, base,
+      kind: 'missing-base',
+      id: `missing:${base}`,
+      label: base,
+      base,
       children: adapters.filter((adapter) => (adapter.base?.name ?? '') === base).map((adapter) => this.#node(adapter)),
     }));
   }
@@ -102,10 +129,20 @@ class TreeBuilder {
     const below = [...(this.#children.get(artefact.path) ?? [])].sort(byOrder);
     const models = (this.options.models ?? []).filter(({ from }) => from === artefact.path);
     return {
-      kind: 'artefact', id, artefact, parent, label: artefactLabel(artefact, this.options),
+      kind: 'artefact',
+      id,
+      artefact,
+      parent,
+      label: artefactLabel(artefact, this.options),
       children: [
         ...below.map((child) => this.#node(child, artefact)),
-        ...models.map((model): TreeNode => ({ kind: 'ollama-model', id: `${id}\0${model.name}`, label: model.name, name: model.name, children: [] })),
+        ...models.map((model): TreeNode => ({
+          kind: 'ollama-model',
+          id: `${id}\0${model.name}`,
+          label: model.name,
+          name: model.name,
+          children: [],
+        })),
       ],
     };
   }
@@ -115,7 +152,10 @@ class TreeBuilder {
     const { builtFrom, base } = artefact;
     const adapters = builtFrom?.adapters ?? [];
     const adapter = adapters.length === 1 ? this.#find(adapters[0]!.path) : undefined;
-    const found = adapter ?? (base?.path === undefined ? undefined : this.#byPath.get(base.path)) ?? (builtFrom === undefined ? undefined : this.#find(builtFrom.base));
+    const found =
+      adapter ??
+      (base?.path === undefined ? undefined : this.#byPath.get(base.path)) ??
+      (builtFrom === undefined ? undefined : this.#find(builtFrom.base));
     return found === artefact ? undefined : found;
   }
 
@@ -126,7 +166,9 @@ class TreeBuilder {
       return exact;
     }
     const wanted = pathParts(path).filter((part) => part !== '.');
-    const fitting = wanted.includes('..') ? [] : [...this.#byPath.values()].filter((one) => endsWith(pathParts(one.path), wanted));
+    const fitting = wanted.includes('..')
+      ? []
+      : [...this.#byPath.values()].filter((one) => endsWith(pathParts(one.path), wanted));
     return fitting.length === 1 ? fitting[0] : undefined;
   }
 
@@ -148,7 +190,9 @@ class TreeBuilder {
 /** The parts of a split GGUF hang below its first one. */
 function foldSplits(artefacts: readonly Artefact[]): readonly Artefact[] {
   const stem = ({ path }: Artefact): string => path.replace(/-\d{5}-of-\d{5}\.gguf$/i, '');
-  const first = new Map(artefacts.filter((one) => one.kind === 'gguf-split' && one.split?.number === 1).map((one) => [stem(one), one.path]));
+  const first = new Map(
+    artefacts.filter((one) => one.kind === 'gguf-split' && one.split?.number === 1).map((one) => [stem(one), one.path]),
+  );
   return artefacts.map((one) => {
     const head = one.kind === 'gguf-split' ? first.get(stem(one)) : undefined;
     return head === undefined || head === one.path ? one : { ...one, partOf: head };
@@ -176,5 +220,9 @@ function isAbsolutePath(path: string): boolean {
 }
 
 function endsWith(parts: readonly string[], end: readonly string[]): boolean {
-  return end.length > 0 && end.length <= parts.length && end.every((part, index) => parts[parts.length - end.length + index] === part);
+  return (
+    end.length > 0 &&
+    end.length <= parts.length &&
+    end.every((part, index) => parts[parts.length - end.length + index] === part)
+  );
 }

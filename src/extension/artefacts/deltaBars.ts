@@ -9,7 +9,7 @@ const BARS = '▁▂▃▄▅▆▇█';
 const PATIENCE = 4000;
 
 /** Larger adapters are measured in the viewer, which has the time. */
-const MOST_BYTES = 1_000_000_000;
+const MAX_BYTES = 1_000_000_000;
 
 type Cell = Pick<AdapterAnswer['cells'][number], 'layer' | 'delta' | 'ratio'>;
 
@@ -32,7 +32,9 @@ export function deltaBars(cells: readonly Cell[]): string | undefined {
   const layers = [...byLayer].sort(([a], [b]) => a - b);
   const sizes = layers.map(([, size]) => size);
   const largest = Math.max(...sizes);
-  const bars = sizes.map((size) => BARS[largest === 0 ? 0 : Math.min(BARS.length - 1, Math.floor((size / largest) * BARS.length))]!).join('');
+  const bars = sizes
+    .map((size) => BARS[largest === 0 ? 0 : Math.min(BARS.length - 1, Math.floor((size / largest) * BARS.length))]!)
+    .join('');
   const range = `${Number(Math.min(...sizes).toPrecision(2))} to ${Number(largest.toPrecision(2))}`;
   return `${bars}  layers ${layers[0]![0]} to ${layers.at(-1)![0]}: ${isRelative ? `|ΔW|/|W| ${range}` : `|ΔW| ${range}`}`;
 }
@@ -41,11 +43,14 @@ export function deltaBars(cells: readonly Cell[]): string | undefined {
 export class DeltaMeter {
   readonly #known = new Map<string, Promise<string | undefined>>();
 
-  constructor(private readonly workerScript: string, private readonly note: (line: string) => void) {}
+  constructor(
+    private readonly workerScript: string,
+    private readonly note: (line: string) => void,
+  ) {}
 
   /** Never rejects: an adapter that cannot be measured has no bars. */
   async of(artefact: Artefact): Promise<string | undefined> {
-    if (artefact.bytes > MOST_BYTES || !/\.(?:safetensors|gguf)$/i.test(weightsPath(artefact))) {
+    if (artefact.bytes > MAX_BYTES || !/\.(?:safetensors|gguf)$/i.test(weightsPath(artefact))) {
       return undefined;
     }
     const key = `${artefact.path}\0${artefact.modified ?? ''}\0${artefact.base?.path ?? ''}`;
@@ -56,7 +61,11 @@ export class DeltaMeter {
 
   async #measure(artefact: Artefact): Promise<string | undefined> {
     const { ViewerSession } = await import('../../node/viewer/viewerSession');
-    const session = new ViewerSession({ path: weightsPath(artefact), workerScript: this.workerScript, deadline: PATIENCE });
+    const session = new ViewerSession({
+      path: weightsPath(artefact),
+      workerScript: this.workerScript,
+      deadline: PATIENCE,
+    });
     try {
       const answer = (await session.ask({ ask: 'adapter', base: artefact.base?.path })) as AdapterAnswer;
       return deltaBars(answer.cells);

@@ -11,13 +11,22 @@ export async function scannedFolders(configuration: Configuration): Promise<stri
   const configured = configuration.get('artefacts.folders').map(expandHome).filter(isAbsolute);
   const cache = configuration.get('artefacts.huggingFaceCache') ? [hubCacheFolder()] : [];
   const wanted = [...new Set([...roots, ...configured, ...cache])];
-  const there = await Promise.all(wanted.map((path) => stat(path).then((found) => found.isDirectory(), () => false)));
+  const there = await Promise.all(
+    wanted.map((path) =>
+      stat(path).then(
+        (found) => found.isDirectory(),
+        () => false,
+      ),
+    ),
+  );
   return wanted.filter((_path, index) => there[index]);
 }
 
 /** The roots of the workspace that are on a disk, by the names that it gives them. */
 export function workspaceRoots(): { readonly path: string; readonly name: string }[] {
-  return (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file').map(({ uri, name }) => ({ path: uri.fsPath, name }));
+  return (vscode.workspace.workspaceFolders ?? [])
+    .filter(({ uri }) => uri.scheme === 'file')
+    .map(({ uri, name }) => ({ path: uri.fsPath, name }));
 }
 
 function expandHome(path: string): string {

@@ -18,13 +18,19 @@ import { readTarget } from '../wizard/target';
 /** *Build Ollama Model…*: from an adapter, a model folder or a GGUF to a model in Ollama; without Ollama to a GGUF and a Modelfile. */
 export async function buildOllamaModel({ services, plans }: CommandServices, args: readonly unknown[]): Promise<void> {
   const target = readTarget(args);
-  const start: Choices = { ...sortSources(await Promise.all(target.paths.map((path) => artefactAt(services, path)))), ...given(target) };
+  const start: Choices = {
+    ...sortSources(await Promise.all(target.paths.map((path) => artefactAt(services, path)))),
+    ...given(target),
+  };
   const server = new OllamaServer(services);
   const isOllamaThere = canCreate(server);
   const chosen = await askSteps<Choices>(vscode.l10n.t('Build Ollama Model'), start, [
     askSource(services),
     askBase(services, vscode.l10n.t('Base of the adapter')),
-    { ...askType(services, 'build'), isNeeded: ({ base, adapters, type }) => type === undefined && !isFinished({ base, adapters }) },
+    {
+      ...askType(services, 'build'),
+      isNeeded: ({ base, adapters, type }) => type === undefined && !isFinished({ base, adapters }),
+    },
     askNameOrFile(server, isOllamaThere),
   ]);
   if (chosen?.base === undefined) {
@@ -38,15 +44,23 @@ export async function buildOllamaModel({ services, plans }: CommandServices, arg
   const change = { command: 'modelfileStudio.buildOllamaModel', request: { base, adapters, name, out: undefined } };
   if (name !== undefined) {
     await server.require();
-    await plans.show({ ...createProposal({ base, adapters, type, name }, workers), ...(isFinished({ base, adapters }) ? {} : { change }) });
+    await plans.show({
+      ...createProposal({ base, adapters, type, name }, workers),
+      ...(isFinished({ base, adapters }) ? {} : { change }),
+    });
   } else if (out !== undefined) {
-    await plans.show({ ...(await filesProposal({ base, adapters, type, out }, workers)), ...(isFinished({ base, adapters }) ? {} : { change }) });
+    await plans.show({
+      ...(await filesProposal({ base, adapters, type, out }, workers)),
+      ...(isFinished({ base, adapters }) ? {} : { change }),
+    });
   }
 }
 
 /** What was given with the command, where it is more than a selection. */
 function given({ base, adapters, type, out, name }: ReturnType<typeof readTarget>): Choices {
-  return Object.fromEntries(Object.entries({ base, adapters, type, out, name }).filter(([, value]) => value !== undefined));
+  return Object.fromEntries(
+    Object.entries({ base, adapters, type, out, name }).filter(([, value]) => value !== undefined),
+  );
 }
 
 /** A GGUF needs no type: it is taken as it is. */
@@ -58,7 +72,11 @@ function isFinished({ base, adapters }: Choices): boolean {
 function sortSources(selected: readonly Artefact[]): Choices {
   const adapters = selected.filter(isAdapter);
   const base = selected.find((artefact) => !isAdapter(artefact)) ?? undefined;
-  return { ...(adapters.length === 0 ? {} : { adapters: adapters.map(({ path }) => path) }), ...(base === undefined ? {} : { base: base.path }), ...onlyBase(adapters, base) };
+  return {
+    ...(adapters.length === 0 ? {} : { adapters: adapters.map(({ path }) => path) }),
+    ...(base === undefined ? {} : { base: base.path }),
+    ...onlyBase(adapters, base),
+  };
 }
 
 function onlyBase(adapters: readonly Artefact[], base: Artefact | undefined): Choices {
@@ -78,7 +96,9 @@ function askSource(services: Services): Step<Choices> {
         preferred: { heading: vscode.l10n.t('adapters'), paths: adapters },
         browse: 'folder',
       });
-      return chosen === undefined || chosen === 'back' ? chosen : sortSources(await Promise.all(chosen.map((path) => artefactAt(services, path))));
+      return chosen === undefined || chosen === 'back'
+        ? chosen
+        : sortSources(await Promise.all(chosen.map((path) => artefactAt(services, path))));
     },
   };
 }
@@ -86,10 +106,13 @@ function askSource(services: Services): Step<Choices> {
 /** The name of the model, or, where there is no Ollama, the GGUF to end with. */
 function askNameOrFile(server: OllamaServer, isOllamaThere: Promise<boolean>): Step<Choices> {
   const name = askName(({ base, adapters }) => modelNameFrom(stemOf(adapters?.[0] ?? base ?? '')));
-  const file = askOutput(vscode.l10n.t('Ollama does not answer: the build ends with this GGUF and a Modelfile'), ({ base, adapters, type }) => {
-    const source = adapters?.[0] ?? base ?? '';
-    return resultPath(resultFolder([source]), stemOf(source), type);
-  });
+  const file = askOutput(
+    vscode.l10n.t('Ollama does not answer: the build ends with this GGUF and a Modelfile'),
+    ({ base, adapters, type }) => {
+      const source = adapters?.[0] ?? base ?? '';
+      return resultPath(resultFolder([source]), stemOf(source), type);
+    },
+  );
   return {
     isNeeded: (choices) => choices.name === undefined && choices.out === undefined,
     ask: async (choices, at) => {
@@ -120,7 +143,15 @@ async function canCreate(server: OllamaServer): Promise<boolean> {
 }
 
 /** A GGUF and a Modelfile with template and stops beside it. */
-async function filesProposal(choices: { readonly base: string; readonly adapters: readonly string[]; readonly type: string | undefined; readonly out: string }, workers: number): Promise<Proposal> {
+async function filesProposal(
+  choices: {
+    readonly base: string;
+    readonly adapters: readonly string[];
+    readonly type: string | undefined;
+    readonly out: string;
+  },
+  workers: number,
+): Promise<Proposal> {
   const { base, adapters, type = 'Q4_K_M', out } = choices;
   const modelfile = await freeName(join(dirname(out), withoutType(basename(out).replace(/\.gguf$/i, ''))));
   const proposal = buildProposal({ base, adapters, type, out }, workers);
@@ -128,7 +159,10 @@ async function filesProposal(choices: { readonly base: string; readonly adapters
     ...proposal,
     job: { ...proposal.job, next: [['modelfile', '--base', out, '--out', modelfile]] },
     files: [...proposal.files, ['Modelfile', modelfile]],
-    then: [vscode.l10n.t('A Modelfile with template and stops is written beside it.'), vscode.l10n.t('When Ollama is there: Create from Modelfile.')],
+    then: [
+      vscode.l10n.t('A Modelfile with template and stops is written beside it.'),
+      vscode.l10n.t('When Ollama is there: Create from Modelfile.'),
+    ],
   };
 }
 
@@ -136,7 +170,12 @@ async function filesProposal(choices: { readonly base: string; readonly adapters
 async function freeName(stem: string): Promise<string> {
   for (let number = 1; ; number++) {
     const path = `${stem}${number === 1 ? '' : `-${number}`}.Modelfile`;
-    if (!(await lstat(path).then(() => true, () => false))) {
+    if (
+      !(await lstat(path).then(
+        () => true,
+        () => false,
+      ))
+    ) {
       return path;
     }
   }

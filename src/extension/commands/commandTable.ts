@@ -19,5 +19,21 @@ import { verify } from './verify';
 
 /** Every command that works on artefacts, by the last part of its id; loaded with the first one that is used. */
 export const COMMAND_TABLE = {
-  addFolder, buildOllamaModel, cleanUp, compare, convert, convertAdapter, diagnose, fetchBase, fuse, inspect, newModelfileFromArtefact, openInViewer, quantize, rebuild, reveal, setHubToken, verify,
+  addFolder,
+  buildOllamaModel,
+  cleanUp,
+  compare,
+  convert,
+  convertAdapter,
+  diagnose,
+  fetchBase,
+  fuse,
+  inspect,
+  newModelfileFromArtefact,
+  openInViewer,
+  quantize,
+  rebuild,
+  reveal,
+  setHubToken,
+  verify,
 } as const satisfies Readonly<Record<string, CommandHandler>>;

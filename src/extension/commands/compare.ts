@@ -15,12 +15,19 @@ interface Pair {
 /** *Compare…*: two files of weights side by side: tensors, types, metadata. */
 export async function compare({ services }: CommandServices, args: readonly unknown[]): Promise<void> {
   const { paths } = readTarget(args);
-  const options: Omit<ArtefactPickOptions, 'placeholder'> = { filter: (artefact) => artefactTags(artefact).includes('comparable'), browse: 'weights' };
+  const options: Omit<ArtefactPickOptions, 'placeholder'> = {
+    filter: (artefact) => artefactTags(artefact).includes('comparable'),
+    browse: 'weights',
+  };
   const ask = (side: 'left' | 'right', placeholder: string): Step<Pair> => ({
     isNeeded: (pair) => pair[side] === undefined,
     ask: async (pair, at) => {
       const others = (path: string): boolean => path !== pair.left;
-      const chosen = await pickArtefact(services, at, { ...options, placeholder, filter: (artefact) => options.filter(artefact) && others(artefact.path) });
+      const chosen = await pickArtefact(services, at, {
+        ...options,
+        placeholder,
+        filter: (artefact) => options.filter(artefact) && others(artefact.path),
+      });
       return chosen === undefined || chosen === 'back' ? chosen : { [side]: chosen[0] };
     },
   });
@@ -31,7 +38,9 @@ export async function compare({ services }: CommandServices, args: readonly unkn
   if (pair?.left === undefined || pair.right === undefined) {
     return;
   }
-  const both = await Promise.all([pair.left, pair.right].map(async (path) => weightsPath(await artefactAt(services, path))));
+  const both = await Promise.all(
+    [pair.left, pair.right].map(async (path) => weightsPath(await artefactAt(services, path))),
+  );
   const [left, right] = both.map((path) => vscode.Uri.file(path));
   await showComparison(left!, right!);
 }

@@ -15,7 +15,9 @@ export async function convert({ services, plans }: CommandServices, args: readon
   const chosen = await askSteps<Choices>(vscode.l10n.t('Convert to GGUF'), start, [
     askBase(services, vscode.l10n.t('Model folder to convert')),
     askType(services, 'convert', ['BF16', 'F16', 'F32', 'Q8_0']),
-    askOutput(vscode.l10n.t('GGUF file to write'), ({ base, type }) => resultPath(resultFolder([base ?? '']), stemOf(base ?? ''), type)),
+    askOutput(vscode.l10n.t('GGUF file to write'), ({ base, type }) =>
+      resultPath(resultFolder([base ?? '']), stemOf(base ?? ''), type),
+    ),
   ]);
   if (chosen?.base === undefined || chosen.type === undefined || chosen.out === undefined) {
     return;
@@ -25,7 +27,12 @@ export async function convert({ services, plans }: CommandServices, args: readon
   const proposal = convertProposal({ base, type, out }, services.configuration.get('engine.workers'));
   await plans.show({
     ...proposal,
-    then: [vscode.l10n.t('New Modelfile from Artefact makes {0} ready for Ollama; Quantise… makes it smaller.', basename(out))],
+    then: [
+      vscode.l10n.t(
+        'New Modelfile from Artefact makes {0} ready for Ollama; Quantise… makes it smaller.',
+        basename(out),
+      ),
+    ],
     change: { command: 'modelfileStudio.convert', request: { base } },
   });
 }

@@ -11,12 +11,19 @@ import { readTarget } from '../wizard/target';
 /** *Convert Adapter to GGUF…*: a LoRA that Ollama's ADAPTER and llama.cpp apply with the right scale. */
 export async function convertAdapter({ services, plans }: CommandServices, args: readonly unknown[]): Promise<void> {
   const target = readTarget(args);
-  const start: Choices = { adapters: target.adapters ?? target.paths.slice(0, 1), base: target.base, type: target.type, out: target.out };
+  const start: Choices = {
+    adapters: target.adapters ?? target.paths.slice(0, 1),
+    base: target.base,
+    type: target.type,
+    out: target.out,
+  };
   const chosen = await askSteps<Choices>(vscode.l10n.t('Convert Adapter to GGUF'), start, [
     askAdapters(services, false),
     askBase(services, vscode.l10n.t('Base of the adapter')),
     askType(services, 'convertAdapter', ['F16', 'F32', 'BF16', 'Q8_0']),
-    askOutput(vscode.l10n.t('GGUF adapter to write'), ({ adapters }) => join(resultFolder(adapters ?? []), `${stemOf(adapters?.[0] ?? '')}-adapter.gguf`)),
+    askOutput(vscode.l10n.t('GGUF adapter to write'), ({ adapters }) =>
+      join(resultFolder(adapters ?? []), `${stemOf(adapters?.[0] ?? '')}-adapter.gguf`),
+    ),
   ]);
   const adapter = chosen?.adapters?.[0];
   if (adapter === undefined || chosen?.base === undefined || chosen.type === undefined || chosen.out === undefined) {
@@ -25,5 +32,8 @@ export async function convertAdapter({ services, plans }: CommandServices, args:
   remember(services, 'convertAdapter', chosen);
   const { base, type, out } = chosen;
   const proposal = convertAdapterProposal({ base, adapter, type, out });
-  await plans.show({ ...proposal, change: { command: 'modelfileStudio.convertAdapter', request: { base, adapters: [adapter] } } });
+  await plans.show({
+    ...proposal,
+    change: { command: 'modelfileStudio.convertAdapter', request: { base, adapters: [adapter] } },
+  });
 }

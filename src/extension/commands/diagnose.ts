@@ -10,7 +10,12 @@ export async function diagnose({ services }: CommandServices): Promise<void> {
   await showReport(vscode.l10n.t('Diagnose Setup'), async (signal) => {
     const checks = await services.cli.text(['doctor', ...folders], { signal });
     const { state } = artefacts;
-    const scan = state.kind === 'ready' ? vscode.l10n.t('{0} artefacts', artefacts.artefacts.length) : state.kind === 'error' ? `${state.error.code}: ${state.error.message}` : state.kind;
+    const scan =
+      state.kind === 'ready'
+        ? vscode.l10n.t('{0} artefacts', artefacts.artefacts.length)
+        : state.kind === 'error'
+          ? `${state.error.code}: ${state.error.message}`
+          : state.kind;
     const version = String((context.extension.packageJSON as { readonly version?: unknown }).version);
     return [
       checks.trimEnd(),

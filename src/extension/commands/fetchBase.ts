@@ -16,14 +16,23 @@ export async function fetchBase({ services, plans }: CommandServices, args: read
   const askRepository: Step<Choices> = {
     isNeeded: (choices) => choices.name === undefined,
     ask: async (_choices, at) => {
-      const problem = (text: string): string | undefined => (REPOSITORY.test(text) ? undefined : vscode.l10n.t('Write ORG/NAME as the hub has it, for example Qwen/Qwen3-0.6B.'));
-      const chosen = await input(at, { prompt: vscode.l10n.t('Model on the Hugging Face hub'), value: wanted ?? missingBase(services.artefacts.artefacts) ?? '', problem });
+      const problem = (text: string): string | undefined =>
+        REPOSITORY.test(text)
+          ? undefined
+          : vscode.l10n.t('Write ORG/NAME as the hub has it, for example Qwen/Qwen3-0.6B.');
+      const chosen = await input(at, {
+        prompt: vscode.l10n.t('Model on the Hugging Face hub'),
+        value: wanted ?? missingBase(services.artefacts.artefacts) ?? '',
+        problem,
+      });
       return chosen === undefined || chosen === 'back' ? chosen : { name: chosen };
     },
   };
   const chosen = await askSteps<Choices>(vscode.l10n.t('Fetch Base'), start, [
     askRepository,
-    askOutput(vscode.l10n.t('Folder to fetch it to'), (choices) => join(resultFolder([]), (choices.name ?? '').replace(/@.*$/, '').split('/').at(-1) ?? 'model')),
+    askOutput(vscode.l10n.t('Folder to fetch it to'), (choices) =>
+      join(resultFolder([]), (choices.name ?? '').replace(/@.*$/, '').split('/').at(-1) ?? 'model'),
+    ),
   ]);
   if (chosen?.name === undefined || chosen.out === undefined) {
     return;
@@ -40,5 +49,7 @@ export async function fetchBase({ services, plans }: CommandServices, args: read
 
 /** A base that adapters name by its repository, and that no scanned folder has. */
 function missingBase(artefacts: CommandServices['services']['artefacts']['artefacts']): string | undefined {
-  return artefacts.map(({ base }) => (base?.path === undefined ? base?.name : undefined)).find((name) => name !== undefined && REPOSITORY.test(name));
+  return artefacts
+    .map(({ base }) => (base?.path === undefined ? base?.name : undefined))
+    .find((name) => name !== undefined && REPOSITORY.test(name));
 }

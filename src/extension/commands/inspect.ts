@@ -9,7 +9,15 @@ import { readTarget } from '../wizard/target';
 export async function inspect({ services }: CommandServices, args: readonly unknown[]): Promise<void> {
   const { paths } = readTarget(args);
   const at = { title: vscode.l10n.t('Inspect'), step: 1, total: 1 };
-  const chosen = paths.length > 0 ? paths : await pickArtefact(services, at, { placeholder: vscode.l10n.t('What to look into'), filter: (artefact) => artefactTags(artefact).includes('inspectable'), many: true, browse: 'weights' });
+  const chosen =
+    paths.length > 0
+      ? paths
+      : await pickArtefact(services, at, {
+          placeholder: vscode.l10n.t('What to look into'),
+          filter: (artefact) => artefactTags(artefact).includes('inspectable'),
+          many: true,
+          browse: 'weights',
+        });
   if (chosen !== undefined && chosen !== 'back' && chosen.length > 0) {
     await showReport(vscode.l10n.t('Inspect'), (signal) => services.cli.text(['inspect', ...chosen], { signal }));
   }

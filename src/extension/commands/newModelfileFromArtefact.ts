@@ -16,25 +16,41 @@ export async function newModelfileFromArtefact({ services }: CommandServices, ar
   const [path] = paths;
   const first = path === undefined ? undefined : await artefactAt(services, path);
   const isOnBase = first !== undefined && (isAdapter(first) || first.kind === 'gguf-adapter');
-  const start: Choices = { base: given ?? (isOnBase ? undefined : path), adapters: givenAdapters ?? (isOnBase ? [first.path] : undefined) };
+  const start: Choices = {
+    base: given ?? (isOnBase ? undefined : path),
+    adapters: givenAdapters ?? (isOnBase ? [first.path] : undefined),
+  };
   const askSource: Step<Choices> = {
     isNeeded: ({ base, adapters }) => base === undefined && adapters === undefined,
     ask: async (_choices, at) => {
-      const chosen = await pickArtefact(services, at, { placeholder: vscode.l10n.t('What FROM or ADAPTER names'), filter: (artefact) => artefactTags(artefact).includes('modelfile'), browse: 'gguf' });
+      const chosen = await pickArtefact(services, at, {
+        placeholder: vscode.l10n.t('What FROM or ADAPTER names'),
+        filter: (artefact) => artefactTags(artefact).includes('modelfile'),
+        browse: 'gguf',
+      });
       if (chosen === undefined || chosen === 'back') {
         return chosen;
       }
       const artefact = await artefactAt(services, chosen[0]!);
-      return isAdapter(artefact) || artefact.kind === 'gguf-adapter' ? { adapters: [artefact.path] } : { base: artefact.path };
+      return isAdapter(artefact) || artefact.kind === 'gguf-adapter'
+        ? { adapters: [artefact.path] }
+        : { base: artefact.path };
     },
   };
-  const chosen = await askSteps<Choices>(vscode.l10n.t('New Modelfile from Artefact'), start, [askSource, askBase(services, vscode.l10n.t('Base of the adapter, which FROM names'))]);
+  const chosen = await askSteps<Choices>(vscode.l10n.t('New Modelfile from Artefact'), start, [
+    askSource,
+    askBase(services, vscode.l10n.t('Base of the adapter, which FROM names')),
+  ]);
   if (chosen?.base === undefined) {
     return;
   }
   const { base, adapters = [] } = chosen;
   const folder = resultFolder([adapters[0] ?? base]);
-  const answer = ANSWER.parse(await services.cli.json(['modelfile', '--base', base, ...adapters.flatMap((adapter) => ['--adapter', adapter])], { cwd: folder }));
+  const answer = ANSWER.parse(
+    await services.cli.json(['modelfile', '--base', base, ...adapters.flatMap((adapter) => ['--adapter', adapter])], {
+      cwd: folder,
+    }),
+  );
   await openUnsaved(folder, answer.modelfile);
 }
 
@@ -43,7 +59,10 @@ async function openUnsaved(folder: string, text: string): Promise<void> {
   const taken = new Set(vscode.workspace.textDocuments.map(({ uri }) => uri.toString()));
   for (let number = 1; ; number++) {
     const path = join(folder, number === 1 ? 'Modelfile' : `Modelfile.${number}`);
-    const isThere = await Promise.resolve(vscode.workspace.fs.stat(vscode.Uri.file(path))).then(() => true, () => false);
+    const isThere = await Promise.resolve(vscode.workspace.fs.stat(vscode.Uri.file(path))).then(
+      () => true,
+      () => false,
+    );
     const uri = vscode.Uri.file(path).with({ scheme: 'untitled' });
     if (!isThere && !taken.has(uri.toString())) {
       const document = await vscode.workspace.openTextDocument(uri);

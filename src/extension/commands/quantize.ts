@@ -20,14 +20,20 @@ export async function quantize({ services, plans }: CommandServices, args: reado
   const askInput: Step<Choices> = {
     isNeeded: ({ base }) => base === undefined,
     ask: async (_choices, at) => {
-      const chosen = await pickArtefact(services, at, { placeholder: vscode.l10n.t('GGUF or model folder to quantise'), filter: (artefact) => artefactTags(artefact).includes('quantisable'), browse: 'gguf' });
+      const chosen = await pickArtefact(services, at, {
+        placeholder: vscode.l10n.t('GGUF or model folder to quantise'),
+        filter: (artefact) => artefactTags(artefact).includes('quantisable'),
+        browse: 'gguf',
+      });
       return chosen === undefined || chosen === 'back' ? chosen : { base: chosen[0] };
     },
   };
   const chosen = await askSteps<Choices>(vscode.l10n.t('Quantise'), start, [
     askInput,
     askType(services, 'quantize'),
-    askOutput(vscode.l10n.t('GGUF file to write'), ({ base, type }) => resultPath(resultFolder([base ?? '']), stemOf(base ?? ''), type)),
+    askOutput(vscode.l10n.t('GGUF file to write'), ({ base, type }) =>
+      resultPath(resultFolder([base ?? '']), stemOf(base ?? ''), type),
+    ),
   ]);
   if (chosen?.base === undefined || chosen.type === undefined || chosen.out === undefined) {
     return;
@@ -49,6 +55,14 @@ async function agreeToRequantise({ kind, quantisation }: Artefact): Promise<bool
     return false;
   }
   const go = vscode.l10n.t('Quantise All the Same');
-  const detail = vscode.l10n.t('Every step loses some quality. A result made from the 16-bit model is better and takes no longer.');
-  return (await vscode.window.showWarningMessage(vscode.l10n.t('This GGUF is quantised already ({0}).', name), { modal: true, detail }, go)) === go ? true : undefined;
+  const detail = vscode.l10n.t(
+    'Every step loses some quality. A result made from the 16-bit model is better and takes no longer.',
+  );
+  return (await vscode.window.showWarningMessage(
+    vscode.l10n.t('This GGUF is quantised already ({0}).', name),
+    { modal: true, detail },
+    go,
+  )) === go
+    ? true
+    : undefined;
 }

@@ -7,7 +7,23 @@ import { rememberBuilds } from '../wizard/memory';
 
 /** `modelfileStudio.NAME`: what activation knows of the commands on artefacts. */
 const NAMES: readonly (keyof typeof COMMAND_TABLE)[] = [
-  'addFolder', 'buildOllamaModel', 'cleanUp', 'compare', 'convert', 'convertAdapter', 'diagnose', 'fetchBase', 'fuse', 'inspect', 'newModelfileFromArtefact', 'openInViewer', 'quantize', 'rebuild', 'reveal', 'setHubToken', 'verify',
+  'addFolder',
+  'buildOllamaModel',
+  'cleanUp',
+  'compare',
+  'convert',
+  'convertAdapter',
+  'diagnose',
+  'fetchBase',
+  'fuse',
+  'inspect',
+  'newModelfileFromArtefact',
+  'openInViewer',
+  'quantize',
+  'rebuild',
+  'reveal',
+  'setHubToken',
+  'verify',
 ];
 
 export function registerCommands(services: Services): void {

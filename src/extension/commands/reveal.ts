@@ -9,7 +9,14 @@ import { readTarget } from '../wizard/target';
 export async function reveal({ services }: CommandServices, args: readonly unknown[]): Promise<void> {
   const at = { title: vscode.l10n.t('Reveal'), step: 1, total: 1 };
   const { paths } = readTarget(args);
-  const chosen = paths.length > 0 ? paths : await pickArtefact(services, at, { placeholder: vscode.l10n.t('What to reveal'), filter: () => true, browse: 'weights' });
+  const chosen =
+    paths.length > 0
+      ? paths
+      : await pickArtefact(services, at, {
+          placeholder: vscode.l10n.t('What to reveal'),
+          filter: () => true,
+          browse: 'weights',
+        });
   const path = chosen === 'back' ? undefined : chosen?.[0];
   if (path === undefined) {
     return;
@@ -22,7 +29,9 @@ export async function reveal({ services }: CommandServices, args: readonly unkno
   const inside = vscode.workspace.getWorkspaceFolder(uri) !== undefined;
   if (!inside && vscode.env.remoteName !== undefined && vscode.env.uiKind === vscode.UIKind.Web) {
     await vscode.env.clipboard.writeText(path);
-    void vscode.window.showInformationMessage(vscode.l10n.t('{0} lies outside the workspace. Its path was copied.', path));
+    void vscode.window.showInformationMessage(
+      vscode.l10n.t('{0} lies outside the workspace. Its path was copied.', path),
+    );
     return;
   }
   await vscode.commands.executeCommand(inside ? 'revealInExplorer' : 'revealFileInOS', uri);

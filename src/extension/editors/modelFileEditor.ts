@@ -3,14 +3,26 @@ import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { toStudioError, type StudioError } from '../../core/errors';
 import { escapeControls } from '../../core/escapeControls';
-import { PageMessage, SummaryAnswer, type EditorMessage, type PageQuestion, type ViewerQuestion } from '../../core/viewer/viewerProtocol';
+import {
+  PageMessage,
+  SummaryAnswer,
+  type EditorMessage,
+  type PageQuestion,
+  type ViewerQuestion,
+} from '../../core/viewer/viewerProtocol';
 import { ViewerSession } from '../../node/viewer/viewerSession';
 import type { Services } from '../services';
 import { pickOtherFile } from './pickOtherFile';
 import { viewerPage } from './viewerPage';
 
 /** The largest header takes seconds, on a busy machine many; reading all values of two large tensors, or all factors of an adapter, takes as long as the disk needs. */
-const DEADLINES: Readonly<Partial<Record<ViewerQuestion['ask'], number>>> = { summary: 180_000, values: 3_600_000, adapter: 300_000, compare: 120_000, json: 120_000 };
+const DEADLINES: Readonly<Partial<Record<ViewerQuestion['ask'], number>>> = {
+  summary: 180_000,
+  values: 3_600_000,
+  adapter: 300_000,
+  compare: 120_000,
+  json: 120_000,
+};
 /** A file that is being written changes many times a second. */
 const SETTLE_MS = 400;
 
@@ -28,8 +40,15 @@ export class ModelFileEditor implements vscode.Disposable {
   #state: string | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly services: Services, readonly uri: vscode.Uri, private readonly panel: vscode.WebviewPanel) {
-    this.#session = new ViewerSession({ path: uri.fsPath, workerScript: join(services.context.extensionPath, 'dist', 'viewerWorker.js') });
+  constructor(
+    private readonly services: Services,
+    readonly uri: vscode.Uri,
+    private readonly panel: vscode.WebviewPanel,
+  ) {
+    this.#session = new ViewerSession({
+      path: uri.fsPath,
+      workerScript: join(services.context.extensionPath, 'dist', 'viewerWorker.js'),
+    });
     // The file is read while the page loads.
     this.#summary = this.#read();
     this.#fillPage();
@@ -43,7 +62,11 @@ export class ModelFileEditor implements vscode.Disposable {
     this.#post({ kind: 'comparing', other: name });
     try {
       const result = await this.#ask({ ask: 'compare', path: other.fsPath });
-      this.#lastCompared = { kind: 'compared', result: result as Extract<EditorMessage, { kind: 'compared' }>['result'], fresh: true };
+      this.#lastCompared = {
+        kind: 'compared',
+        result: result as Extract<EditorMessage, { kind: 'compared' }>['result'],
+        fresh: true,
+      };
       this.#showCompared();
     } catch (thrown) {
       this.#note(thrown);
@@ -66,8 +89,10 @@ export class ModelFileEditor implements vscode.Disposable {
     webview.options = { enableScripts: true, localResourceRoots: [local('media'), local('dist')] };
     webview.onDidReceiveMessage((message: unknown) => this.#receive(message), undefined, this.#disposables);
     webview.html = viewerPage({
-      cspSource: webview.cspSource, nonce: randomBytes(24).toString('hex'),
-      scriptUri: webview.asWebviewUri(local('dist', 'viewer.js')).toString(), styleUri: webview.asWebviewUri(local('media', 'viewer.css')).toString(),
+      cspSource: webview.cspSource,
+      nonce: randomBytes(24).toString('hex'),
+      scriptUri: webview.asWebviewUri(local('dist', 'viewer.js')).toString(),
+      styleUri: webview.asWebviewUri(local('media', 'viewer.css')).toString(),
     });
   }
 
@@ -88,7 +113,9 @@ export class ModelFileEditor implements vscode.Disposable {
         this.#asked.get(parsed.data.id)?.abort();
         break;
       case 'painted':
-        this.services.log.info(`The viewer of ${escapeControls(basename(this.uri.fsPath))} was painted ${Math.round(performance.now() - this.#opened)} ms after it was opened, ${Math.round(parsed.data.milliseconds)} ms after its script began`);
+        this.services.log.info(
+          `The viewer of ${escapeControls(basename(this.uri.fsPath))} was painted ${Math.round(performance.now() - this.#opened)} ms after it was opened, ${Math.round(parsed.data.milliseconds)} ms after its script began`,
+        );
         break;
       case 'copy':
         void this.#copy(parsed.data.text);
@@ -100,7 +127,12 @@ export class ModelFileEditor implements vscode.Disposable {
   }
 
   async #start(): Promise<void> {
-    this.#post({ kind: 'start', name: basename(this.uri.fsPath), strings: stringsOf(vscode.l10n.bundle), trusted: vscode.workspace.isTrusted });
+    this.#post({
+      kind: 'start',
+      name: basename(this.uri.fsPath),
+      strings: stringsOf(vscode.l10n.bundle),
+      trusted: vscode.workspace.isTrusted,
+    });
     this.#post(await this.#summary);
     this.#isShown = true;
     this.#showCompared();
@@ -118,7 +150,9 @@ export class ModelFileEditor implements vscode.Disposable {
     try {
       this.#state = await stateOf(this.uri);
       const summary = SummaryAnswer.parse(await this.#ask({ ask: 'summary' }));
-      this.services.log.info(`Read the header of ${escapeControls(basename(this.uri.fsPath))} within ${Math.round(performance.now() - this.#opened)} ms of opening it`);
+      this.services.log.info(
+        `Read the header of ${escapeControls(basename(this.uri.fsPath))} within ${Math.round(performance.now() - this.#opened)} ms of opening it`,
+      );
       return { kind: 'summary', summary };
     } catch (thrown) {
       const { code, message } = toStudioError(thrown);
@@ -133,7 +167,14 @@ export class ModelFileEditor implements vscode.Disposable {
   async #relay(id: number, question: PageQuestion): Promise<void> {
     if (question.ask === 'goTemplate' && !vscode.workspace.isTrusted) {
       // The templates are compared by rendering them, in a thread that is bounded; but strangers' programs stay unrun until asked for.
-      this.#post({ kind: 'refused', id, error: { code: 'run/cancelled', message: vscode.l10n.t('Shown once this workspace is trusted: templates are compared by rendering them.') } });
+      this.#post({
+        kind: 'refused',
+        id,
+        error: {
+          code: 'run/cancelled',
+          message: vscode.l10n.t('Shown once this workspace is trusted: templates are compared by rendering them.'),
+        },
+      });
       return;
     }
     const abort = new AbortController();
@@ -188,12 +229,23 @@ export class ModelFileEditor implements vscode.Disposable {
   async #chooseBase(): Promise<void> {
     const isGguf = this.uri.fsPath.toLowerCase().endsWith('.gguf');
     const chosen = await vscode.window.showOpenDialog({
-      title: vscode.l10n.t('The base that the adapter was trained on'), openLabel: vscode.l10n.t('Choose Base'), defaultUri: vscode.Uri.joinPath(this.uri, '..'),
-      canSelectFiles: isGguf, canSelectFolders: !isGguf, canSelectMany: false, ...(isGguf ? { filters: { GGUF: ['gguf'] } } : {}),
+      title: vscode.l10n.t('The base that the adapter was trained on'),
+      openLabel: vscode.l10n.t('Choose Base'),
+      defaultUri: vscode.Uri.joinPath(this.uri, '..'),
+      canSelectFiles: isGguf,
+      canSelectFolders: !isGguf,
+      canSelectMany: false,
+      ...(isGguf ? { filters: { GGUF: ['gguf'] } } : {}),
     });
     const base = chosen?.[0];
     if (base !== undefined) {
-      this.#post({ kind: 'adapter', result: (await this.#ask({ ask: 'adapter', base: base.fsPath })) as Extract<EditorMessage, { kind: 'adapter' }>['result'] });
+      this.#post({
+        kind: 'adapter',
+        result: (await this.#ask({ ask: 'adapter', base: base.fsPath })) as Extract<
+          EditorMessage,
+          { kind: 'adapter' }
+        >['result'],
+      });
     }
   }
 
@@ -218,18 +270,25 @@ export class ModelFileEditor implements vscode.Disposable {
   #watch(): void {
     // What a glob would take for a pattern stands for any one character; the path is compared afterwards.
     const pattern = basename(this.uri.fsPath).replace(/[[\]{}*?!,\\]/g, '?');
-    const watcher = vscode.workspace.createFileSystemWatcher(new vscode.RelativePattern(vscode.Uri.joinPath(this.uri, '..'), pattern));
+    const watcher = vscode.workspace.createFileSystemWatcher(
+      new vscode.RelativePattern(vscode.Uri.joinPath(this.uri, '..'), pattern),
+    );
     const changed = (uri: vscode.Uri): void => {
       if (uri.fsPath === this.uri.fsPath) {
         clearTimeout(this.#timer);
         this.#timer = setTimeout(() => void this.#compareState(), SETTLE_MS);
       }
     };
-    this.#disposables.push(watcher, watcher.onDidChange(changed), watcher.onDidCreate(changed), watcher.onDidDelete(changed));
+    this.#disposables.push(
+      watcher,
+      watcher.onDidChange(changed),
+      watcher.onDidCreate(changed),
+      watcher.onDidDelete(changed),
+    );
   }
 
   async #compareState(): Promise<void> {
-    if (await stateOf(this.uri) !== this.#state) {
+    if ((await stateOf(this.uri)) !== this.#state) {
       this.#post({ kind: 'changed' });
     }
   }
@@ -246,5 +305,7 @@ async function stateOf(uri: vscode.Uri): Promise<string> {
 
 /** A bundle may hold messages with comments; the page needs the plain ones. */
 function stringsOf(bundle: Readonly<Record<string, unknown>> | undefined): Record<string, string> {
-  return Object.fromEntries(Object.entries(bundle ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+  return Object.fromEntries(
+    Object.entries(bundle ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
 }

@@ -43,13 +43,18 @@ export function registerViewer(services: Services): void {
     await open?.compareWith(right);
   };
   services.context.subscriptions.push(
-    vscode.window.registerCustomEditorProvider(VIEW_TYPE, provider, { supportsMultipleEditorsPerDocument: true, webviewOptions: { enableFindWidget: false } }),
+    vscode.window.registerCustomEditorProvider(VIEW_TYPE, provider, {
+      supportsMultipleEditorsPerDocument: true,
+      webviewOptions: { enableFindWidget: false },
+    }),
     vscode.commands.registerCommand(COMPARE_IN_VIEWER, compare),
   );
 }
 
 /** Files of virtual workspaces cannot be read by range. */
 function remoteOnly(): string {
-  const text = vscode.l10n.t('Only files on a disk can be shown: open the folder itself, or download the file.').replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
+  const text = vscode.l10n
+    .t('Only files on a disk can be shown: open the folder itself, or download the file.')
+    .replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
   return `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'"><title>Modelfile Studio</title></head><body><p>${text}</p></body></html>`;
 }

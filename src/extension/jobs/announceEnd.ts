@@ -25,9 +25,15 @@ async function sayFailure(job: Job): Promise<void> {
   const log = vscode.l10n.t('Show Log');
   const retry = vscode.l10n.t('Retry');
   const { code, message } = job.error ?? { code: 'internal/unexpected', message: '' };
-  const chosen = await vscode.window.showErrorMessage(`${job.spec.title}: ${escapeControls(message)} (${code})`, log, retry);
+  const chosen = await vscode.window.showErrorMessage(
+    `${job.spec.title}: ${escapeControls(message)} (${code})`,
+    log,
+    retry,
+  );
   if (chosen !== undefined) {
-    await vscode.commands.executeCommand(chosen === log ? 'modelfileStudio.showJobLog' : 'modelfileStudio.retryJob', { id: job.id });
+    await vscode.commands.executeCommand(chosen === log ? 'modelfileStudio.showJobLog' : 'modelfileStudio.retryJob', {
+      id: job.id,
+    });
   }
 }
 
@@ -37,7 +43,10 @@ async function sayDone(services: Services, job: Job): Promise<void> {
   if (steps.length === 0 || ((duration(job) ?? 0) < LONG && spec.model === undefined && spec.output === undefined)) {
     return;
   }
-  const chosen = await vscode.window.showInformationMessage(vscode.l10n.t('{0}: done', spec.title), ...steps.map(({ title }) => title));
+  const chosen = await vscode.window.showInformationMessage(
+    vscode.l10n.t('{0}: done', spec.title),
+    ...steps.map(({ title }) => title),
+  );
   await steps.find(({ title }) => title === chosen)?.run(services);
 }
 
@@ -62,10 +71,20 @@ function nextSteps({ spec }: Job): readonly NextStep[] {
     return [];
   }
   const isGguf = output.toLowerCase().endsWith('.gguf');
-  const step = (title: string, command: string, request: object): NextStep => ({ title, run: () => vscode.commands.executeCommand(`modelfileStudio.${command}`, request) });
-  const first = isGguf ? step(vscode.l10n.t('New Modelfile'), 'newModelfileFromArtefact', { path: output }) : step(vscode.l10n.t('Convert to GGUF…'), 'convert', { base: output });
+  const step = (title: string, command: string, request: object): NextStep => ({
+    title,
+    run: () => vscode.commands.executeCommand(`modelfileStudio.${command}`, request),
+  });
+  const first = isGguf
+    ? step(vscode.l10n.t('New Modelfile'), 'newModelfileFromArtefact', { path: output })
+    : step(vscode.l10n.t('Convert to GGUF…'), 'convert', { base: output });
   return [
-    modelfile === undefined ? first : { title: vscode.l10n.t('Open Modelfile'), run: () => vscode.window.showTextDocument(vscode.Uri.file(modelfile)) },
+    modelfile === undefined
+      ? first
+      : {
+          title: vscode.l10n.t('Open Modelfile'),
+          run: () => vscode.window.showTextDocument(vscode.Uri.file(modelfile)),
+        },
     ...(isGguf ? [step(vscode.l10n.t('Open'), 'openInViewer', { path: output })] : []),
     step(vscode.l10n.t('Reveal'), 'reveal', { path: output }),
   ];

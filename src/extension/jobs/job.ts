@@ -1,6 +1,18 @@
 import * as z from 'zod/mini';
 
-export const JOB_KINDS = ['build', 'create', 'fuse', 'convert', 'convert-adapter', 'quantize', 'verify', 'compare', 'pull', 'push', 'other'] as const;
+export const JOB_KINDS = [
+  'build',
+  'create',
+  'fuse',
+  'convert',
+  'convert-adapter',
+  'quantize',
+  'verify',
+  'compare',
+  'pull',
+  'push',
+  'other',
+] as const;
 
 /** What a job runs: a command line of ours, and what is said about it. Survives a reload of the window. */
 export const JOB_SPEC = z.object({

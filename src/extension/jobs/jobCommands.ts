@@ -22,7 +22,11 @@ export function registerJobCommands(services: Services): void {
   each('retryJob', ({ id }) => jobs.again(id));
   each('resumeJob', ({ id }) => jobs.again(id));
   each('removeJob', ({ id }) => jobs.remove(id));
-  each('revealJobOutput', ({ spec }) => (spec.output === undefined ? undefined : vscode.commands.executeCommand('modelfileStudio.reveal', { path: spec.output })));
+  each('revealJobOutput', ({ spec }) =>
+    spec.output === undefined
+      ? undefined
+      : vscode.commands.executeCommand('modelfileStudio.reveal', { path: spec.output }),
+  );
   each('showJobLog', async ({ id }) => {
     const document = await vscode.workspace.openTextDocument(vscode.Uri.from({ scheme: SCHEME, path: `/${id}.log` }));
     await vscode.window.showTextDocument(document, { preview: true });

@@ -7,7 +7,14 @@ import { failure } from '../commandLine';
 import { isOver, STORED_JOB, type Job, type JobSpec } from './job';
 
 /** Runs one command line to its end; never rejects. */
-export type RunCommandLine = (args: readonly string[], options: { readonly cwd: string | undefined; readonly signal: AbortSignal; readonly onEvent: (event: EngineEvent) => void }) => Promise<CliResult>;
+export type RunCommandLine = (
+  args: readonly string[],
+  options: {
+    readonly cwd: string | undefined;
+    readonly signal: AbortSignal;
+    readonly onEvent: (event: EngineEvent) => void;
+  },
+) => Promise<CliResult>;
 
 /** Where jobs outlive a reload of the window. */
 export interface JobStorage {
@@ -16,10 +23,10 @@ export interface JobStorage {
 }
 
 /** Finished jobs that are kept. */
-const MOST_FINISHED = 30;
+const MAX_FINISHED = 30;
 
 /** Lines of a job's log. */
-const MOST_LINES = 500;
+const MAX_LINES = 500;
 
 /**
  * Runs jobs one after the other, because each of them uses all cores and much of the disk. Every change is told to all
@@ -30,7 +37,10 @@ export class JobRunner {
   readonly #running = new Map<string, AbortController>();
   readonly #listeners = new Set<(job: Job | undefined) => void>();
 
-  constructor(private readonly run: RunCommandLine, private readonly storage: JobStorage) {
+  constructor(
+    private readonly run: RunCommandLine,
+    private readonly storage: JobStorage,
+  ) {
     this.#jobs = restore(storage.read());
     this.#store();
   }
@@ -140,7 +150,11 @@ export class JobRunner {
       const { bytesDone, bytesTotal, rate, secondsLeft, tensor } = event;
       this.#update(id, { progress: { bytesDone, bytesTotal, rate, secondsLeft, at: tensor } });
     } else if (event.event === 'phase') {
-      this.#update(id, { phase: event.phase }, `${event.phase}${event.detail === undefined ? '' : `: ${event.detail}`}`);
+      this.#update(
+        id,
+        { phase: event.phase },
+        `${event.phase}${event.detail === undefined ? '' : `: ${event.detail}`}`,
+      );
     } else {
       this.#update(id, {}, `warning ${event.code}: ${event.message}`);
     }
@@ -153,9 +167,19 @@ export class JobRunner {
     } else if (result.exitCode === 130) {
       this.#update(id, { state: 'cancelled', ended, phase: undefined }, 'Cancelled');
     } else {
-      const { code, message } = errorOf(result.json) ?? (result.json === undefined ? failure(result, 'The command') : undeclared(result));
-      const tail = result.errorText.trim().split('\n').slice(-20).filter((line) => line !== '');
-      this.#update(id, { state: 'failed', ended, phase: undefined, error: { code, message }, result: result.json }, ...tail, `${code}: ${message}`);
+      const { code, message } =
+        errorOf(result.json) ?? (result.json === undefined ? failure(result, 'The command') : undeclared(result));
+      const tail = result.errorText
+        .trim()
+        .split('\n')
+        .slice(-20)
+        .filter((line) => line !== '');
+      this.#update(
+        id,
+        { state: 'failed', ended, phase: undefined, error: { code, message }, result: result.json },
+        ...tail,
+        `${code}: ${message}`,
+      );
     }
   }
 
@@ -166,7 +190,11 @@ export class JobRunner {
       if (job.id !== id) {
         return job;
       }
-      updated = { ...job, ...change, log: [...job.log, ...lines.map((line) => `${time} ${escapeControls(line)}`)].slice(-MOST_LINES) };
+      updated = {
+        ...job,
+        ...change,
+        log: [...job.log, ...lines.map((line) => `${time} ${escapeControls(line)}`)].slice(-MAX_LINES),
+      };
       return updated;
     });
     this.#changed(updated, change.state !== undefined);
@@ -180,16 +208,36 @@ export class JobRunner {
   }
 
   #store(): void {
-    const over = this.#jobs.filter(isOver).slice(MOST_FINISHED);
+    const over = this.#jobs.filter(isOver).slice(MAX_FINISHED);
     this.#jobs = this.#jobs.filter((job) => !over.includes(job));
-    this.storage.write(this.#jobs.map(({ id, spec, state, created, started, ended, error, log }) => ({ id, spec, state, created, started, ended, error, log: log.slice(-50) })));
+    this.storage.write(
+      this.#jobs.map(({ id, spec, state, created, started, ended, error, log }) => ({
+        id,
+        spec,
+        state,
+        created,
+        started,
+        ended,
+        error,
+        log: log.slice(-50),
+      })),
+    );
   }
 }
 
 /** A command that answered, and failed, without an error of its own: one input of several was bad. */
 function undeclared(result: CliResult): { readonly code: string; readonly message: string } {
-  const files = typeof result.json === 'object' && result.json !== null && 'files' in result.json && Array.isArray(result.json.files) ? (result.json.files as unknown[]) : [];
-  return files.map(errorOf).find((error) => error !== undefined) ?? toStudioError(new Error(`the command ended with exit ${result.exitCode ?? 'killed'}`));
+  const files =
+    typeof result.json === 'object' &&
+    result.json !== null &&
+    'files' in result.json &&
+    Array.isArray(result.json.files)
+      ? (result.json.files as unknown[])
+      : [];
+  return (
+    files.map(errorOf).find((error) => error !== undefined) ??
+    toStudioError(new Error(`the command ended with exit ${result.exitCode ?? 'killed'}`))
+  );
 }
 
 /** The jobs of the window before; what ran or waited then was interrupted. */
@@ -201,6 +249,15 @@ function restore(stored: unknown): readonly Job[] {
       return [];
     }
     const job = parsed.data as Job;
-    return [isOver(job) ? job : { ...job, state: 'interrupted', ended: Date.now(), log: [...job.log, 'The window was closed or reloaded while this ran'] }];
+    return [
+      isOver(job)
+        ? job
+        : {
+            ...job,
+            state: 'interrupted',
+            ended: Date.now(),
+            log: [...job.log, 'The window was closed or reloaded while this ran'],
+          },
+    ];
   });
 }

@@ -6,7 +6,9 @@ import { isOver, type Job, type JobProgress } from './job';
 export function jobFacts(job: Job, now = Date.now()): readonly string[] {
   const { state, progress, phase, error } = job;
   if (state === 'running') {
-    return progress === undefined || phase === 'cancelling' ? [phase ?? 'starting'] : [...(phase === undefined || phase === 'running' ? [] : [phase]), ...progressFacts(progress)];
+    return progress === undefined || phase === 'cancelling'
+      ? [phase ?? 'starting']
+      : [...(phase === undefined || phase === 'running' ? [] : [phase]), ...progressFacts(progress)];
   }
   if (state === 'queued') {
     return ['waiting'];
@@ -14,7 +16,11 @@ export function jobFacts(job: Job, now = Date.now()): readonly string[] {
   const took = duration(job, now);
   const answer = answerOf(job);
   const facts = [
-    state === 'failed' ? `${error?.code ?? 'failed'}: ${firstSentence(error?.message ?? '')}` : state === 'done' ? undefined : state,
+    state === 'failed'
+      ? `${error?.code ?? 'failed'}: ${firstSentence(error?.message ?? '')}`
+      : state === 'done'
+        ? undefined
+        : state,
     took === undefined ? undefined : formatSeconds(Math.max(1, took)),
     sizeOf(job),
     answer === undefined ? undefined : `answered “${answer}”`,
@@ -24,26 +30,48 @@ export function jobFacts(job: Job, now = Date.now()): readonly string[] {
 
 /** Whole percent of the bytes of output; undefined until known. */
 export function percent({ progress }: Job): number | undefined {
-  return progress === undefined || progress.bytesTotal <= 0 ? undefined : Math.min(100, Math.floor((100 * progress.bytesDone) / progress.bytesTotal));
+  return progress === undefined || progress.bytesTotal <= 0
+    ? undefined
+    : Math.min(100, Math.floor((100 * progress.bytesDone) / progress.bytesTotal));
 }
 
 /** Seconds that a job took, or has taken so far. */
 export function duration(job: Job, now = Date.now()): number | undefined {
-  return job.started === undefined ? undefined : ((isOver(job) ? (job.ended ?? job.started) : now) - job.started) / 1000;
+  return job.started === undefined
+    ? undefined
+    : ((isOver(job) ? (job.ended ?? job.started) : now) - job.started) / 1000;
 }
 
 /** All of a job for its log document. */
 export function jobLog(job: Job): string {
   const { spec, state, created, error, result, log } = job;
-  const head = [`${spec.title}: ${state}`, `begun ${new Date(job.started ?? created).toISOString()}`, ...(spec.output === undefined ? [] : [`output ${spec.output}`]), ''];
-  const end = [...(error === undefined ? [] : ['', `${error.code}: ${error.message}`]), ...(result === undefined ? [] : ['', JSON.stringify(result, null, 2)])];
+  const head = [
+    `${spec.title}: ${state}`,
+    `begun ${new Date(job.started ?? created).toISOString()}`,
+    ...(spec.output === undefined ? [] : [`output ${spec.output}`]),
+    '',
+  ];
+  const end = [
+    ...(error === undefined ? [] : ['', `${error.code}: ${error.message}`]),
+    ...(result === undefined ? [] : ['', JSON.stringify(result, null, 2)]),
+  ];
   return `${[...head, ...log, ...end].map((line) => line.split('\n').map(escapeControls).join('\n')).join('\n')}\n`;
 }
 
 function progressFacts(progress: JobProgress): string[] {
   const { bytesDone, bytesTotal, rate, secondsLeft } = progress;
-  const share = bytesTotal > 0 ? [`${Math.min(100, Math.floor((100 * bytesDone) / bytesTotal))} %`, `${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`] : [formatBytes(bytesDone)];
-  return [...share, ...(rate > 0 ? [`${formatBytes(rate)}/s`] : []), ...(secondsLeft === undefined ? [] : [`${formatSeconds(secondsLeft)} left`])];
+  const share =
+    bytesTotal > 0
+      ? [
+          `${Math.min(100, Math.floor((100 * bytesDone) / bytesTotal))} %`,
+          `${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`,
+        ]
+      : [formatBytes(bytesDone)];
+  return [
+    ...share,
+    ...(rate > 0 ? [`${formatBytes(rate)}/s`] : []),
+    ...(secondsLeft === undefined ? [] : [`${formatSeconds(secondsLeft)} left`]),
+  ];
 }
 
 function sizeOf({ result }: Job): string | undefined {
@@ -54,7 +82,12 @@ function sizeOf({ result }: Job): string | undefined {
 /** The answer of a created model, that its making ended with. */
 function answerOf({ result }: Job): string | undefined {
   const answer = typeof result === 'object' && result !== null && 'answer' in result ? result.answer : undefined;
-  const text = typeof answer === 'string' ? answer : typeof answer === 'object' && answer !== null && 'text' in answer && typeof answer.text === 'string' ? answer.text : undefined;
+  const text =
+    typeof answer === 'string'
+      ? answer
+      : typeof answer === 'object' && answer !== null && 'text' in answer && typeof answer.text === 'string'
+        ? answer.text
+        : undefined;
   const line = text?.replace(/\s+/g, ' ').trim();
   return line === undefined || line === '' ? undefined : line.length > 60 ? `${line.slice(0, 59)}…` : line;
 }

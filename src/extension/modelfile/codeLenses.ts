@@ -18,20 +18,34 @@ export function registerCodeLenses(services: Services, ask: AskLanguageServer): 
     },
   };
   const { subscriptions } = services.context;
-  subscriptions.push(changed, vscode.languages.registerCodeLensProvider(MODELFILE, provider), vscode.workspace.onDidGrantWorkspaceTrust(() => changed.fire()));
+  subscriptions.push(
+    changed,
+    vscode.languages.registerCodeLensProvider(MODELFILE, provider),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => changed.fire()),
+  );
 }
 
 function actions(document: vscode.TextDocument): vscode.CodeLens[] {
   const top = new vscode.Range(0, 0, 0, 0);
-  const preview = new vscode.CodeLens(top, { title: vscode.l10n.t('Preview prompt'), command: 'modelfileStudio.previewPrompt', arguments: [document.uri] });
+  const preview = new vscode.CodeLens(top, {
+    title: vscode.l10n.t('Preview prompt'),
+    command: 'modelfileStudio.previewPrompt',
+    arguments: [document.uri],
+  });
   if (document.uri.scheme !== 'file' || !vscode.workspace.isTrusted) {
     return [preview];
   }
   const title = vscode.l10n.t('Create {0}', modelNameFor(document.uri.fsPath));
-  return [new vscode.CodeLens(top, { title, command: 'modelfileStudio.createFromModelfile', arguments: [document.uri] }), preview];
+  return [
+    new vscode.CodeLens(top, { title, command: 'modelfileStudio.createFromModelfile', arguments: [document.uri] }),
+    preview,
+  ];
 }
 
 /** A lens that tells and does nothing. */
 function fact(line: number, text: string): vscode.CodeLens {
-  return new vscode.CodeLens(new vscode.Range(line, 0, line, 0), { title: text.replaceAll('$(', '$\u200b('), command: '' });
+  return new vscode.CodeLens(new vscode.Range(line, 0, line, 0), {
+    title: text.replaceAll('$(', '$\u200b('),
+    command: '',
+  });
 }

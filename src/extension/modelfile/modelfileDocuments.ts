@@ -6,7 +6,7 @@ import { StudioError } from '../../core/errors';
 export const MODELFILE = { language: 'modelfile' } as const;
 
 /** The most Modelfiles that a list offers. */
-const MOST_FILES = 200;
+const MAX_FILES = 200;
 
 /**
  * The Modelfile that a command is about: the one it was called with, else that of the active editor, else one that the
@@ -20,9 +20,16 @@ export async function chooseModelfile(argument: unknown, title: string): Promise
   if (active?.languageId === MODELFILE.language) {
     return active;
   }
-  const uris = await vscode.workspace.findFiles('**/{Modelfile,modelfile,Modelfile.*,*.modelfile}', '**/node_modules/**', MOST_FILES);
+  const uris = await vscode.workspace.findFiles(
+    '**/{Modelfile,modelfile,Modelfile.*,*.modelfile}',
+    '**/node_modules/**',
+    MAX_FILES,
+  );
   if (uris.length === 0) {
-    throw new StudioError('input/missing', vscode.l10n.t('There is no Modelfile in this workspace. New Modelfile… makes one.'));
+    throw new StudioError(
+      'input/missing',
+      vscode.l10n.t('There is no Modelfile in this workspace. New Modelfile… makes one.'),
+    );
   }
   const items = uris.map((uri) => ({ label: vscode.workspace.asRelativePath(uri), uri }));
   const chosen = uris.length === 1 ? items[0] : await vscode.window.showQuickPick(items, { title });
@@ -36,6 +43,10 @@ export async function chooseModelfile(argument: unknown, title: string): Promise
 export function modelNameFor(path: string): string {
   const file = basename(path);
   const own = /^modelfile$/i.test(file) ? basename(dirname(path)) : file.replace(/^modelfile\.|\.modelfile$/gi, '');
-  const name = own.toLowerCase().replaceAll(/[^a-z0-9_.-]+/g, '-').replace(/^[^a-z0-9_]+/, '').slice(0, 80);
+  const name = own
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9_.-]+/g, '-')
+    .replace(/^[^a-z0-9_]+/, '')
+    .slice(0, 80);
   return name === '' ? 'my-model' : name;
 }

@@ -13,13 +13,19 @@ export interface ModelSource {
  * Template, stops and parameters for a model, as `create` would choose them; undefined where FROM is a model of Ollama,
  * which brings its own, and where the model does not tell: then that is said.
  */
-export async function templateFor(services: Services, { path, adapter }: ModelSource): Promise<TemplateChoice | undefined> {
+export async function templateFor(
+  services: Services,
+  { path, adapter }: ModelSource,
+): Promise<TemplateChoice | undefined> {
   if (path === undefined) {
     return undefined;
   }
   const args = ['modelfile', '--base', path, ...(adapter === undefined ? [] : ['--adapter', adapter])];
   try {
-    const answer = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Choosing the template') }, () => services.cli.json(args));
+    const answer = await vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Choosing the template') },
+      () => services.cli.json(args),
+    );
     return (answer as { readonly choice: TemplateChoice }).choice;
   } catch (thrown) {
     const error = toStudioError(thrown);

@@ -52,7 +52,8 @@ async function askDraft(services: Services): Promise<Draft | undefined> {
   return system === undefined ? undefined : { ...from, ...(adapter === undefined ? {} : { adapter }), system };
 }
 
-const title = (step: string, number: number): string => vscode.l10n.t('New Modelfile: {0} ({1}/{2})', step, number, STEPS);
+const title = (step: string, number: number): string =>
+  vscode.l10n.t('New Modelfile: {0} ({1}/{2})', step, number, STEPS);
 
 interface FromItem extends vscode.QuickPickItem {
   readonly path?: string;
@@ -61,14 +62,24 @@ interface FromItem extends vscode.QuickPickItem {
 
 async function askFrom(services: Services): Promise<Draft | undefined> {
   const heading = title(vscode.l10n.t('Made from'), 1);
-  const chosen = await vscode.window.showQuickPick(fromItems(services), { title: heading, placeHolder: vscode.l10n.t('The model that FROM names'), matchOnDescription: true });
+  const chosen = await vscode.window.showQuickPick(fromItems(services), {
+    title: heading,
+    placeHolder: vscode.l10n.t('The model that FROM names'),
+    matchOnDescription: true,
+  });
   switch (chosen?.action) {
     case undefined:
       return chosen?.path === undefined ? undefined : { path: chosen.path };
     case 'library':
       return { name: await chooseLibraryModel(services, heading) };
     default: {
-      const [uri] = (await vscode.window.showOpenDialog({ canSelectFiles: chosen?.action === 'file', canSelectFolders: chosen?.action === 'folder', openLabel: vscode.l10n.t('Choose'), filters: chosen?.action === 'file' ? { GGUF: ['gguf'] } : {} })) ?? [];
+      const [uri] =
+        (await vscode.window.showOpenDialog({
+          canSelectFiles: chosen?.action === 'file',
+          canSelectFolders: chosen?.action === 'folder',
+          openLabel: vscode.l10n.t('Choose'),
+          filters: chosen?.action === 'file' ? { GGUF: ['gguf'] } : {},
+        })) ?? [];
       return uri?.scheme === 'file' ? { path: uri.fsPath } : undefined;
     }
   }
@@ -79,7 +90,11 @@ async function fromItems(services: Services): Promise<readonly FromItem[]> {
   const separator = (label: string): FromItem => ({ label, kind: vscode.QuickPickItemKind.Separator });
   return [
     ...(models.length === 0 ? [] : [separator(vscode.l10n.t('in this workspace'))]),
-    ...models.map((artefact): FromItem => ({ label: plainLabel(vscode.workspace.asRelativePath(artefact.path)), description: describe(artefact), path: artefact.path })),
+    ...models.map((artefact): FromItem => ({
+      label: plainLabel(vscode.workspace.asRelativePath(artefact.path)),
+      description: describe(artefact),
+      path: artefact.path,
+    })),
     separator(vscode.l10n.t('elsewhere')),
     { label: `$(library) ${vscode.l10n.t('A model of Ollama or its library…')}`, action: 'library' },
     { label: `$(file-binary) ${vscode.l10n.t('A GGUF file…')}`, action: 'file' },
@@ -88,22 +103,43 @@ async function fromItems(services: Services): Promise<readonly FromItem[]> {
 }
 
 function isModel({ kind, problems, complete }: Artefact): boolean {
-  return (kind === 'model' || kind === 'mlx-model' || kind === 'gguf-model') && problems.length === 0 && complete !== false;
+  return (
+    (kind === 'model' || kind === 'mlx-model' || kind === 'gguf-model') && problems.length === 0 && complete !== false
+  );
 }
 
 function describe({ label, quantisation, dtype, bytes }: Artefact): string {
-  return [label, quantisation?.name ?? dtype, formatBytes(bytes)].filter((part) => part !== undefined && part !== '').join(' · ');
+  return [label, quantisation?.name ?? dtype, formatBytes(bytes)]
+    .filter((part) => part !== undefined && part !== '')
+    .join(' · ');
 }
 
 /** Only adapters that belong to the model or fit it are offered; the step is left out where there are none. */
 async function askAdapter(services: Services, path: string): Promise<string | undefined> {
-  const fitting = (await services.artefacts.ready()).filter(({ base, method, problems }) => method !== undefined && problems.length === 0 && (base?.path === path || base?.candidates.includes(path) === true));
+  const fitting = (await services.artefacts.ready()).filter(
+    ({ base, method, problems }) =>
+      method !== undefined &&
+      problems.length === 0 &&
+      (base?.path === path || base?.candidates.includes(path) === true),
+  );
   if (fitting.length === 0) {
     return undefined;
   }
   const none: FromItem = { label: vscode.l10n.t('No adapter') };
-  const items = [none, ...fitting.map((artefact): FromItem => ({ label: plainLabel(vscode.workspace.asRelativePath(artefact.path)), description: [artefact.method, artefact.rank === undefined ? undefined : vscode.l10n.t('rank {0}', artefact.rank)].filter(Boolean).join(' · '), path: artefact.path }))];
-  const chosen = await vscode.window.showQuickPick(items, { title: title(vscode.l10n.t('Adapter'), 2), placeHolder: vscode.l10n.t('Create fuses it, or gives it to Ollama where that is exact') });
+  const items = [
+    none,
+    ...fitting.map((artefact): FromItem => ({
+      label: plainLabel(vscode.workspace.asRelativePath(artefact.path)),
+      description: [artefact.method, artefact.rank === undefined ? undefined : vscode.l10n.t('rank {0}', artefact.rank)]
+        .filter(Boolean)
+        .join(' · '),
+      path: artefact.path,
+    })),
+  ];
+  const chosen = await vscode.window.showQuickPick(items, {
+    title: title(vscode.l10n.t('Adapter'), 2),
+    placeHolder: vscode.l10n.t('Create fuses it, or gives it to Ollama where that is exact'),
+  });
   if (chosen === undefined) {
     throw new StudioError('run/cancelled', 'The wizard was left.');
   }
@@ -122,13 +158,18 @@ async function openDraft(services: Services, draft: Draft): Promise<void> {
     ...(choice === undefined ? {} : { choice }),
     ...(draft.system === undefined || draft.system === '' ? {} : { system: draft.system }),
   });
-  const document = folder === undefined ? await vscode.workspace.openTextDocument({ language: MODELFILE.language, content }) : await untitledIn(folder, draft, content);
+  const document =
+    folder === undefined
+      ? await vscode.workspace.openTextDocument({ language: MODELFILE.language, content })
+      : await untitledIn(folder, draft, content);
   await vscode.window.showTextDocument(document);
 }
 
 /** The workspace folder of the model, else its own; undefined for a name without a workspace. */
 function homeOf({ path }: Draft): string | undefined {
-  const folders = (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file').map(({ uri }) => uri.fsPath);
+  const folders = (vscode.workspace.workspaceFolders ?? [])
+    .filter(({ uri }) => uri.scheme === 'file')
+    .map(({ uri }) => uri.fsPath);
   if (path === undefined) {
     return folders[0];
   }
@@ -141,15 +182,24 @@ function portable(folder: string, path: string): string {
 }
 
 async function untitledIn(folder: string, draft: Draft, content: string): Promise<vscode.TextDocument> {
-  const own = basename(draft.adapter ?? draft.path ?? draft.name ?? 'model').replace(/\.gguf$/i, '').replaceAll(/[^\w.-]+/g, '-');
-  const names = ['Modelfile', `${own}.modelfile`, ...Array.from({ length: 50 }, (_one, index) => `${own}-${index + 2}.modelfile`)];
+  const own = basename(draft.adapter ?? draft.path ?? draft.name ?? 'model')
+    .replace(/\.gguf$/i, '')
+    .replaceAll(/[^\w.-]+/g, '-');
+  const names = [
+    'Modelfile',
+    `${own}.modelfile`,
+    ...Array.from({ length: 50 }, (_one, index) => `${own}-${index + 2}.modelfile`),
+  ];
   for (const name of names) {
     const uri = vscode.Uri.file(join(folder, name)).with({ scheme: 'untitled' });
     const taken = vscode.workspace.textDocuments.some((document) => document.uri.toString() === uri.toString());
     if (taken || (await exists(join(folder, name)))) {
       continue;
     }
-    const document = await vscode.languages.setTextDocumentLanguage(await vscode.workspace.openTextDocument(uri), MODELFILE.language);
+    const document = await vscode.languages.setTextDocumentLanguage(
+      await vscode.workspace.openTextDocument(uri),
+      MODELFILE.language,
+    );
     const edit = new vscode.WorkspaceEdit();
     edit.insert(uri, new vscode.Position(0, 0), content);
     await vscode.workspace.applyEdit(edit);

@@ -14,7 +14,11 @@ const VIEW_TYPE = 'modelfileStudio.promptPreview';
 const DELAY = 150;
 
 /** What the page sends: once it listens, and at every choice. */
-const MESSAGE = z.object({ type: z.literal('choose'), conversation: z.enum(SAMPLE_CONVERSATIONS), question: z.string().check(z.maxLength(20_000)) });
+const MESSAGE = z.object({
+  type: z.literal('choose'),
+  conversation: z.enum(SAMPLE_CONVERSATIONS),
+  question: z.string().check(z.maxLength(20_000)),
+});
 const STATE = z.object({ uri: z.string(), conversation: z.enum(SAMPLE_CONVERSATIONS), question: z.string() });
 
 /** A panel beside a Modelfile with the prompt that Ollama would make of a conversation; follows every change of the text. */
@@ -48,12 +52,21 @@ class PromptPreview {
     });
     panel.title = titleOf(uri);
     panel.webview.options = panelOptions(services.context.extensionUri);
-    panel.webview.html = panelHtml(panel.webview, services.context.extensionUri, { title: panel.title, script: 'promptPreview.js', styles: ['panel.css', 'promptPreview.css'], body: BODY });
+    panel.webview.html = panelHtml(panel.webview, services.context.extensionUri, {
+      title: panel.title,
+      script: 'promptPreview.js',
+      styles: ['panel.css', 'promptPreview.css'],
+      body: BODY,
+    });
   }
 
   #receive(message: unknown): void {
     if ((message as { readonly type?: unknown } | null)?.type === 'ready') {
-      void this.panel.webview.postMessage({ type: 'set-up', state: { uri: this.uri.toString(), conversation: this.#conversation, question: this.#question }, strings: strings() });
+      void this.panel.webview.postMessage({
+        type: 'set-up',
+        state: { uri: this.uri.toString(), conversation: this.#conversation, question: this.#question },
+        strings: strings(),
+      });
       void this.#render();
       return;
     }
@@ -78,7 +91,11 @@ class PromptPreview {
     const turn = ++this.#turn;
     // The server knows open documents only.
     await vscode.workspace.openTextDocument(this.uri).then(undefined, () => undefined);
-    const preview = await this.ask('modelfile/preview', { uri: this.uri.toString(), conversation: this.#conversation, question: this.#question });
+    const preview = await this.ask('modelfile/preview', {
+      uri: this.uri.toString(),
+      conversation: this.#conversation,
+      question: this.#question,
+    });
     if (turn === this.#turn) {
       await this.panel.webview.postMessage({ type: 'prompt', preview: preview ?? null });
     }
@@ -103,7 +120,13 @@ export function registerPromptPreview(services: Services, ask: AskLanguageServer
       const { uri } = await chooseModelfile(argument, vscode.l10n.t('Preview Prompt'));
       const shown = open.get(uri.toString());
       if (shown === undefined) {
-        add(uri, vscode.window.createWebviewPanel(VIEW_TYPE, titleOf(uri), { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true }));
+        add(
+          uri,
+          vscode.window.createWebviewPanel(VIEW_TYPE, titleOf(uri), {
+            viewColumn: vscode.ViewColumn.Beside,
+            preserveFocus: true,
+          }),
+        );
       } else {
         shown.panel.reveal(undefined, true);
       }
@@ -142,11 +165,21 @@ function strings(): Readonly<Record<string, string>> {
     'conversation.begun': vscode.l10n.t('An answer that is begun'),
     'conversation.infill': vscode.l10n.t('Text before and after a gap'),
     'source.base': vscode.l10n.t('No TEMPLATE here: this is the template of the model that FROM names.'),
-    'note.renderer': vscode.l10n.t('A RENDERER or PARSER is set, here or in the base: Ollama renders by itself, and this template is not used.'),
-    'note.jinja-preferred': vscode.l10n.t("Ollama prefers the Jinja template of the model's file to this one, because it can do more. OLLAMA_GO_TEMPLATE=1 makes it use this one."),
-    'note.jinja-only': vscode.l10n.t("No TEMPLATE here: Ollama uses the Jinja template of the model's file. Insert Template from Library Model… adds one."),
-    'note.no-template': vscode.l10n.t('Neither the Modelfile nor the model has a template: Ollama falls back to ChatML for chats. Insert Template from Library Model… adds one.'),
-    'note.base-unknown': vscode.l10n.t('No TEMPLATE here, and what FROM names is not known: Ollama uses the template of that model.'),
+    'note.renderer': vscode.l10n.t(
+      'A RENDERER or PARSER is set, here or in the base: Ollama renders by itself, and this template is not used.',
+    ),
+    'note.jinja-preferred': vscode.l10n.t(
+      "Ollama prefers the Jinja template of the model's file to this one, because it can do more. OLLAMA_GO_TEMPLATE=1 makes it use this one.",
+    ),
+    'note.jinja-only': vscode.l10n.t(
+      "No TEMPLATE here: Ollama uses the Jinja template of the model's file. Insert Template from Library Model… adds one.",
+    ),
+    'note.no-template': vscode.l10n.t(
+      'Neither the Modelfile nor the model has a template: Ollama falls back to ChatML for chats. Insert Template from Library Model… adds one.',
+    ),
+    'note.base-unknown': vscode.l10n.t(
+      'No TEMPLATE here, and what FROM names is not known: Ollama uses the template of that model.',
+    ),
     'error.line': vscode.l10n.t('Line {0} of the template', '{0}'),
     starting: vscode.l10n.t('Waiting for the language server'),
   };

@@ -8,7 +8,10 @@ import type { OllamaServer } from './ollamaServer';
 const SCHEME = 'modelfile-studio-ollama';
 
 /** What a server says of a model, as the Modelfile that would make it again with the facts above it. Nothing is written to disk. */
-function describeModel(name: string, { modelfile, family, parameterSize, quantisation, capabilities, renderer, parser, requires, info }: ModelDescription): string {
+function describeModel(
+  name: string,
+  { modelfile, family, parameterSize, quantisation, capabilities, renderer, parser, requires, info }: ModelDescription,
+): string {
   const architecture = info['general.architecture'];
   const context = typeof architecture === 'string' ? info[`${architecture}.context_length`] : undefined;
   const size = info['general.size'];
@@ -23,7 +26,9 @@ function describeModel(name: string, { modelfile, family, parameterSize, quantis
     ['PARSER', parser],
     ['REQUIRES', requires],
   ];
-  const head = facts.flatMap(([label, value]) => (typeof value === 'string' && value !== '' ? [`# ${label}: ${escapeControls(value)}`] : []));
+  const head = facts.flatMap(([label, value]) =>
+    typeof value === 'string' && value !== '' ? [`# ${label}: ${escapeControls(value)}`] : [],
+  );
   // The server's own remarks at the top tell how to use the file.
   const body = modelfile.replace(/^(?:#[^\n]*\n|\s*\n)+/, '');
   return `# ${escapeControls(name)}\n${head.join('\n')}\n\n${body}`;

@@ -14,7 +14,9 @@ export interface OllamaModelNode {
 function untilText(expiresAt: string | undefined): string | undefined {
   const time = expiresAt === undefined ? Number.NaN : Date.parse(expiresAt);
   const far = 24 * 3600 * 1000;
-  return Number.isNaN(time) || time - Date.now() > far ? undefined : new Date(time).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  return Number.isNaN(time) || time - Date.now() > far
+    ? undefined
+    : new Date(time).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
 }
 
 function runningText(running: RunningModel): string {
@@ -25,12 +27,23 @@ function runningText(running: RunningModel): string {
 export function ollamaModelItem({ name, installed, running }: OllamaModelNode): vscode.TreeItem {
   const shown = escapeControls(name);
   const item = new vscode.TreeItem(shown, vscode.TreeItemCollapsibleState.None);
-  const facts = [running === undefined ? undefined : runningText(running), installed.parameterSize, installed.quantisation, installed.isCloud ? vscode.l10n.t('in the cloud') : formatBytes(installed.bytes)];
-  const description = facts.filter((fact) => fact !== undefined && fact !== '').map((fact) => escapeControls(fact ?? '')).join(' · ');
+  const facts = [
+    running === undefined ? undefined : runningText(running),
+    installed.parameterSize,
+    installed.quantisation,
+    installed.isCloud ? vscode.l10n.t('in the cloud') : formatBytes(installed.bytes),
+  ];
+  const description = facts
+    .filter((fact) => fact !== undefined && fact !== '')
+    .map((fact) => escapeControls(fact ?? ''))
+    .join(' · ');
   item.id = name;
   item.description = description;
   item.contextValue = running === undefined ? 'ollamaModel' : 'ollamaModel.running';
-  item.iconPath = new vscode.ThemeIcon(running === undefined ? 'vm' : 'vm-running', running === undefined ? undefined : new vscode.ThemeColor('charts.green'));
+  item.iconPath = new vscode.ThemeIcon(
+    running === undefined ? 'vm' : 'vm-running',
+    running === undefined ? undefined : new vscode.ThemeColor('charts.green'),
+  );
   item.accessibilityInformation = { label: `${shown}, ${vscode.l10n.t('Ollama model')}, ${description}` };
   item.tooltip = tooltip(shown, installed, running);
   return item;
@@ -48,7 +61,10 @@ function tooltip(shown: string, installed: InstalledModel, running: RunningModel
     [vscode.l10n.t('Type'), installed.quantisation],
     [vscode.l10n.t('In memory'), running === undefined ? undefined : memoryText(running)],
     [vscode.l10n.t('Context'), running?.contextLength?.toLocaleString('en-US')],
-    [vscode.l10n.t('Changed'), installed.modifiedAt === undefined ? undefined : new Date(installed.modifiedAt).toLocaleString()],
+    [
+      vscode.l10n.t('Changed'),
+      installed.modifiedAt === undefined ? undefined : new Date(installed.modifiedAt).toLocaleString(),
+    ],
     [vscode.l10n.t('Digest'), installed.digest.slice(0, 12)],
   ];
   for (const [label, value] of lines) {
@@ -61,5 +77,9 @@ function tooltip(shown: string, installed: InstalledModel, running: RunningModel
 
 function memoryText({ bytes, gpuBytes }: RunningModel): string {
   const all = formatBytes(bytes);
-  return gpuBytes === 0 ? vscode.l10n.t('{0}, all on the processor', all) : gpuBytes >= bytes ? vscode.l10n.t('{0}, all on the graphics card', all) : vscode.l10n.t('{0}, {1} of it on the graphics card', all, formatBytes(gpuBytes));
+  return gpuBytes === 0
+    ? vscode.l10n.t('{0}, all on the processor', all)
+    : gpuBytes >= bytes
+      ? vscode.l10n.t('{0}, all on the graphics card', all)
+      : vscode.l10n.t('{0}, {1} of it on the graphics card', all, formatBytes(gpuBytes));
 }

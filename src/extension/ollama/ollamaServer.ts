@@ -16,7 +16,10 @@ export class OllamaServer {
 
   /** @throws StudioError ollama/address */
   get address(): OllamaAddress {
-    return resolveOllamaAddress({ setting: this.services.configuration.get('ollama.host'), environment: process.env['OLLAMA_HOST'] });
+    return resolveOllamaAddress({
+      setting: this.services.configuration.get('ollama.host'),
+      environment: process.env['OLLAMA_HOST'],
+    });
   }
 
   /** True for this machine, and for another one that the user allowed. */
@@ -36,7 +39,10 @@ export class OllamaServer {
 
   /** True where `OLLAMA_HOST` makes a server of this machine listen to others as well. */
   get listensToOthers(): boolean {
-    return this.address.origin === 'OLLAMA_HOST' && /^["']?(?:https?:\/\/)?(?:0\.0\.0\.0|\[?::\]?)(?=[:/"']|$)/.test(process.env['OLLAMA_HOST'] ?? '');
+    return (
+      this.address.origin === 'OLLAMA_HOST' &&
+      /^["']?(?:https?:\/\/)?(?:0\.0\.0\.0|\[?::\]?)(?=[:/"']|$)/.test(process.env['OLLAMA_HOST'] ?? '')
+    );
   }
 
   /** A client for one piece of work; asks first where the server is another machine. @throws StudioError run/cancelled where the user says no */
@@ -49,7 +55,10 @@ export class OllamaServer {
   /** Asks the user about another machine, unless that was answered before. @throws StudioError run/cancelled, ollama/disabled */
   async require(): Promise<void> {
     if (!this.isEnabled) {
-      throw new StudioError('ollama/disabled', vscode.l10n.t('Ollama is switched off in the settings. Switch on modelfileStudio.ollama.enabled.'));
+      throw new StudioError(
+        'ollama/disabled',
+        vscode.l10n.t('Ollama is switched off in the settings. Switch on modelfileStudio.ollama.enabled.'),
+      );
     }
     const { isLoopback, host, url, isEncrypted } = this.address;
     if (isLoopback || this.#allowed().includes(url)) {
@@ -58,8 +67,16 @@ export class OllamaServer {
     const allow = vscode.l10n.t('Allow');
     const detail = isEncrypted
       ? vscode.l10n.t('Prompts, answers and the models that you create are sent to it.')
-      : vscode.l10n.t('Prompts, answers and the models that you create are sent to it, without encryption. Use an https address if the network is not yours.');
-    if ((await vscode.window.showWarningMessage(vscode.l10n.t('Use the Ollama server at {0}, which is another machine?', host), { modal: true, detail }, allow)) !== allow) {
+      : vscode.l10n.t(
+          'Prompts, answers and the models that you create are sent to it, without encryption. Use an https address if the network is not yours.',
+        );
+    if (
+      (await vscode.window.showWarningMessage(
+        vscode.l10n.t('Use the Ollama server at {0}, which is another machine?', host),
+        { modal: true, detail },
+        allow,
+      )) !== allow
+    ) {
       throw new StudioError('run/cancelled', vscode.l10n.t('The server at {0} was not allowed.', host));
     }
     await this.services.context.globalState.update(ALLOWED_KEY, [...this.#allowed(), url]);

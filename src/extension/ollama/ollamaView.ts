@@ -8,7 +8,8 @@ import type { OllamaServer } from './ollamaServer';
 export const OLLAMA_VIEW = 'modelfileStudio.ollama';
 
 /** What the view shows in place of models; one welcome text each. */
-type ViewState = 'checking' | 'disabled' | 'notInstalled' | 'notRunning' | 'tooOld' | 'unreachable' | 'notAllowed' | 'empty' | 'ready';
+type ViewState =
+  'checking' | 'disabled' | 'notInstalled' | 'notRunning' | 'tooOld' | 'unreachable' | 'notAllowed' | 'empty' | 'ready';
 
 interface Snapshot {
   readonly state: ViewState;
@@ -140,7 +141,11 @@ export class OllamaView implements vscode.TreeDataProvider<OllamaModelNode>, vsc
         return { state: 'tooOld', models: [], version: found.version };
       case 'running': {
         const [installed, running] = await Promise.all([client.list(), client.running()]);
-        const models = installed.map((model) => ({ name: model.name, installed: model, running: running.find(({ name }) => name === model.name) }));
+        const models = installed.map((model) => ({
+          name: model.name,
+          installed: model,
+          running: running.find(({ name }) => name === model.name),
+        }));
         return { state: models.length === 0 ? 'empty' : 'ready', models, version: found.version };
       }
     }
@@ -149,7 +154,8 @@ export class OllamaView implements vscode.TreeDataProvider<OllamaModelNode>, vsc
   #show({ state, version, reason }: Snapshot): void {
     void vscode.commands.executeCommand('setContext', 'modelfileStudio.ollamaState', state);
     this.#view.description = version ?? '';
-    this.#view.message = state === 'ready' || state === 'empty' ? this.#exposure() : (reason === undefined ? '' : escapeControls(reason));
+    this.#view.message =
+      state === 'ready' || state === 'empty' ? this.#exposure() : reason === undefined ? '' : escapeControls(reason);
   }
 
   /** What somebody should know about where this server can be reached. */
@@ -158,6 +164,8 @@ export class OllamaView implements vscode.TreeDataProvider<OllamaModelNode>, vsc
     if (!isLoopback) {
       return vscode.l10n.t('On another machine: {0}. What you send goes over the network.', host);
     }
-    return this.server.listensToOthers ? vscode.l10n.t('Reachable from the network: OLLAMA_HOST lets this Ollama listen to other machines.') : '';
+    return this.server.listensToOthers
+      ? vscode.l10n.t('Reachable from the network: OLLAMA_HOST lets this Ollama listen to other machines.')
+      : '';
   }
 }

@@ -11,7 +11,11 @@ export async function readModels(server: OllamaServer): Promise<readonly OllamaM
   const { requireOllama } = await import('../../node/ollama/ollamaState');
   await requireOllama(client);
   const [installed, running] = await Promise.all([client.list(), client.running()]);
-  return installed.map((model) => ({ name: model.name, installed: model, running: running.find(({ name }) => name === model.name) }));
+  return installed.map((model) => ({
+    name: model.name,
+    installed: model,
+    running: running.find(({ name }) => name === model.name),
+  }));
 }
 
 export interface PickOptions {
@@ -22,12 +26,19 @@ export interface PickOptions {
 }
 
 /** Lets the user choose one of the server's models. @throws StudioError run/cancelled, ollama/model-missing */
-export async function pickModel(server: OllamaServer, { title, filter = () => true, none }: PickOptions): Promise<string> {
+export async function pickModel(
+  server: OllamaServer,
+  { title, filter = () => true, none }: PickOptions,
+): Promise<string> {
   const models = (await readModels(server)).filter(filter);
   if (models.length === 0) {
     throw new StudioError('ollama/model-missing', none);
   }
-  const items = models.map((node) => ({ label: plainLabel(node.name), description: String(ollamaModelItem(node).description), name: node.name }));
+  const items = models.map((node) => ({
+    label: plainLabel(node.name),
+    description: String(ollamaModelItem(node).description),
+    name: node.name,
+  }));
   const chosen = await vscode.window.showQuickPick(items, { title, matchOnDescription: true });
   if (chosen === undefined) {
     throw new StudioError('run/cancelled', 'Nothing was chosen.');
@@ -41,11 +52,20 @@ export function plainLabel(name: string): string {
 }
 
 /** Asks for the name of a model. @throws StudioError run/cancelled */
-export async function askModelName(options: { readonly title: string; readonly prompt: string; readonly value?: string }): Promise<string> {
+export async function askModelName(options: {
+  readonly title: string;
+  readonly prompt: string;
+  readonly value?: string;
+}): Promise<string> {
   const name = await vscode.window.showInputBox({
     ...options,
     ignoreFocusOut: true,
-    validateInput: (text) => (parseModelName(text.trim()) === undefined ? vscode.l10n.t('A name is letters, digits, “-”, “_” and “.”, with a tag after “:” if wanted: rugby, rugby:q4, me/rugby.') : undefined),
+    validateInput: (text) =>
+      parseModelName(text.trim()) === undefined
+        ? vscode.l10n.t(
+            'A name is letters, digits, “-”, “_” and “.”, with a tag after “:” if wanted: rugby, rugby:q4, me/rugby.',
+          )
+        : undefined,
   });
   if (name === undefined) {
     throw new StudioError('run/cancelled', 'No name was given.');

@@ -16,7 +16,9 @@ interface Plan {
 }
 
 /** The plans that are open: a read-only page each, with what can be done about it on its first line. */
-export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode.CodeLensProvider, vscode.DocumentLinkProvider, vscode.Disposable {
+export class PlanDocuments
+  implements vscode.TextDocumentContentProvider, vscode.CodeLensProvider, vscode.DocumentLinkProvider, vscode.Disposable
+{
   readonly #changed = new vscode.EventEmitter<vscode.Uri>();
   readonly #lensesChanged = new vscode.EventEmitter<void>();
   readonly onDidChange = this.#changed.event;
@@ -29,19 +31,34 @@ export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode
   /** Shows the page of a proposal at once, and its plan when that is worked out. */
   async show(proposal: Proposal): Promise<void> {
     const name = proposal.job.title.replaceAll(/[\\/]/g, ' ');
-    const uri = vscode.Uri.from({ scheme: PLAN_SCHEME, path: `/${vscode.l10n.t('Plan')}: ${name}`, query: String(++this.#count) });
+    const uri = vscode.Uri.from({
+      scheme: PLAN_SCHEME,
+      path: `/${vscode.l10n.t('Plan')}: ${name}`,
+      query: String(++this.#count),
+    });
     const plan: Plan = { proposal, abort: new AbortController(), state: { kind: 'planning' } };
     this.#plans.set(uri.toString(), plan);
-    const document = await vscode.languages.setTextDocumentLanguage(await vscode.workspace.openTextDocument(uri), 'modelfile-studio-plan');
+    const document = await vscode.languages.setTextDocumentLanguage(
+      await vscode.workspace.openTextDocument(uri),
+      'modelfile-studio-plan',
+    );
     await vscode.window.showTextDocument(document, { preview: true });
-    await vscode.window.withProgress({ location: { viewId: 'modelfileStudio.artefacts' } }, () => this.#plan(uri, plan));
+    await vscode.window.withProgress({ location: { viewId: 'modelfileStudio.artefacts' } }, () =>
+      this.#plan(uri, plan),
+    );
   }
 
   async #plan(uri: vscode.Uri, plan: Plan): Promise<void> {
     const { job } = plan.proposal;
     try {
       const { text, replaces } = await this.#workOrReplace(plan);
-      const exists = replaces || (job.output !== undefined && (await lstat(job.output).then(() => true, () => false)));
+      const exists =
+        replaces ||
+        (job.output !== undefined &&
+          (await lstat(job.output).then(
+            () => true,
+            () => false,
+          )));
       this.#set(uri, plan, { kind: 'ready', text, exists });
     } catch (thrown) {
       const { code, message } = toStudioError(thrown);
@@ -58,7 +75,10 @@ export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode
       if (!proposal.canReplace || toStudioError(thrown).code !== 'ollama/model-exists') {
         throw thrown;
       }
-      return { text: await this.#work({ ...plan, proposal: { ...proposal, planArgs: [...proposal.planArgs, '--force'] } }), replaces: true };
+      return {
+        text: await this.#work({ ...plan, proposal: { ...proposal, planArgs: [...proposal.planArgs, '--force'] } }),
+        replaces: true,
+      };
     }
   }
 
@@ -81,7 +101,9 @@ export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode
       return own;
     }
     const known = new Set(first.split('\n').map(labelOf));
-    const lines = own.split('\n').map((line) => (labelOf(line) === 'Route' ? line.replace(/^Route {5}/, 'Ollama    ') : line));
+    const lines = own
+      .split('\n')
+      .map((line) => (labelOf(line) === 'Route' ? line.replace(/^Route {5}/, 'Ollama    ') : line));
     return [first, ...lines.filter((line) => !known.has(labelOf(line)) || labelOf(line) === '!')].join('\n');
   }
 
@@ -89,9 +111,17 @@ export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode
   async run(uri: vscode.Uri | undefined): Promise<void> {
     const [key, plan] = this.#find(uri);
     if (plan.state.kind !== 'ready') {
-      throw new StudioError('usage/arguments', plan.state.kind === 'started' ? 'This plan runs already: see the Jobs view.' : 'There is no plan to run here yet.');
+      throw new StudioError(
+        'usage/arguments',
+        plan.state.kind === 'started'
+          ? 'This plan runs already: see the Jobs view.'
+          : 'There is no plan to run here yet.',
+      );
     }
-    const { proposal, state: { text, exists } } = plan;
+    const {
+      proposal,
+      state: { text, exists },
+    } = plan;
     const { job } = proposal;
     const force = exists && proposal.canReplace ? await confirmReplacing(job.output ?? job.model ?? '') : false;
     if (force === undefined) {
@@ -111,7 +141,9 @@ export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode
 
   async copyCommand(uri: vscode.Uri | undefined): Promise<void> {
     const [, { proposal }] = this.#find(uri);
-    await vscode.env.clipboard.writeText(commandText('node', [this.services.cli.script, ...proposal.job.args], process.platform));
+    await vscode.env.clipboard.writeText(
+      commandText('node', [this.services.cli.script, ...proposal.job.args], process.platform),
+    );
     vscode.window.setStatusBarMessage(vscode.l10n.t('Command copied'), 3000);
   }
 
@@ -121,14 +153,17 @@ export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode
 
   provideTextDocumentContent(uri: vscode.Uri): string {
     const plan = this.#plans.get(uri.toString());
-    return plan === undefined ? vscode.l10n.t('This plan was made before the window was reloaded. Run the command again for a new one.') : planText(plan.proposal, plan.state, process.platform);
+    return plan === undefined
+      ? vscode.l10n.t('This plan was made before the window was reloaded. Run the command again for a new one.')
+      : planText(plan.proposal, plan.state, process.platform);
   }
 
   provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {
     const plan = this.#plans.get(document.uri.toString());
     const top = new vscode.Range(0, 0, 0, 0);
     // Without arguments a lens survives the next one: the page that is in front is meant.
-    const lens = (title: string, command: string): vscode.CodeLens => new vscode.CodeLens(top, { title, command: `modelfileStudio.${command}` });
+    const lens = (title: string, command: string): vscode.CodeLens =>
+      new vscode.CodeLens(top, { title, command: `modelfileStudio.${command}` });
     const change = plan?.proposal.change === undefined ? [] : [lens(vscode.l10n.t('Change Type'), 'changePlan')];
     switch (plan?.state.kind) {
       case undefined:
@@ -136,11 +171,19 @@ export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode
       case 'planning':
         return [lens(vscode.l10n.t('$(sync~spin) Planning: Cancel'), 'cancelPlan')];
       case 'ready':
-        return [lens(vscode.l10n.t('$(play) Run'), 'runPlan'), ...change, lens(vscode.l10n.t('Copy as Command'), 'copyPlanCommand')];
+        return [
+          lens(vscode.l10n.t('$(play) Run'), 'runPlan'),
+          ...change,
+          lens(vscode.l10n.t('Copy as Command'), 'copyPlanCommand'),
+        ];
       case 'refused':
         return [...change, lens(vscode.l10n.t('Copy as Command'), 'copyPlanCommand')];
       case 'started':
-        return [lens(vscode.l10n.t('$(check) Started'), 'jobs.focus'), ...change, lens(vscode.l10n.t('Copy as Command'), 'copyPlanCommand')];
+        return [
+          lens(vscode.l10n.t('$(check) Started'), 'jobs.focus'),
+          ...change,
+          lens(vscode.l10n.t('Copy as Command'), 'copyPlanCommand'),
+        ];
     }
   }
 
@@ -148,16 +191,21 @@ export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode
   provideDocumentLinks(document: vscode.TextDocument): vscode.DocumentLink[] {
     const { proposal } = this.#plans.get(document.uri.toString()) ?? {};
     const lines = document.getText().split('\n');
-    return (proposal?.files ?? []).filter(([, path]) => path !== proposal?.job.output).flatMap(([label, path]) => {
-      const line = lines.findIndex((text) => text.startsWith(`  ${label}`) && text.trimEnd().endsWith(path));
-      if (line < 0) {
-        return [];
-      }
-      const from = lines[line]!.indexOf(path);
-      const link = new vscode.DocumentLink(new vscode.Range(line, from, line, from + path.length), vscode.Uri.parse(`command:modelfileStudio.reveal?${encodeURIComponent(JSON.stringify([{ path }]))}`));
-      link.tooltip = vscode.l10n.t('Reveal');
-      return [link];
-    });
+    return (proposal?.files ?? [])
+      .filter(([, path]) => path !== proposal?.job.output)
+      .flatMap(([label, path]) => {
+        const line = lines.findIndex((text) => text.startsWith(`  ${label}`) && text.trimEnd().endsWith(path));
+        if (line < 0) {
+          return [];
+        }
+        const from = lines[line]!.indexOf(path);
+        const link = new vscode.DocumentLink(
+          new vscode.Range(line, from, line, from + path.length),
+          vscode.Uri.parse(`command:modelfileStudio.reveal?${encodeURIComponent(JSON.stringify([{ path }]))}`),
+        );
+        link.tooltip = vscode.l10n.t('Reveal');
+        return [link];
+      });
   }
 
   /** A page that is closed needs no plan; one that only got its language is closed and opened at once. */
@@ -187,14 +235,19 @@ export class PlanDocuments implements vscode.TextDocumentContentProvider, vscode
     const key = uri ?? vscode.window.activeTextEditor?.document.uri;
     const plan = key === undefined ? undefined : this.#plans.get(key.toString());
     if (key === undefined || plan === undefined) {
-      throw new StudioError('usage/arguments', 'No plan is open. Run Build Ollama Model…, or another command of Modelfile Studio, for one.');
+      throw new StudioError(
+        'usage/arguments',
+        'No plan is open. Run Build Ollama Model…, or another command of Modelfile Studio, for one.',
+      );
     }
     return [key, plan];
   }
 }
 
 function textOf(answer: unknown): string {
-  return typeof answer === 'object' && answer !== null && 'text' in answer && typeof answer.text === 'string' ? answer.text : '';
+  return typeof answer === 'object' && answer !== null && 'text' in answer && typeof answer.text === 'string'
+    ? answer.text
+    : '';
 }
 
 function labelOf(line: string): string {
@@ -205,14 +258,21 @@ function labelOf(line: string): string {
 async function confirmReplacing(path: string): Promise<true | undefined> {
   const replace = vscode.l10n.t('Replace');
   const detail = vscode.l10n.t('The old one stays until the new one is complete.');
-  return (await vscode.window.showWarningMessage(vscode.l10n.t('Replace {0}?', path), { modal: true, detail }, replace)) === replace ? true : undefined;
+  return (await vscode.window.showWarningMessage(
+    vscode.l10n.t('Replace {0}?', path),
+    { modal: true, detail },
+    replace,
+  )) === replace
+    ? true
+    : undefined;
 }
 
 /** Makes the pages of plans known, and what can be done on them. */
 export function registerPlanDocuments(services: Services): PlanDocuments {
   const plans = new PlanDocuments(services);
   const selector = { scheme: PLAN_SCHEME };
-  const onPlan = (name: string, run: (uri: vscode.Uri | undefined) => unknown): void => registerCommand(services, name, (uri) => run(uri instanceof vscode.Uri ? uri : undefined));
+  const onPlan = (name: string, run: (uri: vscode.Uri | undefined) => unknown): void =>
+    registerCommand(services, name, (uri) => run(uri instanceof vscode.Uri ? uri : undefined));
   onPlan('runPlan', (uri) => plans.run(uri));
   onPlan('changePlan', (uri) => plans.change(uri));
   onPlan('copyPlanCommand', (uri) => plans.copyCommand(uri));

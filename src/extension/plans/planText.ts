@@ -9,7 +9,10 @@ export function planText(proposal: Proposal, state: PlanState, platform: NodeJS.
   const { job, files, then } = proposal;
   const width = Math.max(0, ...files.map(([label]) => label.length)) + 2;
   const exists = state.kind === 'ready' && state.exists;
-  const named = files.map(([label, path]) => `  ${label.padEnd(width)}${escapeControls(path)}${exists && path === job.output ? '  (exists: Run asks before it is replaced)' : ''}`);
+  const named = files.map(
+    ([label, path]) =>
+      `  ${label.padEnd(width)}${escapeControls(path)}${exists && path === job.output ? '  (exists: Run asks before it is replaced)' : ''}`,
+  );
   return [
     escapeControls(job.title),
     '',
@@ -34,7 +37,9 @@ function body(state: PlanState): readonly string[] {
     case 'ready':
     case 'started':
       // The engine puts all checks into one line, for a terminal; a page has room below.
-      return state.text.split('\n').map((line) => line.replace(/^Checks +/, 'Checks    ').replaceAll(/(?<=\S) {3}✓ /g, `\n${INDENT}✓ `));
+      return state.text
+        .split('\n')
+        .map((line) => line.replace(/^Checks +/, 'Checks    ').replaceAll(/(?<=\S) {3}✓ /g, `\n${INDENT}✓ `));
   }
 }
 

@@ -14,7 +14,10 @@ export async function showReport(title: string, write: (signal: AbortSignal) => 
   const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${title}`, query: String(++count) });
   const abort = new AbortController();
   texts.set(uri.toString(), vscode.l10n.t('Looking…'));
-  const document = await vscode.languages.setTextDocumentLanguage(await vscode.workspace.openTextDocument(uri), 'modelfile-studio-plan');
+  const document = await vscode.languages.setTextDocumentLanguage(
+    await vscode.workspace.openTextDocument(uri),
+    'modelfile-studio-plan',
+  );
   await vscode.window.showTextDocument(document, { preview: true });
   const closed = vscode.workspace.onDidCloseTextDocument((other) => {
     if (other.uri.toString() === uri.toString()) {
@@ -40,7 +43,9 @@ export async function showReport(title: string, write: (signal: AbortSignal) => 
 export function registerReportDocuments({ context }: Services): void {
   const provider: vscode.TextDocumentContentProvider = {
     onDidChange: changed.event,
-    provideTextDocumentContent: (uri) => texts.get(uri.toString()) ?? vscode.l10n.t('This page was made before the window was reloaded. Run the command again.'),
+    provideTextDocumentContent: (uri) =>
+      texts.get(uri.toString()) ??
+      vscode.l10n.t('This page was made before the window was reloaded. Run the command again.'),
   };
   const forget = vscode.workspace.onDidCloseTextDocument(({ uri }) => {
     // A page that only got its language is closed and opened at once.

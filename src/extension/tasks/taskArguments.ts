@@ -3,9 +3,19 @@ import * as z from 'zod/mini';
 import { parseFileType } from '../../core/engine/fileTypes';
 import { parseModelName } from '../../core/ollama/modelName';
 
-const PATH = z.string().check(z.minLength(1), z.maxLength(4096), z.refine((path) => !path.includes('\0'), 'A path holds no NUL.'));
-const TYPE = z.string().check(z.refine((type) => parseFileType(type) !== undefined, 'This is no type that is built in.'));
-const NAME = z.string().check(z.refine((name) => /^[A-Za-z0-9]/.test(name) && parseModelName(name) !== undefined, 'Ollama takes no such name.'));
+const PATH = z.string().check(
+  z.minLength(1),
+  z.maxLength(4096),
+  z.refine((path) => !path.includes('\0'), 'A path holds no NUL.'),
+);
+const TYPE = z
+  .string()
+  .check(z.refine((type) => parseFileType(type) !== undefined, 'This is no type that is built in.'));
+const NAME = z
+  .string()
+  .check(
+    z.refine((name) => /^[A-Za-z0-9]/.test(name) && parseModelName(name) !== undefined, 'Ollama takes no such name.'),
+  );
 /** A folder, with a weight behind it where one is wanted. */
 const ADAPTERS = z.array(PATH).check(z.maxLength(64));
 const FORCE = z.optional(z.boolean());
@@ -14,11 +24,35 @@ const common = { type: z.literal('modelfile-studio') };
 
 /** A task of tasks.json: `type` is VS Code's, the type of the result is `to`. */
 const DEFINITION = z.discriminatedUnion('command', [
-  z.object({ ...common, command: z.literal('build'), base: PATH, adapters: z.optional(ADAPTERS), to: TYPE, out: PATH, force: FORCE }),
-  z.object({ ...common, command: z.literal('fuse'), base: PATH, adapters: ADAPTERS.check(z.minLength(1)), out: PATH, force: FORCE }),
+  z.object({
+    ...common,
+    command: z.literal('build'),
+    base: PATH,
+    adapters: z.optional(ADAPTERS),
+    to: TYPE,
+    out: PATH,
+    force: FORCE,
+  }),
+  z.object({
+    ...common,
+    command: z.literal('fuse'),
+    base: PATH,
+    adapters: ADAPTERS.check(z.minLength(1)),
+    out: PATH,
+    force: FORCE,
+  }),
   z.object({ ...common, command: z.literal('convert'), base: PATH, to: TYPE, out: PATH, force: FORCE }),
   z.object({ ...common, command: z.literal('quantize'), input: PATH, to: TYPE, out: PATH, force: FORCE }),
-  z.object({ ...common, command: z.literal('create'), name: NAME, base: z.optional(PATH), adapters: z.optional(ADAPTERS), to: z.optional(TYPE), files: z.optional(z.array(PATH).check(z.maxLength(1))), force: FORCE }),
+  z.object({
+    ...common,
+    command: z.literal('create'),
+    name: NAME,
+    base: z.optional(PATH),
+    adapters: z.optional(ADAPTERS),
+    to: z.optional(TYPE),
+    files: z.optional(z.array(PATH).check(z.maxLength(1))),
+    force: FORCE,
+  }),
   z.object({ ...common, command: z.literal('lint'), files: z.array(PATH).check(z.minLength(1), z.maxLength(1000)) }),
 ]);
 
@@ -32,17 +66,35 @@ export type TaskArguments =
 export function taskArguments(definition: unknown, folder: string): TaskArguments {
   const parsed = DEFINITION.safeParse(definition);
   if (!parsed.success) {
-    return { ok: false, reason: parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'task'}: ${message}`).join('; ') };
+    return {
+      ok: false,
+      reason: parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'task'}: ${message}`).join('; '),
+    };
   }
-  return { ok: true, definition: parsed.data, args: argsOf(parsed.data, (path) => (isAbsolute(path) ? path : resolve(folder, path))) };
+  return {
+    ok: true,
+    definition: parsed.data,
+    args: argsOf(parsed.data, (path) => (isAbsolute(path) ? path : resolve(folder, path))),
+  };
 }
 
 function argsOf(task: Definition, at: (path: string) => string): string[] {
   const force = task.command !== 'lint' && task.force === true ? ['--force'] : [];
-  const adapters = (paths: readonly string[] | undefined): string[] => (paths ?? []).flatMap((path) => ['--adapter', at(path)]);
+  const adapters = (paths: readonly string[] | undefined): string[] =>
+    (paths ?? []).flatMap((path) => ['--adapter', at(path)]);
   switch (task.command) {
     case 'build':
-      return ['build', '--base', at(task.base), ...adapters(task.adapters), '--type', task.to, '--out', at(task.out), ...force];
+      return [
+        'build',
+        '--base',
+        at(task.base),
+        ...adapters(task.adapters),
+        '--type',
+        task.to,
+        '--out',
+        at(task.out),
+        ...force,
+      ];
     case 'fuse':
       return ['fuse', '--base', at(task.base), ...adapters(task.adapters), '--out', at(task.out), ...force];
     case 'convert':
@@ -51,8 +103,23 @@ function argsOf(task: Definition, at: (path: string) => string): string[] {
       return ['quantize', at(task.input), at(task.out), task.to, ...force];
     case 'create':
       return task.base === undefined
-        ? ['create', task.name, '-f', at(task.files?.[0] ?? 'Modelfile'), ...(task.to === undefined ? [] : ['--quantize', task.to]), ...force]
-        : ['create', task.name, '--base', at(task.base), ...adapters(task.adapters), ...(task.to === undefined ? [] : ['--type', task.to]), ...force];
+        ? [
+            'create',
+            task.name,
+            '-f',
+            at(task.files?.[0] ?? 'Modelfile'),
+            ...(task.to === undefined ? [] : ['--quantize', task.to]),
+            ...force,
+          ]
+        : [
+            'create',
+            task.name,
+            '--base',
+            at(task.base),
+            ...adapters(task.adapters),
+            ...(task.to === undefined ? [] : ['--type', task.to]),
+            ...force,
+          ];
     case 'lint':
       return ['lint', ...task.files.map(at)];
   }

@@ -12,7 +12,12 @@ const VIEW_TYPE = 'modelfileStudio.try';
 export function registerTry(services: Services, server: OllamaServer): void {
   const none = (): string => vscode.l10n.t('This Ollama has no model. Pull one, or build one of your own.');
   const open = (models: readonly string[]): void => {
-    new TryPanel(services, server, vscode.window.createWebviewPanel(VIEW_TYPE, tryTitle(models), vscode.ViewColumn.Active), models);
+    new TryPanel(
+      services,
+      server,
+      vscode.window.createWebviewPanel(VIEW_TYPE, tryTitle(models), vscode.ViewColumn.Active),
+      models,
+    );
   };
   registerCommand(services, 'try', async (...args) => {
     const [named] = modelArguments(args);
@@ -24,7 +29,16 @@ export function registerTry(services: Services, server: OllamaServer): void {
     const named = modelArguments(args);
     const model = named[0] ?? (await pickModel(server, { title: vscode.l10n.t('Try Model'), none: none() }));
     const filter = ({ name }: { readonly name: string }): boolean => name !== model;
-    const base = named[1] ?? (await pickModel(server, { title: vscode.l10n.t('Beside {0}', model), filter, none: vscode.l10n.t('{0} is the only model of this Ollama. Create its base as a model too, to see both side by side.', model) }));
+    const base =
+      named[1] ??
+      (await pickModel(server, {
+        title: vscode.l10n.t('Beside {0}', model),
+        filter,
+        none: vscode.l10n.t(
+          '{0} is the only model of this Ollama. Create its base as a model too, to see both side by side.',
+          model,
+        ),
+      }));
     open([model, base]);
   });
   services.context.subscriptions.push(

@@ -1,11 +1,13 @@
 import * as z from 'zod/mini';
 
 /** Longest text of one message, and most messages of a conversation, that a page may send. */
-const MOST_TEXT = 400_000;
-const MOST_MESSAGES = 1000;
+const MAX_TEXT = 400_000;
+const MAX_MESSAGES = 1000;
 
 const NAME = z.string().check(z.minLength(1), z.maxLength(512));
-const CHAT = z.array(z.object({ role: z.enum(['system', 'user', 'assistant']), content: z.string().check(z.maxLength(MOST_TEXT)) })).check(z.maxLength(MOST_MESSAGES));
+const CHAT = z
+  .array(z.object({ role: z.enum(['system', 'user', 'assistant']), content: z.string().check(z.maxLength(MAX_TEXT)) }))
+  .check(z.maxLength(MAX_MESSAGES));
 
 /** Sampling as the page names it; what is left out is the model's own. */
 const OPTIONS = z.object({
@@ -19,9 +21,21 @@ const OPTIONS = z.object({
 /** What the page sends. */
 export const TRY_MESSAGE = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready') }),
-  z.object({ type: z.literal('send'), turn: z.int(), chats: z.array(z.object({ model: NAME, messages: CHAT })).check(z.minLength(1), z.maxLength(2)), options: OPTIONS }),
+  z.object({
+    type: z.literal('send'),
+    turn: z.int(),
+    chats: z.array(z.object({ model: NAME, messages: CHAT })).check(z.minLength(1), z.maxLength(2)),
+    options: OPTIONS,
+  }),
   z.object({ type: z.literal('stop') }),
-  z.object({ type: z.literal('show-prompt'), turn: z.int(), column: z.int().check(z.minimum(0), z.maximum(1)), model: NAME, messages: CHAT, options: OPTIONS }),
+  z.object({
+    type: z.literal('show-prompt'),
+    turn: z.int(),
+    column: z.int().check(z.minimum(0), z.maximum(1)),
+    model: NAME,
+    messages: CHAT,
+    options: OPTIONS,
+  }),
 ]);
 
 export type TryMessage = z.infer<typeof TRY_MESSAGE>;

@@ -29,7 +29,9 @@ export function tryStrings(): Readonly<Record<string, string>> {
     loaded: vscode.l10n.t('loaded in {0} s', '{0}'),
     'stop.stop': vscode.l10n.t('ended by itself'),
     'stop.length': vscode.l10n.t('cut off at the length limit'),
-    empty: vscode.l10n.t('Ask something. With a second model beside it, both get the same question and the same seed, one after the other.'),
+    empty: vscode.l10n.t(
+      'Ask something. With a second model beside it, both get the same question and the same seed, one after the other.',
+    ),
     missing: vscode.l10n.t('{0} is not installed', '{0}'),
   };
 }

@@ -32,7 +32,12 @@ export class TryPanel {
     this.#models = models;
     panel.title = tryTitle(models);
     panel.webview.options = panelOptions(services.context.extensionUri);
-    panel.webview.html = panelHtml(panel.webview, services.context.extensionUri, { title: panel.title, script: 'try.js', styles: ['panel.css', 'try.css'], body: TRY_BODY });
+    panel.webview.html = panelHtml(panel.webview, services.context.extensionUri, {
+      title: panel.title,
+      script: 'try.js',
+      styles: ['panel.css', 'try.css'],
+      body: TRY_BODY,
+    });
     const listener = panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message));
     panel.onDidDispose(() => {
       this.#abort?.abort();
@@ -96,7 +101,16 @@ export class TryPanel {
     }
   }
 
-  async #stream(client: OllamaClient, { turn, column, chat, options }: { readonly turn: number; readonly column: number; readonly chat: TryChat; readonly options: TryOptions }, signal: AbortSignal): Promise<void> {
+  async #stream(
+    client: OllamaClient,
+    {
+      turn,
+      column,
+      chat,
+      options,
+    }: { readonly turn: number; readonly column: number; readonly chat: TryChat; readonly options: TryOptions },
+    signal: AbortSignal,
+  ): Promise<void> {
     const pending = { text: '', thinking: '' };
     const flush = (): void => {
       if (pending.text !== '' || pending.thinking !== '') {
@@ -114,7 +128,12 @@ export class TryPanel {
         if (step.done === true) {
           flush();
           const { stopReason, tokens, tokensPerSecond, promptTokens, seconds, loadSeconds } = step.value;
-          this.#post({ type: 'done', turn, column, facts: { stopReason, tokens, tokensPerSecond, promptTokens, seconds, loadSeconds, seed: options.seed } });
+          this.#post({
+            type: 'done',
+            turn,
+            column,
+            facts: { stopReason, tokens, tokensPerSecond, promptTokens, seconds, loadSeconds, seed: options.seed },
+          });
           return;
         }
         pending[step.value.event] += step.value.text;
@@ -122,13 +141,25 @@ export class TryPanel {
     } catch (thrown) {
       flush();
       const error = toStudioError(thrown);
-      this.#post({ type: 'failed', turn, column, cancelled: error.code === 'run/cancelled', message: escapeControls(error.message) });
+      this.#post({
+        type: 'failed',
+        turn,
+        column,
+        cancelled: error.code === 'run/cancelled',
+        message: escapeControls(error.message),
+      });
     } finally {
       clearInterval(beat);
     }
   }
 
-  async #showPrompt({ turn, column, model, messages, options }: Extract<TryMessage, { type: 'show-prompt' }>): Promise<void> {
+  async #showPrompt({
+    turn,
+    column,
+    model,
+    messages,
+    options,
+  }: Extract<TryMessage, { type: 'show-prompt' }>): Promise<void> {
     try {
       const client = await this.server.client();
       const prompt = await client.renderPrompt({ model, messages, options: defined(options) });
@@ -144,9 +175,13 @@ export class TryPanel {
 }
 
 export function tryTitle(models: readonly string[]): string {
-  return models.length === 0 ? vscode.l10n.t('Try') : vscode.l10n.t('Try {0}', models.map((name) => escapeControls(name)).join(' | '));
+  return models.length === 0
+    ? vscode.l10n.t('Try')
+    : vscode.l10n.t('Try {0}', models.map((name) => escapeControls(name)).join(' | '));
 }
 
 function defined(options: TryOptions): Record<string, number> {
-  return Object.fromEntries(Object.entries(options).filter((entry): entry is [string, number] => entry[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries(options).filter((entry): entry is [string, number] => entry[1] !== undefined),
+  );
 }

@@ -12,13 +12,26 @@ export class ArtefactDecorations implements vscode.FileDecorationProvider, vscod
 
   constructor(store: ArtefactStore) {
     this.#stop = store.onChange(() => {
-      this.#badges = new Map(store.artefacts.flatMap((artefact): [string, vscode.FileDecoration][] => {
-        const key = artefact.path.replace(/^[\\/]+/, '').replaceAll('\\', '/');
-        if (hasProblems(artefact)) {
-          return [[key, new vscode.FileDecoration('!', artefact.problems[0]?.code ?? vscode.l10n.t('Cannot be used'), new vscode.ThemeColor('list.warningForeground'))]];
-        }
-        return artefact.builtFrom?.stale === true ? [[key, new vscode.FileDecoration('↻', vscode.l10n.t('Its inputs have changed since it was built'))]] : [];
-      }));
+      this.#badges = new Map(
+        store.artefacts.flatMap((artefact): [string, vscode.FileDecoration][] => {
+          const key = artefact.path.replace(/^[\\/]+/, '').replaceAll('\\', '/');
+          if (hasProblems(artefact)) {
+            return [
+              [
+                key,
+                new vscode.FileDecoration(
+                  '!',
+                  artefact.problems[0]?.code ?? vscode.l10n.t('Cannot be used'),
+                  new vscode.ThemeColor('list.warningForeground'),
+                ),
+              ],
+            ];
+          }
+          return artefact.builtFrom?.stale === true
+            ? [[key, new vscode.FileDecoration('↻', vscode.l10n.t('Its inputs have changed since it was built'))]]
+            : [];
+        }),
+      );
       this.#changed.fire(undefined);
     });
   }

@@ -13,7 +13,10 @@ export class ArtefactDrag implements vscode.TreeDragAndDropController<TreeNode> 
   handleDrag(nodes: readonly TreeNode[], data: vscode.DataTransfer): void {
     const artefacts = nodes.flatMap((node) => (node.kind === 'artefact' ? [node.artefact] : []));
     data.set(MIME, new vscode.DataTransferItem(artefacts));
-    data.set('text/uri-list', new vscode.DataTransferItem(artefacts.map(({ path }) => vscode.Uri.file(path).toString()).join('\r\n')));
+    data.set(
+      'text/uri-list',
+      new vscode.DataTransferItem(artefacts.map(({ path }) => vscode.Uri.file(path).toString()).join('\r\n')),
+    );
   }
 
   async handleDrop(target: TreeNode | undefined, data: vscode.DataTransfer): Promise<void> {

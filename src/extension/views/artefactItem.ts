@@ -12,18 +12,28 @@ export const ARTEFACT_SCHEME = 'modelfile-studio-artefact';
 
 /** The item of a node as VS Code shows it; the tooltip comes later, with {@link artefactMarkdown}. */
 export function artefactItem(node: TreeNode, isOpen: boolean): vscode.TreeItem {
-  const state = node.children.length === 0 ? vscode.TreeItemCollapsibleState.None : isOpen ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed;
+  const state =
+    node.children.length === 0
+      ? vscode.TreeItemCollapsibleState.None
+      : isOpen
+        ? vscode.TreeItemCollapsibleState.Expanded
+        : vscode.TreeItemCollapsibleState.Collapsed;
   const item = new vscode.TreeItem(node.label, state);
   item.id = node.id;
   switch (node.kind) {
     case 'artefact':
       return dressArtefact(item, node);
     case 'missing-base':
-      item.label = node.base === '' ? vscode.l10n.t('base not known') : vscode.l10n.t('base not found: {0}', escapeControls(node.base));
+      item.label =
+        node.base === ''
+          ? vscode.l10n.t('base not known')
+          : vscode.l10n.t('base not found: {0}', escapeControls(node.base));
       item.iconPath = new vscode.ThemeIcon('question');
       item.contextValue = 'missingBase';
       item.accessibilityInformation = { label: item.label };
-      item.tooltip = vscode.l10n.t('These adapters fit none of the models that were found. Add the folder of their base to the scanned folders, or fetch it.');
+      item.tooltip = vscode.l10n.t(
+        'These adapters fit none of the models that were found. Add the folder of their base to the scanned folders, or fetch it.',
+      );
       return item;
     case 'cache':
       item.label = vscode.l10n.t('Hugging Face cache');
@@ -69,10 +79,17 @@ function dressArtefact(item: vscode.TreeItem, node: ArtefactNode): vscode.TreeIt
   item.description = description(artefact);
   item.iconPath = icon(artefact);
   item.contextValue = artefactTags(artefact).join(' ');
-  item.resourceUri = vscode.Uri.from({ scheme: ARTEFACT_SCHEME, path: `/${artefact.path.replace(/^[\\/]+/, '').replaceAll('\\', '/')}` });
+  item.resourceUri = vscode.Uri.from({
+    scheme: ARTEFACT_SCHEME,
+    path: `/${artefact.path.replace(/^[\\/]+/, '').replaceAll('\\', '/')}`,
+  });
   item.accessibilityInformation = { label: accessibleLabel(node.label, artefact) };
   if (node.children.length === 0 && /\.(?:gguf|safetensors)$/i.test(artefact.path)) {
-    item.command = { command: 'modelfileStudio.openInViewer', title: vscode.l10n.t('Open in Viewer'), arguments: [node] };
+    item.command = {
+      command: 'modelfileStudio.openInViewer',
+      title: vscode.l10n.t('Open in Viewer'),
+      arguments: [node],
+    };
   }
   return item;
 }
@@ -109,5 +126,7 @@ function icon(artefact: Artefact): vscode.ThemeIcon {
   if (isModelFolder(artefact)) {
     return new vscode.ThemeIcon('package');
   }
-  return new vscode.ThemeIcon(artefact.kind.startsWith('gguf') ? 'file-binary' : artefact.kind === 'pickle' ? 'circle-slash' : 'file');
+  return new vscode.ThemeIcon(
+    artefact.kind.startsWith('gguf') ? 'file-binary' : artefact.kind === 'pickle' ? 'circle-slash' : 'file',
+  );
 }

@@ -15,10 +15,10 @@ import { watchArtefacts } from './watchArtefacts';
 export const ARTEFACTS_VIEW = 'modelfileStudio.artefacts';
 
 /** A tree of up to this many lines is shown opened to its leaves. */
-const MOST_OPEN = 200;
+const MAX_OPEN = 200;
 
 /** More new artefacts at once are no result of a build, but of a folder that was added. */
-const MOST_REVEALED = 5;
+const MAX_REVEALED = 5;
 
 /** The tree of artefacts. Nothing is scanned before the view is seen or a command asks. */
 export function registerArtefactsView(services: Services): vscode.TreeView<TreeNode> {
@@ -29,7 +29,12 @@ export function registerArtefactsView(services: Services): vscode.TreeView<TreeN
       void Promise.resolve(view.reveal(node, { select: false, focus: false })).catch(() => undefined);
     }
   });
-  const view: vscode.TreeView<TreeNode> = vscode.window.createTreeView(ARTEFACTS_VIEW, { treeDataProvider: provider, canSelectMany: true, showCollapseAll: true, dragAndDropController: new ArtefactDrag() });
+  const view: vscode.TreeView<TreeNode> = vscode.window.createTreeView(ARTEFACTS_VIEW, {
+    treeDataProvider: provider,
+    canSelectMany: true,
+    showCollapseAll: true,
+    dragAndDropController: new ArtefactDrag(),
+  });
   const decorations = new ArtefactDecorations(services.artefacts);
   const refresh = (): void => void (services.artefacts.state.kind === 'idle' ? undefined : services.artefacts.scan());
   context.subscriptions.push(
@@ -55,9 +60,17 @@ class ArtefactsProvider implements vscode.TreeDataProvider<TreeNode>, vscode.Dis
   #isSmall = true;
 
   /** @param onNew called with each artefact that came below another one since the last scan */
-  constructor(private readonly services: Services, private readonly onNew: (node: TreeNode) => void) {
-    this.#meter = new DeltaMeter(join(services.context.extensionPath, 'dist', 'viewerWorker.js'), (line) => services.log.debug(line));
-    this.#stop = [services.artefacts.onChange(() => void this.#rebuild()), onMadeModel(services, () => void this.#rebuild())];
+  constructor(
+    private readonly services: Services,
+    private readonly onNew: (node: TreeNode) => void,
+  ) {
+    this.#meter = new DeltaMeter(join(services.context.extensionPath, 'dist', 'viewerWorker.js'), (line) =>
+      services.log.debug(line),
+    );
+    this.#stop = [
+      services.artefacts.onChange(() => void this.#rebuild()),
+      onMadeModel(services, () => void this.#rebuild()),
+    ];
   }
 
   getTreeItem(node: TreeNode): vscode.TreeItem {
@@ -77,7 +90,8 @@ class ArtefactsProvider implements vscode.TreeDataProvider<TreeNode>, vscode.Dis
 
   async resolveTreeItem(item: vscode.TreeItem, node: TreeNode): Promise<vscode.TreeItem> {
     if (node.kind === 'artefact') {
-      const isMeasured = this.services.trust.isTrusted && (isAdapter(node.artefact) || node.artefact.kind === 'gguf-adapter');
+      const isMeasured =
+        this.services.trust.isTrusted && (isAdapter(node.artefact) || node.artefact.kind === 'gguf-adapter');
       item.tooltip = artefactMarkdown(node.artefact, isMeasured ? await this.#meter.of(node.artefact) : undefined);
     }
     return item;
@@ -99,7 +113,7 @@ class ArtefactsProvider implements vscode.TreeDataProvider<TreeNode>, vscode.Dis
     const models: readonly MadeModel[] = madeModels(this.services);
     const before = new Set(this.#roots.flatMap((root) => [root.id, ...parentsBelow(root).map(([{ id }]) => id)]));
     this.#roots = buildArtefactTree(artefacts.artefacts, { roots: await namedRoots(this.services), models });
-    this.#isSmall = countNodes(this.#roots) <= MOST_OPEN;
+    this.#isSmall = countNodes(this.#roots) <= MAX_OPEN;
     this.#parents = new Map(this.#roots.flatMap(parentsBelow));
     contextKey('artefacts', this.#roots.length > 0 ? 'ready' : artefacts.state.kind === 'error' ? 'error' : 'empty');
     this.#changed.fire(undefined);
@@ -111,7 +125,7 @@ class ArtefactsProvider implements vscode.TreeDataProvider<TreeNode>, vscode.Dis
 
   #reportNew(before: ReadonlySet<string>): void {
     const fresh = [...this.#parents.keys()].filter(({ id }) => !before.has(id));
-    if (before.size > 0 && fresh.length <= MOST_REVEALED) {
+    if (before.size > 0 && fresh.length <= MAX_REVEALED) {
       fresh.forEach(this.onNew);
     }
   }
@@ -123,7 +137,9 @@ async function namedRoots(services: Services): Promise<{ readonly path: string; 
   const workspace = vscode.workspace.workspaceFolders ?? [];
   return folders
     .map((path) => ({ path, name: workspace.find(({ uri }) => uri.fsPath === path)?.name ?? basename(path) }))
-    .filter(({ path, name }) => !isInCache(path) && (name !== 'hub' || workspace.some(({ uri }) => uri.fsPath === path)));
+    .filter(
+      ({ path, name }) => !isInCache(path) && (name !== 'hub' || workspace.some(({ uri }) => uri.fsPath === path)),
+    );
 }
 
 function parentsBelow(node: TreeNode): [TreeNode, TreeNode][] {

@@ -105,10 +105,15 @@ function jobItem(job: Job): vscode.TreeItem {
   item.description = facts.join(' · ');
   const [icon, colour] = ICONS[job.state];
   item.iconPath = new vscode.ThemeIcon(icon, colour === undefined ? undefined : new vscode.ThemeColor(colour));
-  item.contextValue = [job.state, ...(job.state === 'done' && job.spec.output !== undefined ? ['revealable'] : [])].join(' ');
+  item.contextValue = [
+    job.state,
+    ...(job.state === 'done' && job.spec.output !== undefined ? ['revealable'] : []),
+  ].join(' ');
   item.tooltip = tooltip(job, facts);
   const share = percent(job);
-  item.accessibilityInformation = { label: `${job.spec.title}, ${job.state}${share === undefined || job.state !== 'running' ? '' : `, ${share} %`}, ${facts.join(', ')}` };
+  item.accessibilityInformation = {
+    label: `${job.spec.title}, ${job.state}${share === undefined || job.state !== 'running' ? '' : `, ${share} %`}, ${facts.join(', ')}`,
+  };
   return item;
 }
 
@@ -120,7 +125,9 @@ function tooltip(job: Job, facts: readonly string[]): vscode.MarkdownString {
     markdown.appendMarkdown('\n\n').appendText(job.error.message);
   }
   if (job.state === 'interrupted') {
-    markdown.appendMarkdown('\n\n').appendText(vscode.l10n.t('The window was closed or reloaded while it ran. Resume goes on where it stopped.'));
+    markdown
+      .appendMarkdown('\n\n')
+      .appendText(vscode.l10n.t('The window was closed or reloaded while it ran. Resume goes on where it stopped.'));
   }
   if (job.progress?.at !== undefined && job.state === 'running') {
     markdown.appendMarkdown('\n\n').appendText(job.progress.at);

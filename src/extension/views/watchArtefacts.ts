@@ -48,8 +48,15 @@ export function watchArtefacts(services: Services, view: vscode.TreeView<unknown
       void scan();
     }
   });
-  return vscode.Disposable.from(watcher, watcher.onDidCreate(onFolder), watcher.onDidChange(onFile), watcher.onDidDelete(onFolder), seen, new vscode.Disposable(() => {
-    clearTimeout(timer);
-    stopJobs();
-  }));
+  return vscode.Disposable.from(
+    watcher,
+    watcher.onDidCreate(onFolder),
+    watcher.onDidChange(onFile),
+    watcher.onDidDelete(onFolder),
+    seen,
+    new vscode.Disposable(() => {
+      clearTimeout(timer);
+      stopJobs();
+    }),
+  );
 }

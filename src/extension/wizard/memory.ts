@@ -7,7 +7,7 @@ const LAST = z.record(z.string(), z.object({ type: z.optional(z.string()) }));
 const BUILDS = z.array(JOB_SPEC);
 
 /** Builds that are remembered for *Rebuild with Last Choices*. */
-const MOST_BUILDS = 50;
+const MAX_BUILDS = 50;
 
 /** What was chosen for a command the last time, in any workspace. */
 export function remembered({ context }: Services, command: string): { readonly type?: string | undefined } {
@@ -15,9 +15,16 @@ export function remembered({ context }: Services, command: string): { readonly t
   return (parsed.success ? parsed.data[command] : undefined) ?? {};
 }
 
-export function remember({ context }: Services, command: string, choices: { readonly type?: string | undefined }): void {
+export function remember(
+  { context }: Services,
+  command: string,
+  choices: { readonly type?: string | undefined },
+): void {
   const parsed = LAST.safeParse(context.globalState.get('lastChoices'));
-  void context.globalState.update('lastChoices', { ...(parsed.success ? parsed.data : {}), [command]: { type: choices.type } });
+  void context.globalState.update('lastChoices', {
+    ...(parsed.success ? parsed.data : {}),
+    [command]: { type: choices.type },
+  });
 }
 
 /** The jobs that wrote a result in this workspace, newest first; each result once. */
@@ -33,7 +40,7 @@ export function rememberBuilds(services: Services): void {
     if (job?.state === 'done' && output !== undefined) {
       const args = job.spec.args.filter((argument) => argument !== '--force');
       const others = rememberedBuilds(services).filter((spec) => spec.output !== output);
-      void services.context.workspaceState.update('builds', [{ ...job.spec, args }, ...others].slice(0, MOST_BUILDS));
+      void services.context.workspaceState.update('builds', [{ ...job.spec, args }, ...others].slice(0, MAX_BUILDS));
     }
   });
   services.context.subscriptions.push({ dispose: stop });

@@ -21,9 +21,17 @@ const BROWSE = Symbol('browse');
 const HEADING = Symbol('heading');
 
 /** Paths of scanned artefacts, or of what the user finds with *Browse…*; `back`, or undefined when the user leaves. */
-export async function pickArtefact(services: Services, at: StepPosition, options: ArtefactPickOptions): Promise<readonly string[] | 'back' | undefined> {
+export async function pickArtefact(
+  services: Services,
+  at: StepPosition,
+  options: ArtefactPickOptions,
+): Promise<readonly string[] | 'back' | undefined> {
   for (;;) {
-    const chosen = await pick<string | symbol>(at, { placeholder: options.placeholder, choices: choicesOf(services, options), many: options.many === true });
+    const chosen = await pick<string | symbol>(at, {
+      placeholder: options.placeholder,
+      choices: choicesOf(services, options),
+      many: options.many === true,
+    });
     if (chosen === undefined || chosen === 'back') {
       return chosen;
     }
@@ -38,29 +46,51 @@ export async function pickArtefact(services: Services, at: StepPosition, options
   }
 }
 
-async function choicesOf(services: Services, { filter, preferred, browse: kind }: ArtefactPickOptions): Promise<readonly Choice<string | symbol>[]> {
+async function choicesOf(
+  services: Services,
+  { filter, preferred, browse: kind }: ArtefactPickOptions,
+): Promise<readonly Choice<string | symbol>[]> {
   const fitting = (await services.artefacts.ready()).filter(filter);
   const roots = workspaceRoots();
   const choice = (artefact: Artefact): Choice<string> => ({
     value: artefact.path,
     label: artefactLabel(artefact, { roots }),
     description: escapeControls(describeArtefact(artefact)),
-    ...(artefact.problems.length === 0 ? {} : { detail: `$(warning) ${escapeControls(artefact.problems[0]!.message)}` }),
+    ...(artefact.problems.length === 0
+      ? {}
+      : { detail: `$(warning) ${escapeControls(artefact.problems[0]!.message)}` }),
   });
   const first = (preferred?.paths ?? []).flatMap((path) => fitting.filter((artefact) => artefact.path === path));
   const rest = fitting.filter((artefact) => !first.includes(artefact));
-  const heading = (label: string): Choice<symbol> => ({ label, kind: vscode.QuickPickItemKind.Separator, value: HEADING });
+  const heading = (label: string): Choice<symbol> => ({
+    label,
+    kind: vscode.QuickPickItemKind.Separator,
+    value: HEADING,
+  });
   return [
     ...(first.length === 0 ? [] : [heading(preferred?.heading ?? ''), ...first.map(choice)]),
     ...(first.length === 0 || rest.length === 0 ? [] : [heading(vscode.l10n.t('others'))]),
     ...rest.map(choice),
     heading(''),
-    { label: vscode.l10n.t('$(folder-opened) Browse…'), value: BROWSE, description: kind === 'folder' ? vscode.l10n.t('a folder that was not scanned') : vscode.l10n.t('a file that was not scanned'), alwaysShow: true },
+    {
+      label: vscode.l10n.t('$(folder-opened) Browse…'),
+      value: BROWSE,
+      description:
+        kind === 'folder'
+          ? vscode.l10n.t('a folder that was not scanned')
+          : vscode.l10n.t('a file that was not scanned'),
+      alwaysShow: true,
+    },
   ];
 }
 
 async function browse({ browse: kind, many }: ArtefactPickOptions): Promise<readonly string[]> {
   const filters = kind === 'gguf' ? { GGUF: ['gguf'] } : { [vscode.l10n.t('Weights')]: ['gguf', 'safetensors'] };
-  const chosen = await vscode.window.showOpenDialog({ canSelectFolders: kind === 'folder', canSelectFiles: kind !== 'folder', canSelectMany: many === true, ...(kind === 'folder' ? {} : { filters }) });
+  const chosen = await vscode.window.showOpenDialog({
+    canSelectFolders: kind === 'folder',
+    canSelectFiles: kind !== 'folder',
+    canSelectMany: many === true,
+    ...(kind === 'folder' ? {} : { filters }),
+  });
   return (chosen ?? []).filter(({ scheme }) => scheme === 'file').map(({ fsPath }) => fsPath);
 }

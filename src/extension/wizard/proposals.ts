@@ -24,7 +24,10 @@ function workerArgs(workers: number): string[] {
 }
 
 /** One pass from base and adapters to a GGUF. @param workers 0: as many as the engine finds right */
-export function buildProposal(choices: Sources & { readonly type: string; readonly out: string }, workers: number): Proposal {
+export function buildProposal(
+  choices: Sources & { readonly type: string; readonly out: string },
+  workers: number,
+): Proposal {
   const args = ['build', ...sourceArgs(choices), '--type', choices.type, '--out', choices.out, ...workerArgs(workers)];
   return {
     job: { kind: 'build', title: `Build ${basename(choices.out)}`, args, output: choices.out },
@@ -36,10 +39,25 @@ export function buildProposal(choices: Sources & { readonly type: string; readon
 }
 
 /** The same, and the model in Ollama. */
-export function createProposal(choices: Sources & { readonly type: string | undefined; readonly name: string }, workers: number): Proposal {
-  const args = ['create', choices.name, ...sourceArgs(choices), ...(choices.type === undefined ? [] : ['--type', choices.type]), ...workerArgs(workers)];
+export function createProposal(
+  choices: Sources & { readonly type: string | undefined; readonly name: string },
+  workers: number,
+): Proposal {
+  const args = [
+    'create',
+    choices.name,
+    ...sourceArgs(choices),
+    ...(choices.type === undefined ? [] : ['--type', choices.type]),
+    ...workerArgs(workers),
+  ];
   return {
-    job: { kind: 'create', title: `Create ${choices.name}`, args, model: choices.name, from: choices.adapters[0] ?? choices.base },
+    job: {
+      kind: 'create',
+      title: `Create ${choices.name}`,
+      args,
+      model: choices.name,
+      from: choices.adapters[0] ?? choices.base,
+    },
     planArgs: [...args, '--dry-run'],
     detail: (answer) => enginePlan(answer, choices),
     files: sourceFiles(choices),
@@ -54,7 +72,15 @@ function enginePlan(answer: unknown, choices: Sources & { readonly name: string 
   if (route === undefined || type === undefined || !route.startsWith('fuse')) {
     return undefined;
   }
-  return ['build', ...sourceArgs(choices), '--type', type, '--out', join(tmpdir(), `${modelNameFrom(choices.name)}.${type}.gguf`), '--dry-run'];
+  return [
+    'build',
+    ...sourceArgs(choices),
+    '--type',
+    type,
+    '--out',
+    join(tmpdir(), `${modelNameFrom(choices.name)}.${type}.gguf`),
+    '--dry-run',
+  ];
 }
 
 const ROUTE = z.object({ route: z.string(), type: z.string() });
@@ -72,46 +98,102 @@ export function fuseProposal(choices: Sources & { readonly out: string }, worker
 }
 
 /** A 16-bit, 8-bit or 32-bit GGUF, as llama.cpp's converter writes it. */
-export function convertProposal(choices: { readonly base: string; readonly type: string; readonly out: string }, workers: number): Proposal {
-  const args = ['convert', '--base', choices.base, '--type', choices.type, '--out', choices.out, ...workerArgs(workers)];
+export function convertProposal(
+  choices: { readonly base: string; readonly type: string; readonly out: string },
+  workers: number,
+): Proposal {
+  const args = [
+    'convert',
+    '--base',
+    choices.base,
+    '--type',
+    choices.type,
+    '--out',
+    choices.out,
+    ...workerArgs(workers),
+  ];
   return {
     job: { kind: 'convert', title: `Convert ${basename(choices.out)}`, args, output: choices.out },
     planArgs: [...args, '--dry-run'],
-    files: [['base', choices.base], ['result', choices.out]],
+    files: [
+      ['base', choices.base],
+      ['result', choices.out],
+    ],
     then: [],
     canReplace: true,
   };
 }
 
 /** Another type for a GGUF or a folder. @param requantise true where the input has lost bits already and the user agreed */
-export function quantizeProposal(choices: { readonly input: string; readonly type: string; readonly out: string; readonly requantise: boolean }, workers: number): Proposal {
-  const args = ['quantize', choices.input, choices.out, choices.type, ...(choices.requantise ? ['--allow-requantize'] : []), ...workerArgs(workers)];
+export function quantizeProposal(
+  choices: { readonly input: string; readonly type: string; readonly out: string; readonly requantise: boolean },
+  workers: number,
+): Proposal {
+  const args = [
+    'quantize',
+    choices.input,
+    choices.out,
+    choices.type,
+    ...(choices.requantise ? ['--allow-requantize'] : []),
+    ...workerArgs(workers),
+  ];
   return {
     job: { kind: 'quantize', title: `Quantise ${basename(choices.out)}`, args, output: choices.out },
     planArgs: [...args, '--dry-run'],
-    files: [['input', choices.input], ['result', choices.out]],
+    files: [
+      ['input', choices.input],
+      ['result', choices.out],
+    ],
     then: [],
     canReplace: true,
   };
 }
 
 /** A GGUF adapter. */
-export function convertAdapterProposal(choices: { readonly base: string; readonly adapter: string; readonly type: string; readonly out: string }): Proposal {
-  const args = ['convert-adapter', '--adapter', choices.adapter, '--base', choices.base, '--type', choices.type, '--out', choices.out];
+export function convertAdapterProposal(choices: {
+  readonly base: string;
+  readonly adapter: string;
+  readonly type: string;
+  readonly out: string;
+}): Proposal {
+  const args = [
+    'convert-adapter',
+    '--adapter',
+    choices.adapter,
+    '--base',
+    choices.base,
+    '--type',
+    choices.type,
+    '--out',
+    choices.out,
+  ];
   return {
     job: { kind: 'convert-adapter', title: `Convert ${basename(choices.out)}`, args, output: choices.out },
     planArgs: [...args, '--dry-run'],
-    files: [['base', choices.base], ['adapter', choices.adapter], ['result', choices.out]],
+    files: [
+      ['base', choices.base],
+      ['adapter', choices.adapter],
+      ['result', choices.out],
+    ],
     then: ['A Modelfile takes it with ADAPTER, below the FROM of the same base.'],
     canReplace: true,
   };
 }
 
 /** Builds a GGUF again as its record says it was built, over the old one. */
-export function rebuildProposal(output: string, origin: { readonly base: string; readonly adapters: readonly { readonly path: string; readonly weight: number }[]; readonly type: string }, workers: number): Proposal {
+export function rebuildProposal(
+  output: string,
+  origin: {
+    readonly base: string;
+    readonly adapters: readonly { readonly path: string; readonly weight: number }[];
+    readonly type: string;
+  },
+  workers: number,
+): Proposal {
   const adapters = origin.adapters.map(({ path, weight }) => (weight === 1 ? path : `${path}=${weight}`));
-  const proposal = /\.gguf$/i.test(origin.base) && adapters.length === 0
-    ? quantizeProposal({ input: origin.base, type: origin.type, out: output, requantise: true }, workers)
-    : buildProposal({ base: origin.base, adapters, type: origin.type, out: output }, workers);
+  const proposal =
+    /\.gguf$/i.test(origin.base) && adapters.length === 0
+      ? quantizeProposal({ input: origin.base, type: origin.type, out: output, requantise: true }, workers)
+      : buildProposal({ base: origin.base, adapters, type: origin.type, out: output }, workers);
   return { ...proposal, job: { ...proposal.job, title: `Rebuild ${basename(output)}` } };
 }

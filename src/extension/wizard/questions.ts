@@ -41,7 +41,12 @@ export function askBase(services: Services, placeholder: string): Step<Choices> 
     ask: async ({ adapters }, at) => {
       const paths = (adapters ?? []).flatMap((adapter) => services.artefacts.find(adapter)?.base?.candidates ?? []);
       const preferred = { heading: vscode.l10n.t('fits the adapter'), paths: [...new Set(paths)] };
-      const chosen = await pickArtefact(services, at, { placeholder, filter: isModelFolder, preferred, browse: 'folder' });
+      const chosen = await pickArtefact(services, at, {
+        placeholder,
+        filter: isModelFolder,
+        preferred,
+        browse: 'folder',
+      });
       return chosen === undefined || chosen === 'back' ? chosen : { base: chosen[0] };
     },
   };
@@ -56,11 +61,23 @@ export function askType(services: Services, command: string, types?: readonly Fi
       const last = remembered(services, command).type;
       const offered = typeChoices(parameters, types);
       const choices = offered.map(({ type, description, isRecommended }) => ({
-        value: type, label: type, description,
-        ...(isRecommended && types === undefined ? { detail: vscode.l10n.t('recommended for a model of this size') } : type === last ? { detail: vscode.l10n.t('chosen last time') } : {}),
+        value: type,
+        label: type,
+        description,
+        ...(isRecommended && types === undefined
+          ? { detail: vscode.l10n.t('recommended for a model of this size') }
+          : type === last
+            ? { detail: vscode.l10n.t('chosen last time') }
+            : {}),
       }));
-      const first = offered.some(({ type }) => type === last) ? last : offered.find(({ isRecommended }) => isRecommended)?.type;
-      const chosen = await pick<string>(at, { placeholder: vscode.l10n.t('Type of the result'), choices, active: (value) => value === first });
+      const first = offered.some(({ type }) => type === last)
+        ? last
+        : offered.find(({ isRecommended }) => isRecommended)?.type;
+      const chosen = await pick<string>(at, {
+        placeholder: vscode.l10n.t('Type of the result'),
+        choices,
+        active: (value) => value === first,
+      });
       return chosen === undefined || chosen === 'back' ? chosen : { type: chosen[0] };
     },
   };
@@ -73,7 +90,12 @@ export function askOutput(prompt: string, suggest: (choices: Choices) => string)
     ask: async (choices, at) => {
       const value = suggest(choices);
       const from = Math.max(value.lastIndexOf('/'), value.lastIndexOf('\\')) + 1;
-      const chosen = await input(at, { prompt, value, selection: [from, value.length], problem: (text) => outputProblem(absolute(text)) });
+      const chosen = await input(at, {
+        prompt,
+        value,
+        selection: [from, value.length],
+        problem: (text) => outputProblem(absolute(text)),
+      });
       return chosen === undefined || chosen === 'back' ? chosen : { out: absolute(chosen) };
     },
   };
@@ -85,7 +107,12 @@ export function askName(suggest: (choices: Choices) => string): Step<Choices> {
     isNeeded: ({ name }) => name === undefined,
     ask: async (choices, at) => {
       const value = suggest(choices);
-      const chosen = await input(at, { prompt: vscode.l10n.t('Name of the model in Ollama'), value, selection: [0, value.length], problem: nameProblem });
+      const chosen = await input(at, {
+        prompt: vscode.l10n.t('Name of the model in Ollama'),
+        value,
+        selection: [0, value.length],
+        problem: nameProblem,
+      });
       return chosen === undefined || chosen === 'back' ? chosen : { name: chosen };
     },
   };
@@ -97,7 +124,9 @@ export function resultFolder(sources: readonly string[]): string {
   const [source] = sources;
   if (source !== undefined && !isInCache(source)) {
     const parent = dirname(source);
-    const root = roots.find((path) => source === path || source.startsWith(`${path}/`) || source.startsWith(`${path}\\`));
+    const root = roots.find(
+      (path) => source === path || source.startsWith(`${path}/`) || source.startsWith(`${path}\\`),
+    );
     return root === undefined || source === root ? (root ?? parent) : parent;
   }
   return roots[0] ?? process.cwd();
@@ -119,7 +148,10 @@ function absolute(path: string): string {
 
 async function outputProblem(path: string): Promise<string | undefined> {
   const folder = dirname(path);
-  const isFolder = await stat(folder).then((found) => found.isDirectory(), () => false);
+  const isFolder = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
   if (!isFolder) {
     return vscode.l10n.t('There is no folder {0}.', folder);
   }
@@ -128,5 +160,7 @@ async function outputProblem(path: string): Promise<string | undefined> {
 }
 
 function nameProblem(name: string): string | undefined {
-  return name === '' || /^[-.]/.test(name) || parseModelName(name) === undefined ? vscode.l10n.t('Ollama does not take this name. Letters, digits, . _ - and one :tag are right.') : undefined;
+  return name === '' || /^[-.]/.test(name) || parseModelName(name) === undefined
+    ? vscode.l10n.t('Ollama does not take this name. Letters, digits, . _ - and one :tag are right.')
+    : undefined;
 }

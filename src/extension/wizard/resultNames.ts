@@ -3,7 +3,8 @@ import { parseModelName } from '../../core/ollama/modelName';
 import { pathParts } from '../artefacts/artefactLabel';
 
 /** Names that training tools give to every run: the folder above tells more. */
-const GENERIC = /^(?:lora|qlora|dora|rslora|adapters?|mlx(?:-\w+)?|outputs?|results?|runs?|model|models|base|merged|fused|final|final_model|last|best|checkpoints?|checkpoint-\d+|epoch_?\d+|\d+_adapters\.safetensors|adapter_model\.safetensors|adapters\.safetensors)$/i;
+const GENERIC =
+  /^(?:lora|qlora|dora|rslora|adapters?|mlx(?:-\w+)?|outputs?|results?|runs?|model|models|base|merged|fused|final|final_model|last|best|checkpoints?|checkpoint-\d+|epoch_?\d+|\d+_adapters\.safetensors|adapter_model\.safetensors|adapters\.safetensors)$/i;
 
 /** A short name for what is made from an artefact: its folder's, with the one above where its own says nothing. */
 export function stemOf(path: string): string {
@@ -30,7 +31,11 @@ export function resultPath(folder: string, stem: string, type?: string): string 
 
 /** A name that Ollama takes, from a stem: lower case, everything else a hyphen. */
 export function modelNameFrom(stem: string): string {
-  const name = withoutType(stem).toLowerCase().replace(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '').slice(0, 80);
+  const name = withoutType(stem)
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, '-')
+    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '')
+    .slice(0, 80);
   return name === '' || parseModelName(name) === undefined ? 'my-model' : name;
 }
 

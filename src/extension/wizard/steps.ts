@@ -15,7 +15,11 @@ export interface Step<Choices> {
 }
 
 /** Asks one question after the other, with a way back to each; undefined when the user leaves. */
-export async function askSteps<Choices extends object>(title: string, start: Choices, steps: readonly Step<Choices>[]): Promise<Choices | undefined> {
+export async function askSteps<Choices extends object>(
+  title: string,
+  start: Choices,
+  steps: readonly Step<Choices>[],
+): Promise<Choices | undefined> {
   const asked: { readonly index: number; readonly before: Choices }[] = [];
   let choices = start;
   let index = 0;

@@ -40,7 +40,9 @@ export function readTarget(args: readonly unknown[]): Target {
   const own = pathOf(first);
   if (own.length > 0 || selected.length > 0) {
     // A context menu acts on the selection only when it was opened on a part of it.
-    return { paths: own.length === 0 || selected.includes(own[0]!) ? [...new Set(selected.length > 0 ? selected : own)] : own };
+    return {
+      paths: own.length === 0 || selected.includes(own[0]!) ? [...new Set(selected.length > 0 ? selected : own)] : own,
+    };
   }
   const request = REQUEST.safeParse(first);
   if (!request.success) {

@@ -18,13 +18,28 @@ export function recommendedType(parameters: number | undefined): FileTypeName {
 }
 
 /** The types to choose from, best first, with what each costs. Figures of loss are llama.cpp's, for a model of 8 B. */
-export function typeChoices(parameters: number | undefined, types: readonly FileTypeName[] = Object.keys(FILE_TYPES) as FileTypeName[]): readonly TypeChoice[] {
+export function typeChoices(
+  parameters: number | undefined,
+  types: readonly FileTypeName[] = Object.keys(FILE_TYPES) as FileTypeName[],
+): readonly TypeChoice[] {
   const recommended = recommendedType(parameters);
   return types.map((type) => {
     const { bitsPerWeight, perplexity } = TYPE_QUALITY[type] ?? {};
-    const size = parameters === undefined || bitsPerWeight === undefined ? undefined : `about ${formatBytes((parameters * bitsPerWeight) / 8)}`;
+    const size =
+      parameters === undefined || bitsPerWeight === undefined
+        ? undefined
+        : `about ${formatBytes((parameters * bitsPerWeight) / 8)}`;
     const bits = bitsPerWeight === undefined ? undefined : `${bitsPerWeight.toFixed(1)} bits a weight`;
-    const loss = perplexity === undefined ? undefined : perplexity === 0 ? 'no loss' : `perplexity +${perplexity.toFixed(perplexity < 0.1 ? 3 : 2)}`;
-    return { type, isRecommended: type === recommended, description: [size, bits, loss].filter((fact) => fact !== undefined).join(' · ') };
+    const loss =
+      perplexity === undefined
+        ? undefined
+        : perplexity === 0
+          ? 'no loss'
+          : `perplexity +${perplexity.toFixed(perplexity < 0.1 ? 3 : 2)}`;
+    return {
+      type,
+      isRecommended: type === recommended,
+      description: [size, bits, loss].filter((fact) => fact !== undefined).join(' · '),
+    };
   });
 }

@@ -11,7 +11,8 @@ const READ_FLAGS = constants.O_RDONLY | ((constants as Readonly<Record<string, n
 export function nodeArtefactFiles(signal?: AbortSignal): ArtefactFiles {
   return {
     list: listFolder,
-    open: (path, listed) => (listed?.kind === 'file' ? openListed(path, listed.bytes) : openFileSource(path, { signal })),
+    open: (path, listed) =>
+      listed?.kind === 'file' ? openListed(path, listed.bytes) : openFileSource(path, { signal }),
     stat: async (path) => await statEntry(path, basename(path)),
     join: joinAsGiven,
     baseName: (path) => basename(resolve(path)),
@@ -28,7 +29,15 @@ async function listFolder(folder: string): Promise<ListedEntry[]> {
 }
 
 async function listEntry(folder: string, entry: Dirent): Promise<ListedEntry> {
-  return await statEntry(join(folder, entry.name), entry.name) ?? { name: entry.name, kind: 'other', bytes: 0, modified: 0, identity: joinAsGiven(folder, entry.name) };
+  return (
+    (await statEntry(join(folder, entry.name), entry.name)) ?? {
+      name: entry.name,
+      kind: 'other',
+      bytes: 0,
+      modified: 0,
+      identity: joinAsGiven(folder, entry.name),
+    }
+  );
 }
 
 function statEntry(path: string, name: string): Promise<ListedEntry | undefined> {
@@ -60,19 +69,22 @@ function listedSource(path: string, descriptor: number, size: number): OpenedFil
     size,
     read: (offset, target) => {
       const length = Math.min(target.length, size - offset);
-      return length <= 0 ? Promise.resolve(0) : new Promise((settle, fail) => {
-        read(descriptor, target, 0, length, offset, (error, bytes) => {
-          if (error === null) {
-            settle(bytes);
-          } else {
-            fail(readError(path, error));
-          }
-        });
-      });
+      return length <= 0
+        ? Promise.resolve(0)
+        : new Promise((settle, fail) => {
+            read(descriptor, target, 0, length, offset, (error, bytes) => {
+              if (error === null) {
+                settle(bytes);
+              } else {
+                fail(readError(path, error));
+              }
+            });
+          });
     },
-    close: () => new Promise((settle) => {
-      close(descriptor, () => settle());
-    }),
+    close: () =>
+      new Promise((settle) => {
+        close(descriptor, () => settle());
+      }),
   };
 }
 

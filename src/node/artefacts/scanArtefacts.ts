@@ -9,7 +9,10 @@ import { nodeArtefactFiles } from './artefactFiles';
  * cannot be read are among the answers, with the reason.
  * @throws StudioError run/cancelled only
  */
-export async function* scanArtefacts(folders: readonly string[], options: ScanOptions = {}): AsyncGenerator<ScanProgress, Artefact[]> {
+export async function* scanArtefacts(
+  folders: readonly string[],
+  options: ScanOptions = {},
+): AsyncGenerator<ScanProgress, Artefact[]> {
   const files = nodeArtefactFiles(options.signal);
   const single: Artefact[] = [];
   const rest: string[] = [];
@@ -26,10 +29,25 @@ export async function* scanArtefacts(folders: readonly string[], options: ScanOp
 /** A file that was given in place of a folder. */
 function asArtefact(inspection: Inspection, path: string): Artefact {
   if (inspection.kind === undefined || inspection.kind === 'folder') {
-    return { path, kind: 'unreadable', bytes: 0, problems: inspection.ok ? [] : [{ code: inspection.error.code, message: inspection.error.message }] };
+    return {
+      path,
+      kind: 'unreadable',
+      bytes: 0,
+      problems: inspection.ok ? [] : [{ code: inspection.error.code, message: inspection.error.message }],
+    };
   }
   // A listing of a scan is no place for all keys and tensors.
-  const artefact = { bytes: 0, problems: [], ...inspection, kind: inspection.kind, ok: undefined, error: undefined, metadata: undefined, tensorList: undefined, artefacts: undefined };
+  const artefact = {
+    bytes: 0,
+    problems: [],
+    ...inspection,
+    kind: inspection.kind,
+    ok: undefined,
+    error: undefined,
+    metadata: undefined,
+    tensorList: undefined,
+    artefacts: undefined,
+  };
   return artefact;
 }
 

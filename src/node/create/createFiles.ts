@@ -79,18 +79,25 @@ export class CreateFiles {
         return await this.folderFiles(part.path);
       case 'build': {
         const { path, adapters, fileType } = part;
-        return yield* this.made(`${fileType}.gguf`, (output) => prepareBuild({ base: path, adapters, fileType, output, layout: 'quantised', signal: this.options.signal }));
+        return yield* this.made(`${fileType}.gguf`, (output) =>
+          prepareBuild({ base: path, adapters, fileType, output, layout: 'quantised', signal: this.options.signal }),
+        );
       }
       case 'quantise': {
         const { path, fileType } = part;
-        return yield* this.made(`${fileType}.gguf`, (output) => prepareQuantize({ input: path, fileType, output, layout: 'quantised', signal: this.options.signal }));
+        return yield* this.made(`${fileType}.gguf`, (output) =>
+          prepareQuantize({ input: path, fileType, output, layout: 'quantised', signal: this.options.signal }),
+        );
       }
       case 'convert-adapter':
         return yield* this.adapter(part);
     }
   }
 
-  private async *made(ending: string, prepare: (output: string) => Promise<BuildPlan>): AsyncGenerator<EngineEvent, readonly CreateFile[]> {
+  private async *made(
+    ending: string,
+    prepare: (output: string) => Promise<BuildPlan>,
+  ): AsyncGenerator<EngineEvent, readonly CreateFile[]> {
     const { signal, workers, workerScript, force } = this.options;
     yield { event: 'phase', phase: 'planning' };
     let plan = await prepare(await this.output(ending));
@@ -100,7 +107,12 @@ export class CreateFiles {
       plan = await prepare(await this.output(ending, this.options.roomyFolder));
     }
     this.warnings.push(...plan.warnings.map(({ code, message }) => ({ code, message })));
-    const report = yield* buildFromPlan(plan, { force: force && this.options.keepIn !== undefined, workers, signal, workerScript });
+    const report = yield* buildFromPlan(plan, {
+      force: force && this.options.keepIn !== undefined,
+      workers,
+      signal,
+      workerScript,
+    });
     this.warnings.push(...report.warnings.map(({ code, message }) => ({ code, message })));
     return [await this.result(report.output)];
   }
@@ -109,14 +121,29 @@ export class CreateFiles {
     const { signal, client, base: given, force } = this.options;
     yield { event: 'phase', phase: 'planning' };
     if (given === undefined) {
-      throw new StudioError('ollama/adapter', 'An adapter folder needs to know its base: name its Hugging Face folder, its GGUF or an installed model in FROM.');
+      throw new StudioError(
+        'ollama/adapter',
+        'An adapter folder needs to know its base: name its Hugging Face folder, its GGUF or an installed model in FROM.',
+      );
     }
     const base = 'path' in given ? given.path : await installedTarget(client, given.name, signal);
-    const request = { adapter: { path: part.path, weight: 1 }, base, type: 'F16' as const, output: await this.output('adapter.gguf'), signal };
+    const request = {
+      adapter: { path: part.path, weight: 1 },
+      base,
+      type: 'F16' as const,
+      output: await this.output('adapter.gguf'),
+      signal,
+    };
     const plan = await prepareConvertAdapter(request).catch((thrown: unknown) => {
       const error = toStudioError(thrown);
       // The installed model has layers of its own (template, parameters) that a merged file would lose: --base keeps them.
-      throw error.code === 'adapter/no-gguf-form' && 'name' in given ? new StudioError(error.code, `${error.message} For this one: create NAME --base ollama:${given.name} --adapter ${part.path}.`, { path: error.path, detail: error.detail }) : error;
+      throw error.code === 'adapter/no-gguf-form' && 'name' in given
+        ? new StudioError(
+            error.code,
+            `${error.message} For this one: create NAME --base ollama:${given.name} --adapter ${part.path}.`,
+            { path: error.path, detail: error.detail },
+          )
+        : error;
     });
     const report = yield* convertAdapter(plan, { force: force && this.options.keepIn !== undefined, signal });
     this.warnings.push(...report.warnings.map(({ code, message }) => ({ code, message })));
@@ -149,10 +176,20 @@ export class CreateFiles {
   private async folderFiles(folder: string): Promise<readonly CreateFile[]> {
     const found = await localFileResolver(dirname(folder), { signal: this.options.signal })(folder);
     if (found.status !== 'files') {
-      throw new StudioError(/insecure path/.test(found.error) ? 'input/unreadable' : 'ollama/file', folderAdvice(folder, found.error), { path: folder });
+      throw new StudioError(
+        /insecure path/.test(found.error) ? 'input/unreadable' : 'ollama/file',
+        folderAdvice(folder, found.error),
+        { path: folder },
+      );
     }
     found.digests.forEach((digest, path) => this.known.set(path, digest));
-    return await Promise.all([...found.digests.keys()].map(async (path) => ({ path, bytes: (await stat(path)).size, name: path.startsWith(folder) ? path.slice(folder.length + 1).replaceAll('\\', '/') : basename(path) })));
+    return await Promise.all(
+      [...found.digests.keys()].map(async (path) => ({
+        path,
+        bytes: (await stat(path)).size,
+        name: path.startsWith(folder) ? path.slice(folder.length + 1).replaceAll('\\', '/') : basename(path),
+      })),
+    );
   }
 
   get all(): readonly CreateFile[] {
@@ -168,7 +205,10 @@ export class CreateFiles {
       const digests = new Map(this.known);
       const report = reporter(bytesTotal, emit);
       for (const { path, name } of files) {
-        digests.set(path, await hashFile(path, { signal: this.options.signal, onBytes: (bytes) => report.add(bytes, name) }));
+        digests.set(
+          path,
+          await hashFile(path, { signal: this.options.signal, onBytes: (bytes) => report.add(bytes, name) }),
+        );
       }
       return digests;
     });
@@ -205,12 +245,19 @@ export class CreateFiles {
     const files = this.files.get(key);
     return files === undefined
       ? { status: 'absent', error: '' }
-      : { status: 'files', path: this.paths.get(key)!, canonicalPath: this.paths.get(key)!, digests: new Map(files.map(({ path, name }) => [name, digests.get(path)!])) };
+      : {
+          status: 'files',
+          path: this.paths.get(key)!,
+          canonicalPath: this.paths.get(key)!,
+          digests: new Map(files.map(({ path, name }) => [name, digests.get(path)!])),
+        };
   }
 
   /** Removes what was made and does not stay. */
   async dispose(): Promise<void> {
-    await Promise.all(this.folders.map((folder) => rm(folder, { recursive: true, force: true }).catch(() => undefined)));
+    await Promise.all(
+      this.folders.map((folder) => rm(folder, { recursive: true, force: true }).catch(() => undefined)),
+    );
   }
 }
 
@@ -230,13 +277,26 @@ function reporter(bytesTotal: number, emit: (event: EngineEvent) => void): { add
       }
       last = now;
       const { rate, secondsLeft } = meter.measure(bytesDone, bytesTotal);
-      emit({ event: 'progress', bytesDone, bytesTotal, tensorsDone: 0, tensorsTotal: 0, tensor: name, rate, ...(secondsLeft === undefined ? {} : { secondsLeft }) });
+      emit({
+        event: 'progress',
+        bytesDone,
+        bytesTotal,
+        tensorsDone: 0,
+        tensorsTotal: 0,
+        tensor: name,
+        rate,
+        ...(secondsLeft === undefined ? {} : { secondsLeft }),
+      });
     },
   };
 }
 
 /** What an adapter must know of a model that a server has. */
-async function installedTarget(client: OllamaClient, name: string, signal: AbortSignal): Promise<ReturnType<typeof targetOfGguf>> {
+async function installedTarget(
+  client: OllamaClient,
+  name: string,
+  signal: AbortSignal,
+): Promise<ReturnType<typeof targetOfGguf>> {
   const { info, tensors } = await client.tensors(name, { signal });
   return targetOfGguf({
     path: name,

@@ -8,7 +8,14 @@ import { StudioError, throwIfAborted } from '../../core/errors';
 import { modelfileFor } from '../../core/modelfile/writeModelfile';
 import { createNames } from '../../core/ollama/createNames';
 import { parseModelName, sameModelName } from '../../core/ollama/modelName';
-import { planRoutes, typeOfRoute, type Route, type RouteFacts, type RouteName, type RoutePlan } from '../../core/routes/planRoutes';
+import {
+  planRoutes,
+  typeOfRoute,
+  type Route,
+  type RouteFacts,
+  type RouteName,
+  type RoutePlan,
+} from '../../core/routes/planRoutes';
 import type { LibraryModel } from '../../core/ollama/registryManifest';
 import type { EngineEvent } from '../../core/progress';
 import type { BaseLibraryModel, TemplateChoice } from '../../core/chatTemplate/chooseTemplate';
@@ -69,14 +76,24 @@ export interface PreparedCreate {
 export interface CreatedFromArtefacts extends Omit<CreatedModel, 'route'> {
   readonly route: RouteName;
   readonly type: string | undefined;
-  readonly template: { readonly origin: string; readonly model?: string | undefined; readonly exact: boolean; readonly notes: readonly string[] } | undefined;
+  readonly template:
+    | {
+        readonly origin: string;
+        readonly model?: string | undefined;
+        readonly exact: boolean;
+        readonly notes: readonly string[];
+      }
+    | undefined;
 }
 
 /**
  * Chooses the route and the template; nothing is written and the server is only asked.
  * @throws StudioError ollama/route where no route works, or not the one that was asked for; ollama/model-exists; what reading the inputs throws
  */
-export async function prepareCreateFrom(request: CreateFromRequest, options: CreateFromOptions): Promise<PreparedCreate> {
+export async function prepareCreateFrom(
+  request: CreateFromRequest,
+  options: CreateFromOptions,
+): Promise<PreparedCreate> {
   const names = createNames(request.name);
   const { client, signal } = options;
   const server = await requireOllama(client, { signal });
@@ -86,20 +103,37 @@ export async function prepareCreateFrom(request: CreateFromRequest, options: Cre
     throw existsError(kept);
   }
   const { base, installed, adapters, fileType } = request;
-  const facts = await gatherRouteFacts({ base, installed, adapters, wantedType: fileType, ollamaVersion: server.version, workers: options.workers, signal });
+  const facts = await gatherRouteFacts({
+    base,
+    installed,
+    adapters,
+    wantedType: fileType,
+    ollamaVersion: server.version,
+    workers: options.workers,
+    signal,
+  });
   const plan = planRoutes(facts);
   const route = chosenRoute(request, facts, plan);
   return { request, facts, plan, route, ...(await inherit(request, facts, route, options)) };
 }
 
-async function requireFreeName(request: CreateFromRequest, name: string, previous: string, { client, signal }: CreateFromOptions): Promise<void> {
+async function requireFreeName(
+  request: CreateFromRequest,
+  name: string,
+  previous: string,
+  { client, signal }: CreateFromOptions,
+): Promise<void> {
   const wanted = parseModelName(name);
   const exists = (await client.list({ signal })).some((model) => {
     const candidate = parseModelName(model.name);
     return wanted !== undefined && candidate !== undefined && sameModelName(candidate, wanted);
   });
   if (exists && !request.force) {
-    throw new StudioError('ollama/model-exists', `${name} exists on ${client.address.host} and was not touched. Choose another name, or --force: it is then kept as ${previous}.`, { detail: { name } });
+    throw new StudioError(
+      'ollama/model-exists',
+      `${name} exists on ${client.address.host} and was not touched. Choose another name, or --force: it is then kept as ${previous}.`,
+      { detail: { name } },
+    );
   }
 }
 
@@ -110,14 +144,27 @@ function chosenRoute(request: CreateFromRequest, facts: RouteFacts, plan: RouteP
   if (route?.works === true) {
     return route;
   }
-  const problem = request.route === undefined || request.route === 'fuse' || request.route === 'fuse-quantise' ? facts.fused.problem : facts.adapters[0]?.ggufProblem;
+  const problem =
+    request.route === undefined || request.route === 'fuse' || request.route === 'fuse-quantise'
+      ? facts.fused.problem
+      : facts.adapters[0]?.ggufProblem;
   if (problem !== undefined && problem.code !== 'adapter/no-gguf-form') {
-    const folder = facts.base.kind === 'installed' && problem.code === 'ollama/file' ? ' Or give the Hugging Face folder of the base with --base DIR.' : '';
+    const folder =
+      facts.base.kind === 'installed' && problem.code === 'ollama/file'
+        ? ' Or give the Hugging Face folder of the base with --base DIR.'
+        : '';
     throw StudioError.fromJSON({ ...problem, message: `${problem.message}${folder}` });
   }
   const works = plan.routes.filter((candidate) => candidate.works).map((candidate) => candidate.route);
-  const instead = works.length > 0 ? ` What works here: ${works.join(', ')}${plan.recommended === undefined ? '' : ` (recommended: ${plan.recommended})`}; leave --route out to take it.` : '';
-  throw new StudioError('ollama/route', `${route === undefined ? plan.because : `The route ${route.route} does not work: ${route.why}`}${/[.!?]$/.test(route?.why ?? plan.because) ? '' : '.'}${instead}`, { detail: { route: name, works } });
+  const instead =
+    works.length > 0
+      ? ` What works here: ${works.join(', ')}${plan.recommended === undefined ? '' : ` (recommended: ${plan.recommended})`}; leave --route out to take it.`
+      : '';
+  throw new StudioError(
+    'ollama/route',
+    `${route === undefined ? plan.because : `The route ${route.route} does not work: ${route.why}`}${/[.!?]$/.test(route?.why ?? plan.because) ? '' : '.'}${instead}`,
+    { detail: { route: name, works } },
+  );
 }
 
 /** What a Modelfile takes over beside the weights. */
@@ -128,14 +175,22 @@ interface Inherited {
 }
 
 /** Template and stops: chosen from a folder or a GGUF; what is made FROM an installed model inherits its own, and what is fused into one keeps them. */
-async function inherit(request: CreateFromRequest, facts: RouteFacts, route: Route, options: CreateFromOptions): Promise<Inherited> {
+async function inherit(
+  request: CreateFromRequest,
+  facts: RouteFacts,
+  route: Route,
+  options: CreateFromOptions,
+): Promise<Inherited> {
   const { bundleFolder, signal, client } = options;
   const isInstalled = facts.base.kind === 'installed';
   if (isInstalled && !isFused(route)) {
     return { choice: undefined };
   }
   const library = isInstalled ? request.base : request.library;
-  const looked = library === undefined ? undefined : (await lookUpModel(library, { ollama: client, offline: isInstalled, bundleFolder, signal })).model;
+  const looked =
+    library === undefined
+      ? undefined
+      : (await lookUpModel(library, { ollama: client, offline: isInstalled, bundleFolder, signal })).model;
   const base = looked === undefined ? undefined : libraryBase(looked);
   const path = await templateSource(request, facts, signal);
   const templateFrom = facts.base.kind === 'huggingface' ? await ownTemplate(path, facts, signal) : undefined;
@@ -188,10 +243,15 @@ function isFused({ route }: Route): boolean {
 function libraryBase({ name, template, parameters, renderer, parser, license }: LibraryModel): BaseLibraryModel {
   const { stop, ...rest } = parameters;
   return {
-    model: name, renderer, parser, license,
+    model: name,
+    renderer,
+    parser,
+    license,
     ...(template === undefined ? {} : { template }),
     stops: stop === undefined ? [] : [stop].flat().map(String),
-    parameters: Object.fromEntries(Object.entries(rest).flatMap(([key, value]) => (typeof value === 'object' ? [] : [[key, value] as const]))),
+    parameters: Object.fromEntries(
+      Object.entries(rest).flatMap(([key, value]) => (typeof value === 'object' ? [] : [[key, value] as const])),
+    ),
   };
 }
 
@@ -200,7 +260,10 @@ function libraryBase({ name, template, parameters, renderer, parser, license }: 
  * one answer of it. What was made on the way is removed unless it is to be kept.
  * @throws StudioError what the build, the conversion and the server throw
  */
-export async function* createFromArtefacts(prepared: PreparedCreate, options: CreateFromOptions): AsyncGenerator<EngineEvent, CreatedFromArtefacts> {
+export async function* createFromArtefacts(
+  prepared: PreparedCreate,
+  options: CreateFromOptions,
+): AsyncGenerator<EngineEvent, CreatedFromArtefacts> {
   const { request, facts, route } = prepared;
   const started = performance.now();
   throwIfAborted(options.signal);
@@ -213,17 +276,31 @@ export async function* createFromArtefacts(prepared: PreparedCreate, options: Cr
     const text = modelfileFor({
       from: [facts.base.kind === 'installed' && !isFused(route) ? from : relativeTo(path, from)],
       adapter: adapter === undefined ? undefined : relativeTo(path, adapter),
-      choice: prepared.choice, system: request.system ?? prepared.system, parameters: request.parameters, header: header(prepared),
+      choice: prepared.choice,
+      system: request.system ?? prepared.system,
+      parameters: request.parameters,
+      header: header(prepared),
     });
     await writeModelfile(path, text, request.force || request.keepIn === undefined);
-    const made = yield* createModel({ name: request.name, modelfile: new TextEncoder().encode(text), path, force: request.force }, options);
+    const made = yield* createModel(
+      { name: request.name, modelfile: new TextEncoder().encode(text), path, force: request.force },
+      options,
+    );
     const { choice } = prepared;
     return {
-      ...made, route: route.route, type: route.type,
+      ...made,
+      route: route.route,
+      type: route.type,
       seconds: (performance.now() - started) / 1000,
-      kept: request.keepIn === undefined && request.modelfilePath === undefined ? made.kept : [...made.kept, ...maker.made, path],
+      kept:
+        request.keepIn === undefined && request.modelfilePath === undefined
+          ? made.kept
+          : [...made.kept, ...maker.made, path],
       warnings: [...maker.warnings, ...made.warnings],
-      template: choice === undefined ? undefined : { origin: choice.origin, model: choice.model, exact: choice.exact, notes: choice.notes },
+      template:
+        choice === undefined
+          ? undefined
+          : { origin: choice.origin, model: choice.model, exact: choice.exact, notes: choice.notes },
     };
   } finally {
     if (request.keepIn === undefined) {
@@ -234,9 +311,13 @@ export async function* createFromArtefacts(prepared: PreparedCreate, options: Cr
 
 /** The comment at the top of the Modelfile. */
 function header({ request: { name, adapters, base }, facts, route }: PreparedCreate): string[] {
-  const names = adapters.map(({ path, weight }) => `${basename(resolve(path))}${weight === 1 ? '' : ` (weight ${weight})`}`);
+  const names = adapters.map(
+    ({ path, weight }) => `${basename(resolve(path))}${weight === 1 ? '' : ` (weight ${weight})`}`,
+  );
   const of = facts.base.kind === 'installed' ? base : basename(resolve(base));
-  return [`${name}: ${of}${names.length === 0 ? '' : ` with ${names.join(' and ')}`}, ${route.type ?? ''} (${route.route})`];
+  return [
+    `${name}: ${of}${names.length === 0 ? '' : ` with ${names.join(' and ')}`}, ${route.type ?? ''} (${route.route})`,
+  ];
 }
 
 /** Where the Modelfile is written; undefined while it is made in a folder that is removed. */
@@ -269,7 +350,10 @@ async function writeModelfile(path: string, text: string, replace: boolean): Pro
     if (thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST') {
       throw existsError(path);
     }
-    throw new StudioError('output/unwritable', `${path} cannot be written. Check the folder and its permissions.`, { path, cause: thrown });
+    throw new StudioError('output/unwritable', `${path} cannot be written. Check the folder and its permissions.`, {
+      path,
+      cause: thrown,
+    });
   }
 }
 
@@ -299,11 +383,21 @@ class FileMaker {
     const fileType = typeOfRoute(facts, route.route);
     yield { event: 'phase', phase: 'planning' };
     const plan = await prepareBuild({
-      base: facts.base.kind === 'installed' ? `${OLLAMA_PREFIX}${request.base}` : request.base, adapters: fused ? request.adapters : [], fileType, output: this.path(`${fileType}.gguf`), layout: 'quantised',
-      templateFrom: this.prepared.templateFrom, signal: this.options.signal,
+      base: facts.base.kind === 'installed' ? `${OLLAMA_PREFIX}${request.base}` : request.base,
+      adapters: fused ? request.adapters : [],
+      fileType,
+      output: this.path(`${fileType}.gguf`),
+      layout: 'quantised',
+      templateFrom: this.prepared.templateFrom,
+      signal: this.options.signal,
     });
     this.note(plan.warnings);
-    const report = yield* buildFromPlan(plan, { force: this.mayReplace, workers: this.options.workers, signal: this.options.signal, workerScript: this.options.workerScript });
+    const report = yield* buildFromPlan(plan, {
+      force: this.mayReplace,
+      workers: this.options.workers,
+      signal: this.options.signal,
+      workerScript: this.options.workerScript,
+    });
     this.note(report.warnings);
     this.made.push(report.output);
     return report.output;
@@ -320,7 +414,13 @@ class FileMaker {
       return resolve(adapter.path);
     }
     const base = request.installed?.target ?? request.base;
-    const plan = await prepareConvertAdapter({ adapter, base, type: 'F16', output: this.path('adapter.gguf'), signal: this.options.signal });
+    const plan = await prepareConvertAdapter({
+      adapter,
+      base,
+      type: 'F16',
+      output: this.path('adapter.gguf'),
+      signal: this.options.signal,
+    });
     this.note(plan.warnings);
     const report = yield* convertAdapter(plan, { force: this.mayReplace, signal: this.options.signal });
     this.note(report.warnings);
@@ -345,7 +445,9 @@ class FileMaker {
 export async function requireFolder(path: string): Promise<string> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory() !== true) {
-    throw new StudioError('output/unwritable', `${path} is no folder. Create it first, or choose another place.`, { path });
+    throw new StudioError('output/unwritable', `${path} is no folder. Create it first, or choose another place.`, {
+      path,
+    });
   }
   return path;
 }

@@ -71,7 +71,10 @@ const USUAL_RATE = 12_500_000;
  * name changes, and a failed or cancelled run takes back what it made.
  * @throws StudioError modelfile/…, ollama/…, and what files and engine say, with the line of the Modelfile
  */
-export async function* createModel(request: CreateModelRequest, options: CreateModelOptions): AsyncGenerator<EngineEvent, CreatedModel> {
+export async function* createModel(
+  request: CreateModelRequest,
+  options: CreateModelOptions,
+): AsyncGenerator<EngineEvent, CreatedModel> {
   const started = performance.now();
   const { client, signal } = options;
   yield { event: 'phase', phase: 'checking' };
@@ -85,14 +88,19 @@ export async function* createModel(request: CreateModelRequest, options: CreateM
   requireServerFits(plan, request, server, lines);
   const exists = await hasModel(client, names.name, signal);
   if (exists && !request.force) {
-    throw new StudioError('ollama/model-exists', `${names.name} exists on ${client.address.host} and was not touched. Choose another name, or --force: it is then kept as ${names.previous}.`, { detail: { name: names.name } });
+    throw new StudioError(
+      'ollama/model-exists',
+      `${names.name} exists on ${client.address.host} and was not touched. Choose another name, or --force: it is then kept as ${names.previous}.`,
+      { detail: { name: names.name } },
+    );
   }
   const warnings = [...plan.warnings, ...versionWarnings(parsed, server)];
   if (plan.from !== undefined) {
     yield* fetchBase(plan.from, client, lines, signal);
   }
   const files = new CreateFiles({
-    ...options, lines,
+    ...options,
+    lines,
     base: plan.from ?? baseFile(plan),
     keepIn: request.keepIn,
     stem: names.name.replace(/:latest$/, '').replace(/[^A-Za-z0-9._-]+/g, '-'),
@@ -113,7 +121,9 @@ export async function* createModel(request: CreateModelRequest, options: CreateM
     const uploadedBytes = yield* files.upload(digests);
     const built = await toCreateRequest(plan.commands, (path) => Promise.resolve(files.local(path, digests)));
     if (!built.ok) {
-      throw new StudioError('modelfile/syntax', `${request.path}: ${built.error}. lint shows the line.`, { path: request.path });
+      throw new StudioError('modelfile/syntax', `${request.path}: ${built.error}. lint shows the line.`, {
+        path: request.path,
+      });
     }
     const quantize = plan.from === undefined ? undefined : request.quantize;
     yield* make(createBody(built.request, { name: names.unfinished, quantize }), names, exists, client, lines, signal);
@@ -143,34 +153,75 @@ async function requireSound(parsed: ParsedModelfile, lines: ModelfileLines, sign
     const { error, line } = parsed.verdict;
     // An unclosed quote has no line in Ollama's words; where it opens is what helps.
     const at = line ?? lines.line(parsed.problems[0]?.span.start ?? 0);
-    throw lines.at(new StudioError('modelfile/syntax', `${error}. Correct the line; lint shows what is meant.`, { path: lines.path }), at);
+    throw lines.at(
+      new StudioError('modelfile/syntax', `${error}. Correct the line; lint shows what is meant.`, {
+        path: lines.path,
+      }),
+      at,
+    );
   }
-  const findings = (await lintModelfile(parsed, { facts: factsForFile(lines.path, { isTrusted: true }), signal })).filter(({ severity }) => severity === 'error');
+  const findings = (
+    await lintModelfile(parsed, { facts: factsForFile(lines.path, { isTrusted: true }), signal })
+  ).filter(({ severity }) => severity === 'error');
   const [first] = findings;
   if (first !== undefined) {
     const rest = findings.length > 1 ? ` (and ${findings.length - 1} more)` : '';
     const found = findings.map(({ code, message, span }) => ({ code, message, line: lines.line(span.start) }));
-    throw lines.at(new StudioError('modelfile/findings', `${first.code}: ${first.message}${rest} Correct it first; nothing was uploaded.`, { path: lines.path, detail: { findings: found } }), lines.line(first.span.start));
+    throw lines.at(
+      new StudioError(
+        'modelfile/findings',
+        `${first.code}: ${first.message}${rest} Correct it first; nothing was uploaded.`,
+        { path: lines.path, detail: { findings: found } },
+      ),
+      lines.line(first.span.start),
+    );
   }
 }
 
-function requireServerFits(plan: CreatePlan, { quantize }: CreateModelRequest, server: Extract<OllamaState, { readonly state: 'running' }>, lines: ModelfileLines): void {
+function requireServerFits(
+  plan: CreatePlan,
+  { quantize }: CreateModelRequest,
+  server: Extract<OllamaState, { readonly state: 'running' }>,
+  lines: ModelfileLines,
+): void {
   if (quantize === undefined || plan.from === undefined) {
     return;
   }
   const { name, line } = plan.from;
   if (!SERVER_TYPES.includes(quantize)) {
-    throw lines.at(new StudioError('ollama/quantise', `${name} lies on the server, which makes ${SERVER_TYPES.join(', ')} only. For ${quantize} name the model's Hugging Face folder or 16-bit GGUF in FROM.`), line);
+    throw lines.at(
+      new StudioError(
+        'ollama/quantise',
+        `${name} lies on the server, which makes ${SERVER_TYPES.join(', ')} only. For ${quantize} name the model's Hugging Face folder or 16-bit GGUF in FROM.`,
+      ),
+      line,
+    );
   }
   if (!server.mayQuantise) {
-    throw lines.at(new StudioError('ollama/too-old', `Ollama ${server.version} can be harmed by a crafted model while it quantises (CVE-2026-7482). Update it to ${SAFE_QUANTISING_SINCE} or later, or name the model's folder or 16-bit GGUF in FROM: it is then quantised here.`), line);
+    throw lines.at(
+      new StudioError(
+        'ollama/too-old',
+        `Ollama ${server.version} can be harmed by a crafted model while it quantises (CVE-2026-7482). Update it to ${SAFE_QUANTISING_SINCE} or later, or name the model's folder or 16-bit GGUF in FROM: it is then quantised here.`,
+      ),
+      line,
+    );
   }
 }
 
-function versionWarnings(parsed: ParsedModelfile, server: Extract<OllamaState, { readonly state: 'running' }>): { readonly code: string; readonly message: string }[] {
-  const requires = parsed.instructions.findLast(({ keyword }) => keyword === 'REQUIRES')?.command?.args.replace(/^v/, '');
+function versionWarnings(
+  parsed: ParsedModelfile,
+  server: Extract<OllamaState, { readonly state: 'running' }>,
+): { readonly code: string; readonly message: string }[] {
+  const requires = parsed.instructions
+    .findLast(({ keyword }) => keyword === 'REQUIRES')
+    ?.command?.args.replace(/^v/, '');
   return requires !== undefined && !/^0\.0\.0/.test(server.version) && compareVersions(server.version, requires) < 0
-    ? [{ code: 'ollama/too-old', message: `REQUIRES ${requires}, and the server is ${server.version}: it will refuse to run the model until it is updated` }]
+    ? [
+        {
+          code: 'ollama/too-old',
+          message: `REQUIRES ${requires}, and the server is ${server.version}: it will refuse to run the model until it is updated`,
+        },
+      ]
     : [];
 }
 
@@ -181,7 +232,10 @@ async function hasModel(client: OllamaClient, name: string, signal: AbortSignal)
 async function digestOf(client: OllamaClient, name: string): Promise<string> {
   const digest = await findModel(client, name);
   if (digest === undefined) {
-    throw new StudioError('ollama/lost', `${name} was created and is gone again: something else removed it. Run this again.`);
+    throw new StudioError(
+      'ollama/lost',
+      `${name} was created and is gone again: something else removed it. Run this again.`,
+    );
   }
   return `sha256:${digest.replace(/^sha256:/, '')}`;
 }
@@ -196,24 +250,43 @@ async function findModel(client: OllamaClient, name: string, signal?: AbortSigna
 }
 
 /** A FROM that is a name: on the server, or pulled by it from Ollama's own registry. */
-async function* fetchBase({ name, line }: NonNullable<CreatePlan['from']>, client: OllamaClient, lines: ModelfileLines, signal: AbortSignal): AsyncGenerator<EngineEvent, void> {
+async function* fetchBase(
+  { name, line }: NonNullable<CreatePlan['from']>,
+  client: OllamaClient,
+  lines: ModelfileLines,
+  signal: AbortSignal,
+): AsyncGenerator<EngineEvent, void> {
   try {
     if (await hasModel(client, name, signal)) {
       return;
     }
     const parsed = parseModelName(name);
     if (parsed !== undefined && parsed.host.toLowerCase() !== 'registry.ollama.ai') {
-      throw new StudioError('ollama/registry', `${name} would come from ${parsed.host}, another registry than Ollama's. If you trust it, get it first: pull ${name}.`);
+      throw new StudioError(
+        'ollama/registry',
+        `${name} would come from ${parsed.host}, another registry than Ollama's. If you trust it, get it first: pull ${name}.`,
+      );
     }
     yield* client.pull(name, { signal });
   } catch (thrown) {
     const error = toStudioError(thrown);
-    throw lines.at(error.code === 'ollama/model-missing' ? new StudioError(error.code, `Nothing is at the path ${name}, the server has no model of that name, and the registry has none either. Check the spelling; a path is relative to the Modelfile.`, { detail: error.detail, cause: error }) : error, line);
+    throw lines.at(
+      error.code === 'ollama/model-missing'
+        ? new StudioError(
+            error.code,
+            `Nothing is at the path ${name}, the server has no model of that name, and the registry has none either. Check the spelling; a path is relative to the Modelfile.`,
+            { detail: error.detail, cause: error },
+          )
+        : error,
+      line,
+    );
   }
 }
 
 function baseFile(plan: CreatePlan): { readonly path: string } | undefined {
-  const part = [...plan.parts.values()].find(({ role, kind }) => role === 'model' && (kind === 'file' || kind === 'quantise' || kind === 'split'));
+  const part = [...plan.parts.values()].find(
+    ({ role, kind }) => role === 'model' && (kind === 'file' || kind === 'quantise' || kind === 'split'),
+  );
   return part === undefined ? undefined : { path: part.path };
 }
 
@@ -227,7 +300,14 @@ function remoteNotice(client: OllamaClient, files: CreateFiles): { readonly code
 }
 
 /** Makes the model under a name of its own, and gives it the wanted one when it is whole. */
-async function* make(body: string, names: CreateNames, exists: boolean, client: OllamaClient, lines: ModelfileLines, signal: AbortSignal): AsyncGenerator<EngineEvent, void> {
+async function* make(
+  body: string,
+  names: CreateNames,
+  exists: boolean,
+  client: OllamaClient,
+  lines: ModelfileLines,
+  signal: AbortSignal,
+): AsyncGenerator<EngineEvent, void> {
   let isNamed = false;
   try {
     yield* client.create(body, { signal });

@@ -21,21 +21,42 @@ export interface NamedPath {
  * Looks at what an instruction names, without reading more than a file's first bytes.
  * @throws StudioError input/… with the line, for what no server could read
  */
-export async function lookAtPath(instruction: Instruction, command: ModelfileCommand, lines: ModelfileLines, directory: string): Promise<NamedPath> {
+export async function lookAtPath(
+  instruction: Instruction,
+  command: ModelfileCommand,
+  lines: ModelfileLines,
+  directory: string,
+): Promise<NamedPath> {
   const { args } = command;
   const line = lines.ofInstruction(instruction);
   const failed = (error: StudioError): StudioError => lines.at(error, line);
   if (isUntouchable(args)) {
-    throw failed(new StudioError('input/not-regular', `${escapeControls(args)} is a network share, a device or a URL, which is not opened. Copy or download the files and name them here.`));
+    throw failed(
+      new StudioError(
+        'input/not-regular',
+        `${escapeControls(args)} is a network share, a device or a URL, which is not opened. Copy or download the files and name them here.`,
+      ),
+    );
   }
   const path = await expandModelfilePath(args, directory).catch((thrown: unknown) => {
-    throw failed(new StudioError('input/missing', `${escapeControls(args)}: ${thrown instanceof Error ? thrown.message : String(thrown)}. Check the path.`));
+    throw failed(
+      new StudioError(
+        'input/missing',
+        `${escapeControls(args)}: ${thrown instanceof Error ? thrown.message : String(thrown)}. Check the path.`,
+      ),
+    );
   });
   const stats = await stat(path).catch((thrown: unknown) => {
     if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(systemCode(thrown) ?? '')) {
       return undefined;
     }
-    throw failed(new StudioError('input/unreadable', `${path} cannot be looked at (${systemCode(thrown) ?? 'unknown'}). Check its permissions.`, { path }));
+    throw failed(
+      new StudioError(
+        'input/unreadable',
+        `${path} cannot be looked at (${systemCode(thrown) ?? 'unknown'}). Check its permissions.`,
+        { path },
+      ),
+    );
   });
   if (stats === undefined) {
     return { instruction, command, line, path, kind: 'absent' };
@@ -44,16 +65,32 @@ export async function lookAtPath(instruction: Instruction, command: ModelfileCom
     return { instruction, command, line, path, kind: 'folder' };
   }
   if (!stats.isFile()) {
-    throw failed(new StudioError('input/not-regular', `${path} is neither a file nor a folder. Name a model file or folder.`, { path }));
+    throw failed(
+      new StudioError('input/not-regular', `${path} is neither a file nor a folder. Name a model file or folder.`, {
+        path,
+      }),
+    );
   }
   const head = await headOf(path).catch((thrown: unknown) => {
-    throw failed(new StudioError('input/unreadable', `${path} cannot be read (${systemCode(thrown) ?? 'unknown'}). Check its permissions.`, { path }));
+    throw failed(
+      new StudioError(
+        'input/unreadable',
+        `${path} cannot be read (${systemCode(thrown) ?? 'unknown'}). Check its permissions.`,
+        { path },
+      ),
+    );
   });
   const refused = refusedContent(path, head, stats.size);
   if (refused !== undefined) {
     throw failed(refused);
   }
-  return { instruction, command, line, path, kind: head.subarray(0, 4).toString('latin1') === 'GGUF' ? 'gguf' : 'file' };
+  return {
+    instruction,
+    command,
+    line,
+    path,
+    kind: head.subarray(0, 4).toString('latin1') === 'GGUF' ? 'gguf' : 'file',
+  };
 }
 
 async function headOf(path: string): Promise<Buffer> {
@@ -73,10 +110,21 @@ function refusedContent(path: string, head: Buffer, size: number): StudioError |
     return new StudioError('input/empty', `${path} is empty. Get the file again.`, { path });
   }
   if (head.toString('latin1').startsWith('version https://git-lfs.github.com/spec/')) {
-    return new StudioError('input/lfs-pointer', `${path} is a Git LFS pointer: the file itself was never downloaded. Run git lfs pull in its folder.`, { path });
+    return new StudioError(
+      'input/lfs-pointer',
+      `${path} is a Git LFS pointer: the file itself was never downloaded. Run git lfs pull in its folder.`,
+      { path },
+    );
   }
-  if (head[0] === 0x80 || (head.subarray(0, 4).toString('latin1') === 'PK\u0003\u0004' && /\.(?:bin|pt|pth|ckpt|pkl)$/i.test(path))) {
-    return new StudioError('input/pickle', `${path} is a Python pickle, which can run any code when it is loaded and is not sent. Get the model as safetensors.`, { path });
+  if (
+    head[0] === 0x80 ||
+    (head.subarray(0, 4).toString('latin1') === 'PK\u0003\u0004' && /\.(?:bin|pt|pth|ckpt|pkl)$/i.test(path))
+  ) {
+    return new StudioError(
+      'input/pickle',
+      `${path} is a Python pickle, which can run any code when it is loaded and is not sent. Get the model as safetensors.`,
+      { path },
+    );
   }
   return undefined;
 }

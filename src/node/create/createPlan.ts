@@ -27,9 +27,19 @@ export type CreatePart = { readonly line: number; readonly role: 'model' | 'adap
   /** A folder whose files are sent as Ollama's command line sends them; the server converts. */
   | { readonly kind: 'folder'; readonly path: string }
   /** A folder or a GGUF that our engine makes a GGUF of, with adapters merged into it. */
-  | { readonly kind: 'build'; readonly path: string; readonly fileType: FileTypeName; readonly adapters: readonly AdapterRequest[] }
+  | {
+      readonly kind: 'build';
+      readonly path: string;
+      readonly fileType: FileTypeName;
+      readonly adapters: readonly AdapterRequest[];
+    }
   /** A GGUF of another type. */
-  | { readonly kind: 'quantise'; readonly path: string; readonly fileType: FileTypeName; readonly splits: readonly string[] }
+  | {
+      readonly kind: 'quantise';
+      readonly path: string;
+      readonly fileType: FileTypeName;
+      readonly splits: readonly string[];
+    }
   /** An adapter folder that becomes a GGUF adapter. */
   | { readonly kind: 'convert-adapter'; readonly path: string }
 );
@@ -55,7 +65,12 @@ export interface CreatePlan {
  * @param directory of the Modelfile, which paths are relative to
  * @throws StudioError with the line: input/…, model/…, ollama/…
  */
-export async function planCreate(parsed: ParsedModelfile, lines: ModelfileLines, directory: string, options: { readonly fileType?: FileTypeName | undefined; readonly signal?: AbortSignal | undefined }): Promise<CreatePlan> {
+export async function planCreate(
+  parsed: ParsedModelfile,
+  lines: ModelfileLines,
+  directory: string,
+  options: { readonly fileType?: FileTypeName | undefined; readonly signal?: AbortSignal | undefined },
+): Promise<CreatePlan> {
   const found = new Map<Instruction, NamedPath>();
   for (const instruction of parsed.instructions) {
     const { command } = instruction;
@@ -133,35 +148,62 @@ class Planner {
     this.requireNames();
     const locals = this.models.filter(({ kind }) => kind !== 'absent');
     if (locals.length > 0 && locals.length < this.models.length) {
-      this.warnings.push({ code: 'modelfile/from-ignored', message: 'FROM names a model as well as files: Ollama takes the model and ignores the files' });
+      this.warnings.push({
+        code: 'modelfile/from-ignored',
+        message: 'FROM names a model as well as files: Ollama takes the model and ignores the files',
+      });
     }
     const modelParts = new Map<NamedPath, CreatePart>();
     for (const model of this.models.some(({ kind }) => kind === 'absent') ? [] : locals) {
-      const known = [...modelParts.values()].some((part) => part.kind === 'split' ? part.paths.includes(model.path) : part.kind === 'quantise' && part.splits.includes(model.path));
+      const known = [...modelParts.values()].some((part) =>
+        part.kind === 'split'
+          ? part.paths.includes(model.path)
+          : part.kind === 'quantise' && part.splits.includes(model.path),
+      );
       if (!known) {
         modelParts.set(model, await this.model(model));
       }
     }
     const built = [...modelParts].filter(([, { kind }]) => kind === 'build' || kind === 'folder');
     if (built.length > 1) {
-      throw this.lines.at(new StudioError('ollama/file', 'Two model folders in FROM: a model has one. Several FROM may name GGUF files (shards, a projector).'), built[1]![0].line);
+      throw this.lines.at(
+        new StudioError(
+          'ollama/file',
+          'Two model folders in FROM: a model has one. Several FROM may name GGUF files (shards, a projector).',
+        ),
+        built[1]![0].line,
+      );
     }
     const adapters = await this.adapterParts(modelParts);
     for (const [found, part] of [...modelParts, ...adapters]) {
       parts.set(keyOf(found), part);
     }
     for (const draft of this.drafts) {
-      parts.set(keyOf(draft), { kind: draft.kind === 'folder' ? 'folder' : 'file', role: 'draft', line: draft.line, path: draft.path });
+      parts.set(keyOf(draft), {
+        kind: draft.kind === 'folder' ? 'folder' : 'file',
+        role: 'draft',
+        line: draft.line,
+        path: draft.path,
+      });
     }
     return parts;
   }
 
   /** What is no file must be a name, and only a FROM may be one. */
   private requireNames(): void {
-    for (const { command, line, path } of [...this.models, ...this.adapters, ...this.drafts].filter(({ kind }) => kind === 'absent')) {
+    for (const { command, line, path } of [...this.models, ...this.adapters, ...this.drafts].filter(
+      ({ kind }) => kind === 'absent',
+    )) {
       const { name, args } = command;
       if (name !== 'model' || parseModelReference(args) === undefined) {
-        throw this.lines.at(new StudioError('input/missing', `Nothing is at ${path}${name === 'model' ? `, and ${escapeControls(args)} is no name of a model either` : ''}. Check the path: it is relative to the Modelfile.`, { path }), line);
+        throw this.lines.at(
+          new StudioError(
+            'input/missing',
+            `Nothing is at ${path}${name === 'model' ? `, and ${escapeControls(args)} is no name of a model either` : ''}. Check the path: it is relative to the Modelfile.`,
+            { path },
+          ),
+          line,
+        );
       }
     }
   }
@@ -173,9 +215,19 @@ class Planner {
     }
     if (kind === 'file') {
       if (!/\.safetensors$/i.test(path)) {
-        throw this.lines.at(new StudioError('ollama/file', `${path} is neither a GGUF nor safetensors. Name a GGUF, or the folder of a Hugging Face model.`, { path }), line);
+        throw this.lines.at(
+          new StudioError(
+            'ollama/file',
+            `${path} is neither a GGUF nor safetensors. Name a GGUF, or the folder of a Hugging Face model.`,
+            { path },
+          ),
+          line,
+        );
       }
-      this.warnings.push({ code: 'modelfile/file-for-folder', message: `FROM names ${basename(path)}; its whole folder was taken, which has the configuration and the tokenizer` });
+      this.warnings.push({
+        code: 'modelfile/file-for-folder',
+        message: `FROM names ${basename(path)}; its whole folder was taken, which has the configuration and the tokenizer`,
+      });
       return await this.folder(dirname(path), line);
     }
     return await this.folder(path, line);
@@ -197,7 +249,9 @@ class Planner {
       if (this.fileType !== undefined && !isProjector) {
         return { kind: 'quantise', role: 'model', line, path, fileType: this.fileType, splits };
       }
-      return splits.length > 0 ? { kind: 'split', role: 'model', line, path, paths } : { kind: 'file', role: 'model', line, path };
+      return splits.length > 0
+        ? { kind: 'split', role: 'model', line, path, paths }
+        : { kind: 'file', role: 'model', line, path };
     } catch (thrown) {
       throw this.lines.at(toStudioError(thrown), line);
     }
@@ -205,7 +259,14 @@ class Planner {
 
   private async folder(path: string, line: number): Promise<CreatePart> {
     const names = await readdir(path).catch((thrown: unknown) => {
-      throw this.lines.at(new StudioError('input/unreadable', `${path} cannot be read (${systemCode(thrown) ?? 'unknown'}). Check its permissions.`, { path }), line);
+      throw this.lines.at(
+        new StudioError(
+          'input/unreadable',
+          `${path} cannot be read (${systemCode(thrown) ?? 'unknown'}). Check its permissions.`,
+          { path },
+        ),
+        line,
+      );
     });
     const ggufs = names.filter((name) => /\.gguf$/i.test(name)).sort();
     if (ggufs.length > 0 && !names.includes('config.json')) {
@@ -217,7 +278,12 @@ class Planner {
       const className = classNameOf(model.config);
       const types = new Set([...model.tensors.values()].map(({ dtype }) => dtype));
       const sixteen = types.has('BF16') ? 'BF16' : 'F16';
-      if (!isBuiltIn(className) && this.fileType === undefined && this.adapters.length === 0 && CONVERTIBLE_ARCHITECTURES.has(className)) {
+      if (
+        !isBuiltIn(className) &&
+        this.fileType === undefined &&
+        this.adapters.length === 0 &&
+        CONVERTIBLE_ARCHITECTURES.has(className)
+      ) {
         return { kind: 'folder', role: 'model', line, path: directory };
       }
       return { kind: 'build', role: 'model', line, path, fileType: this.fileType ?? sixteen, adapters: [] };
@@ -231,7 +297,8 @@ class Planner {
     const folders: NamedPath[] = [];
     const apart = new Map<NamedPath, CreatePart>();
     for (const adapter of this.adapters) {
-      const gguf = adapter.kind === 'gguf' ? adapter.path : adapter.kind === 'folder' ? await onlyGguf(adapter.path) : undefined;
+      const gguf =
+        adapter.kind === 'gguf' ? adapter.path : adapter.kind === 'folder' ? await onlyGguf(adapter.path) : undefined;
       if (gguf === undefined) {
         folders.push(adapter);
       } else {
@@ -241,33 +308,64 @@ class Planner {
     if (folders.length > 0) {
       const base = await this.mergingBase(modelParts, folders, apart.size > 0);
       if (base === undefined) {
-        folders.forEach((adapter) => apart.set(adapter, { kind: 'convert-adapter', role: 'adapter', line: adapter.line, path: adapter.path }));
+        folders.forEach((adapter) =>
+          apart.set(adapter, { kind: 'convert-adapter', role: 'adapter', line: adapter.line, path: adapter.path }),
+        );
       } else {
         modelParts.set(base.found, { ...base.part, adapters: folders.map(({ path }) => ({ path, weight: 1 })) });
         if (folders.length > 1) {
-          this.warnings.push({ code: 'modelfile/adapters-add-up', message: `${folders.length} adapters were merged, each with weight 1; Ollama itself takes the last ADAPTER only` });
+          this.warnings.push({
+            code: 'modelfile/adapters-add-up',
+            message: `${folders.length} adapters were merged, each with weight 1; Ollama itself takes the last ADAPTER only`,
+          });
         }
       }
     }
     if (apart.size > 1) {
-      throw this.lines.at(new StudioError('ollama/adapter', 'Ollama takes one ADAPTER. Several are merged where FROM names a folder or a GGUF and each ADAPTER the folder of an adapter; or run create NAME --base … --adapter A --adapter B.'), [...apart.keys()][1]!.line);
+      throw this.lines.at(
+        new StudioError(
+          'ollama/adapter',
+          'Ollama takes one ADAPTER. Several are merged where FROM names a folder or a GGUF and each ADAPTER the folder of an adapter; or run create NAME --base … --adapter A --adapter B.',
+        ),
+        [...apart.keys()][1]!.line,
+      );
     }
     return apart;
   }
 
   /** The model that adapter folders are merged into; undefined where the one adapter becomes a GGUF beside it. */
-  private async mergingBase(modelParts: ReadonlyMap<NamedPath, CreatePart>, folders: readonly NamedPath[], hasOther: boolean): Promise<{ readonly found: NamedPath; readonly part: Extract<CreatePart, { kind: 'build' }> } | undefined> {
+  private async mergingBase(
+    modelParts: ReadonlyMap<NamedPath, CreatePart>,
+    folders: readonly NamedPath[],
+    hasOther: boolean,
+  ): Promise<{ readonly found: NamedPath; readonly part: Extract<CreatePart, { kind: 'build' }> } | undefined> {
     for (const [found, part] of modelParts) {
       if (part.kind === 'build') {
         return { found, part };
       }
       if (part.kind === 'folder') {
-        throw this.lines.at(new StudioError('ollama/adapter', 'An adapter folder is merged into its base or made for it, and this model is converted by the server alone. Name its GGUF in FROM, or merge the adapter where it was trained and name the merged folder.'), folders[0]!.line);
+        throw this.lines.at(
+          new StudioError(
+            'ollama/adapter',
+            'An adapter folder is merged into its base or made for it, and this model is converted by the server alone. Name its GGUF in FROM, or merge the adapter where it was trained and name the merged folder.',
+          ),
+          folders[0]!.line,
+        );
       }
       const type = this.ggufTypes.get(found);
       const [first] = folders;
       if (type !== undefined && (folders.length > 1 || hasOther || !(await hasGgufForm(first!.path, part.path)))) {
-        return { found, part: { kind: 'build', role: 'model', line: part.line, path: part.path, fileType: this.fileType ?? type, adapters: [] } };
+        return {
+          found,
+          part: {
+            kind: 'build',
+            role: 'model',
+            line: part.line,
+            path: part.path,
+            fileType: this.fileType ?? type,
+            adapters: [],
+          },
+        };
       }
     }
     return undefined;

@@ -10,30 +10,72 @@ export interface Proof {
 
 const QUESTION = 'Hello! Who are you?';
 /** Enough to see whether it speaks, little enough for a slow machine. */
-const MOST_TOKENS = 64;
+const MAX_TOKENS = 64;
 
 /** Asks a new model one question. That it cannot answer is a warning: the model exists. */
-export async function askForProof(client: OllamaClient, name: string, { lines, signal }: { readonly lines: ModelfileLines; readonly signal: AbortSignal }): Promise<Proof> {
+export async function askForProof(
+  client: OllamaClient,
+  name: string,
+  { lines, signal }: { readonly lines: ModelfileLines; readonly signal: AbortSignal },
+): Promise<Proof> {
   try {
     const { capabilities } = await client.show(name, { signal });
     if (capabilities.length > 0 && !capabilities.includes('completion')) {
-      return { answer: undefined, warnings: [{ code: 'ollama/no-answer', message: `the model does not write text (${capabilities.join(', ')}), so it was not asked anything` }] };
+      return {
+        answer: undefined,
+        warnings: [
+          {
+            code: 'ollama/no-answer',
+            message: `the model does not write text (${capabilities.join(', ')}), so it was not asked anything`,
+          },
+        ],
+      };
     }
-    const run = client.chat({ model: name, messages: [{ role: 'user', content: QUESTION }], options: { temperature: 0, num_predict: MOST_TOKENS } }, { signal });
+    const run = client.chat(
+      {
+        model: name,
+        messages: [{ role: 'user', content: QUESTION }],
+        options: { temperature: 0, num_predict: MAX_TOKENS },
+      },
+      { signal },
+    );
     for (;;) {
       const step = await run.next();
       if (step.done === true) {
         const answer = step.value.text === '' ? step.value.thinking : step.value.text;
-        return answer.trim() === '' ? { answer: undefined, warnings: [{ code: 'ollama/no-answer', message: 'the model was asked a question and answered nothing: its template or stop texts may be wrong (run MODEL --show-prompt shows the prompt)' }] } : { answer, warnings: [] };
+        return answer.trim() === ''
+          ? {
+              answer: undefined,
+              warnings: [
+                {
+                  code: 'ollama/no-answer',
+                  message:
+                    'the model was asked a question and answered nothing: its template or stop texts may be wrong (run MODEL --show-prompt shows the prompt)',
+                },
+              ],
+            }
+          : { answer, warnings: [] };
       }
     }
   } catch (thrown) {
     const error = toStudioError(thrown);
     if (signal.aborted) {
       // The model has its name by now: that the question was cut short takes nothing back.
-      return { answer: undefined, warnings: [{ code: 'ollama/no-answer', message: 'cancelled while the model was asked its question; it was created and stays' }] };
+      return {
+        answer: undefined,
+        warnings: [
+          {
+            code: 'ollama/no-answer',
+            message: 'cancelled while the model was asked its question; it was created and stays',
+          },
+        ],
+      };
     }
-    return { answer: undefined, warnings: [{ code: error.code, message: `the model was created and could not be asked: ${lines.ofServer(error).message}` }] };
+    return {
+      answer: undefined,
+      warnings: [
+        { code: error.code, message: `the model was created and could not be asked: ${lines.ofServer(error).message}` },
+      ],
+    };
   }
 }
-

@@ -10,10 +10,18 @@ import type { InstalledBase } from './routeFacts';
  * What an installed model tells of itself as a base: enough to write a GGUF adapter for it, not to fuse.
  * @throws StudioError ollama/model-missing, ollama/adapter for a model that has an adapter already, model/architecture for what no adapter can be written for, model/config where the server says too little
  */
-export async function loadInstalledBase(client: OllamaClient, name: string, signal?: AbortSignal): Promise<InstalledBase> {
+export async function loadInstalledBase(
+  client: OllamaClient,
+  name: string,
+  signal?: AbortSignal,
+): Promise<InstalledBase> {
   const described = await client.tensors(name, { signal });
   if (described.tensors.size === 0) {
-    throw new StudioError('model/config', `Ollama does not tell which tensors ${name} has (its version is too old for that, or the model runs elsewhere). Give the Hugging Face folder of the base with --base DIR.`, { detail: { name } });
+    throw new StudioError(
+      'model/config',
+      `Ollama does not tell which tensors ${name} has (its version is too old for that, or the model runs elsewhere). Give the Hugging Face folder of the base with --base DIR.`,
+      { detail: { name } },
+    );
   }
   const value = (key: string): string | number | undefined => {
     const found = described.info[key];
@@ -22,9 +30,14 @@ export async function loadInstalledBase(client: OllamaClient, name: string, sign
   const parsed = parseModelName(name);
   const short = parsed === undefined ? name : shortModelName(parsed);
   const { instructions } = parseModelfile(new TextEncoder().encode((await client.show(name, { signal })).modelfile));
-  const argument = (command: string): string | undefined => instructions.find((instruction) => instruction.command?.name === command)?.command?.args;
+  const argument = (command: string): string | undefined =>
+    instructions.find((instruction) => instruction.command?.name === command)?.command?.args;
   if (argument('adapter') !== undefined) {
-    throw new StudioError('ollama/adapter', `${name} is a base with an adapter on top, and Ollama takes one adapter only. Give the base alone (its Hugging Face folder, its GGUF or the model that it was made from) and both adapters with --adapter.`, { detail: { name } });
+    throw new StudioError(
+      'ollama/adapter',
+      `${name} is a base with an adapter on top, and Ollama takes one adapter only. Give the base alone (its Hugging Face folder, its GGUF or the model that it was made from) and both adapters with --adapter.`,
+      { detail: { name } },
+    );
   }
   const installed = (await client.list({ signal })).find((model) => model.name === short || model.name === name);
   return {

@@ -16,7 +16,14 @@ import { readGguf } from '../../core/formats/gguf/readGguf';
 import type { GgufFile } from '../../core/formats/gguf/ggufTypes';
 import { elementCount } from '../../core/formats/tensorRef';
 import type { HuggingFaceModel } from '../../core/formats/huggingface/huggingFaceModel';
-import { typeOfRoute, type RouteAdapter, type RouteBase, type RouteBuild, type RouteFacts, type RouteName } from '../../core/routes/planRoutes';
+import {
+  typeOfRoute,
+  type RouteAdapter,
+  type RouteBase,
+  type RouteBuild,
+  type RouteFacts,
+  type RouteName,
+} from '../../core/routes/planRoutes';
 import { requireOwnWeights } from '../engine/convertAdapter';
 import { openFileSource } from '../files/fileSource';
 import { installedModelFile, OLLAMA_PREFIX } from '../inputs/installedModelFile';
@@ -71,13 +78,26 @@ export async function gatherRouteFacts(request: RouteRequest): Promise<RouteFact
   const weighted = adapters.map((adapter) => adapter.weighted);
   const { model } = loaded;
   const none = { builds: [] };
-  const facts: RouteFacts = { base: loaded.base, adapters: adapters.map((adapter) => adapter.facts), ollamaVersion: request.ollamaVersion, wantedType: request.wantedType, fused: none, plain: none };
+  const facts: RouteFacts = {
+    base: loaded.base,
+    adapters: adapters.map((adapter) => adapter.facts),
+    ollamaVersion: request.ollamaVersion,
+    wantedType: request.wantedType,
+    fused: none,
+    plain: none,
+  };
   const fusedTypes = typesOf(facts, ['fuse', 'fuse-quantise']);
   const plainTypes = typesOf(facts, facts.adapters[0]?.format === 'gguf' ? ['adapter'] : ['gguf-adapter']);
   return {
     ...facts,
-    fused: model === undefined ? await ggufBuilds(request, weighted, fusedTypes) : builds(fusedTypes, request.workers, await folderPlanner(model, weighted)),
-    plain: model === undefined || weighted.length !== 1 ? none : builds(plainTypes, request.workers, await folderPlanner(model, [])),
+    fused:
+      model === undefined
+        ? await ggufBuilds(request, weighted, fusedTypes)
+        : builds(fusedTypes, request.workers, await folderPlanner(model, weighted)),
+    plain:
+      model === undefined || weighted.length !== 1
+        ? none
+        : builds(plainTypes, request.workers, await folderPlanner(model, [])),
   };
 }
 
@@ -92,7 +112,15 @@ async function loadBase(request: RouteRequest): Promise<LoadedBase> {
     const { target } = installed;
     return {
       target,
-      base: { path: base, kind: 'installed', architecture: target.architecture.name, label: target.architecture.label, parameters: installed.parameters, sixteenBit: 'BF16', stored: { type: installed.type, bytes: installed.bytes, isQuantised: isQuantisedName(installed.type) } },
+      base: {
+        path: base,
+        kind: 'installed',
+        architecture: target.architecture.name,
+        label: target.architecture.label,
+        parameters: installed.parameters,
+        sixteenBit: 'BF16',
+        stored: { type: installed.type, bytes: installed.bytes, isQuantised: isQuantisedName(installed.type) },
+      },
     };
   }
   const found = await stat(base).catch(() => undefined);
@@ -104,7 +132,15 @@ async function loadBase(request: RouteRequest): Promise<LoadedBase> {
     const parameters = gguf.tensors.reduce((sum, tensor) => sum + elementCount(tensor.shape), 0);
     return {
       target,
-      base: { path: base, kind: 'gguf', architecture: target.architecture.name, label: target.architecture.label, parameters, sixteenBit: type === 'F16' ? 'F16' : 'BF16', stored: { type, bytes: found.size, isQuantised: isQuantisedName(type) } },
+      base: {
+        path: base,
+        kind: 'gguf',
+        architecture: target.architecture.name,
+        label: target.architecture.label,
+        parameters,
+        sixteenBit: type === 'F16' ? 'F16' : 'BF16',
+        stored: { type, bytes: found.size, isQuantised: isQuantisedName(type) },
+      },
     };
   }
   const { directory } = await resolveBasePath(base);
@@ -116,29 +152,69 @@ async function loadBase(request: RouteRequest): Promise<LoadedBase> {
 function folderBase(model: HuggingFaceModel, target: AdapterTarget): RouteBase {
   const halves = [...model.tensors.values()].filter(({ dtype }) => dtype === 'F16').length;
   return {
-    path: model.path, kind: 'huggingface', architecture: target.architecture.name, className: target.config.className, label: target.architecture.label,
+    path: model.path,
+    kind: 'huggingface',
+    architecture: target.architecture.name,
+    className: target.config.className,
+    label: target.architecture.label,
     parameters: [...target.shapes([]).values()].reduce((sum, { shape }) => sum + elementCount(shape), 0),
     // F16 weights do not fit BF16 without loss; anything else does, or was never finer.
     sixteenBit: halves * 2 > model.tensors.size ? 'F16' : 'BF16',
   };
 }
 
-async function loadRouteAdapter({ path, weight }: AdapterRequest, target: AdapterTarget, signal: AbortSignal | undefined): Promise<{ readonly facts: RouteAdapter; readonly weighted: WeightedAdapter }> {
+async function loadRouteAdapter(
+  { path, weight }: AdapterRequest,
+  target: AdapterTarget,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly facts: RouteAdapter; readonly weighted: WeightedAdapter }> {
   const adapter = await loadAdapter(path, { signal });
   const { size } = await stat(adapter.weightsFile);
-  const facts = { path, directory: adapter.directory, format: adapter.format, method: adapter.method, weight, bytes: size, targets: adapter.targets };
+  const facts = {
+    path,
+    directory: adapter.directory,
+    format: adapter.format,
+    method: adapter.method,
+    weight,
+    bytes: size,
+    targets: adapter.targets,
+  };
   if (adapter.format === 'gguf') {
     const architecture = (await readHeader(adapter.weightsFile)).metadata.get('general.architecture')?.value;
     const embedding = target.tied && adapter.parts.some((part) => part.target === 'token_embd.weight');
-    const problem = embedding ? noGgufForm(path, 'tied-embedding', 'it changes the embedding, which is this model\'s output head as well, and llama.cpp stops with a failed assertion on such an adapter', 'token_embd.weight').toJSON() : undefined;
-    return { weighted: { adapter, weight }, facts: { ...facts, hasPatterns: false, ggufProblem: problem, architecture: typeof architecture === 'string' ? architecture : undefined, ggufBytes: size } };
+    const problem = embedding
+      ? noGgufForm(
+          path,
+          'tied-embedding',
+          "it changes the embedding, which is this model's output head as well, and llama.cpp stops with a failed assertion on such an adapter",
+          'token_embd.weight',
+        ).toJSON()
+      : undefined;
+    return {
+      weighted: { adapter, weight },
+      facts: {
+        ...facts,
+        hasPatterns: false,
+        ggufProblem: problem,
+        architecture: typeof architecture === 'string' ? architecture : undefined,
+        ggufBytes: size,
+      },
+    };
   }
   const gguf = await planned(adapter, weight, target, signal);
   const scales = new Set(adapter.parts.flatMap((part) => (part.kind === 'lowRank' ? [part.scale * part.rank] : [])));
-  return { weighted: { adapter, weight }, facts: { ...facts, hasPatterns: scales.size > 1, ggufProblem: gguf.problem, ggufBytes: gguf.bytes } };
+  return {
+    weighted: { adapter, weight },
+    facts: { ...facts, hasPatterns: scales.size > 1, ggufProblem: gguf.problem, ggufBytes: gguf.bytes },
+  };
 }
 
-async function planned(adapter: Adapter, weight: number, target: AdapterTarget, signal: AbortSignal | undefined): Promise<{ readonly problem?: ErrorJson; readonly bytes?: number }> {
+async function planned(
+  adapter: Adapter,
+  weight: number,
+  target: AdapterTarget,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly problem?: ErrorJson; readonly bytes?: number }> {
   try {
     const plan = planAdapterGguf({ adapter, weight, target, type: 'F16', output: join(tmpdir(), 'adapter.gguf') });
     await requireOwnWeights(plan, signal);
@@ -157,24 +233,48 @@ type Planner = (fileType: FileTypeName) => BuildPlan;
 
 async function folderPlanner(model: HuggingFaceModel, adapters: readonly WeightedAdapter[]): Promise<Planner> {
   const base = await withResizedTokenizer(model, adapters);
-  return (fileType) => planBuild({ base, adapters, options: { fileType, output: join(tmpdir(), 'model.gguf'), layout: 'quantised' }, sha256 });
+  return (fileType) =>
+    planBuild({
+      base,
+      adapters,
+      options: { fileType, output: join(tmpdir(), 'model.gguf'), layout: 'quantised' },
+      sha256,
+    });
 }
 
 /** Builds on a GGUF, or on the file of an installed model where that is within reach. */
-async function ggufBuilds({ base, installed, workers, signal }: RouteRequest, adapters: readonly WeightedAdapter[], types: readonly FileTypeName[]): Promise<RouteFacts['fused']> {
+async function ggufBuilds(
+  { base, installed, workers, signal }: RouteRequest,
+  adapters: readonly WeightedAdapter[],
+  types: readonly FileTypeName[],
+): Promise<RouteFacts['fused']> {
   try {
     const parts = await readGgufParts(installed === undefined ? base : await fileOfInstalled(base, installed, signal));
-    return builds(types, workers, (fileType) => planGgufBuild({ parts, adapters, options: { fileType, output: join(tmpdir(), 'model.gguf'), layout: 'quantised' } }));
+    return builds(types, workers, (fileType) =>
+      planGgufBuild({
+        parts,
+        adapters,
+        options: { fileType, output: join(tmpdir(), 'model.gguf'), layout: 'quantised' },
+      }),
+    );
   } catch (thrown) {
     return { builds: [], problem: refusal(thrown) };
   }
 }
 
 /** A folder of models may belong to another server, and have another model of that name. */
-async function fileOfInstalled(name: string, { blob, host }: InstalledBase, signal: AbortSignal | undefined): Promise<string> {
+async function fileOfInstalled(
+  name: string,
+  { blob, host }: InstalledBase,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   const path = await installedModelFile(`${OLLAMA_PREFIX}${name}`, signal);
   if (blob !== undefined && basename(path) !== blob) {
-    throw new StudioError('ollama/file', `${name} on ${host} is another file than the one found here under that name (${path}). Run this where that server runs, or give its models folder in OLLAMA_MODELS.`, { path });
+    throw new StudioError(
+      'ollama/file',
+      `${name} on ${host} is another file than the one found here under that name (${path}). Run this where that server runs, or give its models folder in OLLAMA_MODELS.`,
+      { path },
+    );
   }
   return path;
 }
@@ -193,7 +293,13 @@ function isQuantisedName(type: string): boolean {
 }
 
 function costOf(plan: BuildPlan, workers: number): RouteBuild {
-  return { type: plan.fileType, bytesRead: plan.bytesRead, bytesWritten: plan.bytesWritten, memoryBytes: peakMemory(plan, workers), seconds: estimatedSeconds(plan, workers) };
+  return {
+    type: plan.fileType,
+    bytesRead: plan.bytesRead,
+    bytesWritten: plan.bytesWritten,
+    memoryBytes: peakMemory(plan, workers),
+    seconds: estimatedSeconds(plan, workers),
+  };
 }
 
 /** A refusal of ours as a fact; anything else is a bug and stays an error. */

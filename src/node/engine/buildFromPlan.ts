@@ -29,7 +29,10 @@ export interface BuildReport {
 }
 
 /** Runs a plan, has the result read again by the strict reader, and leaves the record of the build beside it. */
-export async function* buildFromPlan(plan: BuildPlan, options: BuildFromPlanOptions): AsyncGenerator<EngineEvent, BuildReport> {
+export async function* buildFromPlan(
+  plan: BuildPlan,
+  options: BuildFromPlanOptions,
+): AsyncGenerator<EngineEvent, BuildReport> {
   const run = runPlan(plan, {
     ...options,
     verify: async (paths) => {
@@ -41,7 +44,10 @@ export async function* buildFromPlan(plan: BuildPlan, options: BuildFromPlanOpti
   });
   const result = yield* run;
   const unwritten = await writeRecord(`${plan.output}.build.json`, buildRecord(plan, result));
-  const warnings: PlanNote[] = result.nonFinite.map((name) => ({ code: 'gguf/values', message: `${name} holds NaN or infinite values, as its input does: the model will misbehave` }));
+  const warnings: PlanNote[] = result.nonFinite.map((name) => ({
+    code: 'gguf/values',
+    message: `${name} holds NaN or infinite values, as its input does: the model will misbehave`,
+  }));
   warnings.push(...(unwritten === undefined ? [] : [unwritten]));
   return { ...result, warnings, peakMemoryBytes: process.resourceUsage().maxRSS * 1024 };
 }
@@ -50,7 +56,9 @@ async function verifyHeaders(plan: BuildPlan, paths: readonly string[]): Promise
   for (const path of paths) {
     const source = await openFileSource(path);
     try {
-      await (plan.kind === 'gguf' ? readGguf(source, { path, arrays: 'skip' }) : readSafetensorsHeader(source, { path }));
+      await (plan.kind === 'gguf'
+        ? readGguf(source, { path, arrays: 'skip' })
+        : readSafetensorsHeader(source, { path }));
     } catch (thrown) {
       throw toStudioError(thrown).at(path);
     } finally {
@@ -64,7 +72,10 @@ async function writeRecord(path: string, text: string): Promise<PlanNote | undef
   const partial = `${path}.partial`;
   for (const there of [path, partial]) {
     if (!(await isOurs(there))) {
-      return { code: 'build/record', message: `${there} is in the way and was not left by this tool, so no record of the build was written` };
+      return {
+        code: 'build/record',
+        message: `${there} is in the way and was not left by this tool, so no record of the build was written`,
+      };
     }
   }
   try {

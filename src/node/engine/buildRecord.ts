@@ -20,7 +20,12 @@ export function buildRecord(plan: BuildPlan, result: RunResult): string {
     inputs: result.inputs,
     planHash: result.planHash,
     warnings: plan.warnings,
-    tensors: plan.tensors.map((tensor, index) => ({ name: tensor.name, type: tensor.type, bytes: tensor.bytes, sha256: result.hashes[index] ?? '' })),
+    tensors: plan.tensors.map((tensor, index) => ({
+      name: tensor.name,
+      type: tensor.type,
+      bytes: tensor.bytes,
+      sha256: result.hashes[index] ?? '',
+    })),
   };
   return `${JSON.stringify(record, null, 1)}\n`;
 }

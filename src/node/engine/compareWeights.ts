@@ -21,12 +21,22 @@ export async function sameWeight(a: TensorRef, b: TensorRef, signal?: AbortSigna
     for (let first = 0; first < total; first += CHUNK) {
       throwIfAborted(signal);
       const count = Math.min(CHUNK, total - first);
-      for (const [source, tensor, type, raw, wide] of [[sourceA, a, typeA, at[0], at[1]], [sourceB, b, typeB, at[2], at[3]]] as const) {
+      for (const [source, tensor, type, raw, wide] of [
+        [sourceA, a, typeA, at[0], at[1]],
+        [sourceB, b, typeB, at[2], at[3]],
+      ] as const) {
         const width = SAFETENSORS_DTYPES[tensor.dtype] / 8;
-        await readFully(source, tensor.offset + first * width, new Uint8Array(kernels.memory.buffer, raw, count * width));
+        await readFully(
+          source,
+          tensor.offset + first * width,
+          new Uint8Array(kernels.memory.buffer, raw, count * width),
+        );
         kernels.widen(type, raw, wide, count);
       }
-      const [left, right] = [new Float32Array(kernels.memory.buffer, at[1], count), new Float32Array(kernels.memory.buffer, at[3], count)];
+      const [left, right] = [
+        new Float32Array(kernels.memory.buffer, at[1], count),
+        new Float32Array(kernels.memory.buffer, at[3], count),
+      ];
       if (left.some((value, index) => value !== right[index])) {
         return false;
       }

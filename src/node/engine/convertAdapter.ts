@@ -50,14 +50,33 @@ export interface ConvertAdapterReport {
  * @throws StudioError adapter/no-gguf-form with the route that works, adapter/…, model/…, output/…
  */
 export async function prepareConvertAdapter(request: ConvertAdapterRequest): Promise<PreparedAdapter> {
-  const loaded: LoadedTarget = typeof request.base === 'string' ? await loadAdapterTarget(request.base) : { target: request.base, folders: [], files: [] };
-  const adapter = await loadAdapter(request.adapter.path, request.signal === undefined ? {} : { signal: request.signal });
+  const loaded: LoadedTarget =
+    typeof request.base === 'string'
+      ? await loadAdapterTarget(request.base)
+      : { target: request.base, folders: [], files: [] };
+  const adapter = await loadAdapter(
+    request.adapter.path,
+    request.signal === undefined ? {} : { signal: request.signal },
+  );
   if (adapter.format === 'gguf') {
-    throw new StudioError('adapter/unsupported', `${request.adapter.path} is a GGUF adapter already. Use it as it is (ADAPTER in a Modelfile), or merge it with build.`, { path: request.adapter.path });
+    throw new StudioError(
+      'adapter/unsupported',
+      `${request.adapter.path} is a GGUF adapter already. Use it as it is (ADAPTER in a Modelfile), or merge it with build.`,
+      { path: request.adapter.path },
+    );
   }
   const inputState = identityText(await identify(adapter.weightsFile));
-  const plan = planAdapterGguf({ adapter, weight: request.adapter.weight, target: loaded.target, type: request.type, output: request.output });
-  await checkOutput(request.output, 'gguf', { files: [adapter.weightsFile, ...loaded.files], folders: [adapter.directory, ...loaded.folders] });
+  const plan = planAdapterGguf({
+    adapter,
+    weight: request.adapter.weight,
+    target: loaded.target,
+    type: request.type,
+    output: request.output,
+  });
+  await checkOutput(request.output, 'gguf', {
+    files: [adapter.weightsFile, ...loaded.files],
+    folders: [adapter.directory, ...loaded.folders],
+  });
   await requireOwnWeights(plan, request.signal);
   return { ...plan, inputState };
 }
@@ -70,7 +89,12 @@ export async function requireOwnWeights(plan: AdapterGgufPlan, signal: AbortSign
   for (const { target, source } of plan.carried) {
     const own = plan.target.stored(target);
     if (own === undefined || !(await sameWeight(source, own, signal))) {
-      throw noGgufForm(plan.adapter.path, 'changed-base', `it carries its own ${target}, ${own === undefined ? 'and whether that is the base\'s cannot be seen from here' : 'which is not the base\'s'}`, target);
+      throw noGgufForm(
+        plan.adapter.path,
+        'changed-base',
+        `it carries its own ${target}, ${own === undefined ? "and whether that is the base's cannot be seen from here" : "which is not the base's"}`,
+        target,
+      );
     }
   }
 }
@@ -84,7 +108,10 @@ export interface ConvertAdapterOptions {
  * Writes the adapter: nothing appears under the final name before all of it is written, forced to the disk and read again.
  * @throws StudioError adapter/values, quantize/values, output/…, disk/…
  */
-export async function* convertAdapter(plan: PreparedAdapter, options: ConvertAdapterOptions): AsyncGenerator<EngineEvent, ConvertAdapterReport> {
+export async function* convertAdapter(
+  plan: PreparedAdapter,
+  options: ConvertAdapterOptions,
+): AsyncGenerator<EngineEvent, ConvertAdapterReport> {
   throwIfAborted(options.signal);
   yield { event: 'phase', phase: 'checking' };
   requireFree(plan.output, options.force);
@@ -104,7 +131,10 @@ function requireFree(output: string, force: boolean): void {
   }
 }
 
-async function* writeLocked(plan: PreparedAdapter, options: ConvertAdapterOptions): AsyncGenerator<EngineEvent, ConvertAdapterReport> {
+async function* writeLocked(
+  plan: PreparedAdapter,
+  options: ConvertAdapterOptions,
+): AsyncGenerator<EngineEvent, ConvertAdapterReport> {
   const started = performance.now();
   await requireUnchanged(plan);
   await requireSpace(plan.output, plan.bytesWritten);
@@ -119,7 +149,14 @@ async function* writeLocked(plan: PreparedAdapter, options: ConvertAdapterOption
     await verify(partial.paths[0]!);
     throwIfAborted(options.signal);
     await partial.publish(options.force);
-    return { output: plan.output, bytes: plan.bytesWritten, tensors: plan.tensors.length, seconds: (performance.now() - started) / 1000, alpha: plan.scales.alpha, warnings };
+    return {
+      output: plan.output,
+      bytes: plan.bytesWritten,
+      tensors: plan.tensors.length,
+      seconds: (performance.now() - started) / 1000,
+      alpha: plan.scales.alpha,
+      warnings,
+    };
   } catch (thrown) {
     await partial.discard();
     throw thrown instanceof Error && 'syscall' in thrown ? writeError(thrown, plan.output) : toStudioError(thrown);
@@ -132,7 +169,11 @@ async function requireUnchanged(plan: PreparedAdapter): Promise<void> {
   }
 }
 
-async function* writeTensors(plan: PreparedAdapter, path: string, signal: AbortSignal): AsyncGenerator<EngineEvent, PlanNote[]> {
+async function* writeTensors(
+  plan: PreparedAdapter,
+  path: string,
+  signal: AbortSignal,
+): AsyncGenerator<EngineEvent, PlanNote[]> {
   const bytesTotal = plan.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
   const meter = new RateMeter(0);
   const source = await openFileSource(plan.adapter.weightsFile, { signal });
@@ -151,7 +192,16 @@ async function* writeTensors(plan: PreparedAdapter, path: string, signal: AbortS
         bytesDone += bytes.length;
       }
       const { rate, secondsLeft } = meter.measure(bytesDone, bytesTotal);
-      yield { event: 'progress', bytesDone, bytesTotal, tensorsDone: index + 1, tensorsTotal: plan.tensors.length, tensor: tensor.name, rate, ...(secondsLeft === undefined ? {} : { secondsLeft }) };
+      yield {
+        event: 'progress',
+        bytesDone,
+        bytesTotal,
+        tensorsDone: index + 1,
+        tensorsTotal: plan.tensors.length,
+        tensor: tensor.name,
+        rate,
+        ...(secondsLeft === undefined ? {} : { secondsLeft }),
+      };
     }
     return writer.warnings(plan.type);
   } finally {

@@ -19,7 +19,7 @@ export interface DeltaFacts {
 type LowRank = Extract<Contribution, { kind: 'lowRank' }>;
 
 /** Modules looked at, spread evenly over the model; a plan must stay quick for the largest adapters. */
-const MOST_MODULES = 64;
+const MAX_MODULES = 64;
 /** Rows of the base that stand for the whole weight. */
 const SAMPLED_ROWS = 16;
 const MEMORY_BYTES = 96 * 1024 * 1024;
@@ -30,11 +30,17 @@ const MEMORY_BYTES = 96 * 1024 * 1024;
  * @throws StudioError adapter/values where a factor holds NaN or infinite values
  */
 export async function deltaFacts(plan: BuildPlan, signal?: AbortSignal): Promise<DeltaFacts> {
-  const all = plan.tensors.flatMap((tensor) => tensor.slices.flatMap((slice) => slice.contributions.filter(isPlainLora).map((part) => ({ name: tensor.name, columns: tensor.columns, slice, part }))));
+  const all = plan.tensors.flatMap((tensor) =>
+    tensor.slices.flatMap((slice) =>
+      slice.contributions
+        .filter(isPlainLora)
+        .map((part) => ({ name: tensor.name, columns: tensor.columns, slice, part })),
+    ),
+  );
   if (all.length === 0) {
     return { smallest: undefined, largest: undefined, noEffect: false };
   }
-  const every = Math.max(1, Math.ceil(all.length / MOST_MODULES));
+  const every = Math.max(1, Math.ceil(all.length / MAX_MODULES));
   const reader = await FactReader.open(plan);
   const ratios: number[] = [];
   try {
@@ -96,7 +102,12 @@ class FactReader {
   }
 
   /** The rank x rank matrix of inner products of a factor's rank vectors. */
-  async #gram(name: string, factor: { readonly matrix: StoredMatrix; readonly transposed: boolean }, rank: number, side: 'left' | 'right'): Promise<Float32Array> {
+  async #gram(
+    name: string,
+    factor: { readonly matrix: StoredMatrix; readonly transposed: boolean },
+    rank: number,
+    side: 'left' | 'right',
+  ): Promise<Float32Array> {
     const kernels = this.#kernels;
     const { matrix } = factor;
     const count = matrix.rows * matrix.columns;
@@ -107,7 +118,11 @@ class FactReader {
     await this.#read(matrix, 0, matrix.rows, raw);
     kernels.widen(matrix.type, raw, values, count);
     if (kernels.firstNonFinite(values, count) >= 0) {
-      throw new StudioError('adapter/values', `The adapter holds NaN or infinite values (${name}): the training run diverged. Take an earlier checkpoint.`, { path: this.#plan.inputs[matrix.file], detail: { tensor: name } });
+      throw new StudioError(
+        'adapter/values',
+        `The adapter holds NaN or infinite values (${name}): the training run diverged. Take an earlier checkpoint.`,
+        { path: this.#plan.inputs[matrix.file], detail: { tensor: name } },
+      );
     }
     kernels.transpose(values, turned, matrix.rows, matrix.columns);
     // Which of the two is [rank, n] depends on the side and on how the file stores it.
@@ -143,7 +158,11 @@ class FactReader {
       this.#files.set(matrix.file, source);
     }
     const bytes = storedRowBytes(matrix.type, matrix.columns);
-    await readFully(source, matrix.offset + row * bytes, new Uint8Array(this.#kernels.memory.buffer, address, rows * bytes));
+    await readFully(
+      source,
+      matrix.offset + row * bytes,
+      new Uint8Array(this.#kernels.memory.buffer, address, rows * bytes),
+    );
   }
 
   async close(): Promise<void> {

@@ -37,7 +37,13 @@ class EngineWorker {
     const layout = workerLayout(tensors);
     const kernels = await Kernels.instantiate(layout.memoryBytes);
     const importance = this.#data.importance === undefined ? undefined : new Float32Array(this.#data.importance);
-    const runner = new UnitRunner({ kernels, layout, tensors, readAt: (file, offset, target) => this.#readAt(file, offset, target), importance });
+    const runner = new UnitRunner({
+      kernels,
+      layout,
+      tensors,
+      readAt: (file, offset, target) => this.#readAt(file, offset, target),
+      importance,
+    });
     const writes: [Promise<void>, Promise<void>] = [Promise.resolve(), Promise.resolve()];
     const stage = (index: number, buffer: 0 | 1): Promise<StagedUnit> => {
       const staged = writes[buffer].then(() => runner.stage(units[index]!, buffer));
@@ -90,7 +96,11 @@ class EngineWorker {
     while (done < target.length) {
       const bytesRead = await opened.read(offset + done, target.subarray(done));
       if (bytesRead === 0) {
-        throw new StudioError('input/changed', `${path} became shorter while it was read. Run the command again when nothing writes to it.`, { path });
+        throw new StudioError(
+          'input/changed',
+          `${path} became shorter while it was read. Run the command again when nothing writes to it.`,
+          { path },
+        );
       }
       done += bytesRead;
     }
@@ -124,10 +134,18 @@ class EngineWorker {
       }
       const file = await this.#output(tensor.output);
       const hash = createHash('sha256');
-      for (let done = 0; done < tensor.bytes; ) {
-        const { bytesRead } = await file.read(chunk, 0, Math.min(chunk.length, tensor.bytes - done), tensor.offset + done);
+      for (let done = 0; done < tensor.bytes;) {
+        const { bytesRead } = await file.read(
+          chunk,
+          0,
+          Math.min(chunk.length, tensor.bytes - done),
+          tensor.offset + done,
+        );
         if (bytesRead === 0) {
-          throw new StudioError('disk/io', `${this.#data.outputs[tensor.output]!} is shorter than what was written to it. Check the disk and run the command again.`);
+          throw new StudioError(
+            'disk/io',
+            `${this.#data.outputs[tensor.output]!} is shorter than what was written to it. Check the disk and run the command again.`,
+          );
         }
         hash.update(chunk.subarray(0, bytesRead));
         done += bytesRead;
@@ -138,7 +156,9 @@ class EngineWorker {
 
   async close(): Promise<void> {
     const handles = await Promise.allSettled([...this.#inputs.values(), ...this.#outputs.values()]);
-    await Promise.allSettled(handles.flatMap((handle) => (handle.status === 'fulfilled' ? [handle.value.close()] : [])));
+    await Promise.allSettled(
+      handles.flatMap((handle) => (handle.status === 'fulfilled' ? [handle.value.close()] : [])),
+    );
   }
 
   /** The output path that a failed write was about, for its message. */
@@ -156,7 +176,10 @@ export async function serveEngineWorker(): Promise<void> {
   const worker = new EngineWorker(workerData as EngineWorkerData, post);
   const fail = (thrown: unknown): void => {
     const isSystem = thrown instanceof Error && 'syscall' in thrown;
-    post({ kind: 'failed', error: (isSystem ? writeError(thrown, worker.outputPath) : toStudioError(thrown)).toJSON() });
+    post({
+      kind: 'failed',
+      error: (isSystem ? writeError(thrown, worker.outputPath) : toStudioError(thrown)).toJSON(),
+    });
   };
   const hashing = new Promise<void>((resolve) => {
     port.on('message', (message) => {

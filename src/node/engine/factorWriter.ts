@@ -47,7 +47,11 @@ export class FactorWriter {
     await readFully(this.#source, source.offset, new Uint8Array(this.#kernels.memory.buffer, raw, source.bytes));
     this.#kernels.widen(storedType(source.dtype) ?? 'F32', raw, wide, count);
     if (this.#kernels.firstNonFinite(wide, count) >= 0) {
-      throw new StudioError('adapter/values', `${source.name} holds NaN or infinite values: the training run diverged. Take an earlier checkpoint.`, { path: source.file, detail: { tensor: source.name } });
+      throw new StudioError(
+        'adapter/values',
+        `${source.name} holds NaN or infinite values: the training run diverged. Take an earlier checkpoint.`,
+        { path: source.file, detail: { tensor: source.name } },
+      );
     }
     this.#multiply(wide, count, slice.factor);
     let [values, other] = [wide, raw];
@@ -67,10 +71,16 @@ export class FactorWriter {
     const notes: PlanNote[] = [];
     const worst = [...this.#coarse].sort((a, b) => b.error - a.error)[0];
     if (worst !== undefined) {
-      notes.push({ code: 'adapter/coarse', message: `${this.#coarse.length} of the adapter's factors lose more than ${100 * COARSE} % of themselves as ${type} (${worst.name}: ${Math.round(100 * worst.error)} %). Write the adapter with --type F32` });
+      notes.push({
+        code: 'adapter/coarse',
+        message: `${this.#coarse.length} of the adapter's factors lose more than ${100 * COARSE} % of themselves as ${type} (${worst.name}: ${Math.round(100 * worst.error)} %). Write the adapter with --type F32`,
+      });
     }
     if (this.#modules.size > 0 && [...this.#modules.values()].every((zero) => zero)) {
-      notes.push({ code: 'adapter/no-effect', message: 'the adapter changes nothing: all its deltas are zero (untrained, or the wrong checkpoint)' });
+      notes.push({
+        code: 'adapter/no-effect',
+        message: 'the adapter changes nothing: all its deltas are zero (untrained, or the wrong checkpoint)',
+      });
     }
     return notes;
   }
@@ -90,7 +100,11 @@ export class FactorWriter {
   #permute(from: number, to: number, { rows, columns, name }: PlannedFactor, heads: number): void {
     const half = rows / heads / 2;
     if (!Number.isInteger(half)) {
-      throw new StudioError('model/config', `${name}: ${rows} rows do not divide into ${heads} heads of rotary pairs. config.json and the weights are not of the same model.`, { detail: { tensor: name, rows, heads } });
+      throw new StudioError(
+        'model/config',
+        `${name}: ${rows} rows do not divide into ${heads} heads of rotary pairs. config.json and the weights are not of the same model.`,
+        { detail: { tensor: name, rows, heads } },
+      );
     }
     const source = new Float32Array(this.#kernels.memory.buffer, from, rows * columns);
     const target = new Float32Array(this.#kernels.memory.buffer, to, rows * columns);
@@ -106,7 +120,11 @@ export class FactorWriter {
     const kernels = this.#kernels;
     const most = kernels.maxAbs(values, count);
     if (!Number.isFinite(most) || (tensor.type === 'F16' && most >= HALF_LIMIT)) {
-      throw new StudioError('quantize/values', `${tensor.name} reaches ${most.toPrecision(3)}, more than F16 can hold. Write the adapter with --type F32 or BF16.`, { detail: { tensor: tensor.name, largest: most } });
+      throw new StudioError(
+        'quantize/values',
+        `${tensor.name} reaches ${most.toPrecision(3)}, more than F16 can hold. Write the adapter with --type F32 or BF16.`,
+        { detail: { tensor: tensor.name, largest: most } },
+      );
     }
     this.#note(tensor.name, most === 0);
     kernels.quantise(tensor.type, values, target, tensor.rows, tensor.columns);

@@ -9,8 +9,15 @@ import { readModelFile } from '../inputs/readModelFile';
 
 /** What a model folder has beside weights and config.json, as far as the merged model needs it. */
 const SIDE_FILES = [
-  'tokenizer.json', 'tokenizer.model', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'vocab.json', 'merges.txt',
-  'chat_template.jinja', 'chat_template.json',
+  'tokenizer.json',
+  'tokenizer.model',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'vocab.json',
+  'merges.txt',
+  'chat_template.jinja',
+  'chat_template.json',
 ];
 
 /** transformers' names of the types. */

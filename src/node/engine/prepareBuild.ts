@@ -56,7 +56,10 @@ export async function prepareBuild(request: BuildRequest): Promise<BuildPlan> {
     return await prepareGgufBuild(request);
   }
   const { base: loaded, adapters, folders, states } = await loadInputs(request);
-  const base = request.templateFrom === undefined ? loaded : withTemplateOf(loaded, await loadTokenizerFiles(request.templateFrom));
+  const base =
+    request.templateFrom === undefined
+      ? loaded
+      : withTemplateOf(loaded, await loadTokenizerFiles(request.templateFrom));
   const imatrix = await loadImatrix(request.imatrixPath);
   const plan = planBuild({ base, adapters, options: { ...request, imatrix }, sha256 });
   return await withFacts(plan, { files: imatrixFiles(request), folders, states }, request.signal);
@@ -68,7 +71,9 @@ export function isGgufBase(base: string): boolean {
 }
 
 async function prepareGgufBuild(request: BuildRequest): Promise<BuildPlan> {
-  const parts = await readGgufParts(request.base.startsWith(OLLAMA_PREFIX) ? await installedModelFile(request.base, request.signal) : request.base);
+  const parts = await readGgufParts(
+    request.base.startsWith(OLLAMA_PREFIX) ? await installedModelFile(request.base, request.signal) : request.base,
+  );
   const adapters = await loadAdapters(request);
   const states = await statesOf([...parts.map(({ path }) => path), ...filesOf(adapters)]);
   const imatrix = await loadImatrix(request.imatrixPath);
@@ -78,9 +83,15 @@ async function prepareGgufBuild(request: BuildRequest): Promise<BuildPlan> {
 }
 
 /** Reads what a merge needs and plans it. */
-export async function prepareFuse(request: FuseRequest): Promise<{ readonly plan: BuildPlan; readonly base: HuggingFaceModel }> {
+export async function prepareFuse(
+  request: FuseRequest,
+): Promise<{ readonly plan: BuildPlan; readonly base: HuggingFaceModel }> {
   const { base, adapters, folders, states } = await loadInputs(request);
-  const plan = await withFacts(planFuse({ base, adapters, output: request.output, dtype: request.dtype }), { files: [], folders, states }, request.signal);
+  const plan = await withFacts(
+    planFuse({ base, adapters, output: request.output, dtype: request.dtype }),
+    { files: [], folders, states },
+    request.signal,
+  );
   return { plan, base };
 }
 
@@ -89,7 +100,11 @@ export async function prepareQuantize(request: QuantizeRequest): Promise<BuildPl
   const parts = await readGgufParts(request.input);
   const states = await statesOf(parts.map(({ path }) => path));
   const imatrix = await loadImatrix(request.imatrixPath);
-  return await withFacts(planQuantize(parts, { ...request, imatrix }), { files: imatrixFiles(request), folders: [], states }, request.signal);
+  return await withFacts(
+    planQuantize(parts, { ...request, imatrix }),
+    { files: imatrixFiles(request), folders: [], states },
+    request.signal,
+  );
 }
 
 interface LoadedInputs {
@@ -115,7 +130,11 @@ function imatrixFiles(request: { readonly imatrixPath?: string | undefined }): s
   return request.imatrixPath === undefined ? [] : [request.imatrixPath];
 }
 
-async function loadInputs(request: { readonly base: string; readonly adapters: readonly AdapterRequest[]; readonly signal?: AbortSignal | undefined }): Promise<LoadedInputs> {
+async function loadInputs(request: {
+  readonly base: string;
+  readonly adapters: readonly AdapterRequest[];
+  readonly signal?: AbortSignal | undefined;
+}): Promise<LoadedInputs> {
   const resolved = await resolveBasePath(request.base);
   const loaded = await loadHuggingFaceModel(resolved.directory);
   const adapters = await loadAdapters(request);
@@ -124,10 +143,16 @@ async function loadInputs(request: { readonly base: string; readonly adapters: r
   return { base: await withResizedTokenizer({ ...loaded, path: request.base }, adapters), adapters, folders, states };
 }
 
-async function loadAdapters(request: { readonly adapters: readonly AdapterRequest[]; readonly signal?: AbortSignal | undefined }): Promise<WeightedAdapter[]> {
+async function loadAdapters(request: {
+  readonly adapters: readonly AdapterRequest[];
+  readonly signal?: AbortSignal | undefined;
+}): Promise<WeightedAdapter[]> {
   const adapters: WeightedAdapter[] = [];
   for (const { path, weight } of request.adapters) {
-    adapters.push({ adapter: await loadAdapter(path, request.signal === undefined ? {} : { signal: request.signal }), weight });
+    adapters.push({
+      adapter: await loadAdapter(path, request.signal === undefined ? {} : { signal: request.signal }),
+      weight,
+    });
   }
   return adapters;
 }
@@ -137,10 +162,16 @@ function filesOf(adapters: readonly WeightedAdapter[]): string[] {
 }
 
 /** An adapter that brings more vocabulary rows brings the tokenizer that names them. */
-export async function withResizedTokenizer(base: HuggingFaceModel, adapters: readonly WeightedAdapter[]): Promise<HuggingFaceModel> {
+export async function withResizedTokenizer(
+  base: HuggingFaceModel,
+  adapters: readonly WeightedAdapter[],
+): Promise<HuggingFaceModel> {
   const rows = base.tensors.get(EMBEDDING)?.shape[0];
   for (const { adapter } of adapters) {
-    const resized = adapter.parts.some((part) => (part.kind === 'base' || part.kind === 'replace') && part.target === EMBEDDING && part.source.shape[0] !== rows);
+    const resized = adapter.parts.some(
+      (part) =>
+        (part.kind === 'base' || part.kind === 'replace') && part.target === EMBEDDING && part.source.shape[0] !== rows,
+    );
     if (resized && adapter.hasTokenizer) {
       return { ...base, tokenizer: await loadTokenizerFiles(adapter.directory) };
     }
@@ -149,26 +180,45 @@ export async function withResizedTokenizer(base: HuggingFaceModel, adapters: rea
 }
 
 /** The base with the chat templates of other tokenizer files. */
-function withTemplateOf(base: HuggingFaceModel, { tokenizerConfig, chatTemplate, chatTemplateJson, additionalTemplates }: TokenizerFiles): HuggingFaceModel {
+function withTemplateOf(
+  base: HuggingFaceModel,
+  { tokenizerConfig, chatTemplate, chatTemplateJson, additionalTemplates }: TokenizerFiles,
+): HuggingFaceModel {
   const config = { ...base.tokenizer.tokenizerConfig, chat_template: tokenizerConfig?.['chat_template'] ?? null };
-  return { ...base, tokenizer: { ...base.tokenizer, tokenizerConfig: config, chatTemplate, chatTemplateJson, additionalTemplates } };
+  return {
+    ...base,
+    tokenizer: { ...base.tokenizer, tokenizerConfig: config, chatTemplate, chatTemplateJson, additionalTemplates },
+  };
 }
 
 /** Deltas this much larger than the weights that they change are seldom meant. */
 const SUSPICIOUS_DELTA = 1.5;
 
 /** Adds what only a look at the adapters' numbers and at the disk can tell. */
-async function withFacts(first: BuildPlan, read: ReadPaths & { readonly states: InputStates }, signal: AbortSignal | undefined): Promise<BuildPlan> {
+async function withFacts(
+  first: BuildPlan,
+  read: ReadPaths & { readonly states: InputStates },
+  signal: AbortSignal | undefined,
+): Promise<BuildPlan> {
   await checkOutput(first.output, first.kind, { files: [...first.inputs, ...read.files], folders: read.folders });
   const facts = await deltaFacts(first, signal);
   const checks: PlanNote[] = [...first.checks];
   const warnings: PlanNote[] = [...first.warnings];
   if (facts.noEffect) {
-    warnings.push({ code: 'adapter/no-effect', message: 'the adapter changes nothing: all its deltas are zero (untrained, or the wrong checkpoint)' });
+    warnings.push({
+      code: 'adapter/no-effect',
+      message: 'the adapter changes nothing: all its deltas are zero (untrained, or the wrong checkpoint)',
+    });
   } else if (facts.smallest !== undefined && facts.largest !== undefined) {
-    checks.push({ code: 'check/delta', message: `|ΔW|/|W| ${facts.smallest.toPrecision(2)} to ${facts.largest.toPrecision(2)}` });
+    checks.push({
+      code: 'check/delta',
+      message: `|ΔW|/|W| ${facts.smallest.toPrecision(2)} to ${facts.largest.toPrecision(2)}`,
+    });
     if (facts.largest > SUSPICIOUS_DELTA) {
-      warnings.push({ code: 'adapter/large-delta', message: `the adapter changes some weights by more than they are (|ΔW|/|W| up to ${facts.largest.toPrecision(2)}): its scale or its base may be wrong` });
+      warnings.push({
+        code: 'adapter/large-delta',
+        message: `the adapter changes some weights by more than they are (|ΔW|/|W| up to ${facts.largest.toPrecision(2)}): its scale or its base may be wrong`,
+      });
     }
   }
   const free = await freeBytes(first.output);
@@ -176,7 +226,10 @@ async function withFacts(first: BuildPlan, read: ReadPaths & { readonly states: 
     if (free > first.bytesWritten * 1.05) {
       checks.push({ code: 'check/space', message: `${formatBytes(free)} free` });
     } else {
-      warnings.push({ code: 'disk/full', message: `the disk has ${formatBytes(free)} free and the result needs ${formatBytes(first.bytesWritten)}` });
+      warnings.push({
+        code: 'disk/full',
+        message: `the disk has ${formatBytes(free)} free and the result needs ${formatBytes(first.bytesWritten)}`,
+      });
     }
   }
   return { ...first, checks, warnings, inputStates: first.inputs.map((path) => read.states.get(path) ?? '') };
@@ -193,7 +246,6 @@ async function loadImatrix(path: string | undefined): Promise<BuildOptions['imat
     await source.close();
   }
 }
-
 
 /** SHA-256, hex. */
 export function sha256(bytes: Uint8Array): string {

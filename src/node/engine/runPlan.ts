@@ -77,7 +77,9 @@ function requireFree(plan: BuildPlan, options: RunOptions): void {
 async function* runLocked(plan: BuildPlan, options: RunOptions): AsyncGenerator<EngineEvent, RunResult> {
   const started = performance.now();
   const inputs = await Promise.all(plan.inputs.map((path) => identify(path)));
-  const outdated = inputs.find((input, index) => plan.inputStates !== undefined && plan.inputStates[index] !== identityText(input));
+  const outdated = inputs.find(
+    (input, index) => plan.inputStates !== undefined && plan.inputStates[index] !== identityText(input),
+  );
   if (outdated !== undefined) {
     throw changedError(outdated.path);
   }
@@ -86,9 +88,16 @@ async function* runLocked(plan: BuildPlan, options: RunOptions): AsyncGenerator<
   const partial = await PartialOutput.begin(plan, hash, units, options.signal);
   try {
     if (partial.finished.size > 0) {
-      yield { event: 'phase', phase: 'resuming', detail: `${partial.finished.size} of ${units.length} parts were finished before` };
+      yield {
+        event: 'phase',
+        phase: 'resuming',
+        detail: `${partial.finished.size} of ${units.length} parts were finished before`,
+      };
     }
-    const left = units.reduce((sum, unit, index) => sum + (partial.finished.has(index) ? 0 : unitSpan(plan.tensors[unit.tensor]!, unit).bytes), 0);
+    const left = units.reduce(
+      (sum, unit, index) => sum + (partial.finished.has(index) ? 0 : unitSpan(plan.tensors[unit.tensor]!, unit).bytes),
+      0,
+    );
     await requireSpace(plan.output, left);
     const run = new ThreadedRun(plan, units, partial, options);
     const { hashes, nonFinite } = yield* run.events();
@@ -103,7 +112,17 @@ async function* runLocked(plan: BuildPlan, options: RunOptions): AsyncGenerator<
     throwIfAborted(options.signal);
     await partial.publish(options.force);
     const bytes = plan.outputs.reduce((sum, output) => sum + output.bytes, 0);
-    return { output: plan.output, bytes, tensors: plan.tensors.length, seconds: (performance.now() - started) / 1000, hashes, nonFinite, resumedUnits: partial.finished.size, inputs, planHash: hash };
+    return {
+      output: plan.output,
+      bytes,
+      tensors: plan.tensors.length,
+      seconds: (performance.now() - started) / 1000,
+      hashes,
+      nonFinite,
+      resumedUnits: partial.finished.size,
+      inputs,
+      planHash: hash,
+    };
   } catch (thrown) {
     await partial.discard();
     // Our own code reads inputs through typed errors: what the system says here is about writing.
@@ -146,7 +165,13 @@ class ThreadedRun {
   }
 
   async *events(): AsyncGenerator<EngineEvent, { hashes: readonly string[]; nonFinite: readonly string[] }> {
-    const abort = (): void => this.#stop(new StudioError('run/cancelled', `Cancelled. ${this.#plan.output} was not written, and nothing unfinished was left.`));
+    const abort = (): void =>
+      this.#stop(
+        new StudioError(
+          'run/cancelled',
+          `Cancelled. ${this.#plan.output} was not written, and nothing unfinished was left.`,
+        ),
+      );
     this.#options.signal?.addEventListener('abort', abort, { once: true });
     try {
       if (this.#options.signal?.aborted === true) {
@@ -154,13 +179,19 @@ class ThreadedRun {
       }
       this.#start();
       yield { event: 'phase', phase: 'running' };
-      yield* this.#untilAll(() => this.#unitsDone, () => 0);
+      yield* this.#untilAll(
+        () => this.#unitsDone,
+        () => 0,
+      );
       await this.#partial.journal.flush();
       yield { event: 'phase', phase: 'verifying' };
       this.#workers.forEach((worker) => {
         worker.postMessage(HASH_REQUEST);
       });
-      yield* this.#untilAll(() => this.#hashesDone, () => this.#hashesDone);
+      yield* this.#untilAll(
+        () => this.#hashesDone,
+        () => this.#hashesDone,
+      );
       return { hashes: this.#hashes, nonFinite: [...this.#nonFinite] };
     } finally {
       this.#options.signal?.removeEventListener('abort', abort);
@@ -182,9 +213,20 @@ class ThreadedRun {
     };
     const count = Math.max(1, Math.min(this.#options.workers, this.#units.length));
     for (let i = 0; i < count; i++) {
-      const worker = new Worker(this.#options.workerScript, { workerData: data, resourceLimits: { maxOldGenerationSizeMb: 256 } });
+      const worker = new Worker(this.#options.workerScript, {
+        workerData: data,
+        resourceLimits: { maxOldGenerationSizeMb: 256 },
+      });
       worker.on('message', (message: WorkerMessage) => this.#receive(message));
-      worker.on('error', (thrown) => this.#stop(new StudioError('engine/worker', `A worker of the engine failed: ${thrown instanceof Error ? thrown.message : String(thrown)}. Run the command again with fewer workers (--workers 1); report it if it happens again.`, { cause: thrown })));
+      worker.on('error', (thrown) =>
+        this.#stop(
+          new StudioError(
+            'engine/worker',
+            `A worker of the engine failed: ${thrown instanceof Error ? thrown.message : String(thrown)}. Run the command again with fewer workers (--workers 1); report it if it happens again.`,
+            { cause: thrown },
+          ),
+        ),
+      );
       worker.on('exit', () => {
         this.#exited++;
         this.#wake();
@@ -242,7 +284,10 @@ class ThreadedRun {
         throw this.#failure;
       }
       if (this.#exited > exitsExpected()) {
-        throw new StudioError('engine/worker', 'A worker of the engine ended before its work did. Run the command again with fewer workers (--workers 1); report it if it happens again.');
+        throw new StudioError(
+          'engine/worker',
+          'A worker of the engine ended before its work did. Run the command again with fewer workers (--workers 1); report it if it happens again.',
+        );
       }
       await this.#tick();
       await this.#partial.journal.flush();
@@ -271,7 +316,13 @@ class ThreadedRun {
     // What is written but not yet reported takes space already and is still counted as left.
     const inFlight = this.#workers.length * IN_FLIGHT;
     if (free !== undefined && free < LEAST_FREE && free + inFlight < this.#plan.bytesWritten - this.#bytesDone) {
-      this.#stop(new StudioError('disk/full', `The disk has only ${Math.floor(free / 1e6)} MB left, and ${this.#plan.output} is not finished. What was written was removed: free some space and run the command again.`, { path: this.#plan.output, detail: { free } }));
+      this.#stop(
+        new StudioError(
+          'disk/full',
+          `The disk has only ${Math.floor(free / 1e6)} MB left, and ${this.#plan.output} is not finished. What was written was removed: free some space and run the command again.`,
+          { path: this.#plan.output, detail: { free } },
+        ),
+      );
     }
   }
 

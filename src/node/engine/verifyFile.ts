@@ -39,7 +39,11 @@ export async function filesToVerify(path: string): Promise<string[]> {
   }
   const names = (await readdir(path)).filter((name) => /\.(gguf|safetensors)$/i.test(name)).sort();
   if (names.length === 0) {
-    throw new StudioError('input/unrecognised', `${path} holds no .gguf or .safetensors file. Pass the file, or the folder that has it.`, { path });
+    throw new StudioError(
+      'input/unrecognised',
+      `${path} holds no .gguf or .safetensors file. Pass the file, or the folder that has it.`,
+      { path },
+    );
   }
   return names.map((name) => join(path, name));
 }
@@ -70,22 +74,49 @@ async function verifySource(source: FileSource, path: string, signal: AbortSigna
     const header = await readSafetensorsHeader(source, { path });
     const spans = [...header.tensors.values()].flatMap((tensor): Span[] => {
       const type = storedType(tensor.dtype);
-      return type === undefined ? [] : [{ name: tensor.name, type, offset: tensor.offset, count: tensor.bytes / storedRowBytes(type, 1) }];
+      return type === undefined
+        ? []
+        : [{ name: tensor.name, type, offset: tensor.offset, count: tensor.bytes / storedRowBytes(type, 1) }];
     });
     await scan(source, spans, path, problems, signal);
-    return { path, ok: problems.length === 0, format: 'safetensors', tensors: header.tensors.size, bytes: source.size, problems: problems.map((problem) => problem.toJSON()) };
+    return {
+      path,
+      ok: problems.length === 0,
+      format: 'safetensors',
+      tensors: header.tensors.size,
+      bytes: source.size,
+      problems: problems.map((problem) => problem.toJSON()),
+    };
   }
   const file = await readGguf(source, { path });
   checkGgufMetadata(file.metadata, (problem) => {
     problems.push(problem);
   });
   problems.push(...checkModelGguf(file));
-  const spans = file.tensors.map((tensor): Span => ({ name: tensor.name, type: tensor.type, offset: file.dataOffset + tensor.offset, count: tensor.shape.reduce((product, dimension) => product * dimension, 1) }));
+  const spans = file.tensors.map((tensor): Span => ({
+    name: tensor.name,
+    type: tensor.type,
+    offset: file.dataOffset + tensor.offset,
+    count: tensor.shape.reduce((product, dimension) => product * dimension, 1),
+  }));
   await scan(source, spans, path, problems, signal);
-  return { path, ok: problems.length === 0, format: 'gguf', tensors: file.tensors.length, bytes: source.size, problems: problems.map((problem) => problem.at(path).toJSON()) };
+  return {
+    path,
+    ok: problems.length === 0,
+    format: 'gguf',
+    tensors: file.tensors.length,
+    bytes: source.size,
+    problems: problems.map((problem) => problem.at(path).toJSON()),
+  };
 }
 
-async function scan(source: FileSource, spans: readonly Span[], path: string, problems: StudioError[], signal: AbortSignal | undefined): Promise<void> {
+async function scan(
+  source: FileSource,
+  spans: readonly Span[],
+  path: string,
+  problems: StudioError[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const kernels = await Kernels.instantiate(CHUNK + 2 * 1024 * 1024);
   for (const span of spans) {
     throwIfAborted(signal);
@@ -95,10 +126,20 @@ async function scan(source: FileSource, spans: readonly Span[], path: string, pr
     const blocks = span.count / block;
     for (let first = 0; first < blocks; first += perChunk) {
       const count = Math.min(perChunk, blocks - first);
-      await readFully(source, span.offset + first * blockBytes, new Uint8Array(kernels.memory.buffer, kernels.heapBase, count * blockBytes));
+      await readFully(
+        source,
+        span.offset + first * blockBytes,
+        new Uint8Array(kernels.memory.buffer, kernels.heapBase, count * blockBytes),
+      );
       const bad = firstInvalid(kernels, span.type, count * block);
       if (bad >= 0) {
-        problems.push(new StudioError('gguf/values', `${span.name} holds NaN or infinite values (from value ${(first + bad) * block} on). The training run diverged or the file is damaged: make it again from an earlier checkpoint.`, { path, detail: { tensor: span.name } }));
+        problems.push(
+          new StudioError(
+            'gguf/values',
+            `${span.name} holds NaN or infinite values (from value ${(first + bad) * block} on). The training run diverged or the file is damaged: make it again from an earlier checkpoint.`,
+            { path, detail: { tensor: span.name } },
+          ),
+        );
         break;
       }
       throwIfAborted(signal);

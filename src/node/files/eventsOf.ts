@@ -2,8 +2,14 @@
  * Work that reports by calling back, as a generator of its events. The work goes on while its events are taken;
  * what it does must be ended by its own signal.
  */
-export async function* eventsOf<Event, Result>(work: (emit: (event: Event) => void) => Promise<Result>): AsyncGenerator<Event, Result> {
-  const state: { waiting: Event[]; isDone: boolean; wake: () => void } = { waiting: [], isDone: false, wake: () => undefined };
+export async function* eventsOf<Event, Result>(
+  work: (emit: (event: Event) => void) => Promise<Result>,
+): AsyncGenerator<Event, Result> {
+  const state: { waiting: Event[]; isDone: boolean; wake: () => void } = {
+    waiting: [],
+    isDone: false,
+    wake: () => undefined,
+  };
   const result = work((event) => {
     state.waiting.push(event);
     state.wake();

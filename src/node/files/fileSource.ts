@@ -53,7 +53,12 @@ export async function openFileSource(path: string, options: OpenFileOptions = {}
 
 /** Size, time and place of a file, from its stats. */
 export function identityOf(stats: BigIntStats): FileIdentity {
-  return { size: Number(stats.size), mtimeNs: stats.mtimeNs.toString(), ino: stats.ino.toString(), dev: stats.dev.toString() };
+  return {
+    size: Number(stats.size),
+    mtimeNs: stats.mtimeNs.toString(),
+    ino: stats.ino.toString(),
+    dev: stats.dev.toString(),
+  };
 }
 
 /** The typed error for what the operating system says about reading `path`. */
@@ -62,13 +67,21 @@ export function readError(path: string, cause: unknown): StudioError {
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return new StudioError('input/missing', `There is no file at ${escapeControls(path)}. Check the path; if it is a link, check that its target exists.`, { path, cause });
+      return new StudioError(
+        'input/missing',
+        `There is no file at ${escapeControls(path)}. Check the path; if it is a link, check that its target exists.`,
+        { path, cause },
+      );
     case 'EISDIR':
     case 'ENXIO':
     case 'ENODEV':
       return notRegular(path, cause);
     default:
-      return new StudioError('input/unreadable', `The operating system refused to read ${escapeControls(path)}${code === undefined ? '' : ` (${code})`}. Check its permissions and the disk it is on.`, { path, detail: { code }, cause });
+      return new StudioError(
+        'input/unreadable',
+        `The operating system refused to read ${escapeControls(path)}${code === undefined ? '' : ` (${code})`}. Check its permissions and the disk it is on.`,
+        { path, detail: { code }, cause },
+      );
   }
 }
 
@@ -79,7 +92,11 @@ function requireRegular(path: string, stats: BigIntStats): void {
 }
 
 function notRegular(path: string, cause?: unknown): StudioError {
-  return new StudioError('input/not-regular', `${escapeControls(path)} is a folder, a pipe or a device, where a file is needed. Give the path of a file.`, { path, cause });
+  return new StudioError(
+    'input/not-regular',
+    `${escapeControls(path)} is a folder, a pipe or a device, where a file is needed. Give the path of a file.`,
+    { path, cause },
+  );
 }
 
 /** Windows has no such flag. */
@@ -123,9 +140,14 @@ class OpenFile implements FileSource {
     const ofHandle = identityOf(await orTyped(this.path, () => this.handle.stat({ bigint: true })));
     const ofPath = await stat(this.path, { bigint: true }).then(identityOf, () => undefined);
     if (!isSame(ofHandle, this.identity) || ofPath === undefined || !isSame(ofPath, this.identity)) {
-      throw new StudioError('input/changed', `${escapeControls(this.path)} changed while it was read. Nothing made from it can be trusted: try again when nothing writes to it.`, {
-        path: this.path, detail: { before: this.identity, after: ofPath ?? null },
-      });
+      throw new StudioError(
+        'input/changed',
+        `${escapeControls(this.path)} changed while it was read. Nothing made from it can be trusted: try again when nothing writes to it.`,
+        {
+          path: this.path,
+          detail: { before: this.identity, after: ofPath ?? null },
+        },
+      );
     }
   }
 

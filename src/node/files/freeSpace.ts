@@ -29,10 +29,14 @@ export async function requireSpace(output: string, needed: number): Promise<void
   const free = await freeBytes(output);
   const wanted = Math.ceil(needed * (1 + MARGIN));
   if (free !== undefined && free < wanted) {
-    throw new StudioError('disk/full', `${output} needs ${formatBytes(wanted)} of free space, and the disk has ${formatBytes(free)}. Free some space, choose another disk, or a smaller type (--type Q4_K_M).`, {
-      path: output,
-      detail: { needed: wanted, free },
-    });
+    throw new StudioError(
+      'disk/full',
+      `${output} needs ${formatBytes(wanted)} of free space, and the disk has ${formatBytes(free)}. Free some space, choose another disk, or a smaller type (--type Q4_K_M).`,
+      {
+        path: output,
+        detail: { needed: wanted, free },
+      },
+    );
   }
 }
 

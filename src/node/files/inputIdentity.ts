@@ -14,9 +14,18 @@ export interface InputIdentity {
 export async function identify(path: string): Promise<InputIdentity> {
   try {
     const found = await stat(path, { bigint: true });
-    return { path, size: Number(found.size), modified: String(found.mtimeNs), inode: String(found.ino), device: String(found.dev) };
+    return {
+      path,
+      size: Number(found.size),
+      modified: String(found.mtimeNs),
+      inode: String(found.ino),
+      device: String(found.dev),
+    };
   } catch (thrown) {
-    throw new StudioError('input/missing', `${path} is gone. Put it back and run the command again.`, { path, cause: thrown });
+    throw new StudioError('input/missing', `${path} is gone. Put it back and run the command again.`, {
+      path,
+      cause: thrown,
+    });
   }
 }
 
@@ -31,5 +40,9 @@ export function identityText({ size, modified, inode, device }: InputIdentity): 
 
 /** What came of it, and what to do next. */
 export function changedError(path: string): StudioError {
-  return new StudioError('input/changed', `${path} changed while it was read, so the result could mix two versions of it and was thrown away. Run the command again when nothing writes to it.`, { path });
+  return new StudioError(
+    'input/changed',
+    `${path} changed while it was read, so the result could mix two versions of it and was thrown away. Run the command again when nothing writes to it.`,
+    { path },
+  );
 }

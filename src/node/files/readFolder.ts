@@ -16,7 +16,7 @@ export async function readFolder(path: string): Promise<FolderNames> {
   const files: string[] = [];
   const folders: string[] = [];
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    (await isFolder(path, entry) ? folders : files).push(entry.name);
+    ((await isFolder(path, entry)) ? folders : files).push(entry.name);
   }
   return { files, folders };
 }
@@ -25,5 +25,8 @@ async function isFolder(path: string, entry: Dirent): Promise<boolean> {
   if (!entry.isSymbolicLink()) {
     return entry.isDirectory();
   }
-  return await stat(join(path, entry.name)).then((stats) => stats.isDirectory(), () => false);
+  return await stat(join(path, entry.name)).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
 }

@@ -13,7 +13,11 @@ export async function readSmallFile(path: string, signal?: AbortSignal): Promise
   const source = await openFileSource(path, { signal });
   try {
     if (source.size > MAX_BYTES) {
-      throw new StudioError('modelfile/too-large', `${path} has ${source.size} bytes, and a Modelfile has at most ${MAX_BYTES}. Is it the model itself? Name that in FROM.`, { path });
+      throw new StudioError(
+        'modelfile/too-large',
+        `${path} has ${source.size} bytes, and a Modelfile has at most ${MAX_BYTES}. Is it the model itself? Name that in FROM.`,
+        { path },
+      );
     }
     return await readBytes(source, 0, source.size);
   } finally {
@@ -27,7 +31,10 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
   const target = await realpath(path).catch(() => path);
   const partial = join(dirname(target), `.${basename(target)}.${process.pid}.partial`);
   try {
-    const mode = await stat(target).then((found) => found.mode, () => undefined);
+    const mode = await stat(target).then(
+      (found) => found.mode,
+      () => undefined,
+    );
     const file = await open(partial, 'wx', mode);
     try {
       await file.writeFile(bytes);

@@ -52,7 +52,10 @@ const MAX_FILES = 10_000;
 export async function planHubFetch(request: HubRequest): Promise<HubPlan> {
   const parsed = parseHubReference(request.reference);
   if (parsed === undefined) {
-    throw new StudioError('hub/name', `${escapeControls(request.reference)} is no name of a repository on the hub. Write it as ORG/NAME, or ORG/NAME@REVISION.`);
+    throw new StudioError(
+      'hub/name',
+      `${escapeControls(request.reference)} is no name of a repository on the hub. Write it as ORG/NAME, or ORG/NAME@REVISION.`,
+    );
   }
   const { repository, revision = 'main' } = parsed;
   const common = await connection(request);
@@ -60,12 +63,25 @@ export async function planHubFetch(request: HubRequest): Promise<HubPlan> {
   let commit: string;
   try {
     commit = (await modelInfo({ name: repository, revision, additionalFields: ['sha'], ...common })).sha;
-    for await (const entry of listFiles({ repo: { type: 'model', name: repository }, revision: commit, recursive: true, ...common })) {
+    for await (const entry of listFiles({
+      repo: { type: 'model', name: repository },
+      revision: commit,
+      recursive: true,
+      ...common,
+    })) {
       if (entry.type === 'file') {
-        files.push({ path: entry.path, bytes: entry.size, sha256: entry.lfs?.oid, gitOid: entry.lfs === undefined ? entry.oid : undefined });
+        files.push({
+          path: entry.path,
+          bytes: entry.size,
+          sha256: entry.lfs?.oid,
+          gitOid: entry.lfs === undefined ? entry.oid : undefined,
+        });
       }
       if (files.length > MAX_FILES) {
-        throw new StudioError('hub/not-usable', `${repository} has more than ${MAX_FILES} files and is no single model. Fetch the folder that you need with the hub's own tool.`);
+        throw new StudioError(
+          'hub/not-usable',
+          `${repository} has more than ${MAX_FILES} files and is no single model. Fetch the folder that you need with the hub's own tool.`,
+        );
       }
     }
   } catch (thrown) {
@@ -73,11 +89,16 @@ export async function planHubFetch(request: HubRequest): Promise<HubPlan> {
     throw hubError(thrown, repository, revision, common.hubUrl, common.accessToken !== undefined);
   }
   if (!/^[0-9a-f]{40}$/.test(commit)) {
-    throw new StudioError('hub/protocol', `What answers at ${common.hubUrl} does not speak as the hub does. Check HF_ENDPOINT.`);
+    throw new StudioError(
+      'hub/protocol',
+      `What answers at ${common.hubUrl} does not speak as the hub does. Check HF_ENDPOINT.`,
+    );
   }
   const chosen = chooseHubFiles(repository, request.kind, files);
   return {
-    repository, revision, commit,
+    repository,
+    revision,
+    commit,
     files: chosen,
     bytes: chosen.reduce((sum, file) => sum + file.bytes, 0),
     folder: request.out ?? join(hubRepositoryFolder(repository), 'snapshots', commit),
@@ -110,14 +131,22 @@ export async function* fetchFromHub(plan: HubPlan): AsyncGenerator<EngineEvent, 
     const finished = downloadHubFile({
       url: `${hubUrl}/${plan.repository}/resolve/${plan.commit}/${encodeURIComponent(file.path)}`,
       headers: accessToken === undefined ? {} : { authorization: `Bearer ${accessToken}` },
-      file, target, signal: request.signal,
+      file,
+      target,
+      signal: request.signal,
       onBytes: (bytes) => queue.put(bytes),
     }).finally(() => queue.end());
     for await (const bytes of queue.values()) {
       const { rate, secondsLeft } = meter.measure(done + bytes, plan.bytes);
       yield {
-        event: 'progress', bytesDone: done + bytes, bytesTotal: plan.bytes, tensorsDone: plan.files.length - missing.length + index, tensorsTotal: plan.files.length,
-        tensor: file.path, rate, ...(secondsLeft === undefined ? {} : { secondsLeft }),
+        event: 'progress',
+        bytesDone: done + bytes,
+        bytesTotal: plan.bytes,
+        tensorsDone: plan.files.length - missing.length + index,
+        tensorsTotal: plan.files.length,
+        tensor: file.path,
+        rate,
+        ...(secondsLeft === undefined ? {} : { secondsLeft }),
       };
     }
     await finished;
@@ -155,20 +184,38 @@ function hubError(thrown: unknown, repository: string, revision: string, url: st
     return thrown;
   }
   if (!(thrown instanceof HubApiError)) {
-    return thrown instanceof SyntaxError ? new StudioError('hub/protocol', `What answers at ${url} does not speak as the hub does. Check HF_ENDPOINT.`, { cause: thrown }) : unreachable(url, thrown);
+    return thrown instanceof SyntaxError
+      ? new StudioError('hub/protocol', `What answers at ${url} does not speak as the hub does. Check HF_ENDPOINT.`, {
+          cause: thrown,
+        })
+      : unreachable(url, thrown);
   }
-  const login = hasToken ? 'with the account of your token' : 'after logging in (`hf auth login`, or a token in HF_TOKEN)';
+  const login = hasToken
+    ? 'with the account of your token'
+    : 'after logging in (`hf auth login`, or a token in HF_TOKEN)';
   const detail = { status: thrown.statusCode };
   if (thrown.statusCode === 403 || (thrown.statusCode === 401 && /gated|restricted|access/i.test(thrown.message))) {
-    return new StudioError('hub/gated', `${repository} is gated: its owners want their terms accepted first. Open ${url}/${repository}, accept them ${login}, and run the command again.`, { detail, cause: thrown });
+    return new StudioError(
+      'hub/gated',
+      `${repository} is gated: its owners want their terms accepted first. Open ${url}/${repository}, accept them ${login}, and run the command again.`,
+      { detail, cause: thrown },
+    );
   }
   if (thrown.statusCode === 404 || thrown.statusCode === 401) {
-    return new StudioError('hub/not-found', `The hub has no ${repository}${revision === 'main' ? '' : ` at ${revision}`}, or does not show it to you${hasToken ? '' : ': a private one needs a token (`hf auth login`, or HF_TOKEN)'}. Check the name${revision === 'main' ? '' : ' and the revision'}.`, { detail, cause: thrown });
+    return new StudioError(
+      'hub/not-found',
+      `The hub has no ${repository}${revision === 'main' ? '' : ` at ${revision}`}, or does not show it to you${hasToken ? '' : ': a private one needs a token (`hf auth login`, or HF_TOKEN)'}. Check the name${revision === 'main' ? '' : ' and the revision'}.`,
+      { detail, cause: thrown },
+    );
   }
   if (thrown.statusCode >= 500 || thrown.statusCode === 429) {
     return unreachable(url, new Error(`it answers ${thrown.statusCode}`));
   }
-  return new StudioError('hub/refused', `The hub refuses ${repository} (${thrown.statusCode}). Look at ${url}/${repository} whether you may fetch it.`, { detail, cause: thrown });
+  return new StudioError(
+    'hub/refused',
+    `The hub refuses ${repository} (${thrown.statusCode}). Look at ${url}/${repository} whether you may fetch it.`,
+    { detail, cause: thrown },
+  );
 }
 
 /** The cache of huggingface_hub: content by its checksum, snapshots of links, and the commit that a name stands for. */
@@ -231,7 +278,11 @@ class FolderStore {
   async target(file: HubFile): Promise<string> {
     const path = await inFolder(join(this.folder, file.path));
     if ((await stat(path).catch(() => undefined)) !== undefined) {
-      throw new StudioError('output/exists', `${path} is there already and is not the file on the hub. Choose an empty folder with --out, or remove it.`, { path });
+      throw new StudioError(
+        'output/exists',
+        `${path} is there already and is not the file on the hub. Choose an empty folder with --out, or remove it.`,
+        { path },
+      );
     }
     return path;
   }
@@ -247,7 +298,10 @@ class FolderStore {
 
 /** Whether a file is there in full; its content was checked when it got its name. */
 async function isWhole(path: string, { bytes }: HubFile): Promise<boolean> {
-  return await stat(path).then((stats) => stats.isFile() && stats.size === bytes, () => false);
+  return await stat(path).then(
+    (stats) => stats.isFile() && stats.size === bytes,
+    () => false,
+  );
 }
 
 async function inFolder(path: string): Promise<string> {

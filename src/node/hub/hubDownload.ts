@@ -49,7 +49,10 @@ export async function downloadHubFile(download: HubDownload): Promise<void> {
 
 async function fetchRest(download: HubDownload, partial: string): Promise<void> {
   const { file, signal } = download;
-  let there = await stat(partial).then(({ size }) => size, () => 0);
+  let there = await stat(partial).then(
+    ({ size }) => size,
+    () => 0,
+  );
   if (there > file.bytes) {
     await unlink(partial);
     there = 0;
@@ -78,7 +81,11 @@ async function fetchRest(download: HubDownload, partial: string): Promise<void> 
     for await (const chunk of bodyOf(response)) {
       alive();
       if (there + chunk.length > file.bytes) {
-        throw new StudioError('hub/checksum', `${file.path} is longer on the hub than its listing says. It was changed while it was fetched: run the command again.`, { path: partial });
+        throw new StudioError(
+          'hub/checksum',
+          `${file.path} is longer on the hub than its listing says. It was changed while it was fetched: run the command again.`,
+          { path: partial },
+        );
       }
       await handle.write(chunk).catch((cause: unknown) => {
         throw writeError(cause, partial);
@@ -99,7 +106,10 @@ async function fetchRest(download: HubDownload, partial: string): Promise<void> 
 }
 
 async function request({ url, headers, file }: HubDownload, from: number, signal: AbortSignal): Promise<Response> {
-  const response = await fetch(url, { headers: { ...headers, ...(from > 0 ? { range: `bytes=${from}-` } : {}) }, signal });
+  const response = await fetch(url, {
+    headers: { ...headers, ...(from > 0 ? { range: `bytes=${from}-` } : {}) },
+    signal,
+  });
   if (response.ok) {
     return response;
   }
@@ -107,7 +117,11 @@ async function request({ url, headers, file }: HubDownload, from: number, signal
   if (response.status >= 500 || response.status === 429) {
     throw unreachable(url, new Error(`the hub answers ${response.status}`));
   }
-  throw new StudioError('hub/refused', `The hub does not give ${file.path} (${response.status}). Look at the model's page whether you may fetch it, and log in with \`hf auth login\` or HF_TOKEN.`, { detail: { status: response.status } });
+  throw new StudioError(
+    'hub/refused',
+    `The hub does not give ${file.path} (${response.status}). Look at the model's page whether you may fetch it, and log in with \`hf auth login\` or HF_TOKEN.`,
+    { detail: { status: response.status } },
+  );
 }
 
 async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
@@ -123,12 +137,21 @@ async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
 
 /** Where nothing of the hub can be had, with the reason and what to do. */
 export function unreachable(url: string, cause: unknown): StudioError {
-  const reason = cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : String(cause);
-  return new StudioError('hub/unreachable', `${new URL(url).host} cannot be reached: ${reason}. Check the connection (and HTTPS_PROXY or HF_ENDPOINT where you need them); what was fetched is kept, and the same command goes on from there.`, { cause });
+  const reason =
+    cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : String(cause);
+  return new StudioError(
+    'hub/unreachable',
+    `${new URL(url).host} cannot be reached: ${reason}. Check the connection (and HTTPS_PROXY or HF_ENDPOINT where you need them); what was fetched is kept, and the same command goes on from there.`,
+    { cause },
+  );
 }
 
 /** SHA-256 of large files, git's SHA-1 of small ones. A file that is not what the hub promised is thrown away. */
-async function checkContent(path: string, { path: name, bytes, sha256, gitOid }: HubFile, signal: AbortSignal): Promise<void> {
+async function checkContent(
+  path: string,
+  { path: name, bytes, sha256, gitOid }: HubFile,
+  signal: AbortSignal,
+): Promise<void> {
   const hash: Hash = sha256 === undefined ? createHash('sha1').update(`blob ${bytes}\0`) : createHash('sha256');
   for await (const chunk of createReadStream(path)) {
     throwIfAborted(signal);
@@ -138,6 +161,10 @@ async function checkContent(path: string, { path: name, bytes, sha256, gitOid }:
   const found = hash.digest('hex');
   if (expected !== undefined && found !== expected) {
     await unlink(path).catch(() => undefined);
-    throw new StudioError('hub/checksum', `${name} arrived damaged: its checksum is ${found.slice(0, 12)}…, and the hub says ${expected.slice(0, 12)}…. It was thrown away: run the command again.`, { path, detail: { expected, found } });
+    throw new StudioError(
+      'hub/checksum',
+      `${name} arrived damaged: its checksum is ${found.slice(0, 12)}…, and the hub says ${expected.slice(0, 12)}…. It was thrown away: run the command again.`,
+      { path, detail: { expected, found } },
+    );
   }
 }

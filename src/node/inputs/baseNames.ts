@@ -10,18 +10,30 @@ import { readModelJson, readModelText } from './readModelFile';
 const README_BYTES = 1024 * 1024;
 
 /** Names of repositories that a model's (and its adapter's) files give for what it began from, the surest first. What cannot be read names nothing. */
-export async function baseNames(path: string, adapter: string | undefined, signal: AbortSignal | undefined): Promise<readonly string[]> {
-  const ofAdapter = adapter === undefined ? [] : [
-    (await json(adapter, 'adapter_config.json', signal))?.['base_model_name_or_path'],
-    (await json(adapter, 'adapter_config.json', signal))?.['model'],
-  ];
-  const isFolder = await stat(path).then((stats) => stats.isDirectory(), () => false);
+export async function baseNames(
+  path: string,
+  adapter: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<readonly string[]> {
+  const ofAdapter =
+    adapter === undefined
+      ? []
+      : [
+          (await json(adapter, 'adapter_config.json', signal))?.['base_model_name_or_path'],
+          (await json(adapter, 'adapter_config.json', signal))?.['model'],
+        ];
+  const isFolder = await stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
   const own = isFolder ? await ofFolder(path, signal) : await ofGguf(path, signal);
   return [...ofAdapter, ...own].filter((name): name is string => typeof name === 'string' && name !== '');
 }
 
 async function ofFolder(path: string, signal: AbortSignal | undefined): Promise<readonly (Json | undefined)[]> {
-  const card = await readModelText(path, 'README.md', { signal, limit: README_BYTES, cut: true }).catch(() => undefined);
+  const card = await readModelText(path, 'README.md', { signal, limit: README_BYTES, cut: true }).catch(
+    () => undefined,
+  );
   const bases = card === undefined ? undefined : readModelCard(card).get('base_model');
   return [(await json(path, 'config.json', signal))?.['_name_or_path'], typeof bases === 'string' ? bases : bases?.[0]];
 }
@@ -48,7 +60,9 @@ function ggufNames(metadata: GgufMetadata): readonly (string | undefined)[] {
   return [
     text('general.base_model.0.repo_url'),
     // As converters take names apart: Qwen3 · 0.6B · Instruct.
-    basename === undefined || size === undefined ? undefined : [basename, size, finetune].filter((part) => part !== undefined && part !== '').join('-'),
+    basename === undefined || size === undefined
+      ? undefined
+      : [basename, size, finetune].filter((part) => part !== undefined && part !== '').join('-'),
   ];
 }
 

@@ -10,25 +10,32 @@ const LEVELS = 4;
  * the Hugging Face cache. Undefined when it is in none of these places; nothing is fetched.
  */
 export async function findBase(name: string | undefined, directory: string): Promise<string | undefined> {
-  if (name === undefined || name === '' || name.includes('\0') || /^(?:\\\\|\/\/)|^[a-z][a-z0-9+.-]+:\/\//i.test(name)) {
+  if (
+    name === undefined ||
+    name === '' ||
+    name.includes('\0') ||
+    /^(?:\\\\|\/\/)|^[a-z][a-z0-9+.-]+:\/\//i.test(name)
+  ) {
     return undefined;
   }
   const last = basename(name.replaceAll('\\', '/'));
-  const above = Array.from({ length: LEVELS }, (_, level) => resolve(directory, ...Array<string>(level + 1).fill('..')));
+  const above = Array.from({ length: LEVELS }, (_, level) =>
+    resolve(directory, ...Array<string>(level + 1).fill('..')),
+  );
   const candidates = [
     ...(isAbsolute(name) ? [name] : [directory, ...above].map((folder) => resolve(folder, name))),
     ...above.map((folder) => join(folder, last)),
     hubRepositoryFolder(name),
   ];
   for (const candidate of candidates) {
-    if (await hasWeights(candidate)) {
+    if (await looksLikeModelFolder(candidate)) {
       return candidate;
     }
   }
   return undefined;
 }
 
-async function hasWeights(path: string): Promise<boolean> {
+async function looksLikeModelFolder(path: string): Promise<boolean> {
   const names = await readdir(path).catch((): string[] => []);
   return names.includes('config.json') || (names.includes('snapshots') && names.includes('blobs'));
 }

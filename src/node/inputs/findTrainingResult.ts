@@ -1,7 +1,13 @@
 import { join } from 'node:path';
 import { chooseCheckpoint } from '../../core/artefacts/chooseCheckpoint';
 import { readTrainerState, type TrainerState } from '../../core/artefacts/trainerState';
-import { checkpointStep, epochNumber, isSavedState, swiftRun, TRAINER_STATE } from '../../core/artefacts/trainingFolders';
+import {
+  checkpointStep,
+  epochNumber,
+  isSavedState,
+  swiftRun,
+  TRAINER_STATE,
+} from '../../core/artefacts/trainingFolders';
 import { LIMITS } from '../../core/limits';
 import { readFolder, type FolderNames } from '../files/readFolder';
 import { readModelJson } from './readModelFile';
@@ -28,7 +34,11 @@ const DEPTH = 3;
  * What a training output folder stands for: the folder itself when it holds a result, else its best checkpoint, else its
  * newest, else the result in a sub-folder where some tool puts it. Undefined when there is none.
  */
-export async function findTrainingResult(directory: string, search: TrainingSearch, depth = DEPTH): Promise<TrainingResult | undefined> {
+export async function findTrainingResult(
+  directory: string,
+  search: TrainingSearch,
+  depth = DEPTH,
+): Promise<TrainingResult | undefined> {
   const names = await readFolder(directory);
   if (search.isResult(names)) {
     return { directory, names };
@@ -36,10 +46,18 @@ export async function findTrainingResult(directory: string, search: TrainingSear
   if (depth === 0) {
     return undefined;
   }
-  return await bestCheckpoint(directory, names, search) ?? await newestRun(directory, names, search, depth) ?? await subFolder(directory, names, search);
+  return (
+    (await bestCheckpoint(directory, names, search)) ??
+    (await newestRun(directory, names, search, depth)) ??
+    (await subFolder(directory, names, search))
+  );
 }
 
-async function bestCheckpoint(directory: string, names: FolderNames, search: TrainingSearch): Promise<TrainingResult | undefined> {
+async function bestCheckpoint(
+  directory: string,
+  names: FolderNames,
+  search: TrainingSearch,
+): Promise<TrainingResult | undefined> {
   const results = new Map<string, FolderNames>();
   for (const name of names.folders.filter(isSavedState)) {
     const inside = await readFolder(join(directory, name)).catch(() => undefined);
@@ -52,7 +70,10 @@ async function bestCheckpoint(directory: string, names: FolderNames, search: Tra
   if (taken === undefined) {
     return undefined;
   }
-  const reason = choice.best === undefined ? `the newest of ${results.size} checkpoints${choice.lostBest === undefined ? '' : ` (the best, ${choice.lostBest}, is not there)`}` : `the best of ${results.size} checkpoints, says ${TRAINER_STATE}`;
+  const reason =
+    choice.best === undefined
+      ? `the newest of ${results.size} checkpoints${choice.lostBest === undefined ? '' : ` (the best, ${choice.lostBest}, is not there)`}`
+      : `the best of ${results.size} checkpoints, says ${TRAINER_STATE}`;
   return { directory: join(directory, taken), names: results.get(taken)!, reason };
 }
 
@@ -60,7 +81,9 @@ async function bestCheckpoint(directory: string, names: FolderNames, search: Tra
 async function readStates(directory: string, names: FolderNames): Promise<TrainerState[]> {
   const own = await readState(directory);
   const states = own === undefined ? [] : [own];
-  const checkpoints = names.folders.filter((name) => checkpointStep(name) !== undefined).sort((a, b) => checkpointStep(b)! - checkpointStep(a)!);
+  const checkpoints = names.folders
+    .filter((name) => checkpointStep(name) !== undefined)
+    .sort((a, b) => checkpointStep(b)! - checkpointStep(a)!);
   for (const name of checkpoints) {
     const state = await readState(join(directory, name));
     if (state !== undefined) {
@@ -71,30 +94,46 @@ async function readStates(directory: string, names: FolderNames): Promise<Traine
 }
 
 async function readState(directory: string): Promise<TrainerState | undefined> {
-  const json = await readModelJson(directory, TRAINER_STATE, { limit: LIMITS.json.tokenizerBytes }).catch(() => undefined);
+  const json = await readModelJson(directory, TRAINER_STATE, { limit: LIMITS.json.tokenizerBytes }).catch(
+    () => undefined,
+  );
   return json === undefined ? undefined : readTrainerState(json);
 }
 
 /** ms-swift's versioned runs: the latest that holds a result. */
-async function newestRun(directory: string, names: FolderNames, search: TrainingSearch, depth: number): Promise<TrainingResult | undefined> {
+async function newestRun(
+  directory: string,
+  names: FolderNames,
+  search: TrainingSearch,
+  depth: number,
+): Promise<TrainingResult | undefined> {
   const runs = names.folders.filter((name) => swiftRun(name) !== undefined).sort((a, b) => swiftRun(b)! - swiftRun(a)!);
   for (const run of runs) {
     const found = await findTrainingResult(join(directory, run), search, depth - 1);
     if (found !== undefined) {
-      return { ...found, reason: `the newest run, ${run}${found.reason === undefined ? '' : `, and of it ${found.reason}`}` };
+      return {
+        ...found,
+        reason: `the newest run, ${run}${found.reason === undefined ? '' : `, and of it ${found.reason}`}`,
+      };
     }
   }
   return undefined;
 }
 
 /** A folder that tools use for results, else the only sub-folder with one. */
-async function subFolder(directory: string, names: FolderNames, search: TrainingSearch): Promise<TrainingResult | undefined> {
+async function subFolder(
+  directory: string,
+  names: FolderNames,
+  search: TrainingSearch,
+): Promise<TrainingResult | undefined> {
   const found: TrainingResult[] = [];
   const order = (name: string): number => {
     const index = search.usualFolders.indexOf(name);
     return index < 0 ? search.usualFolders.length : index;
   };
-  const candidates = names.folders.filter((name) => epochNumber(name) === undefined && checkpointStep(name) === undefined).sort((a, b) => order(a) - order(b));
+  const candidates = names.folders
+    .filter((name) => epochNumber(name) === undefined && checkpointStep(name) === undefined)
+    .sort((a, b) => order(a) - order(b));
   for (const name of candidates.slice(0, 200)) {
     const inside = await readFolder(join(directory, name)).catch(() => undefined);
     if (inside !== undefined && search.isResult(inside)) {

@@ -1,6 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { ADAPTER_CONFIG, hasTokenizerFiles, isModelWeights, mlxIteration, MLX_WEIGHTS, PEFT_PICKLE, PEFT_WEIGHTS } from '../../core/artefacts/trainingFolders';
+import {
+  ADAPTER_CONFIG,
+  hasTokenizerFiles,
+  isModelWeights,
+  mlxIteration,
+  MLX_WEIGHTS,
+  PEFT_PICKLE,
+  PEFT_WEIGHTS,
+} from '../../core/artefacts/trainingFolders';
 import { StudioError, throwIfAborted, toStudioError } from '../../core/errors';
 import type { Adapter } from '../../core/formats/adapters/adapter';
 import { readGgufAdapter } from '../../core/formats/adapters/readGgufAdapter';
@@ -46,21 +54,42 @@ export async function loadAdapter(path: string, options: LoadAdapterOptions = {}
   if (taken.isGguf === true) {
     return await loadGgufAdapter(taken, options.signal);
   }
-  const config = await readModelJson(taken.directory, ADAPTER_CONFIG, { signal: options.signal, limit: LIMITS.json.configBytes });
+  const config = await readModelJson(taken.directory, ADAPTER_CONFIG, {
+    signal: options.signal,
+    limit: LIMITS.json.configBytes,
+  });
   if (config === undefined) {
-    throw new StudioError('adapter/config', `${taken.directory} has no ${ADAPTER_CONFIG}, and without it the scale of ${basename(taken.weightsFile)} is unknown. Copy the file from where the adapter was trained.`, { path });
+    throw new StudioError(
+      'adapter/config',
+      `${taken.directory} has no ${ADAPTER_CONFIG}, and without it the scale of ${basename(taken.weightsFile)} is unknown. Copy the file from where the adapter was trained.`,
+      { path },
+    );
   }
   const format = recogniseAdapter(config);
   if (format === undefined) {
-    throw new StudioError('adapter/config', `${join(taken.directory, ADAPTER_CONFIG)} is neither PEFT's (it has no peft_type) nor mlx-lm's (no fine_tune_type). Restore it as the training tool wrote it.`, { path });
+    throw new StudioError(
+      'adapter/config',
+      `${join(taken.directory, ADAPTER_CONFIG)} is neither PEFT's (it has no peft_type) nor mlx-lm's (no fine_tune_type). Restore it as the training tool wrote it.`,
+      { path },
+    );
   }
   const tensors = await readTensors(taken.weightsFile, options.signal);
-  const input = { path, directory: taken.directory, weightsFile: taken.weightsFile, config, tensors, hasTokenizer: hasTokenizerFiles(taken.names.files) };
+  const input = {
+    path,
+    directory: taken.directory,
+    weightsFile: taken.weightsFile,
+    config,
+    tensors,
+    hasTokenizer: hasTokenizerFiles(taken.names.files),
+  };
   const adapter = format === 'peft' ? readPeftAdapter(input) : readMlxAdapter(input);
   return { ...adapter, takenBecause: taken.reason };
 }
 
-async function loadGgufAdapter({ weightsFile, directory }: Taken, signal: AbortSignal | undefined): Promise<LoadedAdapter> {
+async function loadGgufAdapter(
+  { weightsFile, directory }: Taken,
+  signal: AbortSignal | undefined,
+): Promise<LoadedAdapter> {
   const source = await openFileSource(weightsFile, { signal });
   try {
     return readGgufAdapter({ path: weightsFile, directory, file: await readGguf(source, { path: weightsFile }) });
@@ -85,7 +114,11 @@ async function takeWeights(path: string): Promise<Taken> {
     return await fromFolder(path, path);
   }
   if (!stats.isFile()) {
-    throw new StudioError('input/not-regular', `${path} is neither a folder nor a file. Give the folder of an adapter, or a file in it.`, { path });
+    throw new StudioError(
+      'input/not-regular',
+      `${path} is neither a folder nor a file. Give the folder of an adapter, or a file in it.`,
+      { path },
+    );
   }
   return await fromFile(path);
 }
@@ -105,7 +138,10 @@ async function fromFile(path: string): Promise<Taken> {
 }
 
 async function fromFolder(directory: string, path: string): Promise<Taken> {
-  const found = await findTrainingResult(directory, { isResult: isAdapterFolder, usualFolders: ['adapter_model', 'adapter', 'adapters', 'default', 'lora_model', 'final'] });
+  const found = await findTrainingResult(directory, {
+    isResult: isAdapterFolder,
+    usualFolders: ['adapter_model', 'adapter', 'adapters', 'default', 'lora_model', 'final'],
+  });
   if (found === undefined) {
     throw await noAdapter(directory, path);
   }
@@ -113,7 +149,12 @@ async function fromFolder(directory: string, path: string): Promise<Taken> {
   if (weights === undefined) {
     throw pickledAdapter(path, join(found.directory, PEFT_PICKLE));
   }
-  return { directory: found.directory, weightsFile: join(found.directory, weights), names: found.names, reason: found.reason };
+  return {
+    directory: found.directory,
+    weightsFile: join(found.directory, weights),
+    names: found.names,
+    reason: found.reason,
+  };
 }
 
 /** A configuration or weights are enough: what is missing then is said plainly. */
@@ -123,22 +164,40 @@ function isAdapterFolder({ files }: FolderNames): boolean {
 
 /** PEFT's file, mlx-lm's latest, or its newest numbered one. */
 function adapterWeights(files: readonly string[]): string | undefined {
-  const numbered = files.filter((name) => mlxIteration(name) !== undefined).sort((a, b) => mlxIteration(b)! - mlxIteration(a)!);
+  const numbered = files
+    .filter((name) => mlxIteration(name) !== undefined)
+    .sort((a, b) => mlxIteration(b)! - mlxIteration(a)!);
   return [PEFT_WEIGHTS, MLX_WEIGHTS].find((name) => files.includes(name)) ?? numbered[0];
 }
 
 function pickledAdapter(path: string, file: string): StudioError {
-  return new StudioError('input/pickle', `${file} is a Python pickle, which can run code when it is loaded, and so is never loaded. Save the adapter as safetensors where it was trained: model.save_pretrained(DIR, safe_serialization=True), or for torchtune set the checkpointer's safe_serialization to true.`, { path });
+  return new StudioError(
+    'input/pickle',
+    `${file} is a Python pickle, which can run code when it is loaded, and so is never loaded. Save the adapter as safetensors where it was trained: model.save_pretrained(DIR, safe_serialization=True), or for torchtune set the checkpointer's safe_serialization to true.`,
+    { path },
+  );
 }
 
 async function noAdapter(directory: string, path: string): Promise<StudioError> {
   const { files, folders } = await readFolder(directory);
   if (files.includes(ADAPTER_CONFIG)) {
     const gathered = folders.some((name) => /^global_step\d+$|^pytorch_model_fsdp/.test(name));
-    return new StudioError('adapter/missing', `${directory} has ${ADAPTER_CONFIG} but no weights (${PEFT_WEIGHTS} or ${MLX_WEIGHTS}). ${gathered ? 'DeepSpeed or FSDP kept them in shards of their own: run zero_to_fp32.py of the folder, or save with gathered weights' : 'Copy them from where the adapter was trained'}.`, { path });
+    return new StudioError(
+      'adapter/missing',
+      `${directory} has ${ADAPTER_CONFIG} but no weights (${PEFT_WEIGHTS} or ${MLX_WEIGHTS}). ${gathered ? 'DeepSpeed or FSDP kept them in shards of their own: run zero_to_fp32.py of the folder, or save with gathered weights' : 'Copy them from where the adapter was trained'}.`,
+      { path },
+    );
   }
   if (files.some(isModelWeights)) {
-    return new StudioError('adapter/missing', `${directory} holds a whole model, not an adapter. Pass it as the base (--base).`, { path });
+    return new StudioError(
+      'adapter/missing',
+      `${directory} holds a whole model, not an adapter. Pass it as the base (--base).`,
+      { path },
+    );
   }
-  return new StudioError('adapter/missing', `${directory} holds no adapter: neither ${PEFT_WEIGHTS} (PEFT), ${MLX_WEIGHTS} (mlx-lm) nor checkpoints with one. Pass the folder that training wrote.`, { path });
+  return new StudioError(
+    'adapter/missing',
+    `${directory} holds no adapter: neither ${PEFT_WEIGHTS} (PEFT), ${MLX_WEIGHTS} (mlx-lm) nor checkpoints with one. Pass the folder that training wrote.`,
+    { path },
+  );
 }

@@ -29,7 +29,11 @@ export async function resolveBasePath(path: string): Promise<BasePath> {
     return await ofFile(path);
   }
   if (!stats.isDirectory()) {
-    throw new StudioError('input/not-regular', `${path} is neither a folder nor a file. Give the folder of a model, or a file in it.`, { path });
+    throw new StudioError(
+      'input/not-regular',
+      `${path} is neither a folder nor a file. Give the folder of a model, or a file in it.`,
+      { path },
+    );
   }
   const snapshot = await cacheSnapshot(path);
   if (snapshot !== undefined) {
@@ -40,25 +44,38 @@ export async function resolveBasePath(path: string): Promise<BasePath> {
 
 async function ofFile(path: string): Promise<BasePath> {
   if (/\.gguf$/i.test(path)) {
-    throw new StudioError('input/unrecognised', `${path} is a GGUF, and what was asked for needs a Hugging Face folder with safetensors. \`build\` takes a GGUF as its base; \`quantize\` changes its type.`, { path });
+    throw new StudioError(
+      'input/unrecognised',
+      `${path} is a GGUF, and what was asked for needs a Hugging Face folder with safetensors. \`build\` takes a GGUF as its base; \`quantize\` changes its type.`,
+      { path },
+    );
   }
   return await ofFolder(dirname(path));
 }
 
 async function ofFolder(directory: string): Promise<BasePath> {
-  const found = await findTrainingResult(directory, { isResult: isModelFolder, usualFolders: ['merged', 'merged_model', 'export', 'model', 'final'] });
+  const found = await findTrainingResult(directory, {
+    isResult: isModelFolder,
+    usualFolders: ['merged', 'merged_model', 'export', 'model', 'final'],
+  });
   if (found !== undefined) {
     return { directory: found.directory, takenBecause: found.reason };
   }
   const { files } = await readFolder(directory);
   if (files.includes(ADAPTER_CONFIG)) {
-    throw new StudioError('model/incomplete', `${directory} holds an adapter, not a model. Pass it with --adapter, and the folder of its base with --base.`, { path: directory });
+    throw new StudioError(
+      'model/incomplete',
+      `${directory} holds an adapter, not a model. Pass it with --adapter, and the folder of its base with --base.`,
+      { path: directory },
+    );
   }
   return { directory };
 }
 
 function isModelFolder({ files }: FolderNames): boolean {
-  return files.includes('config.json') && (files.some(isModelWeights) || files.includes('model.safetensors.index.json'));
+  return (
+    files.includes('config.json') && (files.some(isModelWeights) || files.includes('model.safetensors.index.json'))
+  );
 }
 
 /** `models--ORG--NAME` of the Hugging Face cache: `refs/main` holds the name of the snapshot folder. */
@@ -68,7 +85,8 @@ async function cacheSnapshot(path: string): Promise<string | undefined> {
     return undefined;
   }
   const { folders } = await readFolder(join(path, 'snapshots'));
-  const main = (await readModelText(join(path, 'refs'), 'main', { limit: 1024, cut: true }).catch(() => undefined))?.trim() ?? '';
+  const main =
+    (await readModelText(join(path, 'refs'), 'main', { limit: 1024, cut: true }).catch(() => undefined))?.trim() ?? '';
   const taken = isPlainFileName(main) && folders.includes(main) ? main : folders.at(-1);
   return taken === undefined ? undefined : join(path, 'snapshots', taken);
 }

@@ -24,7 +24,10 @@ const README_BYTES = 1024 * 1024;
  * files, model card, and the headers of all shards. Throws `model/incomplete` with what is missing, `input/pickle`,
  * `input/lfs-pointer`, `model/quantised` with the base to get, and what the readers of the files throw.
  */
-export async function loadHuggingFaceModel(path: string, options: LoadHuggingFaceModelOptions = {}): Promise<HuggingFaceModel> {
+export async function loadHuggingFaceModel(
+  path: string,
+  options: LoadHuggingFaceModelOptions = {},
+): Promise<HuggingFaceModel> {
   const { signal } = options;
   const directoryName = modelName(await resolveDirectory(path));
   const names = await readdir(path).catch((cause: unknown) => {
@@ -53,7 +56,11 @@ async function resolveDirectory(path: string): Promise<string> {
   try {
     const directory = await realpath(path);
     if (!(await stat(directory)).isDirectory()) {
-      throw new StudioError('input/unrecognised', `${path} is a file, where the folder of a model is needed (with config.json and model*.safetensors).`, { path });
+      throw new StudioError(
+        'input/unrecognised',
+        `${path} is a file, where the folder of a model is needed (with config.json and model*.safetensors).`,
+        { path },
+      );
     }
     return directory;
   } catch (cause) {
@@ -69,20 +76,31 @@ async function resolveDirectory(path: string): Promise<string> {
 function noConfig(path: string, names: readonly string[]): StudioError {
   const adapter = names.includes('adapter_config.json');
   const gguf = names.find((name) => name.endsWith('.gguf'));
-  const advice = adapter ? 'It holds an adapter: give the folder of its base, and this one as the adapter.'
-    : gguf !== undefined ? `It holds a GGUF: give that file itself (${gguf}).`
+  const advice = adapter
+    ? 'It holds an adapter: give the folder of its base, and this one as the adapter.'
+    : gguf !== undefined
+      ? `It holds a GGUF: give that file itself (${gguf}).`
       : 'Fetch config.json from the repository of the model.';
-  return new StudioError('model/incomplete', `The folder has no config.json, so nothing tells which model it is. ${advice}`, { path, detail: { missing: ['config.json'] } });
+  return new StudioError(
+    'model/incomplete',
+    `The folder has no config.json, so nothing tells which model it is. ${advice}`,
+    { path, detail: { missing: ['config.json'] } },
+  );
 }
 
 /** Some models ship a generation_config.json that does not parse; it holds defaults only, so it is left out then. */
-async function readGenerationConfig(directory: string, signal: AbortSignal | undefined): Promise<JsonObject | undefined> {
-  return await readModelJson(directory, 'generation_config.json', { signal, limit: LIMITS.json.configBytes }).catch((error: unknown) => {
-    if (error instanceof StudioError && error.code.startsWith('json/')) {
-      return undefined;
-    }
-    throw error;
-  });
+async function readGenerationConfig(
+  directory: string,
+  signal: AbortSignal | undefined,
+): Promise<JsonObject | undefined> {
+  return await readModelJson(directory, 'generation_config.json', { signal, limit: LIMITS.json.configBytes }).catch(
+    (error: unknown) => {
+      if (error instanceof StudioError && error.code.startsWith('json/')) {
+        return undefined;
+      }
+      throw error;
+    },
+  );
 }
 
 /**

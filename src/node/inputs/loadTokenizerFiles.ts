@@ -9,7 +9,10 @@ import { readModelFile, readModelJson, readModelText } from './readModelFile';
 const MAX_TEMPLATES = 100;
 
 /** Reads the tokenizer files of a folder; those that are not there stay undefined. */
-export async function loadTokenizerFiles(directory: string, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<TokenizerFiles> {
+export async function loadTokenizerFiles(
+  directory: string,
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<TokenizerFiles> {
   const large = { signal: options.signal, limit: LIMITS.json.tokenizerBytes };
   const small = { signal: options.signal, limit: LIMITS.json.configBytes };
   const template = { signal: options.signal, limit: LIMITS.chatTemplateBytes };
@@ -28,10 +31,16 @@ export async function loadTokenizerFiles(directory: string, options: { readonly 
   };
 }
 
-async function readAdditionalTemplates(directory: string, options: { readonly signal: AbortSignal | undefined; readonly limit: number }): Promise<ReadonlyMap<string, string> | undefined> {
+async function readAdditionalTemplates(
+  directory: string,
+  options: { readonly signal: AbortSignal | undefined; readonly limit: number },
+): Promise<ReadonlyMap<string, string> | undefined> {
   const names = await readdir(directory).catch(() => []);
   const templates = new Map<string, string>();
-  for (const name of names.filter((one) => one.endsWith('.jinja') && isPlainFileName(one)).sort().slice(0, MAX_TEMPLATES)) {
+  for (const name of names
+    .filter((one) => one.endsWith('.jinja') && isPlainFileName(one))
+    .sort()
+    .slice(0, MAX_TEMPLATES)) {
     const text = await readModelText(directory, name, options);
     if (text !== undefined) {
       templates.set(name.slice(0, -'.jinja'.length), text);

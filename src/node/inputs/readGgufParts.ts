@@ -6,7 +6,7 @@ import { openFileSource } from '../files/fileSource';
 
 /** Names of the parts of a split model, as llama.cpp's gguf-split writes them. */
 const SPLIT_NAME = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/i;
-const MOST_PARTS = 1000;
+const MAX_PARTS = 1000;
 
 /**
  * Reads a GGUF's header, or those of all parts of a split model, whichever part was named.
@@ -20,8 +20,12 @@ export async function readGgufParts(path: string): Promise<GgufPart[]> {
     return [named];
   }
   const found = SPLIT_NAME.exec(basename(path));
-  if (found === null || Number(found[3]) !== total || total > MOST_PARTS) {
-    throw new StudioError('input/missing', `${path} is one of ${total} parts of a split model, and its name does not tell the others' (NAME-00001-of-${String(total).padStart(5, '0')}.gguf). Give the parts their names back.`, { path });
+  if (found === null || Number(found[3]) !== total || total > MAX_PARTS) {
+    throw new StudioError(
+      'input/missing',
+      `${path} is one of ${total} parts of a split model, and its name does not tell the others' (NAME-00001-of-${String(total).padStart(5, '0')}.gguf). Give the parts their names back.`,
+      { path },
+    );
   }
   const parts: GgufPart[] = [];
   for (let part = 1; part <= total; part++) {

@@ -18,7 +18,11 @@ export interface ReadModelFileOptions {
  * Reads a small file of a model folder. Undefined when it does not exist; `input/lfs-pointer` when it was never downloaded;
  * otherwise what {@link openFileSource} throws.
  */
-export async function readModelFile(directory: string, name: string, options: ReadModelFileOptions): Promise<Uint8Array | undefined> {
+export async function readModelFile(
+  directory: string,
+  name: string,
+  options: ReadModelFileOptions,
+): Promise<Uint8Array | undefined> {
   const path = join(directory, name);
   const source = await openFileSource(path, { signal: options.signal }).catch((error: unknown) => {
     if (error instanceof StudioError && error.code === 'input/missing') {
@@ -31,11 +35,19 @@ export async function readModelFile(directory: string, name: string, options: Re
   }
   try {
     if (source.size > options.limit && options.cut !== true) {
-      throw new StudioError('json/too-large', `${name} has ${source.size} bytes, more than the ${options.limit} that such a file can have. Check that it is the file that its name says.`, { path, detail: { bytes: source.size, limit: options.limit } });
+      throw new StudioError(
+        'json/too-large',
+        `${name} has ${source.size} bytes, more than the ${options.limit} that such a file can have. Check that it is the file that its name says.`,
+        { path, detail: { bytes: source.size, limit: options.limit } },
+      );
     }
     const bytes = await readBytes(source, 0, Math.min(source.size, options.limit));
     if (parseLfsPointer(bytes, source.size) !== undefined) {
-      throw new StudioError('input/lfs-pointer', `${name} is a Git LFS pointer: the real file was never downloaded. Run \`git lfs pull\` in the folder, or download the file itself.`, { path });
+      throw new StudioError(
+        'input/lfs-pointer',
+        `${name} is a Git LFS pointer: the real file was never downloaded. Run \`git lfs pull\` in the folder, or download the file itself.`,
+        { path },
+      );
     }
     return bytes;
   } finally {
@@ -44,7 +56,11 @@ export async function readModelFile(directory: string, name: string, options: Re
 }
 
 /** A JSON object of a model folder; undefined when the file is not there, `json/…` when it is no object. */
-export async function readModelJson(directory: string, name: string, options: ReadModelFileOptions): Promise<JsonObject | undefined> {
+export async function readModelJson(
+  directory: string,
+  name: string,
+  options: ReadModelFileOptions,
+): Promise<JsonObject | undefined> {
   const bytes = await readModelFile(directory, name, options);
   if (bytes === undefined) {
     return undefined;
@@ -59,7 +75,11 @@ export async function readModelJson(directory: string, name: string, options: Re
 }
 
 /** A text of a model folder as UTF-8, invalid bytes replaced; undefined when the file is not there. */
-export async function readModelText(directory: string, name: string, options: ReadModelFileOptions): Promise<string | undefined> {
+export async function readModelText(
+  directory: string,
+  name: string,
+  options: ReadModelFileOptions,
+): Promise<string | undefined> {
   const bytes = await readModelFile(directory, name, options);
   return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
 }

@@ -19,7 +19,11 @@ export interface FoundBase {
 export async function requireBase(adapterPath: string, signal?: AbortSignal): Promise<FoundBase> {
   const { baseName, directory } = await loadAdapter(adapterPath, signal === undefined ? {} : { signal });
   if (baseName === undefined) {
-    throw new StudioError('adapter/base-missing', `${adapterPath} does not say which model it was trained on. Name the folder of that model with --base.`, { path: adapterPath });
+    throw new StudioError(
+      'adapter/base-missing',
+      `${adapterPath} does not say which model it was trained on. Name the folder of that model with --base.`,
+      { path: adapterPath },
+    );
   }
   const original = sixteenBitName(baseName);
   const names = original === undefined ? [baseName] : [original, baseName];
@@ -31,8 +35,12 @@ export async function requireBase(adapterPath: string, signal?: AbortSignal): Pr
   }
   const wanted = names[0]!;
   const isHubName = parseHubReference(wanted) !== undefined && wanted.includes('/');
-  throw new StudioError('adapter/base-missing', `${adapterPath} was trained on ${baseName}${original === undefined ? '' : `, a quantised copy of ${original}`}, which is neither beside it nor in the Hugging Face cache (${hubCacheFolder()}). ${isHubName ? `Fetch it with \`modelfile-studio fetch-model ${wanted}\`, or name` : 'Name'} its folder with --base.`, {
-    path: adapterPath,
-    detail: { base: wanted, ...(isHubName ? { repository: wanted } : {}) },
-  });
+  throw new StudioError(
+    'adapter/base-missing',
+    `${adapterPath} was trained on ${baseName}${original === undefined ? '' : `, a quantised copy of ${original}`}, which is neither beside it nor in the Hugging Face cache (${hubCacheFolder()}). ${isHubName ? `Fetch it with \`modelfile-studio fetch-model ${wanted}\`, or name` : 'Name'} its folder with --base.`,
+    {
+      path: adapterPath,
+      detail: { base: wanted, ...(isHubName ? { repository: wanted } : {}) },
+    },
+  );
 }

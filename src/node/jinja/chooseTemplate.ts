@@ -3,7 +3,12 @@ import { StudioError } from '../../core/errors';
 import { readGguf } from '../../core/formats/gguf/readGguf';
 import { LIMITS } from '../../core/limits';
 import type { ChatFormat } from '../../core/chatTemplate/chatFormat';
-import { chooseTemplate, type BaseLibraryModel, type TemplateCandidate, type TemplateChoice } from '../../core/chatTemplate/chooseTemplate';
+import {
+  chooseTemplate,
+  type BaseLibraryModel,
+  type TemplateCandidate,
+  type TemplateChoice,
+} from '../../core/chatTemplate/chooseTemplate';
 import { chatFormatOfFolder, chatFormatOfGguf } from '../../core/chatTemplate/readChatFormat';
 import { libraryNameOf } from '../../core/ollama/libraryNames';
 import { baseNames } from '../inputs/baseNames';
@@ -35,13 +40,29 @@ export async function chooseTemplateFor(path: string, options: ChooseTemplateFor
   const candidates = options.candidates ?? (() => bundledCandidates(options.bundleFolder));
   const own = await readChatFormat(path, signal);
   const trained = options.adapter === undefined ? undefined : await readAdapterFormat(options.adapter, own, signal);
-  const choice = await chooseTemplate(trained ?? own, createJinjaRenderer(options.bundleFolder), { candidates, base, now: Date.now(), signal });
+  const choice = await chooseTemplate(trained ?? own, createJinjaRenderer(options.bundleFolder), {
+    candidates,
+    base,
+    now: Date.now(),
+    signal,
+  });
   const differs = trained?.jinja !== undefined && trained.jinja !== own.jinja;
-  return differs ? { ...choice, notes: [...choice.notes, "The adapter's folder has a chat template of its own, which it was trained with; that one was taken, not the base's."] } : choice;
+  return differs
+    ? {
+        ...choice,
+        notes: [
+          ...choice.notes,
+          "The adapter's folder has a chat template of its own, which it was trained with; that one was taken, not the base's.",
+        ],
+      }
+    : choice;
 }
 
 /** Parameters and stops of the library model whose weights the files say they began from; its template is not taken unseen. */
-async function namedBase(path: string, { adapter, bundleFolder, signal }: ChooseTemplateForOptions): Promise<BaseLibraryModel | undefined> {
+async function namedBase(
+  path: string,
+  { adapter, bundleFolder, signal }: ChooseTemplateForOptions,
+): Promise<BaseLibraryModel | undefined> {
   for (const name of await baseNames(path, adapter, signal)) {
     const known = libraryNameOf(name);
     const model = known === undefined ? undefined : await libraryTemplate(bundleFolder, known);
@@ -50,7 +71,9 @@ async function namedBase(path: string, { adapter, bundleFolder, signal }: Choose
       return {
         model: model.name,
         stops: stop === undefined ? [] : [stop].flat().map(String),
-        parameters: Object.fromEntries(Object.entries(rest).flatMap(([key, value]) => (typeof value === 'object' ? [] : [[key, value] as const]))),
+        parameters: Object.fromEntries(
+          Object.entries(rest).flatMap(([key, value]) => (typeof value === 'object' ? [] : [[key, value] as const])),
+        ),
       };
     }
   }
@@ -89,7 +112,11 @@ async function ggufFormat(path: string, signal: AbortSignal | undefined): Promis
 }
 
 /** The base's format with the adapter's template; undefined where the adapter brings none. */
-async function readAdapterFormat(adapter: string, own: ChatFormat, signal: AbortSignal | undefined): Promise<ChatFormat | undefined> {
+async function readAdapterFormat(
+  adapter: string,
+  own: ChatFormat,
+  signal: AbortSignal | undefined,
+): Promise<ChatFormat | undefined> {
   const stats = await stat(adapter).catch(() => undefined);
   if (stats?.isDirectory() !== true) {
     return undefined;
@@ -105,5 +132,11 @@ async function readAdapterFormat(adapter: string, own: ChatFormat, signal: Abort
   }
   const { jinja, toolJinja, specials } = theirs;
   const known = new Set(own.endTokens.map(({ text }) => text));
-  return { ...own, jinja, toolJinja, specials: { ...own.specials, ...specials }, endTokens: [...own.endTokens, ...theirs.endTokens.filter(({ text }) => !known.has(text))] };
+  return {
+    ...own,
+    jinja,
+    toolJinja,
+    specials: { ...own.specials, ...specials },
+    endTokens: [...own.endTokens, ...theirs.endTokens.filter(({ text }) => !known.has(text))],
+  };
 }

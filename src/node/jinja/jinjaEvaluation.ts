@@ -21,12 +21,20 @@ export function parseJinja(jinja: string): JinjaProgram {
 export function evaluateJinja(program: JinjaProgram, { variables, now }: JinjaRequest): JinjaAnswer {
   const environment = new Environment();
   const globals: Record<string, unknown> = {
-    false: false, true: true, none: null, False: false, True: true, None: null,
+    false: false,
+    true: true,
+    none: null,
+    False: false,
+    True: true,
+    None: null,
     raise_exception: (text: unknown) => {
       throw new Error(String(text));
     },
     range,
-    strftime_now: (format: unknown) => (typeof now === 'number' ? formatDate(new Date(now), String(format)) : `${now.before}${String(format)}${now.after}`),
+    strftime_now: (format: unknown) =>
+      typeof now === 'number'
+        ? formatDate(new Date(now), String(format))
+        : `${now.before}${String(format)}${now.after}`,
     ...structuredClone(variables),
   };
   try {
@@ -37,7 +45,12 @@ export function evaluateJinja(program: JinjaProgram, { variables, now }: JinjaRe
     if (typeof value !== 'string') {
       return { ok: false, error: 'The template gave no text.' };
     }
-    return value.length > LIMITS.chatTemplateBytes ? { ok: false, error: `The text has ${value.length} characters, more than the ${LIMITS.chatTemplateBytes} that are looked at.` } : { ok: true, text: value };
+    return value.length > LIMITS.chatTemplateBytes
+      ? {
+          ok: false,
+          error: `The text has ${value.length} characters, more than the ${LIMITS.chatTemplateBytes} that are looked at.`,
+        }
+      : { ok: true, text: value };
   } catch (thrown) {
     return { ok: false, error: jinjaError(thrown) };
   }

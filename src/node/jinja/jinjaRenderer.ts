@@ -21,16 +21,29 @@ export function createJinjaRenderer(bundleFolder: string): JinjaRenderer {
   const givenUp = new Set<string>();
   return async (jinja, requests, signal) => {
     if (jinja.length > LIMITS.chatTemplateBytes) {
-      throw new StudioError('template/jinja', `The chat template has ${jinja.length} characters, more than the ${LIMITS.chatTemplateBytes} that a template can have. Write the TEMPLATE by hand.`);
+      throw new StudioError(
+        'template/jinja',
+        `The chat template has ${jinja.length} characters, more than the ${LIMITS.chatTemplateBytes} that a template can have. Write the TEMPLATE by hand.`,
+      );
     }
     const answers: JinjaAnswer[] = [];
     let attempt = 0;
     while (answers.length < requests.length) {
       throwIfAborted(signal);
       if (givenUp.has(jinja)) {
-        return [...answers, ...requests.slice(answers.length).map((): JinjaAnswer => ({ ok: false, error: 'The template was stopped too often.' }))];
+        return [
+          ...answers,
+          ...requests
+            .slice(answers.length)
+            .map((): JinjaAnswer => ({ ok: false, error: 'The template was stopped too often.' })),
+        ];
       }
-      const outcome = await runProcess(join(bundleFolder, 'jinja.js'), { jinja, requests: requests.slice(answers.length) }, DEADLINES[attempt] ?? DEADLINES[0], signal);
+      const outcome = await runProcess(
+        join(bundleFolder, 'jinja.js'),
+        { jinja, requests: requests.slice(answers.length) },
+        DEADLINES[attempt] ?? DEADLINES[0],
+        signal,
+      );
       answers.push(...outcome.answers);
       if (outcome.ended === undefined) {
         continue;
@@ -40,7 +53,13 @@ export function createJinjaRenderer(bundleFolder: string): JinjaRenderer {
         continue;
       }
       // One request stopped the process: it is answered, and the others have their turn.
-      answers.push({ ok: false, error: outcome.ended === 'deadline' ? 'The template ran too long and was stopped.' : `The template was stopped: ${outcome.ended}` });
+      answers.push({
+        ok: false,
+        error:
+          outcome.ended === 'deadline'
+            ? 'The template ran too long and was stopped.'
+            : `The template was stopped: ${outcome.ended}`,
+      });
       if (++attempt >= DEADLINES.length + MAX_STOPS) {
         givenUp.add(jinja);
       }
@@ -58,12 +77,22 @@ interface Outcome {
   readonly ended?: string | undefined;
 }
 
-async function runProcess(path: string, work: JinjaWork, deadline: number, signal: AbortSignal | undefined): Promise<Outcome> {
+async function runProcess(
+  path: string,
+  work: JinjaWork,
+  deadline: number,
+  signal: AbortSignal | undefined,
+): Promise<Outcome> {
   const answers: JinjaAnswer[] = [];
   const { SystemRoot } = process.env;
   // No environment of ours and no arguments: a template has no business with either. Windows starts nothing without its folder.
   const env = { ELECTRON_RUN_AS_NODE: '1', ...(SystemRoot === undefined ? {} : { SystemRoot }) };
-  const child = fork(path, [], { env, execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'], windowsHide: true } as Parameters<typeof fork>[2]);
+  const child = fork(path, [], {
+    env,
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    windowsHide: true,
+  } as Parameters<typeof fork>[2]);
   const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
   let timer: NodeJS.Timeout | undefined;
   let stop: (() => void) | undefined;
@@ -88,7 +117,15 @@ async function runProcess(path: string, work: JinjaWork, deadline: number, signa
           resolve({ answers });
         }
       });
-      child.once('error', (cause) => reject(new StudioError('internal/unexpected', `The process for chat templates did not start: ${cause.message}. Please report it.`, { cause })));
+      child.once('error', (cause) =>
+        reject(
+          new StudioError(
+            'internal/unexpected',
+            `The process for chat templates did not start: ${cause.message}. Please report it.`,
+            { cause },
+          ),
+        ),
+      );
       child.once('exit', () => resolve({ answers, ended: 'it took too much memory or crashed.' }));
       child.send(work, (error) => {
         if (error !== null) {

@@ -33,12 +33,20 @@ function render({ jinja, requests }: JinjaWork, post: (message: JinjaMessageFrom
 function serve(): void {
   process.once('disconnect', () => process.exit());
   process.once('message', (work: JinjaWork) => {
-    const thread = new Worker(__filename, { workerData: work, resourceLimits: RESOURCE_LIMITS, env: {}, argv: [], execArgv: [] });
+    const thread = new Worker(__filename, {
+      workerData: work,
+      resourceLimits: RESOURCE_LIMITS,
+      env: {},
+      argv: [],
+      execArgv: [],
+    });
     const send = (message: JinjaMessageFromWorker): void => {
       process.send?.(message);
     };
     thread.on('message', send);
-    thread.once('error', (error: Error & { code?: string }) => send({ stopped: error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'it took too much memory.' : error.message }));
+    thread.once('error', (error: Error & { code?: string }) =>
+      send({ stopped: error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'it took too much memory.' : error.message }),
+    );
   });
 }
 

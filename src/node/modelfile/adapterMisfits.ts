@@ -20,12 +20,18 @@ type Widths = ReadonlyMap<string, readonly [columns: number, rows: number]>;
  * @throws what reading them throws
  */
 export async function adapterMisfits(adapterPath: string, basePath: string): Promise<string[]> {
-  const [adapterIsFolder, baseIsFolder] = await Promise.all([adapterPath, basePath].map(async (path) => (await stat(path)).isDirectory()));
+  const [adapterIsFolder, baseIsFolder] = await Promise.all(
+    [adapterPath, basePath].map(async (path) => (await stat(path)).isDirectory()),
+  );
   if (adapterIsFolder === true && baseIsFolder === true) {
     const adapter = await loadAdapter(adapterPath);
     const base = await loadHuggingFaceModel(basePath);
-    const shapes = new Map([...base.tensors].map(([name, tensor]) => [canonicalTensorName(name), { shape: tensor.shape }]));
-    return matchAdapterToBase(adapter, shapes).problems.slice(0, MAX_MISFITS).map((problem) => problem.message);
+    const shapes = new Map(
+      [...base.tensors].map(([name, tensor]) => [canonicalTensorName(name), { shape: tensor.shape }]),
+    );
+    return matchAdapterToBase(adapter, shapes)
+      .problems.slice(0, MAX_MISFITS)
+      .map((problem) => problem.message);
   }
   if (adapterIsFolder === true) {
     const deltas = folderDeltas(await loadAdapter(adapterPath));
@@ -37,7 +43,9 @@ export async function adapterMisfits(adapterPath: string, basePath: string): Pro
   if (typeof adapter === 'string') {
     return [adapter];
   }
-  return baseIsFolder === true ? compare(adapter, await folderWeights(basePath), true) : compare(adapter, ggufWeights(await header(basePath)), false);
+  return baseIsFolder === true
+    ? compare(adapter, await folderWeights(basePath), true)
+    : compare(adapter, ggufWeights(await header(basePath)), false);
 }
 
 async function header(path: string): Promise<GgufDescription> {
@@ -52,14 +60,18 @@ function compare(adapter: Widths, base: Widths, isTranslated: boolean): string[]
     const there = base.get(name);
     const block = /^blk\.(\d+)\./.exec(name);
     if (there === undefined && block !== null && blocks.size > 0 && !blocks.has(block[0])) {
-      return [`it was trained on a model with at least ${Number(block[1]) + 1} layers; this one has ${blocks.size} (${name}).`];
+      return [
+        `it was trained on a model with at least ${Number(block[1]) + 1} layers; this one has ${blocks.size} (${name}).`,
+      ];
     }
     if (there === undefined) {
       if (!isTranslated) {
         return [`the base has no tensor ${name}.`];
       }
     } else if (there[0] !== columns || there[1] !== rows) {
-      return [`it was trained on a model where ${name} is ${rows} × ${columns}; this one has ${there[1]} × ${there[0]}.`];
+      return [
+        `it was trained on a model where ${name} is ${rows} × ${columns}; this one has ${there[1]} × ${there[0]}.`,
+      ];
     }
   }
   return [];
@@ -68,7 +80,9 @@ function compare(adapter: Widths, base: Widths, isTranslated: boolean): string[]
 /** The width of the model is the one number that every GGUF names, whatever its weights are called. */
 function hiddenSize(deltas: Widths, base: GgufDescription): string[] {
   const architecture = base.metadata.get('general.architecture');
-  const width = base.metadata.get(`${architecture?.type === 'string' ? architecture.value : ''}.embedding_length`)?.value;
+  const width = base.metadata.get(
+    `${architecture?.type === 'string' ? architecture.value : ''}.embedding_length`,
+  )?.value;
   const [name, widths] = [...deltas].find(([delta]) => /\.(?:attn_[qkv]|ffn_gate|ffn_up)\.weight$/.test(delta)) ?? [];
   return name === undefined || widths === undefined || typeof width !== 'number' || widths[0] === width
     ? []
@@ -103,8 +117,14 @@ function ggufDeltas(adapter: GgufDescription): Widths | string {
 }
 
 const GGUF_NAMES: Readonly<Record<string, string>> = {
-  'self_attn.q_proj': 'attn_q', 'self_attn.k_proj': 'attn_k', 'self_attn.v_proj': 'attn_v', 'self_attn.o_proj': 'attn_output',
-  'self_attn.qkv_proj': 'attn_qkv', 'mlp.gate_proj': 'ffn_gate', 'mlp.up_proj': 'ffn_up', 'mlp.down_proj': 'ffn_down',
+  'self_attn.q_proj': 'attn_q',
+  'self_attn.k_proj': 'attn_k',
+  'self_attn.v_proj': 'attn_v',
+  'self_attn.o_proj': 'attn_output',
+  'self_attn.qkv_proj': 'attn_qkv',
+  'mlp.gate_proj': 'ffn_gate',
+  'mlp.up_proj': 'ffn_up',
+  'mlp.down_proj': 'ffn_down',
 };
 
 /** `model.layers.0.self_attn.q_proj.weight` as a GGUF calls it; undefined for names that differ between families. */
@@ -115,11 +135,13 @@ function ggufName(name: string): string | undefined {
 }
 
 function folderDeltas(adapter: Adapter): Widths {
-  return new Map(adapter.parts.flatMap((part) => {
-    const name = ggufName(part.target);
-    const widths = widthsOf(part);
-    return name === undefined || widths === undefined ? [] : [[name, widths] as const];
-  }));
+  return new Map(
+    adapter.parts.flatMap((part) => {
+      const name = ggufName(part.target);
+      const widths = widthsOf(part);
+      return name === undefined || widths === undefined ? [] : [[name, widths] as const];
+    }),
+  );
 }
 
 function widthsOf(part: AdapterPart): readonly [number, number] | undefined {
@@ -127,13 +149,21 @@ function widthsOf(part: AdapterPart): readonly [number, number] | undefined {
     return undefined;
   }
   const { a, b, layout } = part;
-  return layout === 'mlxLinear' ? [a.shape[0] ?? 0, b.shape[1] ?? 0] : layout === 'peftLinear' ? [a.shape[1] ?? 0, b.shape[0] ?? 0] : undefined;
+  return layout === 'mlxLinear'
+    ? [a.shape[0] ?? 0, b.shape[1] ?? 0]
+    : layout === 'peftLinear'
+      ? [a.shape[1] ?? 0, b.shape[0] ?? 0]
+      : undefined;
 }
 
 async function folderWeights(path: string): Promise<Widths> {
   const base = await loadHuggingFaceModel(path);
-  return new Map([...base.tensors].flatMap(([name, { shape }]) => {
-    const translated = ggufName(canonicalTensorName(name));
-    return translated === undefined || shape.length !== 2 ? [] : [[translated, [shape[1] ?? 0, shape[0] ?? 0]] as const];
-  }));
+  return new Map(
+    [...base.tensors].flatMap(([name, { shape }]) => {
+      const translated = ggufName(canonicalTensorName(name));
+      return translated === undefined || shape.length !== 2
+        ? []
+        : [[translated, [shape[1] ?? 0, shape[0] ?? 0]] as const];
+    }),
+  );
 }

@@ -10,7 +10,22 @@ import { openFileSource } from '../files/fileSource';
 const END_KEYS = ['eos', 'eot', 'eom'].map((name) => `tokenizer.ggml.${name}_token_id`);
 /** Texts at which llama.cpp ends generation wherever they are tokens. */
 export const ALWAYS_END: ReadonlySet<string> = new Set([
-  '<|eot_id|>', '<|im_end|>', '<|end|>', '<|return|>', '<|call|>', '<end_of_turn>', '<|endoftext|>', '<|eom_id|>', '<EOT>', '_<EOT>', '< EOT >', '[EOT]', '[EOS]', '<|end_of_text|>', '<|turn|>', '<turn|>',
+  '<|eot_id|>',
+  '<|im_end|>',
+  '<|end|>',
+  '<|return|>',
+  '<|call|>',
+  '<end_of_turn>',
+  '<|endoftext|>',
+  '<|eom_id|>',
+  '<EOT>',
+  '_<EOT>',
+  '< EOT >',
+  '[EOT]',
+  '[EOS]',
+  '<|end_of_text|>',
+  '<|turn|>',
+  '<turn|>',
 ]);
 
 /** What a file that begins as a GGUF does is. Never throws. */
@@ -20,7 +35,9 @@ export async function ggufFileFacts(path: string): Promise<PathFacts> {
     try {
       const file = await describeGguf(source);
       const truncated = file.problems.find(({ code }) => code === 'gguf/truncated');
-      return truncated === undefined ? { kind: 'gguf', gguf: ggufFacts(file) } : { kind: 'bad-gguf', truncated: true, reason: truncated.message };
+      return truncated === undefined
+        ? { kind: 'gguf', gguf: ggufFacts(file) }
+        : { kind: 'bad-gguf', truncated: true, reason: truncated.message };
     } finally {
       await source.close();
     }

@@ -20,7 +20,14 @@ const TELLING = /\.(?:json|jinja|safetensors|gguf|bin|pth|npz|model)$/i;
 /** Changes whenever one of the folder's telling files does. */
 export async function folderState(directory: string): Promise<string> {
   const names = (await readdir(directory).catch(() => [] as string[])).filter((name) => TELLING.test(name)).sort();
-  const states = await Promise.all(names.map((name) => stat(join(directory, name)).then(({ size, mtimeMs }) => `${name} ${size} ${mtimeMs}`, () => name)));
+  const states = await Promise.all(
+    names.map((name) =>
+      stat(join(directory, name)).then(
+        ({ size, mtimeMs }) => `${name} ${size} ${mtimeMs}`,
+        () => name,
+      ),
+    ),
+  );
   return states.join('\n');
 }
 
@@ -28,7 +35,9 @@ export async function folderState(directory: string): Promise<string> {
 export async function folderFacts(directory: string): Promise<PathFacts> {
   const names = await readdir(directory).catch(() => [] as string[]);
   const isAdapter = names.includes(ADAPTER_CONFIG) && !names.some((name) => MODEL_WEIGHTS.test(name));
-  return isAdapter ? adapterFacts(directory, names) : { kind: 'model-folder', model: await modelFacts(directory, names) };
+  return isAdapter
+    ? adapterFacts(directory, names)
+    : { kind: 'model-folder', model: await modelFacts(directory, names) };
 }
 
 /** At most this many reasons are told. */
@@ -36,15 +45,26 @@ const MAX_REFUSALS = 2;
 
 async function adapterFacts(directory: string, names: readonly string[]): Promise<PathFacts> {
   try {
-    const { format, method, rank, alpha, scale, targets, baseName, weightsFile, refusals } = await loadAdapter(directory);
+    const { format, method, rank, alpha, scale, targets, baseName, weightsFile, refusals } =
+      await loadAdapter(directory);
     const adapter: AdapterFolderFacts = {
-      format, method, rank, alpha, scale, targets, baseName,
+      format,
+      method,
+      rank,
+      alpha,
+      scale,
+      targets,
+      baseName,
       weightsFile: relative(directory, weightsFile),
       refusals: refusals.slice(0, MAX_REFUSALS).map(({ message }) => message),
     };
     return { kind: 'adapter-folder', adapter };
   } catch (thrown) {
-    const reason = !names.some((name) => ADAPTER_WEIGHTS.test(name)) ? `it has ${ADAPTER_CONFIG}, but no weights.` : thrown instanceof StudioError ? thrown.message : String(thrown);
+    const reason = !names.some((name) => ADAPTER_WEIGHTS.test(name))
+      ? `it has ${ADAPTER_CONFIG}, but no weights.`
+      : thrown instanceof StudioError
+        ? thrown.message
+        : String(thrown);
     return { kind: 'broken-adapter', reason };
   }
 }
@@ -54,14 +74,19 @@ async function modelFacts(directory: string, names: readonly string[]): Promise<
   const config = await json(directory, 'config.json');
   const tokenizer = await json(directory, 'tokenizer_config.json');
   const architectures = config?.['architectures'];
-  const architecture = Array.isArray(architectures) && typeof architectures[0] === 'string' ? architectures[0] : undefined;
+  const architecture =
+    Array.isArray(architectures) && typeof architectures[0] === 'string' ? architectures[0] : undefined;
   const own = ownTemplate(tokenizer?.['chat_template']);
-  const jinja = await readModelText(directory, 'chat_template.jinja', { limit: LIMITS.chatTemplateBytes, cut: true }).catch(() => undefined);
+  const jinja = await readModelText(directory, 'chat_template.jinja', {
+    limit: LIMITS.chatTemplateBytes,
+    cut: true,
+  }).catch(() => undefined);
   const special = await specialTokens(directory, tokenizer);
   return {
     ...found,
     architecture,
-    ggufArchitecture: ARCHITECTURES.find(({ classes }) => architecture !== undefined && classes.includes(architecture))?.name,
+    ggufArchitecture: ARCHITECTURES.find(({ classes }) => architecture !== undefined && classes.includes(architecture))
+      ?.name,
     hasConfig: names.includes('config.json'),
     quantisation: quantisation(config),
     contextLength: contextLength(config),
@@ -87,7 +112,12 @@ async function weightsOf(directory: string): Promise<FoundWeights> {
   if (!taken.ok) {
     const leavesFolder = taken.error.startsWith('insecure path');
     const isNothing = taken.error === NOTHING_FOUND;
-    return { weights: isNothing ? 'none' : 'safetensors', leavesFolder, problem: leavesFolder || isNothing ? undefined : taken.error, files: [] };
+    return {
+      weights: isNothing ? 'none' : 'safetensors',
+      leavesFolder,
+      problem: leavesFolder || isNothing ? undefined : taken.error,
+      files: [],
+    };
   }
   const files = taken.files.filter((file) => /\.(?:safetensors|bin|pth|gguf)$/.test(file));
   const common = { leavesFolder: false, files };
@@ -110,7 +140,11 @@ async function weightsOf(directory: string): Promise<FoundWeights> {
     : { ...common, weights: format === 'lfs-pointer' ? 'gguf' : 'other' };
 }
 
-async function json(directory: string, name: string, limit: number = LIMITS.json.configBytes): Promise<JsonObject | undefined> {
+async function json(
+  directory: string,
+  name: string,
+  limit: number = LIMITS.json.configBytes,
+): Promise<JsonObject | undefined> {
   return readModelJson(directory, name, { limit }).catch(() => undefined);
 }
 
@@ -135,7 +169,8 @@ function quantisation(config: JsonObject | undefined): string | undefined {
 
 function contextLength(config: JsonObject | undefined): number | undefined {
   const text = config?.['text_config'];
-  const value = config?.['max_position_embeddings'] ?? (isJsonObject(text) ? text['max_position_embeddings'] : undefined);
+  const value =
+    config?.['max_position_embeddings'] ?? (isJsonObject(text) ? text['max_position_embeddings'] : undefined);
   return typeof value === 'number' ? value : undefined;
 }
 
@@ -145,26 +180,56 @@ function tokenText(value: Json | undefined): string[] {
 }
 
 /** Added tokens by number: newer tokenizers list them in tokenizer.json only. */
-async function specialTokens(directory: string, tokenizer: JsonObject | undefined): Promise<ReadonlyMap<number, string>> {
+async function specialTokens(
+  directory: string,
+  tokenizer: JsonObject | undefined,
+): Promise<ReadonlyMap<number, string>> {
   const added = tokenizer?.['added_tokens_decoder'];
   if (isJsonObject(added)) {
-    return new Map(Object.entries(added).flatMap(([id, token]) => tokenText(token).map((text) => [Number(id), text] as const)));
+    return new Map(
+      Object.entries(added).flatMap(([id, token]) => tokenText(token).map((text) => [Number(id), text] as const)),
+    );
   }
   const listed = (await json(directory, 'tokenizer.json', LIMITS.json.tokenizerBytes))?.['added_tokens'];
   const entries = Array.isArray(listed) ? (listed as readonly Json[]) : [];
-  return new Map(entries.flatMap((token) => (isJsonObject(token) && typeof token['id'] === 'number' ? tokenText(token).map((text) => [token['id'] as number, text] as const) : [])));
+  return new Map(
+    entries.flatMap((token) =>
+      isJsonObject(token) && typeof token['id'] === 'number'
+        ? tokenText(token).map((text) => [token['id'] as number, text] as const)
+        : [],
+    ),
+  );
 }
 
 /** Where generation ends by itself: the end token, those of generation_config.json, and what llama.cpp knows by its text. */
-async function endTokens(directory: string, tokenizer: JsonObject | undefined, special: ReadonlyMap<number, string>): Promise<string[]> {
+async function endTokens(
+  directory: string,
+  tokenizer: JsonObject | undefined,
+  special: ReadonlyMap<number, string>,
+): Promise<string[]> {
   const generation = (await json(directory, 'generation_config.json'))?.['eos_token_id'];
-  const ids = (Array.isArray(generation) ? (generation as readonly Json[]) : [generation]).filter((id) => typeof id === 'number');
+  const ids = (Array.isArray(generation) ? (generation as readonly Json[]) : [generation]).filter(
+    (id) => typeof id === 'number',
+  );
   const named = ids.flatMap((id) => special.get(id) ?? []);
-  return [...new Set([...tokenText(tokenizer?.['eos_token']), ...named, ...[...special.values()].filter((text) => ALWAYS_END.has(text))])];
+  return [
+    ...new Set([
+      ...tokenText(tokenizer?.['eos_token']),
+      ...named,
+      ...[...special.values()].filter((text) => ALWAYS_END.has(text)),
+    ]),
+  ];
 }
 
 async function totalBytes(files: readonly string[]): Promise<number> {
-  const sizes = await Promise.all(files.map((file) => stat(file).then((stats) => stats.size, () => 0)));
+  const sizes = await Promise.all(
+    files.map((file) =>
+      stat(file).then(
+        (stats) => stats.size,
+        () => 0,
+      ),
+    ),
+  );
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 

@@ -49,7 +49,9 @@ export function isRemotePath(path: string): boolean {
  */
 export async function expandModelfilePath(path: string, directory: string): Promise<string> {
   if (process.platform === 'win32' && isRemotePath(path)) {
-    throw new GoError(`${path} is a network or device path, which is not opened from here. Copy the files to a local folder.`);
+    throw new GoError(
+      `${path} is a network or device path, which is not opened from here. Copy the files to a local folder.`,
+    );
   }
   if (isAbsolute(path) || path.startsWith('\\') || path.startsWith('/')) {
     return resolve(path);
@@ -75,7 +77,10 @@ function ownHome(): string {
 
 async function homeOf(name: string): Promise<string> {
   const users = await readFile('/etc/passwd', 'utf8').catch(() => '');
-  const entry = users.split('\n').map((line) => line.split(':')).find((fields) => fields[0] === name);
+  const entry = users
+    .split('\n')
+    .map((line) => line.split(':'))
+    .find((fields) => fields[0] === name);
   const home = entry?.[5];
   if (home === undefined) {
     throw new GoError(`failed to find user '${name}': user: unknown user ${name}`);
@@ -137,7 +142,11 @@ async function insideOf(folder: string, files: readonly string[]): Promise<strin
 async function digestOf(file: string, signal: AbortSignal | undefined): Promise<string> {
   const stats = await go('stat', file, () => stat(file));
   if (!stats.isFile()) {
-    throw new GoError(stats.isDirectory() ? `read ${file}: is a directory` : `${file} is no regular file and is not read. Name a file or a folder.`);
+    throw new GoError(
+      stats.isDirectory()
+        ? `read ${file}: is a directory`
+        : `${file} is no regular file and is not read. Name a file or a folder.`,
+    );
   }
   const hash = createHash('sha256');
   await go('open', file, async () => {
@@ -159,7 +168,9 @@ const WEIGHTS: readonly { readonly pattern: RegExp; readonly type?: string }[] =
 const SAFETENSORS = /^model.*\.safetensors$/s;
 
 /** What Ollama takes from a folder that FROM names, by path; or why it refuses the folder, in its words. No file is read beyond its first bytes. */
-export async function filesOfModelFolder(folder: string): Promise<{ readonly ok: true; readonly files: readonly string[] } | { readonly ok: false; readonly error: string }> {
+export async function filesOfModelFolder(
+  folder: string,
+): Promise<{ readonly ok: true; readonly files: readonly string[] } | { readonly ok: false; readonly error: string }> {
   try {
     return { ok: true, files: await insideOf(folder, await filesForModel(folder)) };
   } catch (thrown) {
@@ -245,7 +256,9 @@ async function glob(folders: readonly string[], pattern: RegExp, type?: string):
 async function contentTypeOf(file: string): Promise<string> {
   const stats = await go('open', file, () => lstat(file).then(() => stat(file)));
   if (!stats.isFile()) {
-    throw new GoError(stats.isDirectory() ? `read ${file}: is a directory` : `${file} is no regular file and is not read.`);
+    throw new GoError(
+      stats.isDirectory() ? `read ${file}: is a directory` : `${file} is no regular file and is not read.`,
+    );
   }
   const handle = await go('open', file, () => open(file, 'r'));
   try {

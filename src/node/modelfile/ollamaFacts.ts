@@ -12,7 +12,10 @@ const MAX_BYTES = 64 * 1024 * 1024;
 
 /** What the language server asks of an Ollama; every method gives undefined where it does not answer. */
 export class OllamaFacts {
-  private readonly cache = new Map<string, { readonly until: number; readonly answer: Promise<JsonObject | undefined> }>();
+  private readonly cache = new Map<
+    string,
+    { readonly until: number; readonly answer: Promise<JsonObject | undefined> }
+  >();
 
   /** @param host `http://127.0.0.1:11434`, without a slash at its end; who calls has checked that it may be asked */
   constructor(private readonly host: string) {}
@@ -40,7 +43,12 @@ export class OllamaFacts {
     return Array.isArray(models) ? (models as readonly Json[]).filter(isJsonObject) : undefined;
   }
 
-  private ask(method: string, path: string, body: string | undefined, signal: AbortSignal | undefined): Promise<JsonObject | undefined> {
+  private ask(
+    method: string,
+    path: string,
+    body: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<JsonObject | undefined> {
     const key = `${method} ${path} ${body ?? ''}`;
     const known = this.cache.get(key);
     if (known !== undefined && known.until > Date.now()) {
@@ -104,7 +112,8 @@ function describe(name: string, answer: JsonObject): InstalledModelFacts {
   const contextLength = info[`${architecture ?? ''}.context_length`];
   // The answer's own Modelfile has stop texts, renderer and parser in one form for all versions.
   const { instructions } = parseModelfile(string(answer['modelfile']) ?? '');
-  const value = (command: string): string | undefined => instructions.findLast((instruction) => instruction.command?.name === command)?.value?.text;
+  const value = (command: string): string | undefined =>
+    instructions.findLast((instruction) => instruction.command?.name === command)?.value?.text;
   const stops = instructions.flatMap(({ command }) => (command?.name === 'stop' ? [command.args] : []));
   const numCtx = Number(value('num_ctx'));
   return {

@@ -1,6 +1,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { InstalledModelFacts, PathFacts, PathSuggestion, WorkspaceFacts } from '../../core/modelfile/workspaceFacts';
+import type {
+  InstalledModelFacts,
+  PathFacts,
+  PathSuggestion,
+  WorkspaceFacts,
+} from '../../core/modelfile/workspaceFacts';
 import { adapterMisfits } from './adapterMisfits';
 import { FactCache } from '../files/factCache';
 import { formatOf } from '../files/fileFormat';
@@ -29,7 +34,12 @@ const REMOTE: PathFacts = { kind: 'unknown', remote: true };
 /** Paths that are never opened: network shares, device names, URLs, and the devices of Unix. */
 export function isUntouchable(path: string): boolean {
   const last = path.split(/[\\/]/).at(-1) ?? '';
-  return /^[\\/](?:[\\/]|\?\?)/.test(path) || /^[a-z][a-z0-9+.-]*:\/\//i.test(path) || /^\/(?:dev|proc|sys)(?:\/|$)/.test(path) || DEVICE_NAMES.test(last);
+  return (
+    /^[\\/](?:[\\/]|\?\?)/.test(path) ||
+    /^[a-z][a-z0-9+.-]*:\/\//i.test(path) ||
+    /^\/(?:dev|proc|sys)(?:\/|$)/.test(path) ||
+    DEVICE_NAMES.test(last)
+  );
 }
 
 const remembered = new FactCache<PathFacts>(200);
@@ -62,7 +72,12 @@ export class NodeWorkspaceFacts implements WorkspaceFacts {
       const adapterPath = await expandModelfilePath(adapter, this.options.directory);
       const basePath = await expandModelfilePath(base, this.options.directory);
       const state = `${await stateOf(adapterPath)}\n\n${await stateOf(basePath)}`;
-      return await compared.get(`${adapterPath}\n${basePath}`, state, () => adapterMisfits(adapterPath, basePath), signal);
+      return await compared.get(
+        `${adapterPath}\n${basePath}`,
+        state,
+        () => adapterMisfits(adapterPath, basePath),
+        signal,
+      );
     } catch {
       signal?.throwIfAborted();
       return [];
@@ -93,7 +108,9 @@ export class NodeWorkspaceFacts implements WorkspaceFacts {
 
   ollamaVersion(signal?: AbortSignal): Promise<string | undefined> {
     const { ollamaVersion } = this.options;
-    return ollamaVersion !== undefined ? Promise.resolve(ollamaVersion) : (this.ollama?.version(signal) ?? Promise.resolve(undefined));
+    return ollamaVersion !== undefined
+      ? Promise.resolve(ollamaVersion)
+      : (this.ollama?.version(signal) ?? Promise.resolve(undefined));
   }
 
   private get ollama(): OllamaFacts | undefined {
@@ -121,7 +138,15 @@ async function factsAt(path: string, signal: AbortSignal | undefined): Promise<P
   return remembered.get(path, fileState(stats), () => fileFacts(path), signal);
 }
 
-function fileState({ size, mtimeMs, ino }: { readonly size: number; readonly mtimeMs: number; readonly ino: number }): string {
+function fileState({
+  size,
+  mtimeMs,
+  ino,
+}: {
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly ino: number;
+}): string {
   return `${size} ${mtimeMs} ${ino}`;
 }
 
@@ -167,7 +192,9 @@ async function folderKind(path: string): Promise<PathSuggestion['kind']> {
   if (names.includes('adapter_config.json')) {
     return 'adapter';
   }
-  return names.includes('config.json') && names.some((name) => name.endsWith('.safetensors')) ? 'model-folder' : 'folder';
+  return names.includes('config.json') && names.some((name) => name.endsWith('.safetensors'))
+    ? 'model-folder'
+    : 'folder';
 }
 
 /** The facts for a Modelfile at this path. */

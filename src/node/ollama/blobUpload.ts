@@ -20,9 +20,19 @@ interface Patience {
 const CHUNK = 1024 * 1024;
 
 /** Asks whether a server has a blob. */
-export async function hasBlob(address: OllamaAddress, digest: string, { signal, idle }: Patience & { readonly signal?: AbortSignal | undefined }): Promise<boolean> {
+export async function hasBlob(
+  address: OllamaAddress,
+  digest: string,
+  { signal, idle }: Patience & { readonly signal?: AbortSignal | undefined },
+): Promise<boolean> {
   try {
-    const { response } = await exchange(address, { method: 'HEAD', path: blobPath(digest), what: 'blob', signal, idle });
+    const { response } = await exchange(address, {
+      method: 'HEAD',
+      path: blobPath(digest),
+      what: 'blob',
+      signal,
+      idle,
+    });
     response.destroy();
     return true;
   } catch (thrown) {
@@ -38,7 +48,12 @@ export async function hasBlob(address: OllamaAddress, digest: string, { signal, 
  * held back until the hash is known to be the announced one, so that no server ever has a blob that is not whole.
  * A broken upload leaves nothing usable on the server; the next one begins anew, files that are there are skipped.
  */
-export async function uploadBlob(address: OllamaAddress, path: string, digest: string, options: UploadOptions & Patience): Promise<boolean> {
+export async function uploadBlob(
+  address: OllamaAddress,
+  path: string,
+  digest: string,
+  options: UploadOptions & Patience,
+): Promise<boolean> {
   if (await hasBlob(address, digest, options)) {
     return false;
   }
@@ -64,12 +79,21 @@ export async function uploadBlob(address: OllamaAddress, path: string, digest: s
 function blobPath(digest: string): string {
   const parsed = parseBlobDigest(digest);
   if (parsed === undefined) {
-    throw new StudioError('ollama/digest', 'A digest is sha256: and 64 hexadecimal digits; nothing was asked of the server.', { detail: { digest: digest.slice(0, 200) } });
+    throw new StudioError(
+      'ollama/digest',
+      'A digest is sha256: and 64 hexadecimal digits; nothing was asked of the server.',
+      { detail: { digest: digest.slice(0, 200) } },
+    );
   }
   return `/api/blobs/${parsed}`;
 }
 
-async function send(request: ClientRequest, source: FileSource, digest: string, { onProgress }: UploadOptions): Promise<void> {
+async function send(
+  request: ClientRequest,
+  source: FileSource,
+  digest: string,
+  { onProgress }: UploadOptions,
+): Promise<void> {
   const hash = createHash('sha256');
   let sent = 0;
   while (sent < source.size) {
@@ -98,7 +122,11 @@ async function send(request: ClientRequest, source: FileSource, digest: string, 
 }
 
 function changed(source: FileSource): StudioError {
-  return new StudioError('input/changed', `${source.path} changed while it was sent, so the server was not given the rest of it. Run this again when nothing writes to it.`, { path: source.path });
+  return new StudioError(
+    'input/changed',
+    `${source.path} changed while it was sent, so the server was not given the rest of it. Run this again when nothing writes to it.`,
+    { path: source.path },
+  );
 }
 
 /** Waits until the socket has room again, or is gone: its end is told by the request itself. */

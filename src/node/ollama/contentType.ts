@@ -25,7 +25,23 @@ export function detectContentType(bytes: Uint8Array): string {
 
 const WHITE_SPACE = new Set([0x09, 0x0a, 0x0c, 0x0d, 0x20]);
 const HTML = [
-  '<!DOCTYPE HTML', '<HTML', '<HEAD', '<SCRIPT', '<IFRAME', '<H1', '<DIV', '<FONT', '<TABLE', '<A', '<STYLE', '<TITLE', '<B', '<BODY', '<BR', '<P', '<!--',
+  '<!DOCTYPE HTML',
+  '<HTML',
+  '<HEAD',
+  '<SCRIPT',
+  '<IFRAME',
+  '<H1',
+  '<DIV',
+  '<FONT',
+  '<TABLE',
+  '<A',
+  '<STYLE',
+  '<TITLE',
+  '<B',
+  '<BODY',
+  '<BR',
+  '<P',
+  '<!--',
 ];
 const ANY = '?'.repeat(4);
 /** `?` in a pattern stands for any byte; the others are Latin-1. */

@@ -2,11 +2,30 @@ import { Ollama } from 'ollama';
 import * as z from 'zod';
 import { StudioError, throwIfAborted } from '../../core/errors';
 import type { OllamaAddress } from '../../core/ollama/ollamaAddress';
-import type { AnswerEvent, ChatRequest, GenerateRequest, InstalledModel, ModelAnswer, ModelDescription, ModelTensors, RunningModel } from '../../core/ollama/ollamaModels';
+import type {
+  AnswerEvent,
+  ChatRequest,
+  GenerateRequest,
+  InstalledModel,
+  ModelAnswer,
+  ModelDescription,
+  ModelTensors,
+  RunningModel,
+} from '../../core/ollama/ollamaModels';
 import { AnswerCollector } from '../../core/ollama/answerCollector';
 import { installedModels, modelDescription, modelTensors, runningModels } from '../../core/ollama/readAnswers';
 import { StatusProgress } from '../../core/ollama/statusProgress';
-import { chatSchema, generateSchema, listSchema, readRecord, runningSchema, showSchema, statusSchema, tensorsSchema, versionSchema } from '../../core/ollama/wire';
+import {
+  chatSchema,
+  generateSchema,
+  listSchema,
+  readRecord,
+  runningSchema,
+  showSchema,
+  statusSchema,
+  tensorsSchema,
+  versionSchema,
+} from '../../core/ollama/wire';
 import type { EngineEvent, OllamaPhase } from '../../core/progress';
 import { uploadBlob, hasBlob, type UploadOptions } from './blobUpload';
 import { failure, exchange, readJson, readRecords, type Exchange } from './ollamaTransport';
@@ -56,7 +75,13 @@ export class OllamaClient {
 
   async version({ signal }: Cancellable = {}): Promise<string> {
     const what = 'version';
-    const answer = await exchange(this.address, { method: 'GET', path: '/api/version', what, signal, idle: this.timeouts.quick });
+    const answer = await exchange(this.address, {
+      method: 'GET',
+      path: '/api/version',
+      what,
+      signal,
+      idle: this.timeouts.quick,
+    });
     return readRecord(versionSchema, await readJson(answer, this.address, what), what).version;
   }
 
@@ -100,27 +125,44 @@ export class OllamaClient {
 
   /** Takes a model out of the server's memory; one that is not in it is left alone. */
   async unload(name: string, options: Cancellable = {}): Promise<void> {
-    await this.ask('unload', options, (ollama) => ollama.generate({ model: name, prompt: '', stream: false, keep_alive: 0 }));
+    await this.ask('unload', options, (ollama) =>
+      ollama.generate({ model: name, prompt: '', stream: false, keep_alive: 0 }),
+    );
   }
 
   /** Downloads a model of a registry to the server. What was there before is kept, and not loaded twice. */
-  async *pull(name: string, { signal, insecure = false }: Cancellable & { readonly insecure?: boolean } = {}): AsyncGenerator<EngineEvent, void> {
-    yield* this.transfer('pull', 'downloading', signal, (ollama) => ollama.pull({ model: name, insecure, stream: true }));
+  async *pull(
+    name: string,
+    { signal, insecure = false }: Cancellable & { readonly insecure?: boolean } = {},
+  ): AsyncGenerator<EngineEvent, void> {
+    yield* this.transfer('pull', 'downloading', signal, (ollama) =>
+      ollama.pull({ model: name, insecure, stream: true }),
+    );
   }
 
   /** Uploads a model from the server to its registry. */
-  async *push(name: string, { signal, insecure = false }: Cancellable & { readonly insecure?: boolean } = {}): AsyncGenerator<EngineEvent, void> {
+  async *push(
+    name: string,
+    { signal, insecure = false }: Cancellable & { readonly insecure?: boolean } = {},
+  ): AsyncGenerator<EngineEvent, void> {
     yield* this.transfer('push', 'uploading', signal, (ollama) => ollama.push({ model: name, insecure, stream: true }));
   }
 
   /** One turn of a conversation, piece by piece; its result is the whole of it. */
   async *chat(request: ChatRequest, { signal }: Cancellable = {}): AsyncGenerator<AnswerEvent, ModelAnswer> {
     const body = chatBody(request);
-    const records = this.stream({ what: 'chat', idle: this.timeouts.answer, streams: true, signal }, (ollama) => ollama.chat({ ...body, stream: true } as Parameters<typeof ollama.chat>[0] & { stream: true }));
+    const records = this.stream({ what: 'chat', idle: this.timeouts.answer, streams: true, signal }, (ollama) =>
+      ollama.chat({ ...body, stream: true } as Parameters<typeof ollama.chat>[0] & { stream: true }),
+    );
     const answer = new AnswerCollector();
     for await (const record of records) {
       const { message, ...rest } = readRecord(chatSchema, record, 'chat');
-      yield* answer.add({ ...rest, text: message?.content, thinking: message?.thinking, toolCalls: message?.tool_calls ?? [] });
+      yield* answer.add({
+        ...rest,
+        text: message?.content,
+        thinking: message?.thinking,
+        toolCalls: message?.tool_calls ?? [],
+      });
     }
     return answer.whole();
   }
@@ -128,7 +170,9 @@ export class OllamaClient {
   /** The continuation of a prompt, piece by piece; its result is the whole of it. */
   async *generate(request: GenerateRequest, { signal }: Cancellable = {}): AsyncGenerator<AnswerEvent, ModelAnswer> {
     const body = generateBody(request);
-    const records = this.stream({ what: 'generate', idle: this.timeouts.answer, streams: true, signal }, (ollama) => ollama.generate({ ...body, stream: true } as Parameters<typeof ollama.generate>[0] & { stream: true }));
+    const records = this.stream({ what: 'generate', idle: this.timeouts.answer, streams: true, signal }, (ollama) =>
+      ollama.generate({ ...body, stream: true } as Parameters<typeof ollama.generate>[0] & { stream: true }),
+    );
     const answer = new AnswerCollector();
     for await (const record of records) {
       const { response, ...rest } = readRecord(generateSchema, record, 'generate');
@@ -140,10 +184,18 @@ export class OllamaClient {
   /** The exact prompt that `chat` would give to the model, which is not asked. */
   async renderPrompt(request: ChatRequest, options: Cancellable = {}): Promise<string> {
     const body = { ...chatBody(request), stream: false, _debug_render_only: true };
-    const answer = await this.ask('render', options, (ollama) => ollama.chat(body as unknown as Parameters<typeof ollama.chat>[0] & { stream?: false }), this.timeouts.answer);
+    const answer = await this.ask(
+      'render',
+      options,
+      (ollama) => ollama.chat(body as unknown as Parameters<typeof ollama.chat>[0] & { stream?: false }),
+      this.timeouts.answer,
+    );
     const rendered = readRecord(chatSchema, answer, 'render')._debug_info?.rendered_template;
     if (rendered === undefined) {
-      throw new StudioError('ollama/capability', 'This server does not tell the prompt that it makes (Ollama 0.11.5 or later does, for models that it runs itself).');
+      throw new StudioError(
+        'ollama/capability',
+        'This server does not tell the prompt that it makes (Ollama 0.11.5 or later does, for models that it runs itself).',
+      );
     }
     return rendered;
   }
@@ -169,23 +221,40 @@ export class OllamaClient {
    */
   async *create(body: string, { signal }: Cancellable = {}): AsyncGenerator<EngineEvent, void> {
     const what = 'create';
-    const answer = await exchange(this.address, { method: 'POST', path: '/api/create', what, body, signal, idle: this.timeouts.create });
+    const answer = await exchange(this.address, {
+      method: 'POST',
+      path: '/api/create',
+      what,
+      body,
+      signal,
+      idle: this.timeouts.create,
+    });
     yield* this.follow(what, 'creating', readRecords(answer, this.address, what));
   }
 
   /** One request through the `ollama` package whose answer is one value. */
-  private async ask(what: string, { signal }: Cancellable, call: (ollama: Ollama) => Promise<unknown>, idle = this.timeouts.quick): Promise<unknown> {
+  private async ask(
+    what: string,
+    { signal }: Cancellable,
+    call: (ollama: Ollama) => Promise<unknown>,
+    idle = this.timeouts.quick,
+  ): Promise<unknown> {
     const ollama = this.connect({ what, idle, streams: false, signal });
     return readRecord(empty, await this.typed(what, () => call(ollama)), what);
   }
 
   /** One request through the `ollama` package whose answer is a stream; leaving it closes its connection. */
-  private async *stream(operation: Operation, call: (ollama: Ollama) => Promise<AsyncIterable<object>>): AsyncGenerator<object, void> {
+  private async *stream(
+    operation: Operation,
+    call: (ollama: Ollama) => Promise<AsyncIterable<object>>,
+  ): AsyncGenerator<object, void> {
     throwIfAborted(operation.signal);
     const own = new AbortController();
     const signal = operation.signal === undefined ? own.signal : AbortSignal.any([operation.signal, own.signal]);
     try {
-      const records = (await this.typed(operation.what, () => call(this.connect({ ...operation, signal }))))[Symbol.asyncIterator]();
+      const records = (await this.typed(operation.what, () => call(this.connect({ ...operation, signal }))))[
+        Symbol.asyncIterator
+      ]();
       for (;;) {
         const step = await this.typed(operation.what, () => records.next());
         if (step.done === true) {
@@ -198,12 +267,21 @@ export class OllamaClient {
     }
   }
 
-  private async *transfer(what: string, phase: OllamaPhase, signal: AbortSignal | undefined, call: (ollama: Ollama) => Promise<AsyncIterable<object>>): AsyncGenerator<EngineEvent, void> {
+  private async *transfer(
+    what: string,
+    phase: OllamaPhase,
+    signal: AbortSignal | undefined,
+    call: (ollama: Ollama) => Promise<AsyncIterable<object>>,
+  ): AsyncGenerator<EngineEvent, void> {
     yield* this.follow(what, phase, this.stream({ what, idle: this.timeouts.transfer, streams: true, signal }, call));
   }
 
   /** Turns status lines into events; a stream that ends without success is a failure. */
-  private async *follow(what: string, phase: OllamaPhase, records: AsyncIterable<object>): AsyncGenerator<EngineEvent, void> {
+  private async *follow(
+    what: string,
+    phase: OllamaPhase,
+    records: AsyncIterable<object>,
+  ): AsyncGenerator<EngineEvent, void> {
     const progress = new StatusProgress(phase, new RateMeter(0));
     for await (const record of records) {
       const status = readRecord(statusSchema, record, what);
@@ -229,13 +307,20 @@ export class OllamaClient {
   }
 
   /** What the package takes for `fetch`: our transport, with records that have been checked. */
-  private async fetch(input: unknown, init: RequestInit | undefined, { what, idle, streams, signal }: Operation): Promise<Response> {
+  private async fetch(
+    input: unknown,
+    init: RequestInit | undefined,
+    { what, idle, streams, signal }: Operation,
+  ): Promise<Response> {
     const prefix = new URL(this.address.url).pathname.replace(/\/$/, '');
     const path = new URL(String(input)).pathname.slice(prefix.length);
     const authorization = new Headers(init?.headers).get('authorization');
     const answer = await exchange(this.address, {
       method: (init?.method ?? 'GET') as Exchange['method'],
-      path, what, idle, signal,
+      path,
+      what,
+      idle,
+      signal,
       ...(typeof init?.body === 'string' ? { body: init.body } : {}),
       headers: authorization === null ? {} : { authorization },
     });
@@ -264,11 +349,23 @@ function recordStream(records: AsyncGenerator<Record<string, unknown>, void>): R
   });
 }
 
-function chatBody({ model, messages, options, think, tools, keepAlive }: ChatRequest): Record<string, unknown> & { model: string } {
+function chatBody({
+  model,
+  messages,
+  options,
+  think,
+  tools,
+  keepAlive,
+}: ChatRequest): Record<string, unknown> & { model: string } {
   return { model, messages, ...defined({ options, think, tools, keep_alive: keepAlive }) };
 }
 
-function generateBody({ model, prompt, keepAlive, ...rest }: GenerateRequest): Record<string, unknown> & { model: string; prompt: string } {
+function generateBody({
+  model,
+  prompt,
+  keepAlive,
+  ...rest
+}: GenerateRequest): Record<string, unknown> & { model: string; prompt: string } {
   return { model, prompt, ...defined({ ...rest, keep_alive: keepAlive }) };
 }
 

@@ -11,7 +11,11 @@ function usualPlaces(env: NodeJS.ProcessEnv): string[] {
     case 'win32':
       return env['LOCALAPPDATA'] === undefined ? [] : [join(env['LOCALAPPDATA'], 'Programs', 'Ollama', 'ollama.exe')];
     case 'darwin':
-      return ['/Applications/Ollama.app/Contents/Resources/ollama', '/opt/homebrew/bin/ollama', '/usr/local/bin/ollama'];
+      return [
+        '/Applications/Ollama.app/Contents/Resources/ollama',
+        '/opt/homebrew/bin/ollama',
+        '/usr/local/bin/ollama',
+      ];
     default:
       return ['/usr/local/bin/ollama', '/usr/bin/ollama', '/snap/bin/ollama'];
   }
@@ -37,7 +41,10 @@ export async function findOllama(env: NodeJS.ProcessEnv = process.env): Promise<
  * Where a server stands. Only a loopback address that nobody answers at can mean that Ollama is not installed.
  * @throws StudioError run/cancelled; what answers and is no Ollama: ollama/protocol, ollama/redirect, ollama/server
  */
-export async function ollamaState(client: OllamaClient, { signal, env }: { readonly signal?: AbortSignal | undefined; readonly env?: NodeJS.ProcessEnv } = {}): Promise<OllamaState> {
+export async function ollamaState(
+  client: OllamaClient,
+  { signal, env }: { readonly signal?: AbortSignal | undefined; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<OllamaState> {
   const isRemote = !client.address.isLoopback;
   let version: string;
   try {
@@ -61,19 +68,32 @@ export async function ollamaState(client: OllamaClient, { signal, env }: { reado
 }
 
 /** A server that can be worked with, or the error that says what to do to get one. */
-export async function requireOllama(client: OllamaClient, options: { readonly signal?: AbortSignal | undefined; readonly env?: NodeJS.ProcessEnv } = {}): Promise<Extract<OllamaState, { readonly state: 'running' }>> {
+export async function requireOllama(
+  client: OllamaClient,
+  options: { readonly signal?: AbortSignal | undefined; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<Extract<OllamaState, { readonly state: 'running' }>> {
   const state = await ollamaState(client, options);
   const { host } = client.address;
   switch (state.state) {
     case 'running':
       return state;
     case 'not-installed':
-      throw new StudioError('ollama/not-installed', `Nothing answers at ${host}, and no Ollama was found on this machine. Install it from https://ollama.com/download, or name a server in OLLAMA_HOST.`);
+      throw new StudioError(
+        'ollama/not-installed',
+        `Nothing answers at ${host}, and no Ollama was found on this machine. Install it from https://ollama.com/download, or name a server in OLLAMA_HOST.`,
+      );
     case 'not-running':
-      throw new StudioError('ollama/not-running', `Nothing answers at ${host}. Start Ollama (the application, or ollama serve) and run this again.`);
+      throw new StudioError(
+        'ollama/not-running',
+        `Nothing answers at ${host}. Start Ollama (the application, or ollama serve) and run this again.`,
+      );
     case 'unreachable':
       throw new StudioError('ollama/unreachable', state.reason);
     case 'too-old':
-      throw new StudioError('ollama/too-old', `Ollama at ${host} is version ${state.version}; ${state.minimum} or later is needed. Update it: https://ollama.com/download.`, { detail: { version: state.version, minimum: state.minimum } });
+      throw new StudioError(
+        'ollama/too-old',
+        `Ollama at ${host} is version ${state.version}; ${state.minimum} or later is needed. Update it: https://ollama.com/download.`,
+        { detail: { version: state.version, minimum: state.minimum } },
+      );
   }
 }

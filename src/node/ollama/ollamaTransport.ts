@@ -70,7 +70,11 @@ export async function exchange(address: OllamaAddress, options: Exchange): Promi
   const status = response.statusCode ?? 0;
   if (status >= 300 && status < 400) {
     response.destroy();
-    throw new StudioError('ollama/redirect', `${address.host} answered ${what} with a redirect to another address, which is not followed. Give the address of the Ollama server itself.`, { detail: { status } });
+    throw new StudioError(
+      'ollama/redirect',
+      `${address.host} answered ${what} with a redirect to another address, which is not followed. Give the address of the Ollama server itself.`,
+      { detail: { status } },
+    );
   }
   if (status < 200 || status >= 400) {
     const refused = await refusal(answer, options, address);
@@ -94,7 +98,14 @@ function open(address: OllamaAddress, { method, path, headers, body, idle, what,
   const request = start(`${address.url}${path}`, {
     method,
     agent: false,
-    headers: { accept: 'application/json', connection: 'close', ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }), ...headers },
+    headers: {
+      accept: 'application/json',
+      connection: 'close',
+      ...(body === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
+      ...headers,
+    },
   });
   const end = (why: StudioError): void => {
     reason ??= why;
@@ -105,10 +116,22 @@ function open(address: OllamaAddress, { method, path, headers, body, idle, what,
   };
   signal?.addEventListener('abort', abort, { once: true });
   request.setTimeout(idle, () => {
-    end(new StudioError('ollama/timeout', `${address.host} was silent for ${formatSeconds(idle / 1000)} during ${what}. The server may hang or be overloaded: look at its log, restart it, and run this again.`, { detail: { request: what, seconds: idle / 1000 } }));
+    end(
+      new StudioError(
+        'ollama/timeout',
+        `${address.host} was silent for ${formatSeconds(idle / 1000)} during ${what}. The server may hang or be overloaded: look at its log, restart it, and run this again.`,
+        { detail: { request: what, seconds: idle / 1000 } },
+      ),
+    );
   });
   const connecting = setTimeout(() => {
-    end(new StudioError('ollama/unreachable', `${address.host} did not take a connection within ${CONNECT_TIMEOUT / 1000} s. Check the address and the network, and that Ollama runs there.`, { detail: { request: what } }));
+    end(
+      new StudioError(
+        'ollama/unreachable',
+        `${address.host} did not take a connection within ${CONNECT_TIMEOUT / 1000} s. Check the address and the network, and that Ollama runs there.`,
+        { detail: { request: what } },
+      ),
+    );
   }, CONNECT_TIMEOUT);
   request.once('socket', (socket) => socket.once('connect', () => clearTimeout(connecting)));
   const head = new Promise<IncomingMessage>((resolve, reject) => {
@@ -134,14 +157,23 @@ async function refusal({ response, ended }: Answer, { what }: Exchange, address:
       return reason;
     }
   }
-  return serverError({ status, what, text: errorText(text) ?? (/^\s*</.test(text) ? `HTTP status ${status} from ${address.host}, with a web page` : text) });
+  return serverError({
+    status,
+    what,
+    text:
+      errorText(text) ?? (/^\s*</.test(text) ? `HTTP status ${status} from ${address.host}, with a web page` : text),
+  });
 }
 
 /** The words of an error record, of an NDJSON line or of a whole answer. */
 function errorText(text: string): string | undefined {
   try {
     const result = errorSchema.safeParse(JSON.parse(text));
-    return result.success ? (typeof result.data.error === 'string' ? result.data.error : result.data.error.message) : undefined;
+    return result.success
+      ? typeof result.data.error === 'string'
+        ? result.data.error
+        : result.data.error.message
+      : undefined;
   } catch {
     return undefined;
   }
@@ -155,7 +187,10 @@ async function readText(response: IncomingMessage, limit: number): Promise<strin
     length += chunk.length;
     if (length > limit) {
       response.destroy();
-      throw new StudioError('ollama/protocol', `The server sent an answer of more than ${limit} bytes, which no Ollama does. Check that the address is that of an Ollama server.`);
+      throw new StudioError(
+        'ollama/protocol',
+        `The server sent an answer of more than ${limit} bytes, which no Ollama does. Check that the address is that of an Ollama server.`,
+      );
     }
     chunks.push(chunk);
   }
@@ -174,7 +209,11 @@ export async function readJson({ response, ended }: Answer, address: OllamaAddre
 }
 
 /** The records of a stream, each an object; a record with `error` ends it. */
-export async function* readRecords({ response, ended }: Answer, address: OllamaAddress, what: string): AsyncGenerator<Record<string, unknown>, void> {
+export async function* readRecords(
+  { response, ended }: Answer,
+  address: OllamaAddress,
+  what: string,
+): AsyncGenerator<Record<string, unknown>, void> {
   const lines = new LineSplitter();
   try {
     for await (const chunk of response as AsyncIterable<Uint8Array>) {
@@ -215,7 +254,11 @@ function parseRecord(text: string, what: string): unknown {
 }
 
 function notOllama(what: string): StudioError {
-  return new StudioError('ollama/protocol', `The server's answer to ${what} is no JSON. Check that the address is that of an Ollama server.`, { detail: { request: what } });
+  return new StudioError(
+    'ollama/protocol',
+    `The server's answer to ${what} is no JSON. Check that the address is that of an Ollama server.`,
+    { detail: { request: what } },
+  );
 }
 
 function cancelled(): StudioError {
@@ -228,18 +271,52 @@ export function failure(thrown: unknown, address: OllamaAddress, what: string, w
     return thrown;
   }
   const code = systemCode(thrown) ?? '';
-  const context = { cause: thrown, detail: { request: what, host: address.host, ...(code === '' ? {} : { system: code }) } };
+  const context = {
+    cause: thrown,
+    detail: { request: what, host: address.host, ...(code === '' ? {} : { system: code }) },
+  };
   if (code === 'ECONNREFUSED' && address.isLoopback) {
-    return new StudioError('ollama/not-running', `Nothing answers at ${address.host}. Start Ollama (the application, or ollama serve) and run this again.`, context);
+    return new StudioError(
+      'ollama/not-running',
+      `Nothing answers at ${address.host}. Start Ollama (the application, or ollama serve) and run this again.`,
+      context,
+    );
   }
-  if (['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ETIMEDOUT', 'ENETDOWN'].includes(code)) {
-    return new StudioError('ollama/unreachable', `${address.host} cannot be reached (${code}). Check the address (${address.origin === 'setting' ? 'the setting' : 'OLLAMA_HOST'}) and the network, and that Ollama runs there.`, context);
+  if (
+    [
+      'ECONNREFUSED',
+      'ENOTFOUND',
+      'EAI_AGAIN',
+      'EHOSTUNREACH',
+      'ENETUNREACH',
+      'EHOSTDOWN',
+      'ETIMEDOUT',
+      'ENETDOWN',
+    ].includes(code)
+  ) {
+    return new StudioError(
+      'ollama/unreachable',
+      `${address.host} cannot be reached (${code}). Check the address (${address.origin === 'setting' ? 'the setting' : 'OLLAMA_HOST'}) and the network, and that Ollama runs there.`,
+      context,
+    );
   }
   if (/^HPE_/.test(code)) {
-    return new StudioError('ollama/protocol', `${address.host} does not speak HTTP as an Ollama server does (${code}). Check the address and its scheme.`, context);
+    return new StudioError(
+      'ollama/protocol',
+      `${address.host} does not speak HTTP as an Ollama server does (${code}). Check the address and its scheme.`,
+      context,
+    );
   }
   if (/CERT|SSL|TLS|SIGNED|VERIFY/i.test(code) || code === 'EPROTO') {
-    return new StudioError('ollama/unreachable', `${address.host} has no encryption that can be trusted (${code}). Check whether its address begins with http:// or https://, and its certificate (NODE_EXTRA_CA_CERTS names your own authority).`, context);
+    return new StudioError(
+      'ollama/unreachable',
+      `${address.host} has no encryption that can be trusted (${code}). Check whether its address begins with http:// or https://, and its certificate (NODE_EXTRA_CA_CERTS names your own authority).`,
+      context,
+    );
   }
-  return new StudioError('ollama/lost', `The connection to ${address.host} broke ${when} (${what}${code === '' ? '' : `, ${code}`}). The server may have stopped: look at its log, start it, and run this again.`, context);
+  return new StudioError(
+    'ollama/lost',
+    `The connection to ${address.host} broke ${when} (${what}${code === '' ? '' : `, ${code}`}). The server may have stopped: look at its log, start it, and run this again.`,
+    context,
+  );
 }

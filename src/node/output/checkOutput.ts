@@ -28,15 +28,24 @@ export async function checkOutput(output: string, kind: BuildPlan['kind'], input
   }
   const existing = await stat(target).catch(() => undefined);
   if (existing !== undefined && !(kind === 'gguf' ? existing.isFile() : existing.isDirectory())) {
-    const what = existing.isDirectory() ? 'is a folder' : existing.isFile() ? 'is a file, and this command writes a folder' : 'is neither a file nor a folder';
+    const what = existing.isDirectory()
+      ? 'is a folder'
+      : existing.isFile()
+        ? 'is a file, and this command writes a folder'
+        : 'is neither a file nor a folder';
     throw new StudioError('output/name', `${output} ${what}. Choose another name with --out.`, { path: output });
   }
 }
 
 function unusableFolder(output: string, thrown: unknown): StudioError {
   const missing = ['ENOENT', 'ENOTDIR'].includes(systemCode(thrown) ?? '');
-  const reason = missing ? `The folder of ${output} does not exist. Create it first` : `The folder of ${output} cannot be used (${systemCode(thrown) ?? String(thrown)}). Check its permissions`;
-  return new StudioError('output/unwritable', `${reason}, or choose another place with --out.`, { path: output, cause: thrown });
+  const reason = missing
+    ? `The folder of ${output} does not exist. Create it first`
+    : `The folder of ${output} cannot be used (${systemCode(thrown) ?? String(thrown)}). Check its permissions`;
+  return new StudioError('output/unwritable', `${reason}, or choose another place with --out.`, {
+    path: output,
+    cause: thrown,
+  });
 }
 
 async function refuseInput(output: string, candidate: string, inputs: ReadPaths): Promise<void> {
@@ -49,7 +58,11 @@ async function refuseInput(output: string, candidate: string, inputs: ReadPaths)
     const same = there === undefined ? undefined : await stat(real, { bigint: true }).catch(() => undefined);
     const identical = there !== undefined && same?.ino === there.ino && same.dev === there.dev;
     if (identical || [real, named].some((path) => path === candidate || path.startsWith(candidate + sep))) {
-      throw new StudioError('output/is-input', `${output} is also an input of this build (${input}): writing it would destroy what is read. Choose another name with --out.`, { path: output, detail: { input } });
+      throw new StudioError(
+        'output/is-input',
+        `${output} is also an input of this build (${input}): writing it would destroy what is read. Choose another name with --out.`,
+        { path: output, detail: { input } },
+      );
     }
   }
 }
@@ -78,7 +91,18 @@ const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d\u00b9\u00b2\u00b
  */
 export function checkName(output: string): void {
   const name = basename(output);
-  if (name === '' || name === '.' || name === '..' || DEVICE.test(name) || /[. ]$/.test(name) || /[<>:"|?*\\\p{Cc}]/u.test(name)) {
-    throw new StudioError('output/name', `${JSON.stringify(output)} is not a name that every system can store. Choose another one with --out.`, { path: output });
+  if (
+    name === '' ||
+    name === '.' ||
+    name === '..' ||
+    DEVICE.test(name) ||
+    /[. ]$/.test(name) ||
+    /[<>:"|?*\\\p{Cc}]/u.test(name)
+  ) {
+    throw new StudioError(
+      'output/name',
+      `${JSON.stringify(output)} is not a name that every system can store. Choose another one with --out.`,
+      { path: output },
+    );
   }
 }

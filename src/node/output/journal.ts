@@ -4,7 +4,7 @@ import { writeError } from '../files/systemError';
 const MARKER = 'modelfile-studio journal 2';
 
 /** A longer file is no journal of ours: a line has at most 24 bytes, a unit a million weights. */
-const MOST_BYTES = 64 * 1024 * 1024;
+const MAX_BYTES = 64 * 1024 * 1024;
 
 /** What an earlier run noted of one unit. */
 export interface FinishedUnit {
@@ -67,13 +67,17 @@ export class Journal {
       return undefined;
     }
     // Anything but a file could make the read wait for ever.
-    const text = found.isFile() && found.size <= MOST_BYTES ? await readFile(path, 'latin1').catch(() => undefined) : undefined;
+    const text =
+      found.isFile() && found.size <= MAX_BYTES ? await readFile(path, 'latin1').catch(() => undefined) : undefined;
     if (text === undefined) {
       return 'foreign';
     }
     const [head = '', ...lines] = text.split('\n');
     const planHash = head.startsWith(`${MARKER} `) ? head.slice(MARKER.length + 1) : '';
-    if (lines.length === 0 && (`${MARKER} `.startsWith(head) || (planHash.length < 65 && /^[0-9a-f]+$/.test(planHash)))) {
+    if (
+      lines.length === 0 &&
+      (`${MARKER} `.startsWith(head) || (planHash.length < 65 && /^[0-9a-f]+$/.test(planHash)))
+    ) {
       return 'unfinished';
     }
     return /^[0-9a-f]{64}$/.test(planHash) ? { planHash, units: parseUnits(lines) } : 'foreign';

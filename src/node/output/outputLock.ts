@@ -24,7 +24,7 @@ const SETTLE = 100;
 /** A lock is written the moment it is created; one that is still empty after this time was left by a crash. */
 const EMPTY_AGE = 2000;
 /** A lock of ours is far smaller. */
-const MOST_BYTES = 4096;
+const MAX_BYTES = 4096;
 
 /**
  * Takes the lock file of an output, reclaiming one whose process is gone.
@@ -86,9 +86,10 @@ function reclaim(path: string, output: string): void {
     return;
   }
   const content = parse(text);
-  const stale = content === undefined
-    ? text === '' && ageOf(path) > EMPTY_AGE
-    : !alive(content.pid) || startOf(content.pid) !== content.started;
+  const stale =
+    content === undefined
+      ? text === '' && ageOf(path) > EMPTY_AGE
+      : !alive(content.pid) || startOf(content.pid) !== content.started;
   if (!stale) {
     throw busy(output, path, content?.pid);
   }
@@ -106,7 +107,7 @@ function read(path: string): string | undefined {
   try {
     const found = lstatSync(path);
     // Anything but a file could make the read wait for ever.
-    return found.isFile() && found.size <= MOST_BYTES ? readFileSync(path, 'utf8') : 'not a lock';
+    return found.isFile() && found.size <= MAX_BYTES ? readFileSync(path, 'utf8') : 'not a lock';
   } catch (thrown) {
     return systemCode(thrown) === 'ENOENT' ? undefined : 'not a lock';
   }
@@ -130,10 +131,14 @@ function ageOf(path: string): number {
 }
 
 function busy(output: string, path: string, pid?: number): StudioError {
-  return new StudioError('output/busy', `${output} is being written by another run${pid === undefined ? '' : ` (process ${pid})`}. Wait until it ends, or remove ${path} if you are sure that nothing writes there.`, {
-    path: output,
-    detail: { lock: path, pid },
-  });
+  return new StudioError(
+    'output/busy',
+    `${output} is being written by another run${pid === undefined ? '' : ` (process ${pid})`}. Wait until it ends, or remove ${path} if you are sure that nothing writes there.`,
+    {
+      path: output,
+      detail: { lock: path, pid },
+    },
+  );
 }
 
 function alive(pid: number): boolean {

@@ -11,7 +11,9 @@ import { Journal, type FinishedUnit } from './journal';
 import { systemCode, writeError } from '../files/systemError';
 
 /** What of a plan its unfinished output needs. */
-export type PartialPlan = Pick<BuildPlan, 'kind' | 'output' | 'outputs'> & { readonly tensors: readonly PlannedTensor[] };
+export type PartialPlan = Pick<BuildPlan, 'kind' | 'output' | 'outputs'> & {
+  readonly tensors: readonly PlannedTensor[];
+};
 
 /** Where the output of a unit lies: an output file of the plan, and a span in it. */
 export function unitSpan(tensor: PlannedTensor, unit: WorkUnit): { readonly offset: number; readonly bytes: number } {
@@ -34,7 +36,12 @@ export class PartialOutput {
   #syncing: Promise<void> | undefined;
   #syncFailure: unknown;
 
-  private constructor(plan: PartialPlan, journal: Journal, paths: readonly string[], finished: ReadonlyMap<number, FinishedUnit>) {
+  private constructor(
+    plan: PartialPlan,
+    journal: Journal,
+    paths: readonly string[],
+    finished: ReadonlyMap<number, FinishedUnit>,
+  ) {
     this.#plan = plan;
     this.journal = journal;
     this.paths = paths;
@@ -42,18 +49,28 @@ export class PartialOutput {
   }
 
   /** Resumes a fitting partial output, clears away one of ours that does not fit, and begins anew where there is none. */
-  static async begin(plan: PartialPlan, planHash: string, units: readonly WorkUnit[], signal?: AbortSignal): Promise<PartialOutput> {
+  static async begin(
+    plan: PartialPlan,
+    planHash: string,
+    units: readonly WorkUnit[],
+    signal?: AbortSignal,
+  ): Promise<PartialOutput> {
     const partial = partialPath(plan.output);
     const journalPath = journalOf(partial);
     const paths = plan.outputs.map((output) => (output.name === '' ? partial : join(partial, output.name)));
     const earlier = await Journal.read(journalPath);
     if (earlier === 'foreign') {
-      throw inTheWay(journalPath);
+      throw foreignOutputError(journalPath);
     }
-    if ((earlier === undefined || earlier === 'unfinished') && isThere(partial)) {
-      throw inTheWay(partial);
+    if ((earlier === undefined || earlier === 'unfinished') && pathExists(partial)) {
+      throw foreignOutputError(partial);
     }
-    if (earlier !== undefined && earlier !== 'unfinished' && earlier.planHash === planHash && (await sizesFit(plan, paths))) {
+    if (
+      earlier !== undefined &&
+      earlier !== 'unfinished' &&
+      earlier.planHash === planHash &&
+      (await sizesFit(plan, paths))
+    ) {
       await wipeHeaders(plan, paths);
       const finished = await verifiedUnits(plan, paths, units, earlier.units, signal);
       return new PartialOutput(plan, await Journal.open(journalPath, planHash, 'append'), paths, finished);
@@ -108,10 +125,12 @@ export class PartialOutput {
   async publish(replace: boolean): Promise<void> {
     const partial = partialPath(this.#plan.output);
     const { output } = this.#plan;
-    if (isThere(output) && !replace) {
+    if (pathExists(output) && !replace) {
       throw existsError(output);
     }
-    await (this.#plan.kind === 'safetensors' && isThere(output) ? replaceFolder(partial, output) : renameStubbornly(partial, output));
+    await (this.#plan.kind === 'safetensors' && pathExists(output)
+      ? replaceFolder(partial, output)
+      : renameWithRetry(partial, output));
     await this.journal.close();
     await unlink(this.journal.path).catch(() => undefined);
     await syncFolder(dirname(output));
@@ -131,15 +150,23 @@ export function partialPath(output: string): string {
 
 /** Refuses to go on where the output is already there. */
 export function existsError(output: string): StudioError {
-  return new StudioError('output/exists', `${output} exists and was not touched. Pass --force to replace it, or choose another name.`, { path: output });
+  return new StudioError(
+    'output/exists',
+    `${output} exists and was not touched. Pass --force to replace it, or choose another name.`,
+    { path: output },
+  );
 }
 
-function inTheWay(path: string): StudioError {
-  return new StudioError('output/exists', `${path} is in the way and was not left by this tool. Move it away, or choose another output name.`, { path });
+function foreignOutputError(path: string): StudioError {
+  return new StudioError(
+    'output/exists',
+    `${path} is in the way and was not left by this tool. Move it away, or choose another output name.`,
+    { path },
+  );
 }
 
 /** Also true for a link that leads nowhere. */
-function isThere(path: string): boolean {
+function pathExists(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
@@ -176,10 +203,10 @@ export async function recoverPublishing(output: string): Promise<void> {
     return;
   }
   const old = replacedPath(output);
-  if (isThere(old)) {
-    await (isThere(output) ? rm(old, { recursive: true, force: true }) : renameStubbornly(old, output));
+  if (pathExists(old)) {
+    await (pathExists(output) ? rm(old, { recursive: true, force: true }) : renameWithRetry(old, output));
   }
-  if (isThere(output) && !isThere(partialPath(output))) {
+  if (pathExists(output) && !pathExists(partialPath(output))) {
     await unlink(journalOf(partialPath(output)));
   }
 }
@@ -187,12 +214,12 @@ export async function recoverPublishing(output: string): Promise<void> {
 /** A folder cannot be renamed over another: the old one steps aside until the new one is in place. */
 async function replaceFolder(partial: string, output: string): Promise<void> {
   const old = replacedPath(output);
-  if (isThere(old)) {
-    throw inTheWay(old);
+  if (pathExists(old)) {
+    throw foreignOutputError(old);
   }
-  await renameStubbornly(output, old);
+  await renameWithRetry(output, old);
   try {
-    await renameStubbornly(partial, output);
+    await renameWithRetry(partial, output);
   } catch (thrown) {
     await rename(old, output);
     throw thrown;
@@ -222,11 +249,19 @@ async function sizesFit(plan: PartialPlan, paths: readonly string[]): Promise<bo
 /** A sealed output that is gone on with must look unfinished again: both formats begin with a magic or a length that is not 0. */
 async function wipeHeaders(plan: PartialPlan, paths: readonly string[]): Promise<void> {
   for (const [index, output] of plan.outputs.entries()) {
-    await withFile(paths[index]!, 'r+', (file) => writeFully(file, new Uint8Array(Math.min(8, output.header.length)), 0));
+    await withFile(paths[index]!, 'r+', (file) =>
+      writeFully(file, new Uint8Array(Math.min(8, output.header.length)), 0),
+    );
   }
 }
 
-async function verifiedUnits(plan: PartialPlan, paths: readonly string[], units: readonly WorkUnit[], claimed: ReadonlyMap<number, FinishedUnit>, signal: AbortSignal | undefined): Promise<Map<number, FinishedUnit>> {
+async function verifiedUnits(
+  plan: PartialPlan,
+  paths: readonly string[],
+  units: readonly WorkUnit[],
+  claimed: ReadonlyMap<number, FinishedUnit>,
+  signal: AbortSignal | undefined,
+): Promise<Map<number, FinishedUnit>> {
   const finished = new Map<number, FinishedUnit>();
   let buffer = new Uint8Array(0);
   for (const [index, path] of paths.entries()) {
@@ -268,14 +303,17 @@ export async function writeFully(file: FileHandle, bytes: Uint8Array, position: 
   while (done < bytes.length) {
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
     if (bytesWritten === 0) {
-      throw new StudioError('disk/io', 'The disk accepted no more bytes without saying why. Check it and run the command again.');
+      throw new StudioError(
+        'disk/io',
+        'The disk accepted no more bytes without saying why. Check it and run the command again.',
+      );
     }
     done += bytesWritten;
   }
 }
 
 /** A rename that waits for virus scanners and indexers, which hold files open for a moment on Windows. */
-async function renameStubbornly(from: string, to: string): Promise<void> {
+async function renameWithRetry(from: string, to: string): Promise<void> {
   const deadline = Date.now() + 10_000;
   for (let pause = 20; ; pause *= 2) {
     try {
@@ -283,7 +321,11 @@ async function renameStubbornly(from: string, to: string): Promise<void> {
       return;
     } catch (thrown) {
       const code = systemCode(thrown) ?? '';
-      if (!['EPERM', 'EACCES', 'EBUSY'].includes(code) || Date.now() + pause > deadline || process.platform !== 'win32') {
+      if (
+        !['EPERM', 'EACCES', 'EBUSY'].includes(code) ||
+        Date.now() + pause > deadline ||
+        process.platform !== 'win32'
+      ) {
         throw writeError(thrown, to);
       }
       await sleep(pause);

@@ -6,7 +6,16 @@ import type { InputIdentity } from '../files/inputIdentity';
 /** SHA-256 over all that decides the bytes of a result: the engine, the plan, its headers, and which files it reads. */
 export function planHash(plan: BuildPlan, inputs: readonly InputIdentity[]): string {
   const hash = createHash('sha256');
-  hash.update(JSON.stringify({ version: ENGINE_VERSION, kind: plan.kind, fileType: plan.fileType, inputs, tensors: plan.tensors, outputs: plan.outputs.map(({ name, bytes }) => ({ name, bytes })) }));
+  hash.update(
+    JSON.stringify({
+      version: ENGINE_VERSION,
+      kind: plan.kind,
+      fileType: plan.fileType,
+      inputs,
+      tensors: plan.tensors,
+      outputs: plan.outputs.map(({ name, bytes }) => ({ name, bytes })),
+    }),
+  );
   plan.outputs.forEach((output) => hash.update(output.header));
   if (plan.importance !== undefined) {
     hash.update(new Uint8Array(plan.importance.buffer, plan.importance.byteOffset, plan.importance.byteLength));

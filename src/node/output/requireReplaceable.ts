@@ -8,11 +8,19 @@ import { StudioError } from '../../core/errors';
  */
 export async function requireReplaceable(folder: string): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  const isModel = entries.some(({ name }) => name === 'config.json') && entries.some(({ name }) => name.endsWith('.safetensors'));
+  const isModel =
+    entries.some(({ name }) => name === 'config.json') && entries.some(({ name }) => name.endsWith('.safetensors'));
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   if (entries.length === 0 || (isModel && folders.length === 0)) {
     return;
   }
-  const what = folders.length > 0 ? `holds folders (${folders.slice(0, 3).join(', ')}${folders.length > 3 ? ', …' : ''})` : 'is not the folder of a model';
-  throw new StudioError('output/exists', `${folder} ${what}, and --force replaces a folder with all that is in it. It was not touched: choose another name, or remove it yourself.`, { path: folder });
+  const what =
+    folders.length > 0
+      ? `holds folders (${folders.slice(0, 3).join(', ')}${folders.length > 3 ? ', …' : ''})`
+      : 'is not the folder of a model';
+  throw new StudioError(
+    'output/exists',
+    `${folder} ${what}, and --force replaces a folder with all that is in it. It was not touched: choose another name, or remove it yourself.`,
+    { path: folder },
+  );
 }

@@ -8,7 +8,7 @@ export interface CliResult {
   readonly exitCode: number | undefined;
   /** The one JSON value on standard output (with `--json`), else undefined. */
   readonly json: unknown;
-  /** Standard output as it came; cut at {@link MOST_OUTPUT} characters. */
+  /** Standard output as it came; cut at {@link MAX_OUTPUT} characters. */
   readonly text: string;
   /** The last lines of standard error. */
   readonly errorText: string;
@@ -26,10 +26,10 @@ export interface ForkOptions {
 }
 
 /** Longest standard output that is kept: the JSON of a plan of a large mixture model has some 30 MB. */
-export const MOST_OUTPUT = 128 * 1024 * 1024;
+export const MAX_OUTPUT = 128 * 1024 * 1024;
 
 /** What is kept of standard error. */
-const MOST_ERROR_TEXT = 16 * 1024;
+const MAX_ERROR_TEXT = 16 * 1024;
 
 /** A process that has not ended so long after it was asked to is ended by force. */
 const PATIENCE_MS = 8000;
@@ -46,9 +46,14 @@ export async function forkCli(args: readonly string[], options: ForkOptions): Pr
   if (options.signal?.aborted === true) {
     return { exitCode: 130, json: undefined, text: '', errorText: '' };
   }
-  const child = fork(options.script, [...args], { cwd: options.cwd, env: environment(options.env), execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
-  const output = new Collected(MOST_OUTPUT, 'head');
-  const errors = new Collected(MOST_ERROR_TEXT, 'tail');
+  const child = fork(options.script, [...args], {
+    cwd: options.cwd,
+    env: environment(options.env),
+    execArgv: [],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  const output = new Collected(MAX_OUTPUT, 'head');
+  const errors = new Collected(MAX_ERROR_TEXT, 'tail');
   child.stdout?.setEncoding('utf8').on('data', (text: string) => output.add(text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => errors.add(text));
   child.on('message', (message) => {
@@ -67,12 +72,21 @@ export async function forkCli(args: readonly string[], options: ForkOptions): Pr
 /** The error that a refused command prints with `--json`; undefined for any other value. */
 export function errorOf(json: unknown): ErrorJson | undefined {
   const error = typeof json === 'object' && json !== null && 'error' in json ? json.error : undefined;
-  return typeof error === 'object' && error !== null && 'code' in error && 'message' in error && typeof error.code === 'string' && typeof error.message === 'string' ? (error as ErrorJson) : undefined;
+  return typeof error === 'object' &&
+    error !== null &&
+    'code' in error &&
+    'message' in error &&
+    typeof error.code === 'string' &&
+    typeof error.message === 'string'
+    ? (error as ErrorJson)
+    : undefined;
 }
 
 function environment(added: ForkOptions['env']): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env, ELECTRON_RUN_AS_NODE: '1', ...added };
-  return Object.fromEntries(Object.entries(env).filter(([name, value]) => value !== undefined && !REMOVED_VARIABLES.includes(name)));
+  return Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => value !== undefined && !REMOVED_VARIABLES.includes(name)),
+  );
 }
 
 function cancelOn(child: ChildProcess, signal: AbortSignal | undefined): () => void {
@@ -109,8 +123,13 @@ async function ended(child: ChildProcess, errors: Collected): Promise<number | u
 }
 
 function eventOf(message: unknown): EngineEvent | undefined {
-  const { kind, event } = typeof message === 'object' && message !== null ? (message as { readonly kind?: unknown; readonly event?: unknown }) : {};
-  return kind === 'event' && typeof event === 'object' && event !== null && 'event' in event ? (event as EngineEvent) : undefined;
+  const { kind, event } =
+    typeof message === 'object' && message !== null
+      ? (message as { readonly kind?: unknown; readonly event?: unknown })
+      : {};
+  return kind === 'event' && typeof event === 'object' && event !== null && 'event' in event
+    ? (event as EngineEvent)
+    : undefined;
 }
 
 function parseJson(text: string): unknown {
@@ -126,7 +145,10 @@ class Collected {
   #pieces: string[] = [];
   #length = 0;
 
-  constructor(private readonly most: number, private readonly keep: 'head' | 'tail') {}
+  constructor(
+    private readonly most: number,
+    private readonly keep: 'head' | 'tail',
+  ) {}
 
   add(piece: string): void {
     if (this.keep === 'head' && this.#length >= this.most) {

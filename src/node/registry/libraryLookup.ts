@@ -46,13 +46,20 @@ export interface LookedUpModel {
 export async function lookUpModel(text: string, options: LookupOptions): Promise<LookedUpModel> {
   const name = parseModelName(text);
   if (name === undefined) {
-    throw new StudioError('ollama/model-name', `${escapeControls(text)} is no name for a model. A name is [host/][namespace/]model[:tag], for example qwen3:0.6b.`);
+    throw new StudioError(
+      'ollama/model-name',
+      `${escapeControls(text)} is no name for a model. A name is [host/][namespace/]model[:tag], for example qwen3:0.6b.`,
+    );
   }
   const installed = options.registry === undefined ? await fromOllama(name, options) : undefined;
   if (installed !== undefined) {
     return installed;
   }
-  const client = new RegistryClient({ allowed: options.registry, cache: new RegistryCache(options.cacheFolder ?? userCacheFolder()), timeouts: options.timeouts });
+  const client = new RegistryClient({
+    allowed: options.registry,
+    cache: new RegistryCache(options.cacheFolder ?? userCacheFolder()),
+    timeouts: options.timeouts,
+  });
   const failure = options.offline === true ? undefined : await fromRegistry(client, name, options);
   if (failure !== undefined && 'model' in failure) {
     return failure;
@@ -67,7 +74,13 @@ export async function lookUpModel(text: string, options: LookupOptions): Promise
   if (bundled !== undefined) {
     return bundled;
   }
-  throw failure?.reason ?? new StudioError('registry/missing', `${escapeControls(shortModelName(name))} is not known offline: it is neither installed nor in the table of this product, and its registry was never asked. Leave --offline out.`);
+  throw (
+    failure?.reason ??
+    new StudioError(
+      'registry/missing',
+      `${escapeControls(shortModelName(name))} is not known offline: it is neither installed nor in the table of this product, and its registry was never asked. Leave --offline out.`,
+    )
+  );
 }
 
 async function fromOllama(name: ModelName, { ollama, signal }: LookupOptions): Promise<LookedUpModel | undefined> {
@@ -76,7 +89,11 @@ async function fromOllama(name: ModelName, { ollama, signal }: LookupOptions): P
   }
   try {
     const description = await ollama.show(shortModelName(name), { signal });
-    return { model: ofDescription(shortModelName(name), description), source: 'installed', sourceNote: 'As Ollama has it on this server.' };
+    return {
+      model: ofDescription(shortModelName(name), description),
+      source: 'installed',
+      sourceNote: 'As Ollama has it on this server.',
+    };
   } catch (thrown) {
     const error = toStudioError(thrown);
     if (error.code === 'run/cancelled' || error.code === 'internal/unexpected') {
@@ -87,7 +104,11 @@ async function fromOllama(name: ModelName, { ollama, signal }: LookupOptions): P
   }
 }
 
-async function fromRegistry(client: RegistryClient, name: ModelName, { registry, bundleFolder, signal }: LookupOptions): Promise<LookedUpModel | { readonly reason: StudioError }> {
+async function fromRegistry(
+  client: RegistryClient,
+  name: ModelName,
+  { registry, bundleFolder, signal }: LookupOptions,
+): Promise<LookedUpModel | { readonly reason: StudioError }> {
   try {
     const answer = await client.model(name, signal);
     return { model: answer.model, source: 'registry', sourceNote: `From ${answer.registry}, now.` };
@@ -105,9 +126,13 @@ async function fromRegistry(client: RegistryClient, name: ModelName, { registry,
 }
 
 async function withSuggestion(error: StudioError, name: ModelName, bundleFolder: string): Promise<StudioError> {
-  const names = [...new Set((await bundledLibrary(bundleFolder))?.models.map((model) => model.name.split(':')[0] ?? '') ?? [])];
+  const names = [
+    ...new Set((await bundledLibrary(bundleFolder))?.models.map((model) => model.name.split(':')[0] ?? '') ?? []),
+  ];
   const near = didYouMean(name.model, names);
-  return near === undefined || near === name.model ? error : new StudioError(error.code, `${error.message} Did you mean ${near}?`, { detail: error.detail, cause: error });
+  return near === undefined || near === name.model
+    ? error
+    : new StudioError(error.code, `${error.message} Did you mean ${near}?`, { detail: error.detail, cause: error });
 }
 
 async function fromTable(name: ModelName, bundleFolder: string, why: string): Promise<LookedUpModel | undefined> {
@@ -117,8 +142,14 @@ async function fromTable(name: ModelName, bundleFolder: string, why: string): Pr
   if (library === undefined || found === undefined) {
     return undefined;
   }
-  const other = found.isSameTag ? '' : ` It has ${found.model.name} only; tags of one model share their template more often than not.`;
-  return { model: found.model, source: 'bundled', sourceNote: `${why}: from the table that comes with this product (${library.source}), which may be out of date.${other}` };
+  const other = found.isSameTag
+    ? ''
+    : ` It has ${found.model.name} only; tags of one model share their template more often than not.`;
+  return {
+    model: found.model,
+    source: 'bundled',
+    sourceNote: `${why}: from the table that comes with this product (${library.source}), which may be out of date.${other}`,
+  };
 }
 
 function day(milliseconds: number): string {
@@ -129,7 +160,13 @@ function day(milliseconds: number): string {
 function ofDescription(name: string, description: ModelDescription): LibraryModel {
   const { template, system, licence, renderer, parser, requires, family, messages } = description;
   return {
-    name, template, system, renderer, parser, requires, family,
+    name,
+    template,
+    system,
+    renderer,
+    parser,
+    requires,
+    family,
     parameters: parametersOf(description.modelfile),
     license: licence === undefined ? [] : [licence],
     messages,
@@ -155,5 +192,11 @@ function parametersOf(modelfile: string): LibraryParameters {
 }
 
 function scalar(text: string): number | boolean | string {
-  return /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : text === 'true' ? true : text === 'false' ? false : text;
+  return /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(text)
+    ? Number(text)
+    : text === 'true'
+      ? true
+      : text === 'false'
+        ? false
+        : text;
 }

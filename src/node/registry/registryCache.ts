@@ -13,7 +13,10 @@ export interface CachedManifest {
 }
 
 /** Where this product keeps what it fetched: `MODELFILE_STUDIO_CACHE`, else the system's folder for caches. */
-export function userCacheFolder(environment: Readonly<Record<string, string | undefined>> = process.env, platform: NodeJS.Platform = process.platform): string {
+export function userCacheFolder(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  platform: NodeJS.Platform = process.platform,
+): string {
   const { MODELFILE_STUDIO_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = environment;
   if (MODELFILE_STUDIO_CACHE !== undefined && MODELFILE_STUDIO_CACHE !== '') {
     return MODELFILE_STUDIO_CACHE;
@@ -21,7 +24,12 @@ export function userCacheFolder(environment: Readonly<Record<string, string | un
   if (platform === 'win32') {
     return join(LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'), 'modelfile-studio', 'Cache');
   }
-  return platform === 'darwin' ? join(homedir(), 'Library', 'Caches', 'modelfile-studio') : join(XDG_CACHE_HOME === undefined || XDG_CACHE_HOME === '' ? join(homedir(), '.cache') : XDG_CACHE_HOME, 'modelfile-studio');
+  return platform === 'darwin'
+    ? join(homedir(), 'Library', 'Caches', 'modelfile-studio')
+    : join(
+        XDG_CACHE_HOME === undefined || XDG_CACHE_HOME === '' ? join(homedir(), '.cache') : XDG_CACHE_HOME,
+        'modelfile-studio',
+      );
 }
 
 /** Texts of registries on disk: blobs by digest, checked when they are read; the last manifest of each name. Never throws: a cache that fails is none. */
@@ -42,7 +50,9 @@ export class RegistryCache {
     const path = this.manifestPath(registry, name);
     const bytes = await this.read(path);
     const stats = await stat(path).catch(() => undefined);
-    return bytes === undefined || stats === undefined ? undefined : { text: new TextDecoder().decode(bytes), fetchedAt: stats.mtimeMs };
+    return bytes === undefined || stats === undefined
+      ? undefined
+      : { text: new TextDecoder().decode(bytes), fetchedAt: stats.mtimeMs };
   }
 
   async keepManifest(registry: string, name: ModelName, text: string): Promise<void> {
@@ -55,7 +65,9 @@ export class RegistryCache {
 
   /** Parts of a name hold no separators; what else a file system minds is encoded. A dot at the front would lead out of the folder. */
   private manifestPath(registry: string, { namespace, model, tag }: ModelName): string {
-    const parts = [registry, namespace, model, tag].map((part) => encodeURIComponent(part.toLowerCase()).replace(/^\./, '%2E').replace(/\.$/, '%2E'));
+    const parts = [registry, namespace, model, tag].map((part) =>
+      encodeURIComponent(part.toLowerCase()).replace(/^\./, '%2E').replace(/\.$/, '%2E'),
+    );
     return `${join(this.folder, 'registry', 'manifests', ...parts)}.json`;
   }
 

@@ -2,7 +2,16 @@ import { StudioError } from '../../core/errors';
 import { escapeControls } from '../../core/escapeControls';
 import { shortModelName, type ModelName } from '../../core/ollama/modelName';
 import { registryFor, type RegistryAddress } from '../../core/ollama/registryAddress';
-import { LAYER_LIMIT, LAYER_TYPES, MANIFEST_LIMIT, readLibraryModel, readManifest, type LibraryModel, type RegistryLayer, type RegistryManifest } from '../../core/ollama/registryManifest';
+import {
+  LAYER_LIMIT,
+  LAYER_TYPES,
+  MANIFEST_LIMIT,
+  readLibraryModel,
+  readManifest,
+  type LibraryModel,
+  type RegistryLayer,
+  type RegistryManifest,
+} from '../../core/ollama/registryManifest';
 import type { RegistryCache } from './registryCache';
 import { fetchText, REGISTRY_TIMEOUTS, type RegistryTimeouts } from './registryTransport';
 
@@ -36,8 +45,13 @@ export class RegistryClient {
   async model(name: ModelName, signal?: AbortSignal): Promise<RegistryAnswer> {
     const registry = registryFor(name, this.options.allowed);
     const { text } = await fetchText({
-      registry, path: `${base(name)}/manifests/${encodeURIComponent(name.tag)}`, what: `manifest of ${shown(name)}`,
-      accept: ACCEPT, limit: MANIFEST_LIMIT, timeouts: this.timeouts, signal,
+      registry,
+      path: `${base(name)}/manifests/${encodeURIComponent(name.tag)}`,
+      what: `manifest of ${shown(name)}`,
+      accept: ACCEPT,
+      limit: MANIFEST_LIMIT,
+      timeouts: this.timeouts,
+      signal,
     });
     const manifest = readManifest(text);
     const model = await this.read(name, manifest, (layer) => this.blob(registry, name, layer, signal));
@@ -75,10 +89,17 @@ export class RegistryClient {
     return this.options.timeouts ?? REGISTRY_TIMEOUTS;
   }
 
-  private async read(name: ModelName, manifest: RegistryManifest, fetch: (layer: RegistryLayer) => Promise<string>): Promise<LibraryModel> {
+  private async read(
+    name: ModelName,
+    manifest: RegistryManifest,
+    fetch: (layer: RegistryLayer) => Promise<string>,
+  ): Promise<LibraryModel> {
     const texts = [manifest.config, ...manifest.layers.filter(({ mediaType }) => mediaType in LAYER_TYPES)];
     if (texts.length > MAX_TEXTS) {
-      throw new StudioError('registry/protocol', `The manifest of ${shown(name)} names ${texts.length} texts, more than the ${MAX_TEXTS} that a model has. Check the address of the registry.`);
+      throw new StudioError(
+        'registry/protocol',
+        `The manifest of ${shown(name)} names ${texts.length} texts, more than the ${MAX_TEXTS} that a model has. Check the address of the registry.`,
+      );
     }
     const blobs = new Map<string, string>();
     for (const layer of texts) {
@@ -87,17 +108,31 @@ export class RegistryClient {
     return readLibraryModel(shortModelName(name), manifest, blobs);
   }
 
-  private async blob(registry: RegistryAddress, name: ModelName, layer: RegistryLayer, signal: AbortSignal | undefined): Promise<string> {
+  private async blob(
+    registry: RegistryAddress,
+    name: ModelName,
+    layer: RegistryLayer,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
     const known = await this.options.cache?.blob(layer.digest);
     if (known !== undefined) {
       return known;
     }
     if (layer.bytes > LAYER_LIMIT) {
-      throw new StudioError('registry/protocol', `A text of ${shown(name)} (${escapeControls(layer.mediaType)}) has ${layer.bytes} bytes, more than the ${LAYER_LIMIT} that are looked at. Pull the model with Ollama and look it up there.`);
+      throw new StudioError(
+        'registry/protocol',
+        `A text of ${shown(name)} (${escapeControls(layer.mediaType)}) has ${layer.bytes} bytes, more than the ${LAYER_LIMIT} that are looked at. Pull the model with Ollama and look it up there.`,
+      );
     }
     const { text, bytes } = await fetchText({
-      registry, path: `${base(name)}/blobs/${layer.digest}`, what: `${kindOf(layer)} of ${shown(name)}`,
-      accept: '*/*', limit: LAYER_LIMIT, digest: layer.digest, timeouts: this.timeouts, signal,
+      registry,
+      path: `${base(name)}/blobs/${layer.digest}`,
+      what: `${kindOf(layer)} of ${shown(name)}`,
+      accept: '*/*',
+      limit: LAYER_LIMIT,
+      digest: layer.digest,
+      timeouts: this.timeouts,
+      signal,
     });
     await this.options.cache?.keepBlob(layer.digest, bytes);
     return text;

@@ -37,7 +37,9 @@ export interface RegistryRequest {
  * to https, or stay on this machine. What has another digest than was announced is thrown away.
  * @throws StudioError run/cancelled, registry/missing, registry/refused, registry/unreachable, registry/protocol, registry/digest
  */
-export async function fetchText(request: RegistryRequest): Promise<{ readonly text: string; readonly bytes: Uint8Array }> {
+export async function fetchText(
+  request: RegistryRequest,
+): Promise<{ readonly text: string; readonly bytes: Uint8Array }> {
   const ending = new AbortController();
   const stop = setTimeout(() => ending.abort(tooSlow(request, request.timeouts.total)), request.timeouts.total);
   const cancel = (): void => ending.abort(new StudioError('run/cancelled', 'Cancelled. Nothing was kept.'));
@@ -75,10 +77,17 @@ async function follow(first: URL, request: RegistryRequest, signal: AbortSignal)
 
 function redirected(from: URL, location: string, request: RegistryRequest): URL {
   const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
-  const isSafe = to !== undefined && to.username === '' && to.password === '' &&
-    (to.protocol === 'https:' || (to.protocol === 'http:' && from.protocol === 'http:')) && (!isLoopbackHost(to.host) || isLoopbackHost(from.host));
+  const isSafe =
+    to !== undefined &&
+    to.username === '' &&
+    to.password === '' &&
+    (to.protocol === 'https:' || (to.protocol === 'http:' && from.protocol === 'http:')) &&
+    (!isLoopbackHost(to.host) || isLoopbackHost(from.host));
   if (!isSafe) {
-    throw protocol(request, 'it sends to an address that is not followed: only https, or http from http, and never from elsewhere to this machine');
+    throw protocol(
+      request,
+      'it sends to an address that is not followed: only https, or http from http, and never from elsewhere to this machine',
+    );
   }
   return to;
 }
@@ -89,7 +98,10 @@ function open(url: URL, request: RegistryRequest, signal: AbortSignal): Promise<
     const end = (): void => {
       connection.destroy(signal.reason as Error);
     };
-    const connection = start(url, { agent: false, headers: { accept: request.accept, 'accept-encoding': 'identity', connection: 'close' } });
+    const connection = start(url, {
+      agent: false,
+      headers: { accept: request.accept, 'accept-encoding': 'identity', connection: 'close' },
+    });
     connection.setTimeout(request.timeouts.idle, () => connection.destroy(tooSlow(request, request.timeouts.idle)));
     connection.once('response', (response) => {
       response.once('close', () => signal.removeEventListener('abort', end));
@@ -127,7 +139,11 @@ async function readBody(response: IncomingMessage, request: RegistryRequest, sig
   const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
   const announced = request.digest ?? headerDigest(response);
   if (announced !== undefined && announced !== digest) {
-    throw new StudioError('registry/digest', `The ${request.what} came with another content than its digest says, and was thrown away. Something between here and ${request.registry.host} changes what is sent, or the registry is broken: try again, or on another network.`, { detail: { expected: announced, found: digest } });
+    throw new StudioError(
+      'registry/digest',
+      `The ${request.what} came with another content than its digest says, and was thrown away. Something between here and ${request.registry.host} changes what is sent, or the registry is broken: try again, or on another network.`,
+      { detail: { expected: announced, found: digest } },
+    );
   }
   return bytes;
 }
@@ -149,20 +165,39 @@ function decode(bytes: Uint8Array, request: RegistryRequest): string {
 function refused(status: number, request: RegistryRequest): StudioError {
   const { what, registry } = request;
   if (status === 404) {
-    return new StudioError('registry/missing', `${registry.host} has no ${what}. Check the name and the tag; Ollama's library lists them at ollama.com/library.`, { detail: { status } });
+    return new StudioError(
+      'registry/missing',
+      `${registry.host} has no ${what}. Check the name and the tag; Ollama's library lists them at ollama.com/library.`,
+      { detail: { status } },
+    );
   }
   if (status === 401 || status === 403) {
-    return new StudioError('registry/refused', `${registry.host} does not show the ${what} to everybody, and no credentials are sent. Pull the model with Ollama and look it up there.`, { detail: { status } });
+    return new StudioError(
+      'registry/refused',
+      `${registry.host} does not show the ${what} to everybody, and no credentials are sent. Pull the model with Ollama and look it up there.`,
+      { detail: { status } },
+    );
   }
-  return new StudioError('registry/unreachable', `${registry.host} answered with status ${status} for the ${what}. Try again later.`, { detail: { status } });
+  return new StudioError(
+    'registry/unreachable',
+    `${registry.host} answered with status ${status} for the ${what}. Try again later.`,
+    { detail: { status } },
+  );
 }
 
 function tooSlow({ what, registry }: RegistryRequest, milliseconds: number): StudioError {
-  return new StudioError('registry/unreachable', `${registry.host} took longer than ${formatSeconds(milliseconds / 1000)} for the ${what}. Try again later.`, { detail: { seconds: milliseconds / 1000 } });
+  return new StudioError(
+    'registry/unreachable',
+    `${registry.host} took longer than ${formatSeconds(milliseconds / 1000)} for the ${what}. Try again later.`,
+    { detail: { seconds: milliseconds / 1000 } },
+  );
 }
 
 function protocol({ what, registry }: RegistryRequest, why: string): StudioError {
-  return new StudioError('registry/protocol', `What ${registry.host} sent for the ${what} is not to be used: ${why}. Check the address of the registry.`);
+  return new StudioError(
+    'registry/protocol',
+    `What ${registry.host} sent for the ${what} is not to be used: ${why}. Check the address of the registry.`,
+  );
 }
 
 function failure(thrown: unknown, request: RegistryRequest): StudioError {
@@ -170,5 +205,9 @@ function failure(thrown: unknown, request: RegistryRequest): StudioError {
     return thrown;
   }
   const code = systemCode(thrown) ?? (thrown instanceof Error ? thrown.message : 'unknown');
-  return new StudioError('registry/unreachable', `${request.registry.host} cannot be reached or broke off (${code}). Check the network, or add --offline for what is known without it.`, { cause: thrown, detail: { system: code } });
+  return new StudioError(
+    'registry/unreachable',
+    `${request.registry.host} cannot be reached or broke off (${code}). Check the network, or add --offline for what is known without it.`,
+    { cause: thrown, detail: { system: code } },
+  );
 }

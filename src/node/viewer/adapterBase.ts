@@ -19,7 +19,9 @@ export interface AdapterBase {
 /** Opens the headers of a base: a Hugging Face folder, or a GGUF. */
 export async function openBase(path: string, signal?: AbortSignal): Promise<AdapterBase> {
   const found = await stat(path).catch(() => undefined);
-  return found?.isFile() === true && /\.gguf$/i.test(path) ? await openGguf(path, signal) : await openFolder(path, signal);
+  return found?.isFile() === true && /\.gguf$/i.test(path)
+    ? await openGguf(path, signal)
+    : await openFolder(path, signal);
 }
 
 async function openGguf(path: string, signal: AbortSignal | undefined): Promise<AdapterBase> {
@@ -50,8 +52,12 @@ async function openFolder(path: string, signal: AbortSignal | undefined): Promis
     find: (target) => {
       const tensor = tensors.get(target) ?? bySuffix.get(suffixOf(target));
       const type = tensor === undefined ? undefined : widenedType(tensor.dtype);
-      return tensor === undefined || type === undefined ? undefined
-        : matrix({ source: sources.get(tensor.file)!, offset: tensor.offset, type, count: elementCount(tensor.shape) }, tensor.shape.at(-1) ?? 1);
+      return tensor === undefined || type === undefined
+        ? undefined
+        : matrix(
+            { source: sources.get(tensor.file)!, offset: tensor.offset, type, count: elementCount(tensor.shape) },
+            tensor.shape.at(-1) ?? 1,
+          );
     },
     close: async () => {
       await Promise.all([...sources.values()].map((source) => source.close()));
@@ -67,4 +73,3 @@ function suffixOf(name: string): string {
 function matrix(values: BaseMatrix['values'], columns: number): BaseMatrix | undefined {
   return columns > 0 && columns <= CHUNK_VALUES ? { values, columns } : undefined;
 }
-

@@ -18,27 +18,41 @@ export interface BaseMatrix {
 }
 
 /** Multiplications that a look at an adapter may take: some seconds. Of a larger one, modules are measured at even distances. */
-const MOST_WORK = 2e9;
+const MAX_WORK = 2e9;
 /** Values of one factor that are held in memory. */
-const MOST_VALUES = 16 * 1024 * 1024;
+const MAX_VALUES = 16 * 1024 * 1024;
 const SAMPLED_ROWS = 16;
 
 /** Measures every module, or a sample spread evenly over the adapter; the norm of L @ R is exact, from the Gram matrices of its factors. */
-export async function adapterDeltas(modules: readonly AdapterModule[], base: (target: string) => BaseMatrix | undefined, reader: ValueReader, signal?: AbortSignal): Promise<ModuleDelta[]> {
+export async function adapterDeltas(
+  modules: readonly AdapterModule[],
+  base: (target: string) => BaseMatrix | undefined,
+  reader: ValueReader,
+  signal?: AbortSignal,
+): Promise<ModuleDelta[]> {
   const work = modules.reduce((sum, { rank, rows, columns }) => sum + (rank * rank * (rows + columns)) / 2, 0);
-  const every = Math.max(1, Math.ceil(work / MOST_WORK));
+  const every = Math.max(1, Math.ceil(work / MAX_WORK));
   const deltas: ModuleDelta[] = [];
   for (const [index, module] of modules.entries()) {
     throwIfAborted(signal);
     const skipped = module.problem ?? (index % every === 0 ? undefined : 'not measured: the adapter is large');
-    deltas.push(skipped === undefined ? await measure(module, base(module.target), reader, signal) : { module, delta: undefined, ratio: undefined, problem: skipped });
+    deltas.push(
+      skipped === undefined
+        ? await measure(module, base(module.target), reader, signal)
+        : { module, delta: undefined, ratio: undefined, problem: skipped },
+    );
   }
   return deltas;
 }
 
-async function measure(module: AdapterModule, base: BaseMatrix | undefined, reader: ValueReader, signal: AbortSignal | undefined): Promise<ModuleDelta> {
+async function measure(
+  module: AdapterModule,
+  base: BaseMatrix | undefined,
+  reader: ValueReader,
+  signal: AbortSignal | undefined,
+): Promise<ModuleDelta> {
   const { left, right, rank } = module;
-  if (left === undefined || right === undefined || left.values.count > MOST_VALUES || right.values.count > MOST_VALUES) {
+  if (left === undefined || right === undefined || left.values.count > MAX_VALUES || right.values.count > MAX_VALUES) {
     return { module, delta: undefined, ratio: undefined, problem: 'its factors are too large to be measured' };
   }
   const a = await gram(left, rank, reader, signal);
@@ -49,14 +63,27 @@ async function measure(module: AdapterModule, base: BaseMatrix | undefined, read
   }
   const delta = Math.abs(module.scale) * Math.sqrt(Math.max(0, squared));
   if (!Number.isFinite(delta)) {
-    return { module, delta: undefined, ratio: undefined, problem: 'it holds NaN or infinite values: the training run diverged' };
+    return {
+      module,
+      delta: undefined,
+      ratio: undefined,
+      problem: 'it holds NaN or infinite values: the training run diverged',
+    };
   }
-  const norm = base === undefined || base.values.count !== module.rows * module.columns ? undefined : await sampledNorm(base, reader);
+  const norm =
+    base === undefined || base.values.count !== module.rows * module.columns
+      ? undefined
+      : await sampledNorm(base, reader);
   return { module, delta, ratio: norm === undefined || norm === 0 ? undefined : delta / norm, problem: undefined };
 }
 
 /** The rank x rank matrix of inner products of a factor's rank vectors, in f64. */
-async function gram({ values, rankFirst }: Factor, rank: number, reader: ValueReader, signal: AbortSignal | undefined): Promise<Float64Array> {
+async function gram(
+  { values, rankFirst }: Factor,
+  rank: number,
+  reader: ValueReader,
+  signal: AbortSignal | undefined,
+): Promise<Float64Array> {
   const wide = await reader.readAll(values, signal);
   const length = values.count / rank;
   const at = (row: number, column: number): number => (rankFirst ? row * length + column : column * rank + row);

@@ -1,5 +1,12 @@
 import { basename } from 'node:path';
-import { compareFiles, countDifferences, type DifferenceCounts, type FileComparison, type MetadataDifference, type TensorDifference } from '../../core/viewer/compareFiles';
+import {
+  compareFiles,
+  countDifferences,
+  type DifferenceCounts,
+  type FileComparison,
+  type MetadataDifference,
+  type TensorDifference,
+} from '../../core/viewer/compareFiles';
 import type { GgufValue } from '../../core/formats/gguf/ggufTypes';
 import { readForViewing } from '../../core/viewer/readForViewing';
 import { summarise } from '../../core/viewer/summarise';
@@ -25,8 +32,16 @@ export interface ComparedTensor {
 export interface ComparedFiles {
   readonly a: ComparedFile;
   readonly b: ComparedFile;
-  readonly metadata: Readonly<DifferenceCountsJson> & { readonly onlyInA: readonly string[]; readonly onlyInB: readonly string[]; readonly different: readonly { readonly key: string; readonly a: unknown; readonly b: unknown }[] };
-  readonly tensors: Readonly<DifferenceCountsJson> & { readonly onlyInA: readonly string[]; readonly onlyInB: readonly string[]; readonly different: readonly { readonly name: string; readonly a: ComparedTensor; readonly b: ComparedTensor }[] };
+  readonly metadata: Readonly<DifferenceCountsJson> & {
+    readonly onlyInA: readonly string[];
+    readonly onlyInB: readonly string[];
+    readonly different: readonly { readonly key: string; readonly a: unknown; readonly b: unknown }[];
+  };
+  readonly tensors: Readonly<DifferenceCountsJson> & {
+    readonly onlyInA: readonly string[];
+    readonly onlyInB: readonly string[];
+    readonly different: readonly { readonly name: string; readonly a: ComparedTensor; readonly b: ComparedTensor }[];
+  };
   /** With `values`: every tensor that both have, in the order of `a`. */
   readonly values?: readonly ComparedValues[] | undefined;
 }
@@ -44,13 +59,18 @@ export interface ComparedFile {
 }
 
 /** `reason` says why the values of a tensor were not compared; else the figures are there. */
-export type ComparedValues = { readonly name: string; readonly reason: string } | ({ readonly name: string } & ValueDifference);
+export type ComparedValues =
+  { readonly name: string; readonly reason: string } | ({ readonly name: string } & ValueDifference);
 
 /**
  * Compares two files by key and tensor name, with `values` also value by value, dequantised to f32, in bounded memory.
  * @throws StudioError input/… where one of them cannot be read or is no GGUF or safetensors; run/cancelled
  */
-export async function compareTwoFiles(pathA: string, pathB: string, options: CompareTwoOptions): Promise<ComparedFiles> {
+export async function compareTwoFiles(
+  pathA: string,
+  pathB: string,
+  options: CompareTwoOptions,
+): Promise<ComparedFiles> {
   const sourceA = await openFileSource(pathA, { signal: options.signal });
   try {
     const sourceB = await openFileSource(pathB, { signal: options.signal });
@@ -66,14 +86,24 @@ export async function compareTwoFiles(pathA: string, pathB: string, options: Com
 
 type Opened = readonly [path: string, source: FileSource];
 
-async function compareSources([pathA, sourceA]: Opened, [pathB, sourceB]: Opened, options: CompareTwoOptions): Promise<ComparedFiles> {
+async function compareSources(
+  [pathA, sourceA]: Opened,
+  [pathB, sourceB]: Opened,
+  options: CompareTwoOptions,
+): Promise<ComparedFiles> {
   const read = { signal: options.signal, arrays: 'keep' } as const;
   const a = await readForViewing(sourceA, basename(pathA), read);
   const b = await readForViewing(sourceB, basename(pathB), read);
   const comparison = compareFiles(a, b);
-  const file = (path: string, view: typeof a): ComparedFile => ({ path, format: view.format, facts: summarise(view, basename(path)).headline, problems: view.problems.map(({ code, message }) => ({ code, message })) });
+  const file = (path: string, view: typeof a): ComparedFile => ({
+    path,
+    format: view.format,
+    facts: summarise(view, basename(path)).headline,
+    problems: view.problems.map(({ code, message }) => ({ code, message })),
+  });
   return {
-    a: file(pathA, a), b: file(pathB, b),
+    a: file(pathA, a),
+    b: file(pathB, b),
     metadata: { same: countDifferences(comparison.metadata).same, ...metadataJson(comparison.metadata) },
     tensors: { same: countDifferences(comparison.tensors).same, ...tensorsJson(comparison) },
     ...(options.values ? { values: await allValues(comparison, sourceA, sourceB, options) } : {}),
@@ -82,8 +112,11 @@ async function compareSources([pathA, sourceA]: Opened, [pathB, sourceB]: Opened
 
 function metadataJson(differences: readonly MetadataDifference[]): Omit<ComparedFiles['metadata'], 'same'> {
   return {
-    onlyInA: keysOf(differences, 'onlyHere'), onlyInB: keysOf(differences, 'onlyThere'),
-    different: differences.filter(({ kind }) => kind === 'different').map(({ key, here, there }) => ({ key, a: plain(here!), b: plain(there!) })),
+    onlyInA: keysOf(differences, 'onlyHere'),
+    onlyInB: keysOf(differences, 'onlyThere'),
+    different: differences
+      .filter(({ kind }) => kind === 'different')
+      .map(({ key, here, there }) => ({ key, a: plain(here!), b: plain(there!) })),
   };
 }
 
@@ -92,24 +125,47 @@ function keysOf(differences: readonly MetadataDifference[], kind: keyof Differen
 }
 
 function tensorsJson({ tensors, here, there }: FileComparison): Omit<ComparedFiles['tensors'], 'same'> {
-  const names = (kind: TensorDifference['kind']): string[] => tensors.filter((difference) => difference.kind === kind).map(({ name }) => name);
-  const tensor = (table: TensorTable, index: number): ComparedTensor => ({ type: table.type(index), shape: table.shape(index) });
+  const names = (kind: TensorDifference['kind']): string[] =>
+    tensors.filter((difference) => difference.kind === kind).map(({ name }) => name);
+  const tensor = (table: TensorTable, index: number): ComparedTensor => ({
+    type: table.type(index),
+    shape: table.shape(index),
+  });
   return {
-    onlyInA: names('onlyHere'), onlyInB: names('onlyThere'),
-    different: tensors.filter(({ kind }) => kind === 'different').map(({ name, here: a, there: b }) => ({ name, a: tensor(here.tensors, a!), b: tensor(there.tensors, b!) })),
+    onlyInA: names('onlyHere'),
+    onlyInB: names('onlyThere'),
+    different: tensors
+      .filter(({ kind }) => kind === 'different')
+      .map(({ name, here: a, there: b }) => ({ name, a: tensor(here.tensors, a!), b: tensor(there.tensors, b!) })),
   };
 }
 
 /** Scalars as they are, 64-bit integers that do not fit and numbers that JSON lacks as text; arrays by type, length and beginning. */
 function plain(value: GgufValue): unknown {
-  const scalar = (one: unknown): unknown => (typeof one === 'bigint' ? (Number.isSafeInteger(Number(one)) ? Number(one) : one.toString()) : typeof one === 'number' && !Number.isFinite(one) ? String(one) : one);
+  const scalar = (one: unknown): unknown =>
+    typeof one === 'bigint'
+      ? Number.isSafeInteger(Number(one))
+        ? Number(one)
+        : one.toString()
+      : typeof one === 'number' && !Number.isFinite(one)
+        ? String(one)
+        : one;
   if (value.type !== 'array') {
     return scalar(value.value);
   }
-  return { elements: value.elements, count: value.value.length, ...(value.value.length <= 64 ? { values: Array.from(value.value as ArrayLike<unknown>, scalar) } : {}) };
+  return {
+    elements: value.elements,
+    count: value.value.length,
+    ...(value.value.length <= 64 ? { values: Array.from(value.value as ArrayLike<unknown>, scalar) } : {}),
+  };
 }
 
-async function allValues({ tensors, here, there }: FileComparison, sourceA: FileSource, sourceB: FileSource, options: CompareTwoOptions): Promise<ComparedValues[]> {
+async function allValues(
+  { tensors, here, there }: FileComparison,
+  sourceA: FileSource,
+  sourceB: FileSource,
+  options: CompareTwoOptions,
+): Promise<ComparedValues[]> {
   const both = tensors.filter(({ kind }) => kind === 'same' || kind === 'different');
   const reader = await ValueReader.open();
   const compared: ComparedValues[] = [];

@@ -35,7 +35,12 @@ export function storedValues(source: ByteSource, table: TensorTable, index: numb
 }
 
 /** Streams two tensors of as many values and measures their difference; sums are f64. */
-export async function compareValues(reader: ValueReader, a: StoredValues, b: StoredValues, signal?: AbortSignal): Promise<ValueDifference> {
+export async function compareValues(
+  reader: ValueReader,
+  a: StoredValues,
+  b: StoredValues,
+  signal?: AbortSignal,
+): Promise<ValueDifference> {
   const sums = { differing: 0, max: 0, absolute: 0, squares: 0, aa: 0, bb: 0, ab: 0, finite: 0 };
   const nonFinite: [number, number] = [0, 0];
   for (let first = 0; first < a.count; first += CHUNK_VALUES) {
@@ -65,8 +70,13 @@ export async function compareValues(reader: ValueReader, a: StoredValues, b: Sto
     }
   }
   return {
-    values: a.count, differing: sums.differing, maxAbsolute: sums.max, meanAbsolute: sums.finite === 0 ? 0 : sums.absolute / sums.finite,
-    relative: sums.aa === 0 ? undefined : Math.sqrt(sums.squares / sums.aa), cosine: sums.aa === 0 || sums.bb === 0 ? undefined : Math.min(1, sums.ab / Math.sqrt(sums.aa * sums.bb)), nonFinite,
+    values: a.count,
+    differing: sums.differing,
+    maxAbsolute: sums.max,
+    meanAbsolute: sums.finite === 0 ? 0 : sums.absolute / sums.finite,
+    relative: sums.aa === 0 ? undefined : Math.sqrt(sums.squares / sums.aa),
+    cosine: sums.aa === 0 || sums.bb === 0 ? undefined : Math.min(1, sums.ab / Math.sqrt(sums.aa * sums.bb)),
+    nonFinite,
   };
 }
 
@@ -77,8 +87,13 @@ export function differenceText(difference: ValueDifference): string {
     return `all ${values.toLocaleString('en-US')} values are equal`;
   }
   return [
-    `${((differing / values) * 100).toPrecision(3)} % of the values differ`, `largest difference ${maxAbsolute.toPrecision(3)}`, `mean ${meanAbsolute.toPrecision(3)}`,
-    relative === undefined ? undefined : `|a − b|/|a| ${relative.toPrecision(3)}`, cosine === undefined ? undefined : `cosine ${cosine.toFixed(6)}`,
+    `${((differing / values) * 100).toPrecision(3)} % of the values differ`,
+    `largest difference ${maxAbsolute.toPrecision(3)}`,
+    `mean ${meanAbsolute.toPrecision(3)}`,
+    relative === undefined ? undefined : `|a − b|/|a| ${relative.toPrecision(3)}`,
+    cosine === undefined ? undefined : `cosine ${cosine.toFixed(6)}`,
     nonFinite[0] + nonFinite[1] === 0 ? undefined : `NaN or infinite: ${nonFinite[0]} and ${nonFinite[1]}`,
-  ].filter((part) => part !== undefined).join(' · ');
+  ]
+    .filter((part) => part !== undefined)
+    .join(' · ');
 }

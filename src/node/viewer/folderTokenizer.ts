@@ -13,19 +13,33 @@ import { loadTokenizerFiles } from '../inputs/loadTokenizerFiles';
 import { readModelJson } from '../inputs/readModelFile';
 
 /** Which of a folder's files tell of its tokenizer and templates; nothing is read. */
-export async function tokenizerFilesBeside(directory: string): Promise<{ readonly hasTokenizer: boolean; readonly hasTemplate: boolean }> {
+export async function tokenizerFilesBeside(
+  directory: string,
+): Promise<{ readonly hasTokenizer: boolean; readonly hasTemplate: boolean }> {
   const names = new Set(await readdir(directory).catch((): string[] => []));
   return {
-    hasTokenizer: names.has('tokenizer.json') || names.has('tokenizer.model') || (names.has('vocab.json') && names.has('merges.txt')),
-    hasTemplate: names.has('chat_template.jinja') || names.has('chat_template.json') || names.has('tokenizer_config.json'),
+    hasTokenizer:
+      names.has('tokenizer.json') ||
+      names.has('tokenizer.model') ||
+      (names.has('vocab.json') && names.has('merges.txt')),
+    hasTemplate:
+      names.has('chat_template.jinja') || names.has('chat_template.json') || names.has('tokenizer_config.json'),
   };
 }
 
 /** The tokenizer of a Hugging Face folder as the entries that a GGUF of it would have. Throws `tokenizer/…`. */
 export async function folderTokenizer(directory: string, signal?: AbortSignal): Promise<readonly GgufEntry[]> {
   const files = await loadTokenizerFiles(directory, { signal });
-  const config = (await readModelJson(directory, 'config.json', { signal, limit: LIMITS.json.configBytes }).catch(() => undefined)) ?? {};
-  return tokenizerMetadata(files, { rules: rulesOf(config), config, rows: rowsOf(files, config), sha256: (bytes) => createHash('sha256').update(bytes).digest('hex') });
+  const config =
+    (await readModelJson(directory, 'config.json', { signal, limit: LIMITS.json.configBytes }).catch(
+      () => undefined,
+    )) ?? {};
+  return tokenizerMetadata(files, {
+    rules: rulesOf(config),
+    config,
+    rows: rowsOf(files, config),
+    sha256: (bytes) => createHash('sha256').update(bytes).digest('hex'),
+  });
 }
 
 /** The chat templates of a folder, by their keys in a GGUF. */
@@ -51,7 +65,8 @@ function rowsOf(files: TokenizerFiles, config: JsonObject): number {
   const model = files.tokenizerJson?.['model'];
   const vocab = isJsonObject(model) ? model['vocab'] : undefined;
   const added = files.tokenizerJson?.['added_tokens'];
-  let most = typeof said === 'number' && Number.isInteger(said) && said > 0 && said < LIMITS.gguf.arrayElements ? said : 0;
+  let most =
+    typeof said === 'number' && Number.isInteger(said) && said > 0 && said < LIMITS.gguf.arrayElements ? said : 0;
   for (const id of isJsonObject(vocab) ? Object.values(vocab) : []) {
     most = typeof id === 'number' && id < LIMITS.gguf.arrayElements ? Math.max(most, id + 1) : most;
   }

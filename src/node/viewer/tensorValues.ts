@@ -52,7 +52,11 @@ export class ValueReader {
   /** Values `first` to `first + count` as f32, valid until the next read into the same place; `count` is at most {@link CHUNK_VALUES}. */
   async read(stored: StoredValues, first: number, count: number, place: 0 | 1 = 0): Promise<Float32Array> {
     const bytes = bytesOfValues(stored.type, count);
-    await readFully(stored.source, stored.offset + bytesOfValues(stored.type, first), new Uint8Array(this.#kernels.memory.buffer, this.#raw, bytes));
+    await readFully(
+      stored.source,
+      stored.offset + bytesOfValues(stored.type, first),
+      new Uint8Array(this.#kernels.memory.buffer, this.#raw, bytes),
+    );
     this.#kernels.widen(stored.type, this.#raw, this.#places[place], count);
     return new Float32Array(this.#kernels.memory.buffer, this.#places[place], count);
   }

@@ -21,10 +21,18 @@ export interface ViewAdapterRequest {
 }
 
 /** The adapter by layer and module: how large each delta is, against the base where it is found. Throws `adapter/…`, `input/…`. */
-export async function viewAdapter({ path, source, view, base, reader, signal }: ViewAdapterRequest): Promise<AnswerOf<'adapter'>> {
-  const contents = view.format === 'gguf' ? ggufAdapterModules(view, path, source) : await adapterFolderModules(path, source, signal);
+export async function viewAdapter({
+  path,
+  source,
+  view,
+  base,
+  reader,
+  signal,
+}: ViewAdapterRequest): Promise<AnswerOf<'adapter'>> {
+  const contents =
+    view.format === 'gguf' ? ggufAdapterModules(view, path, source) : await adapterFolderModules(path, source, signal);
   const notes = contents.notes.map(displayText);
-  const basePath = base ?? await findBase(contents.baseName, contents.directory);
+  const basePath = base ?? (await findBase(contents.baseName, contents.directory));
   let opened: AdapterBase | undefined;
   if (basePath !== undefined) {
     try {
@@ -47,8 +55,12 @@ export async function viewAdapter({ path, source, view, base, reader, signal }: 
       notes.push('None of its modules was found in this base, or its weights are packed: sizes are shown without it.');
     }
     return {
-      facts: contents.facts.map(({ label, value }) => ({ label, value: displayLine(value) })), cells: deltas.map(cellOf), notes,
-      base: opened === undefined ? undefined : displayLine(basename(opened.path)), measured: measured.length, modules: deltas.length,
+      facts: contents.facts.map(({ label, value }) => ({ label, value: displayLine(value) })),
+      cells: deltas.map(cellOf),
+      notes,
+      base: opened === undefined ? undefined : displayLine(basename(opened.path)),
+      measured: measured.length,
+      modules: deltas.length,
     };
   } finally {
     await opened?.close();
@@ -57,7 +69,16 @@ export async function viewAdapter({ path, source, view, base, reader, signal }: 
 
 function cellOf({ module, delta, ratio, problem }: ModuleDelta): AdapterCell {
   const { layer, name } = placeOf(module.target);
-  return { layer, module: displayLine(name, 120), name: displayLine(module.target), rank: module.rank, scale: module.scale, delta, ratio, problem: problem === undefined ? undefined : displayText(problem) };
+  return {
+    layer,
+    module: displayLine(name, 120),
+    name: displayLine(module.target),
+    rank: module.rank,
+    scale: module.scale,
+    delta,
+    ratio,
+    problem: problem === undefined ? undefined : displayText(problem),
+  };
 }
 
 /** Layer (-1 outside of all) and module of a weight's name: `model.layers.3.self_attn.q_proj.weight`, `blk.3.attn_q.weight`. */

@@ -3,7 +3,13 @@ import { describeArtefact } from '../../core/artefacts/describeArtefact';
 import { StudioError } from '../../core/errors';
 import { formatBytes } from '../../core/formatBytes';
 import { ggufArrayLength, type GgufMetadata } from '../../core/formats/gguf/ggufTypes';
-import { compareFiles, countDifferences, metadataText, tensorText, type FileComparison } from '../../core/viewer/compareFiles';
+import {
+  compareFiles,
+  countDifferences,
+  metadataText,
+  tensorText,
+  type FileComparison,
+} from '../../core/viewer/compareFiles';
 import { displayLine, displayText } from '../../core/viewer/displayText';
 import { metadataPage, valuePage } from '../../core/viewer/metadataView';
 import { readForViewing } from '../../core/viewer/readForViewing';
@@ -38,7 +44,10 @@ export class ViewerServer {
   #other: { readonly source: FileSource; readonly comparison: FileComparison } | undefined;
 
   /** @param bundleFolder where `jinja.js` and `library.json` lie */
-  constructor(path: string, private readonly bundleFolder: string) {
+  constructor(
+    path: string,
+    private readonly bundleFolder: string,
+  ) {
     this.#path = path;
   }
 
@@ -69,12 +78,26 @@ export class ViewerServer {
         return await this.#goTemplate(signal);
       case 'adapter': {
         const { source, view } = await this.#opened();
-        return await viewAdapter({ path: this.#path, source, view, base: 'base' in question ? question.base : undefined, reader: await this.#values(), signal });
+        return await viewAdapter({
+          path: this.#path,
+          source,
+          view,
+          base: 'base' in question ? question.base : undefined,
+          reader: await this.#values(),
+          signal,
+        });
       }
       case 'problems': {
         const { view } = await this.#opened();
-        const rows = view.problems.slice(question.start, question.start + question.count).map(({ code, message, tensor }) => ({ code, message: displayText(message), tensor }));
-        return { start: question.start, total: view.problems.length, rows, more: view.moreProblems } satisfies AnswerOf<'problems'>;
+        const rows = view.problems
+          .slice(question.start, question.start + question.count)
+          .map(({ code, message, tensor }) => ({ code, message: displayText(message), tensor }));
+        return {
+          start: question.start,
+          total: view.problems.length,
+          rows,
+          more: view.moreProblems,
+        } satisfies AnswerOf<'problems'>;
       }
       case 'json':
         return await this.#json(signal);
@@ -110,18 +133,27 @@ export class ViewerServer {
 
   /** The file once more, with the contents of its arrays. */
   #complete(signal?: AbortSignal): Promise<ViewedFile> {
-    this.#withArrays ??= this.#opened().then(async ({ source, view }) => (view.format === 'safetensors' ? view : await readForViewing(source, basename(this.#path), { signal, arrays: 'keep' })));
+    this.#withArrays ??= this.#opened().then(async ({ source, view }) =>
+      view.format === 'safetensors'
+        ? view
+        : await readForViewing(source, basename(this.#path), { signal, arrays: 'keep' }),
+    );
     return this.#withArrays;
   }
 
   async #tensors(question: Question<'tensors'>): Promise<AnswerOf<'tensors'>> {
     const { view } = await this.#opened();
     const order = view.tensors.select(question);
-    const rows = Array.from(order.subarray(question.start, question.start + question.count), (index) => tensorRow(view.tensors.row(index)));
+    const rows = Array.from(order.subarray(question.start, question.start + question.count), (index) =>
+      tensorRow(view.tensors.row(index)),
+    );
     return { start: question.start, total: order.length, rows };
   }
 
-  async #value({ index, start, count }: Question<'value'>, signal: AbortSignal | undefined): Promise<AnswerOf<'value'>> {
+  async #value(
+    { index, start, count }: Question<'value'>,
+    signal: AbortSignal | undefined,
+  ): Promise<AnswerOf<'value'>> {
     const { view } = await this.#opened();
     const [, value] = view.metadata[index] ?? [];
     if (value === undefined) {
@@ -142,17 +174,24 @@ export class ViewerServer {
 
   async #readVocabulary(signal: AbortSignal | undefined): Promise<VocabularyView> {
     const file = await this.#complete(signal);
-    const metadata: GgufMetadata = new Map(file.format === 'gguf' ? file.metadata : await folderTokenizer(this.#directory(), signal));
+    const metadata: GgufMetadata = new Map(
+      file.format === 'gguf' ? file.metadata : await folderTokenizer(this.#directory(), signal),
+    );
     const vocabulary = readGgufVocabulary(metadata);
     if (vocabulary === undefined) {
-      throw new StudioError('tokenizer/missing', 'The file holds no vocabulary that can be read. A model without one cannot be run by itself.');
+      throw new StudioError(
+        'tokenizer/missing',
+        'The file holds no vocabulary that can be read. A model without one cannot be run by itself.',
+      );
     }
     return new VocabularyView(vocabulary);
   }
 
   async #templates(signal: AbortSignal | undefined): Promise<AnswerOf<'templates'>> {
     const { view } = await this.#opened();
-    return templatesOf(ggufTemplates(view.format === 'gguf' ? view.metadata : await folderTemplates(this.#directory(), signal)));
+    return templatesOf(
+      ggufTemplates(view.format === 'gguf' ? view.metadata : await folderTemplates(this.#directory(), signal)),
+    );
   }
 
   async #goTemplate(signal: AbortSignal | undefined): Promise<AnswerOf<'goTemplate'>> {
@@ -162,7 +201,10 @@ export class ViewerServer {
 
   async #origin(signal: AbortSignal | undefined): Promise<AnswerOf<'origin'>> {
     const { view } = await this.#opened();
-    const beside = view.format === 'safetensors' ? await tokenizerFilesBeside(this.#directory()) : { hasTokenizer: false, hasTemplate: false };
+    const beside =
+      view.format === 'safetensors'
+        ? await tokenizerFilesBeside(this.#directory())
+        : { hasTokenizer: false, hasTemplate: false };
     const inspection = await inspectPath(this.#path, { signal });
     const facts: { label: string; value: string }[] = [];
     if (inspection.ok && inspection.kind !== 'folder') {
@@ -171,8 +213,23 @@ export class ViewerServer {
       }
       const origin = inspection.builtFrom;
       if (origin !== undefined) {
-        facts.push({ label: 'Built from', value: displayLine([this.#shortPath(origin.base), ...origin.adapters.map(({ path, weight }) => `${this.#shortPath(path)}${weight === 1 ? '' : ` × ${weight}`}`)].join(' + ')) });
-        facts.push({ label: 'Up to date', value: origin.stale ? displayLine(`no: ${origin.changed.map((path) => this.#shortPath(path)).join(', ')} changed since`) : 'yes' });
+        facts.push({
+          label: 'Built from',
+          value: displayLine(
+            [
+              this.#shortPath(origin.base),
+              ...origin.adapters.map(
+                ({ path, weight }) => `${this.#shortPath(path)}${weight === 1 ? '' : ` × ${weight}`}`,
+              ),
+            ].join(' + '),
+          ),
+        });
+        facts.push({
+          label: 'Up to date',
+          value: origin.stale
+            ? displayLine(`no: ${origin.changed.map((path) => this.#shortPath(path)).join(', ')} changed since`)
+            : 'yes',
+        });
       }
     }
     return { facts, ...beside };
@@ -192,7 +249,10 @@ export class ViewerServer {
   async #json(signal: AbortSignal | undefined): Promise<AnswerOf<'json'>> {
     const text = JSON.stringify({ files: [await inspectPath(this.#path, { signal })] }, undefined, 2);
     if (text.length > JSON_UNITS) {
-      throw new StudioError('json/too-large', `The description has ${formatBytes(text.length)}, too much for the clipboard. Write it into a file: modelfile-studio inspect --json FILE > FILE.json.`);
+      throw new StudioError(
+        'json/too-large',
+        `The description has ${formatBytes(text.length)}, too much for the clipboard. Write it into a file: modelfile-studio inspect --json FILE > FILE.json.`,
+      );
     }
     return { text };
   }
@@ -204,11 +264,18 @@ export class ViewerServer {
       const there = await readForViewing(source, basename(path), { signal, arrays: 'keep' });
       const comparison = compareFiles(here, there);
       await this.#other?.source.close();
-      const sort = <T extends { readonly kind: keyof typeof DIFFERENT_FIRST }>(list: readonly T[]): T[] => [...list].sort((a, b) => DIFFERENT_FIRST[a.kind] - DIFFERENT_FIRST[b.kind]);
-      this.#other = { source, comparison: { ...comparison, metadata: sort(comparison.metadata), tensors: sort(comparison.tensors) } };
+      const sort = <T extends { readonly kind: keyof typeof DIFFERENT_FIRST }>(list: readonly T[]): T[] =>
+        [...list].sort((a, b) => DIFFERENT_FIRST[a.kind] - DIFFERENT_FIRST[b.kind]);
+      this.#other = {
+        source,
+        comparison: { ...comparison, metadata: sort(comparison.metadata), tensors: sort(comparison.tensors) },
+      };
       return {
-        name: displayLine(basename(this.#path)), other: displayLine(basename(path)), otherHeadline: summarise(there, basename(path)).headline,
-        metadata: countDifferences(comparison.metadata), tensors: countDifferences(comparison.tensors),
+        name: displayLine(basename(this.#path)),
+        other: displayLine(basename(path)),
+        otherHeadline: summarise(there, basename(path)).headline,
+        metadata: countDifferences(comparison.metadata),
+        tensors: countDifferences(comparison.tensors),
       };
     } catch (thrown) {
       await source.close();
@@ -225,18 +292,35 @@ export class ViewerServer {
 
   #differences({ part, filter, start, count }: Question<'differences'>): AnswerOf<'differences'> {
     const { comparison } = this.#compared();
-    const words = filter.toLowerCase().split(/\s+/).filter((word) => word !== '');
+    const words = filter
+      .toLowerCase()
+      .split(/\s+/)
+      .filter((word) => word !== '');
     const isShown = (name: string): boolean => words.every((word) => name.toLowerCase().includes(word));
     if (part === 'metadata') {
-      const found = comparison.metadata.map((difference, index) => ({ ...difference, index })).filter(({ key }) => isShown(key));
-      const rows = found.slice(start, start + count).map(({ key, kind, here, there, index }) => ({ index, name: displayLine(key), kind, here: metadataText(here, there), there: metadataText(there, here) }));
+      const found = comparison.metadata
+        .map((difference, index) => ({ ...difference, index }))
+        .filter(({ key }) => isShown(key));
+      const rows = found.slice(start, start + count).map(({ key, kind, here, there, index }) => ({
+        index,
+        name: displayLine(key),
+        kind,
+        here: metadataText(here, there),
+        there: metadataText(there, here),
+      }));
       return { start, total: found.length, rows };
     }
     const found: number[] = [];
     comparison.tensors.forEach(({ name }, index) => (isShown(name) ? found.push(index) : undefined));
     const rows = found.slice(start, start + count).map((index) => {
       const { name, kind, here, there } = comparison.tensors[index]!;
-      return { index, name: displayLine(name), kind, here: tensorText(comparison.here.tensors, here), there: tensorText(comparison.there.tensors, there) };
+      return {
+        index,
+        name: displayLine(name),
+        kind,
+        here: tensorText(comparison.here.tensors, here),
+        there: tensorText(comparison.there.tensors, there),
+      };
     });
     return { start, total: found.length, rows };
   }
@@ -248,7 +332,10 @@ export class ViewerServer {
       return { text: 'only one of the two files has it' };
     }
     const { source: own } = await this.#opened();
-    const [left, right] = [storedValues(own, comparison.here.tensors, difference.here), storedValues(source, comparison.there.tensors, difference.there)];
+    const [left, right] = [
+      storedValues(own, comparison.here.tensors, difference.here),
+      storedValues(source, comparison.there.tensors, difference.there),
+    ];
     if (typeof left === 'string' || typeof right === 'string') {
       return { text: typeof left === 'string' ? left : (right as string) };
     }
@@ -266,7 +353,13 @@ export class ViewerServer {
 
 function tensorRow(row: TensorRow): TensorRowAnswer {
   return {
-    index: row.index, name: displayLine(row.name), shape: shapeText(row.shape), type: row.type, size: row.bytes === undefined ? '?' : formatBytes(row.bytes),
-    bytes: row.bytes === undefined ? '' : row.bytes.toLocaleString('en-US'), offset: row.offset === undefined ? '?' : `0x${row.offset.toString(16)}`, problem: row.problem === undefined ? undefined : displayText(row.problem),
+    index: row.index,
+    name: displayLine(row.name),
+    shape: shapeText(row.shape),
+    type: row.type,
+    size: row.bytes === undefined ? '?' : formatBytes(row.bytes),
+    bytes: row.bytes === undefined ? '' : row.bytes.toLocaleString('en-US'),
+    offset: row.offset === undefined ? '?' : `0x${row.offset.toString(16)}`,
+    problem: row.problem === undefined ? undefined : displayText(row.problem),
   };
 }

@@ -89,7 +89,15 @@ export class ViewerSession {
     if (this.#worker !== undefined) {
       return this.#worker;
     }
-    const worker = new Worker(this.#options.workerScript, { workerData: { path: this.#options.path }, resourceLimits: RESOURCE_LIMITS, argv: [], execArgv: [], stdin: false, stdout: true, stderr: true });
+    const worker = new Worker(this.#options.workerScript, {
+      workerData: { path: this.#options.path },
+      resourceLimits: RESOURCE_LIMITS,
+      argv: [],
+      execArgv: [],
+      stdin: false,
+      stdout: true,
+      stderr: true,
+    });
     worker.on('message', (reply: ViewerReply) => {
       const pending = this.#settle(reply.id);
       if ('error' in reply) {
@@ -99,10 +107,22 @@ export class ViewerSession {
       }
     });
     worker.on('error', (error: NodeJS.ErrnoException) => {
-      this.#stop(worker, error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? outOfMemory() : new StudioError('internal/unexpected', `The reader of the file stopped: ${error.message}. Please report it with the file that led here.`, { cause: error }));
+      this.#stop(
+        worker,
+        error.code === 'ERR_WORKER_OUT_OF_MEMORY'
+          ? outOfMemory()
+          : new StudioError(
+              'internal/unexpected',
+              `The reader of the file stopped: ${error.message}. Please report it with the file that led here.`,
+              { cause: error },
+            ),
+      );
     });
     worker.on('exit', () => {
-      this.#stop(worker, new StudioError('viewer/memory', 'The reader of the file ended before it answered. Open the file again.'));
+      this.#stop(
+        worker,
+        new StudioError('viewer/memory', 'The reader of the file ended before it answered. Open the file again.'),
+      );
     });
     worker.unref();
     this.#worker = worker;
@@ -137,9 +157,15 @@ function cancelled(): StudioError {
 }
 
 function tooLate(milliseconds: number): StudioError {
-  return new StudioError('viewer/deadline', `The file was not read within ${milliseconds / 1000} s, so reading it was stopped. Try again when the disk is less busy; a file that is made to take long stays unread.`);
+  return new StudioError(
+    'viewer/deadline',
+    `The file was not read within ${milliseconds / 1000} s, so reading it was stopped. Try again when the disk is less busy; a file that is made to take long stays unread.`,
+  );
 }
 
 function outOfMemory(): StudioError {
-  return new StudioError('viewer/memory', 'Reading the header took more memory than the viewer may have. Look at it in a terminal: modelfile-studio inspect FILE.');
+  return new StudioError(
+    'viewer/memory',
+    'Reading the header took more memory than the viewer may have. Look at it in a terminal: modelfile-studio inspect FILE.',
+  );
 }

@@ -12,7 +12,11 @@ export interface HostContext {
 
 const ID = 'modelfile-studio.modelfile-studio';
 
-async function until<T>(what: string, probe: () => T | undefined | false | Promise<T | undefined | false>, timeout = 20_000): Promise<T> {
+async function until<T>(
+  what: string,
+  probe: () => T | undefined | false | Promise<T | undefined | false>,
+  timeout = 20_000,
+): Promise<T> {
   const end = Date.now() + timeout;
   for (;;) {
     const value = await probe();
@@ -31,9 +35,16 @@ async function open({ vscode, folder }: HostContext, name: string): Promise<api.
 }
 
 const codesOf = ({ vscode }: HostContext, document: api.TextDocument): string[] =>
-  vscode.languages.getDiagnostics(document.uri).map(({ code }) => (typeof code === 'object' ? String(code.value) : String(code)));
+  vscode.languages
+    .getDiagnostics(document.uri)
+    .map(({ code }) => (typeof code === 'object' ? String(code.value) : String(code)));
 
-async function withText(context: HostContext, name: string, text: string, work: (document: api.TextDocument) => Promise<void>): Promise<void> {
+async function withText(
+  context: HostContext,
+  name: string,
+  text: string,
+  work: (document: api.TextDocument) => Promise<void>,
+): Promise<void> {
   const { vscode, folder } = context;
   const uri = vscode.Uri.file(join(folder, name));
   await vscode.workspace.fs.writeFile(uri, new TextEncoder().encode(text));
@@ -62,9 +73,13 @@ export const HOST_SUITE: Readonly<Record<string, (context: HostContext) => Promi
   'registers every command that it contributes, all in one category': async ({ vscode }) => {
     const extension = vscode.extensions.getExtension(ID);
     await extension?.activate();
-    const manifest = extension?.packageJSON as { readonly contributes: { readonly commands: readonly { readonly command: string; readonly category: string }[] } };
+    const manifest = extension?.packageJSON as {
+      readonly contributes: { readonly commands: readonly { readonly command: string; readonly category: string }[] };
+    };
     const registered = new Set(await vscode.commands.getCommands(true));
-    const missing = manifest.contributes.commands.map(({ command }) => command).filter((command) => !registered.has(command));
+    const missing = manifest.contributes.commands
+      .map(({ command }) => command)
+      .filter((command) => !registered.has(command));
     assert.deepEqual(missing, []);
     assert.deepEqual([...new Set(manifest.contributes.commands.map(({ category }) => category))], ['Modelfile Studio']);
   },
@@ -87,14 +102,24 @@ export const HOST_SUITE: Readonly<Record<string, (context: HostContext) => Promi
     assert.ok(codes.includes('modelfile/template-syntax'), codes.join());
     const good = await open(context, 'Modelfile');
     await until('the warning about the adapter folder', () => codesOf(context, good).length > 0);
-    assert.deepEqual(vscode.languages.getDiagnostics(good.uri).filter(({ severity }) => severity === vscode.DiagnosticSeverity.Error), []);
+    assert.deepEqual(
+      vscode.languages.getDiagnostics(good.uri).filter(({ severity }) => severity === vscode.DiagnosticSeverity.Error),
+      [],
+    );
   },
 
   'fixes a misspelt parameter, and takes it back': async (context) => {
     const { vscode } = context;
     await withText(context, 'fix.modelfile', 'FROM ./base\nPARAMETER temprature 0.7\n', async (document) => {
-      const found = await until('the diagnostic', () => vscode.languages.getDiagnostics(document.uri).find(({ message }) => message.includes('temprature')));
-      const actions = await vscode.commands.executeCommand<api.CodeAction[]>('vscode.executeCodeActionProvider', document.uri, found.range, vscode.CodeActionKind.QuickFix.value);
+      const found = await until('the diagnostic', () =>
+        vscode.languages.getDiagnostics(document.uri).find(({ message }) => message.includes('temprature')),
+      );
+      const actions = await vscode.commands.executeCommand<api.CodeAction[]>(
+        'vscode.executeCodeActionProvider',
+        document.uri,
+        found.range,
+        vscode.CodeActionKind.QuickFix.value,
+      );
       const fix = actions.find(({ edit }) => edit !== undefined);
       assert.ok(fix?.edit, 'no quick fix with an edit');
       await vscode.workspace.applyEdit(fix.edit);
@@ -107,7 +132,11 @@ export const HOST_SUITE: Readonly<Record<string, (context: HostContext) => Promi
   'completes instructions, parameters and paths': async (context) => {
     const { vscode } = context;
     const labels = async (document: api.TextDocument, line: number, character: number): Promise<string[]> => {
-      const list = await vscode.commands.executeCommand<api.CompletionList>('vscode.executeCompletionItemProvider', document.uri, new vscode.Position(line, character));
+      const list = await vscode.commands.executeCommand<api.CompletionList>(
+        'vscode.executeCompletionItemProvider',
+        document.uri,
+        new vscode.Position(line, character),
+      );
       return list.items.map(({ label }) => (typeof label === 'string' ? label : label.label));
     };
     await withText(context, 'complete.modelfile', 'FROM ./\nPARAMETER \n\n', async (document) => {
@@ -117,9 +146,15 @@ export const HOST_SUITE: Readonly<Record<string, (context: HostContext) => Promi
       });
       assert.ok(parameters.includes('num_ctx') && parameters.includes('stop'), parameters.join());
       const instructions = await labels(document, 2, 0);
-      assert.ok(['TEMPLATE', 'SYSTEM', 'ADAPTER'].every((name) => instructions.some((label) => label.startsWith(name))), instructions.join());
+      assert.ok(
+        ['TEMPLATE', 'SYSTEM', 'ADAPTER'].every((name) => instructions.some((label) => label.startsWith(name))),
+        instructions.join(),
+      );
       const paths = await labels(document, 0, 7);
-      assert.ok(paths.some((label) => label.includes('base')), paths.join());
+      assert.ok(
+        paths.some((label) => label.includes('base')),
+        paths.join(),
+      );
     });
   },
 
@@ -127,8 +162,14 @@ export const HOST_SUITE: Readonly<Record<string, (context: HostContext) => Promi
     const { vscode } = context;
     const document = await open(context, 'Modelfile');
     const hover = async (line: number): Promise<string> => {
-      const hovers = await vscode.commands.executeCommand<api.Hover[]>('vscode.executeHoverProvider', document.uri, new vscode.Position(line, 8));
-      return hovers.flatMap(({ contents }) => contents.map((content) => (content as api.MarkdownString).value)).join('\n');
+      const hovers = await vscode.commands.executeCommand<api.Hover[]>(
+        'vscode.executeHoverProvider',
+        document.uri,
+        new vscode.Position(line, 8),
+      );
+      return hovers
+        .flatMap(({ contents }) => contents.map((content) => (content as api.MarkdownString).value))
+        .join('\n');
     };
     assert.match(await until('a hover', async () => (await hover(0)).includes('Qwen3') && hover(0)), /512/);
     assert.match(await hover(1), /LoRA|lora/);
@@ -136,25 +177,45 @@ export const HOST_SUITE: Readonly<Record<string, (context: HostContext) => Promi
 
   'formats without changing what a Modelfile says': async (context) => {
     const { vscode } = context;
-    await withText(context, 'format.modelfile', 'from    ./base\n\n\n\nparameter temperature 0.7   \n', async (document) => {
-      const edits = await until('edits', async () => (await vscode.commands.executeCommand<api.TextEdit[] | undefined>('vscode.executeFormatDocumentProvider', document.uri, { tabSize: 2, insertSpaces: true })) ?? false);
-      const edit = new vscode.WorkspaceEdit();
-      edit.set(document.uri, edits);
-      await vscode.workspace.applyEdit(edit);
-      assert.match(document.getText(), /^FROM +\.\/base\n+PARAMETER temperature 0\.7\s*$/);
-    });
+    await withText(
+      context,
+      'format.modelfile',
+      'from    ./base\n\n\n\nparameter temperature 0.7   \n',
+      async (document) => {
+        const edits = await until(
+          'edits',
+          async () =>
+            (await vscode.commands.executeCommand<api.TextEdit[] | undefined>(
+              'vscode.executeFormatDocumentProvider',
+              document.uri,
+              { tabSize: 2, insertSpaces: true },
+            )) ?? false,
+        );
+        const edit = new vscode.WorkspaceEdit();
+        edit.set(document.uri, edits);
+        await vscode.workspace.applyEdit(edit);
+        assert.match(document.getText(), /^FROM +\.\/base\n+PARAMETER temperature 0\.7\s*$/);
+      },
+    );
   },
 
   'offers Create and Preview above a Modelfile, and says what it is made from': async (context) => {
     const { vscode } = context;
     const document = await open(context, 'Modelfile');
     const titles = await until('code lenses', async () => {
-      const lenses = await vscode.commands.executeCommand<api.CodeLens[]>('vscode.executeCodeLensProvider', document.uri, 20);
+      const lenses = await vscode.commands.executeCommand<api.CodeLens[]>(
+        'vscode.executeCodeLensProvider',
+        document.uri,
+        20,
+      );
       const found = lenses.map(({ command }) => command?.title ?? '');
       return found.some((title) => title.includes('LoRA')) && found;
     });
     assert.ok(titles.some((title) => title.startsWith('Create ')) && titles.includes('Preview prompt'), titles.join());
-    assert.ok(titles.some((title) => /Qwen3.*context 512/.test(title)), titles.join());
+    assert.ok(
+      titles.some((title) => /Qwen3.*context 512/.test(title)),
+      titles.join(),
+    );
   },
 
   'lets the settings silence a diagnostic': async (context) => {
@@ -162,7 +223,11 @@ export const HOST_SUITE: Readonly<Record<string, (context: HostContext) => Promi
     const configuration = vscode.workspace.getConfiguration('modelfileStudio');
     const broken = await open(context, 'broken.modelfile');
     await until('the diagnostic', () => codesOf(context, broken).includes('modelfile/unknown-parameter'));
-    await configuration.update('diagnostics.severity', { 'unknown-parameter': 'off' }, vscode.ConfigurationTarget.Global);
+    await configuration.update(
+      'diagnostics.severity',
+      { 'unknown-parameter': 'off' },
+      vscode.ConfigurationTarget.Global,
+    );
     try {
       await until('silence', () => !codesOf(context, broken).includes('modelfile/unknown-parameter'));
     } finally {
@@ -181,7 +246,11 @@ export const HOST_SUITE: Readonly<Record<string, (context: HostContext) => Promi
   'takes no junk for arguments': async ({ vscode }) => {
     const junk: readonly unknown[] = [{ path: 17 }, { path: '\0' }, { name: { evil: true } }];
     for (const argument of junk) {
-      for (const command of ['modelfileStudio.ollama.copyName', 'modelfileStudio.runPlan', 'modelfileStudio.cancelJob']) {
+      for (const command of [
+        'modelfileStudio.ollama.copyName',
+        'modelfileStudio.runPlan',
+        'modelfileStudio.cancelJob',
+      ]) {
         // Each asks, refuses or does nothing; none may hang on to the argument or throw what nobody handles.
         void vscode.commands.executeCommand(command, argument);
         await vscode.commands.executeCommand('workbench.action.closeQuickOpen');

@@ -1,4 +1,13 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,7 +17,10 @@ import { splitGguf } from '../../support/splitGguf';
 import { findRealOllama, NO_LLAMA, NO_OLLAMA, RealOllama, type FoundOllama } from '../../support/realOllama';
 
 const RUGBY = join(FIXTURES, 'rugby');
-const EXPECTED = JSON.parse(readFileSync(join(RUGBY, 'expected.json'), 'utf8')) as Record<string, Record<string, string>>;
+const EXPECTED = JSON.parse(readFileSync(join(RUGBY, 'expected.json'), 'utf8')) as Record<
+  string,
+  Record<string, string>
+>;
 const ADAPTERS = Object.keys(EXPECTED).filter((name) => name !== 'base');
 /** What llama.cpp's adapters can hold; `embed`, DoRA and whole weights are merged or refused. */
 const AS_GGUF = ['lora', 'rslora', 'mlx-lora'];
@@ -41,7 +53,11 @@ describe.skipIf(reason !== '')(`create on a real Ollama${reason === '' ? '' : `:
     return run.json;
   };
   const say = async (model: string, prompt: string): Promise<string> => {
-    const run = client.chat({ model, messages: [{ role: 'user', content: prompt }], options: { temperature: 0, num_predict: 60 } });
+    const run = client.chat({
+      model,
+      messages: [{ role: 'user', content: prompt }],
+      options: { temperature: 0, num_predict: 60 },
+    });
     for (;;) {
       const step = await run.next();
       if (step.done === true) {
@@ -76,7 +92,11 @@ describe.skipIf(reason !== '')(`create on a real Ollama${reason === '' ? '' : `:
       ['Q4_K_M', 'fuse-quantise', ['--quantize', 'q4_k_m']],
     ] as const)('merged, %s', async (type, route, options) => {
       const name = `${adapter}-${type.toLowerCase()}`;
-      expect(await created(name, `${fromBase}ADAPTER ${join(RUGBY, adapter)}\n`, ...options)).toMatchObject({ ok: true, name: `${name}:latest`, route });
+      expect(await created(name, `${fromBase}ADAPTER ${join(RUGBY, adapter)}\n`, ...options)).toMatchObject({
+        ok: true,
+        name: `${name}:latest`,
+        route,
+      });
       expect((await client.show(name)).quantisation).toBe(type === '16-bit' ? 'BF16' : type);
       if (adapter !== 'embed') {
         expect(await answers(name, EXPECTED[adapter]!)).toEqual(EXPECTED[adapter]);
@@ -92,7 +112,10 @@ describe.skipIf(reason !== '')(`create on a real Ollama${reason === '' ? '' : `:
     });
 
     it('beside an installed base, as a GGUF adapter or with the way that works', async () => {
-      const run = await create(`${adapter}-apart`, `FROM base\nADAPTER ${join(RUGBY, adapter)}\nPARAMETER temperature 0\n`);
+      const run = await create(
+        `${adapter}-apart`,
+        `FROM base\nADAPTER ${join(RUGBY, adapter)}\nPARAMETER temperature 0\n`,
+      );
       if (!AS_GGUF.includes(adapter)) {
         expect(run.code).toBe(1);
         expect(run.json).toMatchObject({ ok: false, error: { code: 'adapter/no-gguf-form', line: 2 } });
@@ -109,18 +132,36 @@ describe.skipIf(reason !== '')(`create on a real Ollama${reason === '' ? '' : `:
     await created('half', fromBase, '--keep');
     const half = join(folder, 'half-BF16.gguf');
     for (const adapter of ['dora', 'mlx-full']) {
-      expect(await created(`${adapter}-onto`, `FROM ${half}\nADAPTER ${join(RUGBY, adapter)}\nPARAMETER temperature 0\n`)).toMatchObject({ route: 'fuse' });
+      expect(
+        await created(`${adapter}-onto`, `FROM ${half}\nADAPTER ${join(RUGBY, adapter)}\nPARAMETER temperature 0\n`),
+      ).toMatchObject({ route: 'fuse' });
       expect(await answers(`${adapter}-onto`, EXPECTED[adapter]!)).toEqual(EXPECTED[adapter]);
     }
-    expect(await created('lora-onto', `FROM ${half}\nADAPTER ${join(RUGBY, 'lora')}\nPARAMETER temperature 0\n`)).toMatchObject({ route: 'gguf-adapter' });
+    expect(
+      await created('lora-onto', `FROM ${half}\nADAPTER ${join(RUGBY, 'lora')}\nPARAMETER temperature 0\n`),
+    ).toMatchObject({ route: 'gguf-adapter' });
     expect(await answers('lora-onto', EXPECTED['lora']!)).toEqual(EXPECTED['lora']);
   });
 
   it('takes relative paths, and everything else that a Modelfile can say', async () => {
     const text = [
-      'FROM ./base', 'ADAPTER ./lora', 'TEMPLATE """{{- range .Messages }}<|im_start|>{{ .Role }}', '{{ .Content }}<|im_end|>', '{{ end }}<|im_start|>assistant', '"""',
-      'SYSTEM "Answer in one sentence."', 'PARAMETER stop "<|im_end|>"', 'PARAMETER stop "<|im_start|>"', 'PARAMETER num_ctx 256', 'PARAMETER temperature 1e-5', 'MESSAGE user Where is Sydney?', 'MESSAGE assistant Sydney is in Australia.',
-      'LICENSE MIT', 'LICENSE "and another"', 'REQUIRES 0.6', '',
+      'FROM ./base',
+      'ADAPTER ./lora',
+      'TEMPLATE """{{- range .Messages }}<|im_start|>{{ .Role }}',
+      '{{ .Content }}<|im_end|>',
+      '{{ end }}<|im_start|>assistant',
+      '"""',
+      'SYSTEM "Answer in one sentence."',
+      'PARAMETER stop "<|im_end|>"',
+      'PARAMETER stop "<|im_start|>"',
+      'PARAMETER num_ctx 256',
+      'PARAMETER temperature 1e-5',
+      'MESSAGE user Where is Sydney?',
+      'MESSAGE assistant Sydney is in Australia.',
+      'LICENSE MIT',
+      'LICENSE "and another"',
+      'REQUIRES 0.6',
+      '',
     ].join('\n');
     const path = join(RUGBY, 'Modelfile.test');
     writeFileSync(path, text);
@@ -131,14 +172,23 @@ describe.skipIf(reason !== '')(`create on a real Ollama${reason === '' ? '' : `:
       rmSync(path);
     }
     const shown = await client.show('me/whole:v1');
-    expect(shown).toMatchObject({ system: 'Answer in one sentence.', requires: '0.6', messages: [{ role: 'user', content: 'Where is Sydney?' }, { role: 'assistant', content: 'Sydney is in Australia.' }] });
+    expect(shown).toMatchObject({
+      system: 'Answer in one sentence.',
+      requires: '0.6',
+      messages: [
+        { role: 'user', content: 'Where is Sydney?' },
+        { role: 'assistant', content: 'Sydney is in Australia.' },
+      ],
+    });
     expect(shown.template).toContain('<|im_start|>{{ .Role }}');
     expect(shown.licence).toContain('MIT');
     expect(shown.licence).toContain('and another');
     expect(shown.modelfile).toContain('PARAMETER num_ctx 256');
     expect(shown.parameters).toMatch(/temperature\s+1e-05/);
     const prompt = await client.renderPrompt({ model: 'me/whole:v1', messages: [{ role: 'user', content: 'Hi' }] });
-    expect(prompt).toBe('<|im_start|>system\nAnswer in one sentence.<|im_end|>\n<|im_start|>user\nWhere is Sydney?<|im_end|>\n<|im_start|>assistant\nSydney is in Australia.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n');
+    expect(prompt).toBe(
+      '<|im_start|>system\nAnswer in one sentence.<|im_end|>\n<|im_start|>user\nWhere is Sydney?<|im_end|>\n<|im_start|>assistant\nSydney is in Australia.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n',
+    );
   });
 
   it('keeps the old model of a name, and writes over nothing unasked', async () => {
@@ -163,18 +213,27 @@ describe.skipIf(reason !== '')(`create on a real Ollama${reason === '' ? '' : `:
     expect(existsSync(kept)).toBe(true);
     const again = await created('thrice', `FROM ${kept}\n`);
     expect(again).toMatchObject({ route: 'direct', uploadedBytes: 0 });
-    expect(await created('smaller', `FROM ${join(RUGBY, 'base')}\n`, '--quantize', 'IQ4_XS')).toMatchObject({ route: 'build' });
+    expect(await created('smaller', `FROM ${join(RUGBY, 'base')}\n`, '--quantize', 'IQ4_XS')).toMatchObject({
+      route: 'build',
+    });
     expect((await client.show('smaller')).quantisation).toBe('IQ4_XS');
     expect(readdirSync(tmpdir()).filter((name) => name.startsWith('modelfile-studio-create-'))).toEqual(before);
   });
 
   it('quantises a 16-bit GGUF here, and an installed model on the server', async () => {
     await created('half', fromBase, '--keep', '--force');
-    expect(await created('fifth', `FROM ${join(folder, 'half-BF16.gguf')}\n`, '--quantize', 'Q5_K_M')).toMatchObject({ route: 'build' });
+    expect(await created('fifth', `FROM ${join(folder, 'half-BF16.gguf')}\n`, '--quantize', 'Q5_K_M')).toMatchObject({
+      route: 'build',
+    });
     expect((await client.show('fifth')).quantisation).toBe('Q5_K_M');
-    expect(await created('eighth', 'FROM half\n', '--quantize', 'Q8_0')).toMatchObject({ route: 'direct', uploadedBytes: 0 });
+    expect(await created('eighth', 'FROM half\n', '--quantize', 'Q8_0')).toMatchObject({
+      route: 'direct',
+      uploadedBytes: 0,
+    });
     expect((await client.show('eighth')).quantisation).toBe('Q8_0');
-    expect((await create('fourth', 'FROM half\n', '--quantize', 'Q5_K_M')).json).toMatchObject({ error: { code: 'ollama/quantise', line: 1 } });
+    expect((await create('fourth', 'FROM half\n', '--quantize', 'Q5_K_M')).json).toMatchObject({
+      error: { code: 'ollama/quantise', line: 1 },
+    });
   });
 
   it('takes a folder of GGUF files, the parts of a split one, and a DRAFT', async () => {
@@ -183,19 +242,28 @@ describe.skipIf(reason !== '')(`create on a real Ollama${reason === '' ? '' : `:
     await created('whole', fromBase, '--quantize', 'Q8_0', '--keep');
     copyFileSync(join(folder, 'whole-Q8_0.gguf'), join(ggufs, 'model.gguf'));
     expect(await created('folder', 'FROM ./ggufs\n')).toMatchObject({ route: 'server', uploadedBytes: 0 });
-    expect(await answers('folder', { 'Where is Sydney?': '' })).toEqual({ 'Where is Sydney?': 'Sydney is in Australia.' });
+    expect(await answers('folder', { 'Where is Sydney?': '' })).toEqual({
+      'Where is Sydney?': 'Sydney is in Australia.',
+    });
     // Parts of a split model: one is named, all are sent, the server puts them together.
     const [first] = await splitGguf(join(folder, 'whole-Q8_0.gguf'), 3, folder);
     await created('parts', `FROM ${first!}\n`);
-    expect(await answers('parts', { 'Where is Sydney?': '' })).toEqual({ 'Where is Sydney?': 'Sydney is in Australia.' });
+    expect(await answers('parts', { 'Where is Sydney?': '' })).toEqual({
+      'Where is Sydney?': 'Sydney is in Australia.',
+    });
     // The server takes any model for a DRAFT, and runs those with layers of their own for it only.
     const drafted = await created('drafted', 'FROM ./whole-Q8_0.gguf\nDRAFT ./ggufs/model.gguf\n');
     expect((await client.show('drafted')).modelfile).toMatch(/^DRAFT .*sha256-/m);
-    expect(drafted['warnings']).toContainEqual(expect.objectContaining({ code: 'ollama/draft', message: expect.stringContaining('Modelfile:2: ') as string }));
+    expect(drafted['warnings']).toContainEqual(
+      expect.objectContaining({ code: 'ollama/draft', message: expect.stringContaining('Modelfile:2: ') as string }),
+    );
   });
 
   it('adds several adapters up, where Ollama would take the last', async () => {
-    const json = await created('both', `${fromBase}ADAPTER ${join(RUGBY, 'lora')}\nADAPTER ${join(RUGBY, 'mlx-lora')}\n`);
+    const json = await created(
+      'both',
+      `${fromBase}ADAPTER ${join(RUGBY, 'lora')}\nADAPTER ${join(RUGBY, 'mlx-lora')}\n`,
+    );
     expect(json['warnings']).toContainEqual(expect.objectContaining({ code: 'modelfile/adapters-add-up' }));
   });
 });

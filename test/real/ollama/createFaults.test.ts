@@ -20,7 +20,9 @@ const reason = ollama === undefined ? NO_OLLAMA : ollama.runsModels ? '' : NO_LL
 /** A file system of that many megabytes; undefined where this user may not mount one. */
 function mountSmallDisk(megabytes: number): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'modelfile-studio-disk-'));
-  const mounted = process.platform === 'linux' && spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder], { stdio: 'ignore' }).status === 0;
+  const mounted =
+    process.platform === 'linux' &&
+    spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder], { stdio: 'ignore' }).status === 0;
   if (!mounted) {
     rmSync(folder, { recursive: true });
     return undefined;
@@ -39,9 +41,21 @@ describe.skipIf(reason !== '')(`faults of a real Ollama${reason === '' ? '' : `:
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  const create = (client: OllamaClient, signal = new AbortController().signal): AsyncGenerator<EngineEvent, CreatedModel> =>
-    createModel({ name: 'm', modelfile: new TextEncoder().encode(`FROM ${large}\n`), path: join(folder, 'Modelfile'), force: false }, { client, signal, workers: 1, workerScript: join(ROOT, 'dist/worker.js') });
-  const names = async (client: OllamaClient): Promise<readonly string[]> => (await client.list()).map(({ name }) => name);
+  const create = (
+    client: OllamaClient,
+    signal = new AbortController().signal,
+  ): AsyncGenerator<EngineEvent, CreatedModel> =>
+    createModel(
+      {
+        name: 'm',
+        modelfile: new TextEncoder().encode(`FROM ${large}\n`),
+        path: join(folder, 'Modelfile'),
+        force: false,
+      },
+      { client, signal, workers: 1, workerScript: join(ROOT, 'dist/worker.js') },
+    );
+  const names = async (client: OllamaClient): Promise<readonly string[]> =>
+    (await client.list()).map(({ name }) => name);
 
   it('killed in mid-upload: a clear error, no blob, and the next run goes through', async () => {
     const server = await RealOllama.start(ollama!.path);
@@ -49,7 +63,9 @@ describe.skipIf(reason !== '')(`faults of a real Ollama${reason === '' ? '' : `:
       const client = server.client();
       const digest = await hashFile(large);
       let killed: Promise<void> | undefined;
-      const error = await rejection(client.uploadBlob(large, digest, { onProgress: () => void (killed ??= server.kill()) }));
+      const error = await rejection(
+        client.uploadBlob(large, digest, { onProgress: () => void (killed ??= server.kill()) }),
+      );
       await killed;
       expect(error).toMatchObject({ code: 'ollama/lost' });
       expect(error.message).toContain('run this again');
@@ -69,15 +85,25 @@ describe.skipIf(reason !== '')(`faults of a real Ollama${reason === '' ? '' : `:
       const client = server.client();
       await collect(create(client));
       const [before] = await client.list();
-      const adapted = createModel({ name: 'm', modelfile: new TextEncoder().encode(`FROM ${BASE}\nADAPTER ${join(FIXTURES, 'rugby/lora')}\n`), path: join(folder, 'Modelfile'), force: true }, { client, signal: new AbortController().signal, workers: 1, workerScript: join(ROOT, 'dist/worker.js') });
+      const adapted = createModel(
+        {
+          name: 'm',
+          modelfile: new TextEncoder().encode(`FROM ${BASE}\nADAPTER ${join(FIXTURES, 'rugby/lora')}\n`),
+          path: join(folder, 'Modelfile'),
+          force: true,
+        },
+        { client, signal: new AbortController().signal, workers: 1, workerScript: join(ROOT, 'dist/worker.js') },
+      );
       let killed: Promise<void> | undefined;
-      const error = await rejection((async () => {
-        for await (const event of adapted) {
-          if (event.event === 'phase' && event.phase === 'creating') {
-            killed ??= server.kill();
+      const error = await rejection(
+        (async () => {
+          for await (const event of adapted) {
+            if (event.event === 'phase' && event.phase === 'creating') {
+              killed ??= server.kill();
+            }
           }
-        }
-      })());
+        })(),
+      );
       await killed;
       expect(['ollama/lost', 'ollama/not-running']).toContain(error.code);
       await server.restart();

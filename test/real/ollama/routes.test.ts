@@ -11,13 +11,22 @@ import { findRealOllama, NO_LLAMA, NO_OLLAMA, RealOllama } from '../../support/r
 const RUGBY = join(FIXTURES, 'rugby');
 const BASE = join(RUGBY, 'base');
 const DIST = join(ROOT, 'dist');
-const EXPECTED = JSON.parse(readFileSync(join(RUGBY, 'expected.json'), 'utf8')) as Record<string, Record<string, string>>;
+const EXPECTED = JSON.parse(readFileSync(join(RUGBY, 'expected.json'), 'utf8')) as Record<
+  string,
+  Record<string, string>
+>;
 
 /** Every adapter of the fixtures, and the routes that must be open to it on this server. */
 const FUSED = ['fuse', 'fuse-quantise'];
 const APART = ['gguf-adapter', ...FUSED];
 const ADAPTERS: readonly (readonly [adapter: string, routes: readonly string[]])[] = [
-  ['lora', APART], ['rslora', APART], ['mlx-lora', APART], ['dora', FUSED], ['mlx-dora', FUSED], ['mlx-full', FUSED], ['embed', FUSED],
+  ['lora', APART],
+  ['rslora', APART],
+  ['mlx-lora', APART],
+  ['dora', FUSED],
+  ['mlx-dora', FUSED],
+  ['mlx-full', FUSED],
+  ['embed', FUSED],
 ];
 const TYPES = ['BF16', 'Q4_K_M'];
 
@@ -49,7 +58,8 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const run = async (...args: string[]): Promise<CliRun> => await runCli([...args, '--json'], { env: { ...server.environment, OLLAMA_MODELS: server.models } });
+  const run = async (...args: string[]): Promise<CliRun> =>
+    await runCli([...args, '--json'], { env: { ...server.environment, OLLAMA_MODELS: server.models } });
   const done = async (...args: string[]): Promise<Record<string, unknown>> => {
     const { json, stdout, stderr } = await run(...args);
     expect(json, stdout + stderr).toMatchObject({ ok: true });
@@ -59,11 +69,18 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
   const answers = async (model: string, questions: readonly string[]): Promise<Record<string, string>> => {
     const said: Record<string, string> = {};
     for (const question of questions) {
-      const chat = client.chat({ model, messages: [{ role: 'user', content: question }], options: { temperature: 0, num_predict: 80 } });
+      const chat = client.chat({
+        model,
+        messages: [{ role: 'user', content: question }],
+        options: { temperature: 0, num_predict: 80 },
+      });
       for (;;) {
         const step = await chat.next();
         if (step.done === true) {
-          said[question] = step.value.stopReason === 'stop' ? step.value.text : `${step.value.text} [${String(step.value.stopReason)}]`;
+          said[question] =
+            step.value.stopReason === 'stop'
+              ? step.value.text
+              : `${step.value.text} [${String(step.value.stopReason)}]`;
           break;
         }
       }
@@ -93,21 +110,49 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
     expect(json).toMatchObject({ recommended: 'fuse', type: 'BF16', ollamaVersion: await client.version() });
     // What the planner rules out is refused by create as well, and nothing is left of it.
     for (const { route, why } of judged.filter(({ works }) => !works)) {
-      const { code, json: refused } = await run('create', 'ruled-out', '--base', BASE, '--adapter', join(RUGBY, adapter), '--route', route);
+      const { code, json: refused } = await run(
+        'create',
+        'ruled-out',
+        '--base',
+        BASE,
+        '--adapter',
+        join(RUGBY, adapter),
+        '--route',
+        route,
+      );
       expect([code, refused['ok']]).toEqual([1, false]);
       expect((refused['error'] as { message: string }).message).toContain(why.slice(0, 60));
     }
     expect((await client.list()).filter(({ name }) => name.startsWith('ruled-out'))).toEqual([]);
   });
 
-  const MATRIX = ADAPTERS.flatMap(([adapter, routes]) => routes.flatMap((route) => TYPES.filter((type) => (type === 'BF16' ? route !== 'fuse-quantise' : route !== 'fuse')).map((type) => [adapter, route, type] as const)));
+  const MATRIX = ADAPTERS.flatMap(([adapter, routes]) =>
+    routes.flatMap((route) =>
+      TYPES.filter((type) => (type === 'BF16' ? route !== 'fuse-quantise' : route !== 'fuse')).map(
+        (type) => [adapter, route, type] as const,
+      ),
+    ),
+  );
   it('is all of the matrix', () => {
     expect(MATRIX).toHaveLength(3 * 4 + 4 * 2);
   });
 
   it.each(MATRIX)('%s by %s in %s: created, shown, answering', async (adapter, route, type) => {
     const name = `${adapter}-${route}-${type.toLowerCase()}`;
-    const json = await done('create', name, '--base', BASE, '--adapter', join(RUGBY, adapter), '--route', route, '--type', type, '--num-ctx', '512');
+    const json = await done(
+      'create',
+      name,
+      '--base',
+      BASE,
+      '--adapter',
+      join(RUGBY, adapter),
+      '--route',
+      route,
+      '--type',
+      type,
+      '--num-ctx',
+      '512',
+    );
     expect(json).toMatchObject({ name: `${name}:latest`, route, type, template: { exact: true } });
     expect(json['answer']).toEqual(expect.any(String));
     await showsWhatWasMeant(name, json['modelfile'] as string, ['num_ctx 512']);
@@ -121,19 +166,34 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
 
   it('leaves no file behind', () => {
     const mine = readdirSync(tmpdir()).filter((name) => name.startsWith('modelfile-studio-create-'));
-    const ours = mine.filter((name) => existsSync(join(tmpdir(), name)) && readdirSync(join(tmpdir(), name)).some((file) => /^(?:mlx-)?(?:lora|rslora|dora|full|embed)-/.test(file)));
+    const ours = mine.filter(
+      (name) =>
+        existsSync(join(tmpdir(), name)) &&
+        readdirSync(join(tmpdir(), name)).some((file) => /^(?:mlx-)?(?:lora|rslora|dora|full|embed)-/.test(file)),
+    );
     expect(ours).toEqual([]);
   });
 
   it('a GGUF adapter as it is, one that cannot change its weight, and several at once', async () => {
     const gguf = join(folder, 'rslora.gguf');
     await done('convert-adapter', '--adapter', join(RUGBY, 'rslora'), '--base', BASE, '--type', 'F32', '--out', gguf);
-    expect(await done('create', 'as-it-is', '--base', BASE, '--adapter', gguf, '--route', 'adapter')).toMatchObject({ route: 'adapter' });
+    expect(await done('create', 'as-it-is', '--base', BASE, '--adapter', gguf, '--route', 'adapter')).toMatchObject({
+      route: 'adapter',
+    });
     await answersLike('as-it-is', 'rslora');
     const weighted = await run('create', 'weighted', '--base', BASE, '--adapter', `${gguf}=0.5`, '--route', 'adapter');
     expect(weighted.json['error']).toMatchObject({ code: 'ollama/route' });
-    const both = ['--base', BASE, '--adapter', `${join(RUGBY, 'lora')}=0.25`, '--adapter', `${join(RUGBY, 'lora')}=0.75`];
-    expect((await run('create', 'both', ...both, '--route', 'gguf-adapter')).json['error']).toMatchObject({ code: 'ollama/route' });
+    const both = [
+      '--base',
+      BASE,
+      '--adapter',
+      `${join(RUGBY, 'lora')}=0.25`,
+      '--adapter',
+      `${join(RUGBY, 'lora')}=0.75`,
+    ];
+    expect((await run('create', 'both', ...both, '--route', 'gguf-adapter')).json['error']).toMatchObject({
+      code: 'ollama/route',
+    });
     expect(await done('create', 'both', ...both, '--type', 'Q8_0')).toMatchObject({ route: 'fuse-quantise' });
     await answersLike('both', 'lora');
   });
@@ -143,47 +203,127 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
       await done('create', 'rugby-base', '--base', BASE, '--type', 'BF16');
     });
 
-    it.each(['lora', 'rslora', 'mlx-lora'])('%s on an installed base: FROM it, its template and stops, a GGUF adapter', async (adapter) => {
-      const path = join(folder, `${adapter}.Modelfile`);
-      const json = await done('create-from-base', '--base', 'rugby-base', '--adapter', join(RUGBY, adapter), '--name', `on-${adapter}`, '--system', 'Be brief.', '--temperature', '0', '--num-ctx', '256', '--out-modelfile', path);
-      expect(json).toMatchObject({ route: 'gguf-adapter', kept: [join(folder, `on-${adapter}-adapter.gguf`), path] });
-      expect(readFileSync(path, 'utf8')).toBe(json['modelfile']);
-      expect(json['modelfile']).toMatch(new RegExp(`^FROM rugby-base\\nADAPTER \\./on-${adapter}-adapter\\.gguf$`, 'm'));
-      const [shown, base] = [await client.show(`on-${adapter}`), await client.show('rugby-base')];
-      expect(shown).toMatchObject({ template: base.template, system: 'Be brief.' });
-      expect(shown.parameters?.split('\n').map((line) => line.trim().replace(/\s+/, ' ')).sort()).toEqual(['num_ctx 256', 'stop "<|im_end|>"', 'temperature 0']);
-      // Without the system text, which the fixtures were not trained with.
-      await done('create-from-base', '--base', 'rugby-base', '--adapter', join(RUGBY, adapter), '--name', `plain-${adapter}`);
-      await answersLike(`plain-${adapter}`, adapter);
-      // The kept files make the same model again.
-      expect(await done('create', `again-${adapter}`, '-f', path)).toMatchObject({ route: 'adapter', uploadedBytes: 0 });
-    });
+    it.each(['lora', 'rslora', 'mlx-lora'])(
+      '%s on an installed base: FROM it, its template and stops, a GGUF adapter',
+      async (adapter) => {
+        const path = join(folder, `${adapter}.Modelfile`);
+        const json = await done(
+          'create-from-base',
+          '--base',
+          'rugby-base',
+          '--adapter',
+          join(RUGBY, adapter),
+          '--name',
+          `on-${adapter}`,
+          '--system',
+          'Be brief.',
+          '--temperature',
+          '0',
+          '--num-ctx',
+          '256',
+          '--out-modelfile',
+          path,
+        );
+        expect(json).toMatchObject({ route: 'gguf-adapter', kept: [join(folder, `on-${adapter}-adapter.gguf`), path] });
+        expect(readFileSync(path, 'utf8')).toBe(json['modelfile']);
+        expect(json['modelfile']).toMatch(
+          new RegExp(`^FROM rugby-base\\nADAPTER \\./on-${adapter}-adapter\\.gguf$`, 'm'),
+        );
+        const [shown, base] = [await client.show(`on-${adapter}`), await client.show('rugby-base')];
+        expect(shown).toMatchObject({ template: base.template, system: 'Be brief.' });
+        expect(
+          shown.parameters
+            ?.split('\n')
+            .map((line) => line.trim().replace(/\s+/, ' '))
+            .sort(),
+        ).toEqual(['num_ctx 256', 'stop "<|im_end|>"', 'temperature 0']);
+        // Without the system text, which the fixtures were not trained with.
+        await done(
+          'create-from-base',
+          '--base',
+          'rugby-base',
+          '--adapter',
+          join(RUGBY, adapter),
+          '--name',
+          `plain-${adapter}`,
+        );
+        await answersLike(`plain-${adapter}`, adapter);
+        // The kept files make the same model again.
+        expect(await done('create', `again-${adapter}`, '-f', path)).toMatchObject({
+          route: 'adapter',
+          uploadedBytes: 0,
+        });
+      },
+    );
 
-    it.each(['dora', 'embed', 'mlx-full'])('%s on an installed base: fused into it, template and stops kept', async (adapter) => {
-      const json = await done('create-from-base', '--base', 'rugby-base', '--adapter', join(RUGBY, adapter), '--name', `into-${adapter}`);
-      expect(json).toMatchObject({ route: 'fuse', type: 'BF16', template: { exact: true } });
-      await showsWhatWasMeant(`into-${adapter}`, json['modelfile'] as string, []);
-      await answersLike(`into-${adapter}`, adapter);
-    });
+    it.each(['dora', 'embed', 'mlx-full'])(
+      '%s on an installed base: fused into it, template and stops kept',
+      async (adapter) => {
+        const json = await done(
+          'create-from-base',
+          '--base',
+          'rugby-base',
+          '--adapter',
+          join(RUGBY, adapter),
+          '--name',
+          `into-${adapter}`,
+        );
+        expect(json).toMatchObject({ route: 'fuse', type: 'BF16', template: { exact: true } });
+        await showsWhatWasMeant(`into-${adapter}`, json['modelfile'] as string, []);
+        await answersLike(`into-${adapter}`, adapter);
+      },
+    );
 
     it('is not taken in by another model of that name in a folder here', async () => {
       const other = await RealOllama.start(ollama!.path);
       try {
         const env = { ...other.environment, OLLAMA_MODELS: other.models };
-        expect((await runCli(['create', 'rugby-base', '--base', BASE, '--type', 'Q8_0', '--json'], { env })).json).toMatchObject({ ok: true });
-        const wrong = await runCli(['create-from-base', '--base', 'rugby-base', '--adapter', join(RUGBY, 'dora'), '--name', 'wrong', '--json'], { env: { ...env, OLLAMA_HOST: server.host } });
-        expect(wrong.json['error']).toMatchObject({ code: 'ollama/file', message: expect.stringContaining('another file') as string });
+        expect(
+          (await runCli(['create', 'rugby-base', '--base', BASE, '--type', 'Q8_0', '--json'], { env })).json,
+        ).toMatchObject({ ok: true });
+        const wrong = await runCli(
+          ['create-from-base', '--base', 'rugby-base', '--adapter', join(RUGBY, 'dora'), '--name', 'wrong', '--json'],
+          { env: { ...env, OLLAMA_HOST: server.host } },
+        );
+        expect(wrong.json['error']).toMatchObject({
+          code: 'ollama/file',
+          message: expect.stringContaining('another file') as string,
+        });
       } finally {
         await other.stop();
       }
     });
 
     it('refuses an adapter of another model, and a base that is nowhere', async () => {
-      const { json } = await run('create-from-base', '--base', 'rugby-base', '--adapter', join(RUGBY, 'nothing'), '--name', 'x');
+      const { json } = await run(
+        'create-from-base',
+        '--base',
+        'rugby-base',
+        '--adapter',
+        join(RUGBY, 'nothing'),
+        '--name',
+        'x',
+      );
       expect(json['error']).toMatchObject({ code: 'input/missing' });
-      const missing = await run('create-from-base', '--base', 'no-such-model', '--adapter', join(RUGBY, 'lora'), '--name', 'x');
+      const missing = await run(
+        'create-from-base',
+        '--base',
+        'no-such-model',
+        '--adapter',
+        join(RUGBY, 'lora'),
+        '--name',
+        'x',
+      );
       expect(missing.json['error']).toMatchObject({ code: 'ollama/model-missing' });
-      const second = await run('create-from-base', '--base', 'on-lora', '--adapter', join(RUGBY, 'rslora'), '--name', 'x');
+      const second = await run(
+        'create-from-base',
+        '--base',
+        'on-lora',
+        '--adapter',
+        join(RUGBY, 'rslora'),
+        '--name',
+        'x',
+      );
       expect(second.json['error']).toMatchObject({ code: 'ollama/adapter' });
     });
   });
@@ -193,55 +333,92 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
     const again = await run('create', 'twice', '--base', BASE, '--adapter', join(RUGBY, 'dora'));
     expect(again.json['error']).toMatchObject({ code: 'ollama/model-exists' });
     await answersLike('twice', 'lora');
-    expect(await done('create', 'twice', '--base', BASE, '--adapter', join(RUGBY, 'embed'), '--force')).toMatchObject({ previous: 'twice:previous' });
+    expect(await done('create', 'twice', '--base', BASE, '--adapter', join(RUGBY, 'embed'), '--force')).toMatchObject({
+      previous: 'twice:previous',
+    });
     await answersLike('twice', 'embed');
     await answersLike('twice:previous', 'lora');
   });
 
-  it.each(['running', 'uploading', 'creating'] as const)('a cancel while it is %s leaves neither a model nor a file', async (phase) => {
-    const before = process.env['TMPDIR'];
-    const temporary = mkdtempSync(join(folder, 'tmp-'));
-    process.env['TMPDIR'] = temporary;
-    try {
-      const abort = new AbortController();
-      const options = { client, signal: abort.signal, workers: 1, workerScript: join(DIST, 'worker.js'), bundleFolder: DIST };
-      const request = { name: 'cancelled', base: BASE, adapters: [{ path: join(RUGBY, 'dora'), weight: 1 }], fileType: 'Q4_K_M' as const, force: false };
-      const making = createFromArtefacts(await prepareCreateFrom(request, options), options);
-      const cancelled = async (): Promise<void> => {
-        for (let step = await making.next(); step.done !== true; step = await making.next()) {
-          if (step.value.event === 'phase' && step.value.phase === phase) {
-            expect(readdirSync(temporary)).toHaveLength(1);
-            abort.abort();
+  it.each(['running', 'uploading', 'creating'] as const)(
+    'a cancel while it is %s leaves neither a model nor a file',
+    async (phase) => {
+      const before = process.env['TMPDIR'];
+      const temporary = mkdtempSync(join(folder, 'tmp-'));
+      process.env['TMPDIR'] = temporary;
+      try {
+        const abort = new AbortController();
+        const options = {
+          client,
+          signal: abort.signal,
+          workers: 1,
+          workerScript: join(DIST, 'worker.js'),
+          bundleFolder: DIST,
+        };
+        const request = {
+          name: 'cancelled',
+          base: BASE,
+          adapters: [{ path: join(RUGBY, 'dora'), weight: 1 }],
+          fileType: 'Q4_K_M' as const,
+          force: false,
+        };
+        const making = createFromArtefacts(await prepareCreateFrom(request, options), options);
+        const cancelled = async (): Promise<void> => {
+          for (let step = await making.next(); step.done !== true; step = await making.next()) {
+            if (step.value.event === 'phase' && step.value.phase === phase) {
+              expect(readdirSync(temporary)).toHaveLength(1);
+              abort.abort();
+            }
           }
+        };
+        await expect(cancelled()).rejects.toMatchObject({ code: 'run/cancelled' });
+        expect(readdirSync(temporary)).toEqual([]);
+        expect((await client.list()).filter(({ name }) => name.startsWith('cancelled'))).toEqual([]);
+      } finally {
+        if (before === undefined) {
+          delete process.env['TMPDIR'];
+        } else {
+          process.env['TMPDIR'] = before;
         }
-      };
-      await expect(cancelled()).rejects.toMatchObject({ code: 'run/cancelled' });
-      expect(readdirSync(temporary)).toEqual([]);
-      expect((await client.list()).filter(({ name }) => name.startsWith('cancelled'))).toEqual([]);
-    } finally {
-      if (before === undefined) {
-        delete process.env['TMPDIR'];
-      } else {
-        process.env['TMPDIR'] = before;
       }
-    }
-  });
+    },
+  );
 
-  it.each(['fuse', 'gguf-adapter'])('%s: an adapter that was trained with another chat template brings it, to TEMPLATE and into the GGUF', async (route) => {
-    const adapter = join(folder, `other-template-${route}`);
-    cpSync(join(RUGBY, 'lora'), adapter, { recursive: true });
-    const jinja = "{% for message in messages %}{{ '### ' + message['role'] + ':\\n' + message['content'] + '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '### assistant:\\n' }}{% endif %}";
-    writeFileSync(join(adapter, 'tokenizer_config.json'), JSON.stringify({ eos_token: '<|im_end|>', chat_template: jinja }));
-    const name = `other-template-${route}`;
-    const json = await done('create', name, '--base', BASE, '--adapter', adapter, '--route', route, '--out-modelfile', join(adapter, 'Modelfile'));
-    expect(json).toMatchObject({ route, template: { exact: true } });
-    const shown = await client.show(name);
-    expect(shown.template).toContain('### assistant:');
-    const kept = describeGguf((json['kept'] as readonly string[])[0]!).metadata.find(({ key }) => key === 'tokenizer.chat_template');
-    expect(kept?.value).toBe(jinja);
-    const prompt = await client.renderPrompt({ model: name, messages: [{ role: 'user', content: 'Hello?' }] });
-    expect(prompt).toBe('### user:\nHello?<|im_end|>\n### assistant:\n');
-  });
+  it.each(['fuse', 'gguf-adapter'])(
+    '%s: an adapter that was trained with another chat template brings it, to TEMPLATE and into the GGUF',
+    async (route) => {
+      const adapter = join(folder, `other-template-${route}`);
+      cpSync(join(RUGBY, 'lora'), adapter, { recursive: true });
+      const jinja =
+        "{% for message in messages %}{{ '### ' + message['role'] + ':\\n' + message['content'] + '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '### assistant:\\n' }}{% endif %}";
+      writeFileSync(
+        join(adapter, 'tokenizer_config.json'),
+        JSON.stringify({ eos_token: '<|im_end|>', chat_template: jinja }),
+      );
+      const name = `other-template-${route}`;
+      const json = await done(
+        'create',
+        name,
+        '--base',
+        BASE,
+        '--adapter',
+        adapter,
+        '--route',
+        route,
+        '--out-modelfile',
+        join(adapter, 'Modelfile'),
+      );
+      expect(json).toMatchObject({ route, template: { exact: true } });
+      const shown = await client.show(name);
+      expect(shown.template).toContain('### assistant:');
+      const kept = describeGguf((json['kept'] as readonly string[])[0]!).metadata.find(
+        ({ key }) => key === 'tokenizer.chat_template',
+      );
+      expect(kept?.value).toBe(jinja);
+      const prompt = await client.renderPrompt({ model: name, messages: [{ role: 'user', content: 'Hello?' }] });
+      expect(prompt).toBe('### user:\nHello?<|im_end|>\n### assistant:\n');
+    },
+  );
 
   it('a Modelfile with FROM ./base and ADAPTER ./lora, where the command line of Ollama fails', async () => {
     const path = join(RUGBY, 'Modelfile.routes-test');

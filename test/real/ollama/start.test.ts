@@ -15,13 +15,18 @@ let home: string | undefined;
 
 /** Servers that outlived the call, found by their home. */
 function servers(): number[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
-    try {
-      return readlinkSync(`/proc/${pid}/exe`).endsWith('/ollama') && readlinkSync(`/proc/${pid}/cwd`) !== '' && isOurs(pid);
-    } catch {
-      return false;
-    }
-  });
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return (
+          readlinkSync(`/proc/${pid}/exe`).endsWith('/ollama') && readlinkSync(`/proc/${pid}/cwd`) !== '' && isOurs(pid)
+        );
+      } catch {
+        return false;
+      }
+    });
 }
 
 function isOurs(pid: number): boolean {
@@ -51,7 +56,13 @@ describe.runIf(process.platform === 'linux')('Start Ollama', () => {
     }
     home = mkdtempSync(join(folder, 'home-'));
     const client = new OllamaClient(resolveOllamaAddress({ setting: `127.0.0.1:${await freePort()}` }));
-    const env = { PATH: dirname(found.path), HOME: home, OLLAMA_MODELS: home, HF_TOKEN: 'hf_secret', GITHUB_TOKEN: 'secret' };
+    const env = {
+      PATH: dirname(found.path),
+      HOME: home,
+      OLLAMA_MODELS: home,
+      HF_TOKEN: 'hf_secret',
+      GITHUB_TOKEN: 'secret',
+    };
     expect(await startOllama(client, { env })).toBe(true);
     expect(await client.list()).toEqual([]);
     const [pid] = servers();
@@ -65,7 +76,9 @@ describe.runIf(process.platform === 'linux')('Start Ollama', () => {
     const remote = new OllamaClient(resolveOllamaAddress({ setting: 'http://192.0.2.1:1' }), { quick: 300 });
     await expect(startOllama(remote)).rejects.toMatchObject({ code: 'ollama/not-running' });
     if (found === undefined) {
-      await expect(startOllama(client, { env: { PATH: folder } })).rejects.toMatchObject({ code: 'ollama/not-installed' });
+      await expect(startOllama(client, { env: { PATH: folder } })).rejects.toMatchObject({
+        code: 'ollama/not-installed',
+      });
     }
   });
 });

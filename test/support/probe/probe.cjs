@@ -25,6 +25,8 @@ exports.activate = (context) => {
       (error) => response.end(JSON.stringify({ error: String((error && error.stack) || error) })),
     );
   });
-  server.listen(0, '127.0.0.1', () => writeFileSync(file, JSON.stringify({ port: server.address().port, pid: process.pid })));
+  server.listen(0, '127.0.0.1', () =>
+    writeFileSync(file, JSON.stringify({ port: server.address().port, pid: process.pid })),
+  );
   context.subscriptions.push({ dispose: () => server.close() });
 };

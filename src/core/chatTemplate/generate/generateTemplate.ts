@@ -31,20 +31,36 @@ const TOOLS: Question = { name: 'tools', condition: '$.Tools' };
 const AFTER_RESULT: Question = { name: 'afterResult', condition: 'eq $previous "tool"' };
 
 const userQuestions = (system: Question): readonly Question[] => [
-  { name: 'first', condition: '$first' }, TOOLS, system, { name: 'lastUser', condition: 'eq $i $lastUser' }, { name: 'last', condition: '$last' }, THINK_OFF, THINK_ON,
+  { name: 'first', condition: '$first' },
+  TOOLS,
+  system,
+  { name: 'lastUser', condition: 'eq $i $lastUser' },
+  { name: 'last', condition: '$last' },
+  THINK_OFF,
+  THINK_ON,
 ];
 const ASSISTANT_QUESTIONS: readonly Question[] = [
-  { name: 'thinking', condition: '.Thinking' }, { name: 'current', condition: 'gt $i $lastUser' }, { name: 'last', condition: '$last' },
-  { name: 'calls', condition: '$calls' }, { name: 'callsOnly', condition: 'and $calls (not .Content)' }, AFTER_RESULT,
+  { name: 'thinking', condition: '.Thinking' },
+  { name: 'current', condition: 'gt $i $lastUser' },
+  { name: 'last', condition: '$last' },
+  { name: 'calls', condition: '$calls' },
+  { name: 'callsOnly', condition: 'and $calls (not .Content)' },
+  AFTER_RESULT,
 ];
 const RESULT_BEFORE: readonly Question[] = [{ name: 'previousIsResult', condition: 'eq $previous "tool"' }];
-const RESULT_AFTER: readonly Question[] = [{ name: 'nextIsResult', condition: 'and (not $last) (eq (index (slice $.Messages $i) 1).Role "tool")' }];
+const RESULT_AFTER: readonly Question[] = [
+  { name: 'nextIsResult', condition: 'and (not $last) (eq (index (slice $.Messages $i) 1).Role "tool")' },
+];
 
 /**
  * Writes a Go template that does what a model's Jinja template was seen to do with a few dozen conversations of marker words. It is a
  * proposal: whoever takes it compares both on real conversations.
  */
-export async function generateTemplate(format: ChatFormat & { readonly jinja: string }, render: JinjaRenderer, signal?: AbortSignal): Promise<Generation> {
+export async function generateTemplate(
+  format: ChatFormat & { readonly jinja: string },
+  render: JinjaRenderer,
+  signal?: AbortSignal,
+): Promise<Generation> {
   const answers = await probeJinja(format, render, signal);
   const { knowsTools } = answers;
   const shape = readShape(answers);
@@ -52,17 +68,29 @@ export async function generateTemplate(format: ChatFormat & { readonly jinja: st
     return { gaps: [shape.failure], knowsTools };
   }
   const gaps = [
-    ...(answers.text({ shape: 'question', system: true }) === undefined ? ['The Jinja template takes no system message; the TEMPLATE puts it before the first question.'] : []),
-    ...(answers.text({ shape: 'question', system: true })?.includes(HOLE.system) === false ? ["The model's own template leaves system messages out; so does the TEMPLATE."] : []),
-    ...(shape.toolTurn?.writesCalls === false ? ["The model's own template writes results of tools but not the calls; so does the TEMPLATE."] : []),
+    ...(answers.text({ shape: 'question', system: true }) === undefined
+      ? ['The Jinja template takes no system message; the TEMPLATE puts it before the first question.']
+      : []),
+    ...(answers.text({ shape: 'question', system: true })?.includes(HOLE.system) === false
+      ? ["The model's own template leaves system messages out; so does the TEMPLATE."]
+      : []),
+    ...(shape.toolTurn?.writesCalls === false
+      ? ["The model's own template writes results of tools but not the calls; so does the TEMPLATE."]
+      : []),
   ];
   const doubts = [
-    ...(answers.knowsTools && shape.toolList === undefined ? ['The Jinja template describes tools in words of its own, which are not taken over: the model gets no tools.'] : []),
-    ...(shape.toolList !== undefined && shape.toolTurn === undefined ? ['How the Jinja template writes calls of tools and their results could not be seen; they are left out.'] : []),
+    ...(answers.knowsTools && shape.toolList === undefined
+      ? ['The Jinja template describes tools in words of its own, which are not taken over: the model gets no tools.']
+      : []),
+    ...(shape.toolList !== undefined && shape.toolTurn === undefined
+      ? ['How the Jinja template writes calls of tools and their results could not be seen; they are left out.']
+      : []),
   ];
   const writer = new TemplateWriter(shape, /<think>/.test(format.jinja));
   const text = writer.write();
-  return text === undefined ? { gaps: ['The Jinja template chooses by more than a Go template is told.'], knowsTools } : { template: { text, gaps, doubts }, gaps, knowsTools };
+  return text === undefined
+    ? { gaps: ['The Jinja template chooses by more than a Go template is told.'], knowsTools }
+    : { template: { text, gaps, doubts }, gaps, knowsTools };
 }
 
 class TemplateWriter {
@@ -74,14 +102,16 @@ class TemplateWriter {
     private readonly thinks: boolean,
   ) {
     this.system = { name: 'system', condition: this.ownsSystem ? '$system' : '$.System' };
-    this.go = new GoText(new Map([
-      [HOLE.system, `{{ ${this.system.condition} }}`],
-      [HOLE.tools, this.toolList()],
-      [HOLE.thinking, '{{ .Thinking }}'],
-      [HOLE.callId, '{{ .ID }}'],
-      [HOLE.toolName, '{{ .ToolName }}'],
-      [HOLE.resultId, '{{ .ToolCallID }}'],
-    ]));
+    this.go = new GoText(
+      new Map([
+        [HOLE.system, `{{ ${this.system.condition} }}`],
+        [HOLE.tools, this.toolList()],
+        [HOLE.thinking, '{{ .Thinking }}'],
+        [HOLE.callId, '{{ .ID }}'],
+        [HOLE.toolName, '{{ .ToolName }}'],
+        [HOLE.resultId, '{{ .ToolCallID }}'],
+      ]),
+    );
   }
 
   private toolList(): string {
@@ -96,7 +126,12 @@ class TemplateWriter {
     const user = this.userPieces();
     const assistant = choose(shape.assistantBefore, ASSISTANT_QUESTIONS);
     const generation = choose(shape.generation, [AFTER_RESULT, THINK_OFF, THINK_ON]);
-    if (user === undefined || assistant === undefined || generation === undefined || !datesArePossible([user.top, user.turn])) {
+    if (
+      user === undefined ||
+      assistant === undefined ||
+      generation === undefined ||
+      !datesArePossible([user.top, user.turn])
+    ) {
       return undefined;
     }
     if (shape.toolList !== undefined) {
@@ -105,7 +140,13 @@ class TemplateWriter {
     }
     const inline = this.inlineSystem(user.top);
     const top = inline === 'everywhere' ? [] : user.top;
-    const all = JSON.stringify([top, user.turn, assistant, generation, shape.toolTurn === undefined ? '' : RESULT_BEFORE]);
+    const all = JSON.stringify([
+      top,
+      user.turn,
+      assistant,
+      generation,
+      shape.toolTurn === undefined ? '' : RESULT_BEFORE,
+    ]);
     if (this.ownsSystem) {
       this.firstSystem(all);
     }
@@ -118,7 +159,10 @@ class TemplateWriter {
       go.control('$first = false');
     }
     if (inline !== 'nowhere' && shape.laterSystem.kind === 'inline') {
-      go.control(inline === 'everywhere' ? 'else if eq .Role "system"' : 'else if and $i (eq .Role "system")').literal(shape.laterSystem.before).output('.Content').literal(shape.laterSystem.after);
+      go.control(inline === 'everywhere' ? 'else if eq .Role "system"' : 'else if and $i (eq .Role "system")')
+        .literal(shape.laterSystem.before)
+        .output('.Content')
+        .literal(shape.laterSystem.after);
     }
     go.control('else if eq .Role "assistant"');
     this.assistant(assistant);
@@ -150,7 +194,12 @@ class TemplateWriter {
       return 'nowhere';
     }
     const [only, ...rest] = top;
-    const isSame = rest.length === 0 && typeof only === 'object' && only.otherwise.length === 0 && only.condition === '$system' && JSON.stringify(only.then) === JSON.stringify([`${laterSystem.before}${HOLE.system}${laterSystem.after}`]);
+    const isSame =
+      rest.length === 0 &&
+      typeof only === 'object' &&
+      only.otherwise.length === 0 &&
+      only.condition === '$system' &&
+      JSON.stringify(only.then) === JSON.stringify([`${laterSystem.before}${HOLE.system}${laterSystem.after}`]);
     return isSame ? 'everywhere' : 'later';
   }
 
@@ -158,13 +207,21 @@ class TemplateWriter {
   private firstSystem(all: string): void {
     if (all.includes('$system') || all.includes(HOLE.system)) {
       const which = this.shape.laterSystem.kind === 'last' ? 'eq .Role "system"' : 'and (not $i) (eq .Role "system")';
-      this.go.control('$system := ""').control('range $i, $_ := .Messages').control(`if ${which}`).control('$system = .Content').control('end').control('end');
+      this.go
+        .control('$system := ""')
+        .control('range $i, $_ := .Messages')
+        .control(`if ${which}`)
+        .control('$system = .Content')
+        .control('end')
+        .control('end');
     }
   }
 
   /** `$previous` is still the turn before here, while the generation follows the last one. */
   private generationPieces(generation: readonly Piece[]): readonly Piece[] {
-    return JSON.parse(JSON.stringify(generation).replaceAll('eq $previous \\"tool\\"', 'eq .Role \\"tool\\"')) as readonly Piece[];
+    return JSON.parse(
+      JSON.stringify(generation).replaceAll('eq $previous \\"tool\\"', 'eq .Role \\"tool\\"'),
+    ) as readonly Piece[];
   }
 
   private usesPrevious(all: string): boolean {
@@ -179,19 +236,30 @@ class TemplateWriter {
       this.go.control('$previous := ""');
     }
     if (all.includes('$lastUser')) {
-      this.go.control('$lastUser := -1').control('range $i, $_ := .Messages').control('if eq .Role "user"').control('$lastUser = $i').control('end').control('end');
+      this.go
+        .control('$lastUser := -1')
+        .control('range $i, $_ := .Messages')
+        .control('if eq .Role "user"')
+        .control('$lastUser = $i')
+        .control('end')
+        .control('end');
     }
   }
 
   /** What stands before questions; what comes once, at the very beginning, is taken out of the loop. */
   private userPieces(): { readonly top: readonly Piece[]; readonly turn: readonly Piece[] } | undefined {
     const { userBefore } = this.shape;
-    const samples = userBefore.some(({ answers }) => answers['system'] === true) ? userBefore : [...userBefore, ...withSystemInQuestion(userBefore)];
+    const samples = userBefore.some(({ answers }) => answers['system'] === true)
+      ? userBefore
+      : [...userBefore, ...withSystemInQuestion(userBefore)];
     const later = samples.filter(({ answers }) => answers['first'] !== true).map(({ text }) => text);
     const [turn] = later;
     const first = samples.filter(({ answers }) => answers['first'] === true);
     if (turn !== undefined && later.every((text) => text === turn) && first.every(({ text }) => text.endsWith(turn))) {
-      const top = choose(unique(first.map((sample) => ({ ...sample, text: sample.text.slice(0, sample.text.length - turn.length) }))), [TOOLS, this.system, THINK_OFF, THINK_ON]);
+      const top = choose(
+        unique(first.map((sample) => ({ ...sample, text: sample.text.slice(0, sample.text.length - turn.length) }))),
+        [TOOLS, this.system, THINK_OFF, THINK_ON],
+      );
       if (top !== undefined) {
         return { top: atTop(top), turn: turn === '' ? [] : [turn] };
       }
@@ -209,7 +277,11 @@ class TemplateWriter {
     go.pieces(before);
     if (this.thinks && !JSON.stringify(before).includes(HOLE.thinking)) {
       // So that Ollama knows that the model thinks; the Jinja template drops what was thought.
-      go.control('if and $last .Thinking').literal('<think>\n').output('.Thinking').literal('\n</think>\n\n').control('end');
+      go.control('if and $last .Thinking')
+        .literal('<think>\n')
+        .output('.Thinking')
+        .literal('\n</think>\n\n')
+        .control('end');
     }
     if (toolTurn?.dropsText !== true) {
       go.output('.Content');
@@ -240,13 +312,25 @@ class TemplateWriter {
     } else if (textual === bare) {
       go.literal(bare);
     } else {
-      go.pieces(choose([{ answers: { content: true }, text: textual }, { answers: { content: false }, text: bare }], [{ name: 'content', condition: '.Content' }]) ?? []);
+      go.pieces(
+        choose(
+          [
+            { answers: { content: true }, text: textual },
+            { answers: { content: false }, text: bare },
+          ],
+          [{ name: 'content', condition: '.Content' }],
+        ) ?? [],
+      );
     }
     go.control('range $number, $_ := .ToolCalls');
     if (turn.betweenCalls !== '') {
       separate('betweenCalls', turn.betweenCalls, '$number');
     }
-    go.literal(turn.beforeName).output('.Function.Name').literal(turn.beforeArguments).output('template "value" .Function.Arguments').literal(turn.afterArguments);
+    go.literal(turn.beforeName)
+      .output('.Function.Name')
+      .literal(turn.beforeArguments)
+      .output('template "value" .Function.Arguments')
+      .literal(turn.afterArguments);
     go.control('end').literal(turn.afterCalls);
     if (turn.dropsText) {
       go.control('else').output('.Content');
@@ -264,11 +348,21 @@ class TemplateWriter {
 
 /** Where a template takes no system message: the text goes before the first question, with an empty line between. */
 function withSystemInQuestion(samples: readonly Sample[]): Sample[] {
-  return samples.map(({ answers, text }) => ({ answers: { ...answers, system: true }, text: answers['first'] === true ? `${text}${HOLE.system}\n\n` : text }));
+  return samples.map(({ answers, text }) => ({
+    answers: { ...answers, system: true },
+    text: answers['first'] === true ? `${text}${HOLE.system}\n\n` : text,
+  }));
 }
 
 function unique(samples: readonly Sample[]): Sample[] {
-  return samples.filter((sample, index) => samples.findIndex((other) => other.text === sample.text && ['tools', 'system', 'thinkOn', 'thinkOff'].every((name) => other.answers[name] === sample.answers[name])) === index);
+  return samples.filter(
+    (sample, index) =>
+      samples.findIndex(
+        (other) =>
+          other.text === sample.text &&
+          ['tools', 'system', 'thinkOn', 'thinkOff'].every((name) => other.answers[name] === sample.answers[name]),
+      ) === index,
+  );
 }
 
 /** Outside of the loop the dot is the root. */

@@ -4,7 +4,8 @@ import { HOLE } from './marks';
 import type { Piece } from './pieceTable';
 
 /** What Go would take for an action, or Ollama's Modelfile parser would drop. */
-const SPECIAL = /\{\{|"""|[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u00ad\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]/g;
+const SPECIAL =
+  /\{\{|"""|[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u00ad\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]/g;
 
 /** Text that comes out of a Go template as it is. */
 export function escapeLiteral(text: string): string {

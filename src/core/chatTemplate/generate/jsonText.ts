@@ -8,7 +8,13 @@ export interface JsonLayout {
   readonly base: number;
 }
 
-export const JSON_LAYOUTS: readonly JsonLayout[] = [{ base: 0 }, { indent: 4, base: 0 }, { indent: 4, base: 4 }, { indent: 2, base: 0 }, { indent: 2, base: 2 }];
+export const JSON_LAYOUTS: readonly JsonLayout[] = [
+  { base: 0 },
+  { indent: 4, base: 0 },
+  { indent: 4, base: 4 },
+  { indent: 2, base: 0 },
+  { indent: 2, base: 2 },
+];
 
 /** A value as Python's `json.dumps(value, indent=…, ensure_ascii=False)` writes it. */
 export function pythonJson(value: JinjaValue, layout: JsonLayout): string {
@@ -21,9 +27,12 @@ function dump(value: JinjaValue, layout: JsonLayout, depth: number): string {
     return JSON.stringify(value);
   }
   const inner = depth + (layout.indent ?? 0);
-  const members = list === undefined
-    ? Object.entries(value as JinjaObject).map(([key, member]) => `${JSON.stringify(key)}: ${dump(member, layout, inner)}`)
-    : list.map((member) => dump(member, layout, inner));
+  const members =
+    list === undefined
+      ? Object.entries(value as JinjaObject).map(
+          ([key, member]) => `${JSON.stringify(key)}: ${dump(member, layout, inner)}`,
+        )
+      : list.map((member) => dump(member, layout, inner));
   const [open, close] = list === undefined ? '{}' : '[]';
   if (members.length === 0) {
     return `${open!}${close!}`;
@@ -48,15 +57,17 @@ export const SPACED_JSON = `{{- define "value" }}
 
 /** A definition of one tool in such a layout; `whole` with `{"type": "function", "function": …}` around it. */
 export function toolDefinition(layout: JsonLayout, whole: boolean): string {
-  const at = (level: number): string => (layout.indent === undefined ? '' : `\n${' '.repeat(layout.base + layout.indent * level)}`);
+  const at = (level: number): string =>
+    layout.indent === undefined ? '' : `\n${' '.repeat(layout.base + layout.indent * level)}`;
   const between = layout.indent === undefined ? ', ' : ',';
   const comma = (level: number): string => `${between}${at(level)}`;
   const outer = whole ? 1 : 0;
   const [one, two, three, four] = [outer + 1, outer + 2, outer + 3, outer + 4];
   // On lines of its own as deep as elements of lists are described in practice; what lies deeper stands on one line.
-  const items = layout.indent === undefined
-    ? '{{ template "value" $property.Items }}'
-    : `{{ if eq (printf "%T" $property.Items) "map[string]interface {}" }}{{ "{" }}{{ $between := "" }}{{ range $key, $member := $property.Items }}{{ $between }}${at(four + 1)}{{ printf "%q" $key }}: {{ template "value" $member }}{{ $between = "," }}{{ end }}${at(four)}}{{ else }}{{ template "value" $property.Items }}{{ end }}`;
+  const items =
+    layout.indent === undefined
+      ? '{{ template "value" $property.Items }}'
+      : `{{ if eq (printf "%T" $property.Items) "map[string]interface {}" }}{{ "{" }}{{ $between := "" }}{{ range $key, $member := $property.Items }}{{ $between }}${at(four + 1)}{{ printf "%q" $key }}: {{ template "value" $member }}{{ $between = "," }}{{ end }}${at(four)}}{{ else }}{{ template "value" $property.Items }}{{ end }}`;
   const property = [
     `"type": {{ template "value" $property.Type }}`,
     `{{ if $property.Description }}${comma(four)}"description": {{ printf "%q" $property.Description }}{{ end }}`,

@@ -13,7 +13,8 @@ export interface Sample {
 }
 
 /** Pieces of a template: text with placeholders, or a choice. */
-export type Piece = string | { readonly condition: string; readonly then: readonly Piece[]; readonly otherwise: readonly Piece[] };
+export type Piece =
+  string | { readonly condition: string; readonly then: readonly Piece[]; readonly otherwise: readonly Piece[] };
 
 /**
  * The shortest choice among the questions, in their order, that gives every sample its text; what samples have in common stands
@@ -32,7 +33,9 @@ export function choose(samples: readonly Sample[], questions: readonly Question[
   const suffix = wholeTail(rest.map(({ text }) => text).reduce(commonSuffix));
   const middle = rest.map((sample) => ({ ...sample, text: sample.text.slice(0, sample.text.length - suffix.length) }));
   const branches = split(middle, questions);
-  return branches === undefined ? undefined : [...(prefix === '' ? [] : [prefix]), ...branches, ...(suffix === '' ? [] : [suffix])];
+  return branches === undefined
+    ? undefined
+    : [...(prefix === '' ? [] : [prefix]), ...branches, ...(suffix === '' ? [] : [suffix])];
 }
 
 function split(samples: readonly Sample[], questions: readonly Question[]): readonly Piece[] | undefined {
@@ -49,7 +52,11 @@ function split(samples: readonly Sample[], questions: readonly Question[]): read
     if (then === undefined || otherwise === undefined) {
       continue;
     }
-    const pieces: readonly Piece[] = isPrintedAnyway(question, then, otherwise) ? then : then.length === 0 ? [{ condition: `not ${parenthesised(question.condition)}`, then: otherwise, otherwise: [] }] : [{ condition: question.condition, then, otherwise }];
+    const pieces: readonly Piece[] = isPrintedAnyway(question, then, otherwise)
+      ? then
+      : then.length === 0
+        ? [{ condition: `not ${parenthesised(question.condition)}`, then: otherwise, otherwise: [] }]
+        : [{ condition: question.condition, then, otherwise }];
     if (best === undefined || weight(pieces) < weight(best)) {
       best = pieces;
     }
@@ -69,7 +76,11 @@ function parenthesised(condition: string): string {
 
 /** Choices weigh more than text. */
 function weight(pieces: readonly Piece[]): number {
-  return pieces.reduce((sum, piece) => sum + (typeof piece === 'string' ? piece.length : 30 + weight(piece.then) + weight(piece.otherwise)), 0);
+  return pieces.reduce(
+    (sum, piece) =>
+      sum + (typeof piece === 'string' ? piece.length : 30 + weight(piece.then) + weight(piece.otherwise)),
+    0,
+  );
 }
 
 /** Cuts a common beginning back to the end of a line or the beginning of a token, unless it is all of one sample. */

@@ -35,9 +35,18 @@ const calls = (content: string, count: number, thought?: string): JinjaMessage =
   role: 'assistant',
   content,
   ...(thought === undefined ? {} : { reasoning_content: thought }),
-  tool_calls: Array.from({ length: count }, (_, index) => ({ type: 'function' as const, id: MARKS.callId(index + 1), function: { name: MARKS.tool(index + 1), arguments: probeArguments(index + 1) } })),
+  tool_calls: Array.from({ length: count }, (_, index) => ({
+    type: 'function' as const,
+    id: MARKS.callId(index + 1),
+    function: { name: MARKS.tool(index + 1), arguments: probeArguments(index + 1) },
+  })),
 });
-const result = (number: number): JinjaMessage => ({ role: 'tool', content: MARKS.result(number), tool_call_id: MARKS.callId(number), name: MARKS.tool(number) });
+const result = (number: number): JinjaMessage => ({
+  role: 'tool',
+  content: MARKS.result(number),
+  tool_call_id: MARKS.callId(number),
+  name: MARKS.tool(number),
+});
 
 export interface Probe {
   readonly messages: readonly JinjaMessage[];
@@ -59,7 +68,16 @@ const SHAPES = {
   secondAnswered: { messages: [user(1), answer(1), user(2), answer(2)], generate: false },
   third: { messages: [user(1), answer(1), user(2), answer(2), user(3)], generate: true },
   laterSystem: { messages: [user(1), answer(1), { role: 'system', content: MARKS.system }, user(2)], generate: true },
-  twoSystems: { messages: [{ role: 'system', content: MARKS.system }, user(1), answer(1), { role: 'system', content: MARKS.laterSystem }, user(2)], generate: true },
+  twoSystems: {
+    messages: [
+      { role: 'system', content: MARKS.system },
+      user(1),
+      answer(1),
+      { role: 'system', content: MARKS.laterSystem },
+      user(2),
+    ],
+    generate: true,
+  },
   thoughtBefore: { messages: [user(1), thoughtful(1), user(2)], generate: true },
   thoughtLast: { messages: [user(1), thoughtful(1)], generate: false },
   call: { messages: [user(1), calls('', 1)], generate: false },
@@ -79,7 +97,20 @@ const SHAPES = {
 export type ShapeName = keyof typeof SHAPES;
 
 const LEADS: readonly ShapeName[] = ['question', 'answered', 'second', 'secondAnswered', 'third'];
-const TOOL_SHAPES: readonly ShapeName[] = ['call', 'callWithText', 'thoughtAndCall', 'textAndCallThenResult', 'thoughtTextAndCall', 'callBefore', 'twoCalls', 'result', 'openResult', 'twoResults', 'resultAnswered', 'resultAnsweredAndOn'];
+const TOOL_SHAPES: readonly ShapeName[] = [
+  'call',
+  'callWithText',
+  'thoughtAndCall',
+  'textAndCallThenResult',
+  'thoughtTextAndCall',
+  'callBefore',
+  'twoCalls',
+  'result',
+  'openResult',
+  'twoResults',
+  'resultAnswered',
+  'resultAnsweredAndOn',
+];
 
 export interface ProbeKey {
   readonly shape: ShapeName;
@@ -102,13 +133,27 @@ function keyText({ shape, system = false, tools = false, think }: ProbeKey): str
 
 function wanted(withTools: boolean, withThinking: boolean): ProbeKey[] {
   const flags = [false, true];
-  const keys: ProbeKey[] = LEADS.flatMap((shape) => flags.flatMap((system) => (withTools ? flags : [false]).map((tools) => ({ shape, system, tools }))));
-  keys.push({ shape: 'openQuestion' }, { shape: 'laterSystem' }, { shape: 'twoSystems' }, { shape: 'thoughtBefore' }, { shape: 'thoughtLast' });
+  const keys: ProbeKey[] = LEADS.flatMap((shape) =>
+    flags.flatMap((system) => (withTools ? flags : [false]).map((tools) => ({ shape, system, tools }))),
+  );
+  keys.push(
+    { shape: 'openQuestion' },
+    { shape: 'laterSystem' },
+    { shape: 'twoSystems' },
+    { shape: 'thoughtBefore' },
+    { shape: 'thoughtLast' },
+  );
   if (withTools) {
     keys.push(...TOOL_SHAPES.map((shape) => ({ shape, tools: true })));
   }
   if (withThinking) {
-    keys.push(...flags.flatMap((think) => flags.flatMap((system) => (withTools ? flags : [false]).map((tools) => ({ shape: 'question' as const, system, tools, think })))));
+    keys.push(
+      ...flags.flatMap((think) =>
+        flags.flatMap((system) =>
+          (withTools ? flags : [false]).map((tools) => ({ shape: 'question' as const, system, tools, think })),
+        ),
+      ),
+    );
     if (withTools) {
       keys.push({ shape: 'result', tools: true, think: false }, { shape: 'result', tools: true, think: true });
     }
@@ -117,7 +162,11 @@ function wanted(withTools: boolean, withThinking: boolean): ProbeKey[] {
 }
 
 /** Renders all probes of a model's template, in two calls of the renderer at most. */
-export async function probeJinja(format: ChatFormat & { readonly jinja: string }, render: JinjaRenderer, signal?: AbortSignal): Promise<ProbeAnswers> {
+export async function probeJinja(
+  format: ChatFormat & { readonly jinja: string },
+  render: JinjaRenderer,
+  signal?: AbortSignal,
+): Promise<ProbeAnswers> {
   const { jinja, toolJinja } = format;
   const knowsThinking = /enable_thinking|\bthinking\b|reasoning_content|<\/?think>/.test(jinja);
   const mentionsTools = toolJinja !== undefined || /\btools?\b|tool_call/.test(jinja);
@@ -126,11 +175,21 @@ export async function probeJinja(format: ChatFormat & { readonly jinja: string }
   const forTools = toolJinja ?? jinja;
   for (const template of new Set([jinja, forTools])) {
     const own = keys.filter(({ tools = false }) => (tools ? forTools : jinja) === template);
-    const answers = own.length === 0 ? [] : await render(template, own.map((key) => request(format, key)), signal);
+    const answers =
+      own.length === 0
+        ? []
+        : await render(
+            template,
+            own.map((key) => request(format, key)),
+            signal,
+          );
     answers.forEach((answer, index) => {
       const key = own[index];
       if (answer.ok && key !== undefined) {
-        texts.set(keyText(key), punched(comparableText(answer.text, format, { name: '', messages: [{ role: 'user', content: '' }] })));
+        texts.set(
+          keyText(key),
+          punched(comparableText(answer.text, format, { name: '', messages: [{ role: 'user', content: '' }] })),
+        );
       }
     });
   }
@@ -152,7 +211,5 @@ function request(format: ChatFormat, key: ProbeKey): ReturnType<typeof jinjaRequ
 
 /** Marks of system, thoughts, calls and results become placeholders; those of turns stay, for texts are cut there. */
 function punched(text: string): string {
-  return text
-    .replaceAll(MARKS.system, HOLE.system)
-    .replaceAll(MARKS.thinking, HOLE.thinking);
+  return text.replaceAll(MARKS.system, HOLE.system).replaceAll(MARKS.thinking, HOLE.thinking);
 }

@@ -80,7 +80,9 @@ class ShapeReader {
   /** A rendering with the list of tools punched out. */
   private text(key: ProbeKey): string | undefined {
     const text = this.answers.text(key);
-    return text === undefined || this.toolList === undefined || key.tools !== true ? text : resultIds(withoutToolList(text, this.toolList));
+    return text === undefined || this.toolList === undefined || key.tools !== true
+      ? text
+      : resultIds(withoutToolList(text, this.toolList));
   }
 
   read(): ChatShape | ShapeFailure {
@@ -99,7 +101,10 @@ class ShapeReader {
     const answerEnd = after(this.text({ shape: 'answered' }) ?? '', a1) ?? '';
     const toNext = between(second, a1, u2) ?? answerEnd;
     const assistantAfter = sharedStart(answerEnd, [toNext]);
-    const toolTurn = this.toolList === undefined ? undefined : this.toolTurn(userAfter, assistantAfter, toAnswer.slice(userAfter.length));
+    const toolTurn =
+      this.toolList === undefined
+        ? undefined
+        : this.toolTurn(userAfter, assistantAfter, toAnswer.slice(userAfter.length));
     return {
       userBefore: this.userBefore(assistantAfter),
       userAfter,
@@ -130,7 +135,9 @@ class ShapeReader {
     if (!piece.startsWith(assistantAfter) || !piece.endsWith(userStart) || !piece.includes(HOLE.system)) {
       return { kind: 'top' };
     }
-    const [before = '', after = ''] = piece.slice(assistantAfter.length, piece.length - userStart.length).split(HOLE.system);
+    const [before = '', after = ''] = piece
+      .slice(assistantAfter.length, piece.length - userStart.length)
+      .split(HOLE.system);
     return { kind: 'inline', before, after };
   }
 
@@ -141,7 +148,13 @@ class ShapeReader {
       const [mark, before] = [MARKS.user(turn), MARKS.assistant(turn - 1)];
       const piece = text === undefined ? undefined : turn === 1 ? beforeMark(text, mark) : between(text, before, mark);
       if (piece !== undefined && (turn === 1 || piece.startsWith(assistantAfter))) {
-        const answers = { ...position, system: key.system === true, tools: key.tools === true, thinkOn: key.think === true, thinkOff: key.think === false };
+        const answers = {
+          ...position,
+          system: key.system === true,
+          tools: key.tools === true,
+          thinkOn: key.think === true,
+          thinkOff: key.think === false,
+        };
         samples.push({ answers, text: turn === 1 ? piece : piece.slice(assistantAfter.length) });
       }
     };
@@ -177,15 +190,31 @@ class ShapeReader {
     seen({ shape: 'thoughtLast' }, { thinking: true, current: true, last: true });
     if (toolTurn !== undefined) {
       if (toolTurn.ownStart) {
-        samples.push({ answers: { thinking: false, current: true, last: false, calls: true, callsOnly: true }, text: '' });
+        samples.push({
+          answers: { thinking: false, current: true, last: false, calls: true, callsOnly: true },
+          text: '',
+        });
       }
-      seen({ shape: 'textAndCallThenResult', tools: true }, { thinking: false, current: true, last: false, calls: true });
+      seen(
+        { shape: 'textAndCallThenResult', tools: true },
+        { thinking: false, current: true, last: false, calls: true },
+      );
       seen({ shape: 'thoughtTextAndCall', tools: true }, { thinking: true, current: true, last: false, calls: true });
       seen({ shape: 'callBefore', tools: true }, { thinking: false, current: false, last: false, calls: true });
       const skip = toolTurn.resultAfter.find(({ answers }) => answers['nextIsResult'] !== true)?.text ?? '';
       const mark = toolTurn.resultIsJson ? JSON.stringify(MARKS.result(1)) : MARKS.result(1);
-      seen({ shape: 'resultAnswered', tools: true }, { thinking: false, current: true, last: true, afterResult: true }, mark, skip);
-      seen({ shape: 'resultAnsweredAndOn', tools: true }, { thinking: false, current: false, last: false, afterResult: true }, mark, skip);
+      seen(
+        { shape: 'resultAnswered', tools: true },
+        { thinking: false, current: true, last: true, afterResult: true },
+        mark,
+        skip,
+      );
+      seen(
+        { shape: 'resultAnsweredAndOn', tools: true },
+        { thinking: false, current: false, last: false, afterResult: true },
+        mark,
+        skip,
+      );
     }
     return samples;
   }
@@ -195,14 +224,21 @@ class ShapeReader {
     const seen = (key: ProbeKey, mark: string, skip: string): void => {
       const piece = after(this.text(key) ?? '', mark);
       if (piece?.startsWith(skip) === true) {
-        samples.push({ answers: { thinkOn: key.think === true, thinkOff: key.think === false, afterResult: key.shape === 'result' }, text: piece.slice(skip.length) });
+        samples.push({
+          answers: { thinkOn: key.think === true, thinkOff: key.think === false, afterResult: key.shape === 'result' },
+          text: piece.slice(skip.length),
+        });
       }
     };
     for (const think of [undefined, false, true]) {
       seen({ shape: 'question', think }, MARKS.user(1), userAfter);
       if (toolTurn !== undefined) {
         const skip = toolTurn.resultAfter.find(({ answers }) => answers['nextIsResult'] !== true)?.text ?? '';
-        seen({ shape: 'result', tools: true, think }, toolTurn.resultIsJson ? JSON.stringify(MARKS.result(1)) : MARKS.result(1), skip);
+        seen(
+          { shape: 'result', tools: true, think },
+          toolTurn.resultIsJson ? JSON.stringify(MARKS.result(1)) : MARKS.result(1),
+          skip,
+        );
       }
     }
     return samples;
@@ -224,27 +260,47 @@ class ShapeReader {
       return undefined;
     }
     const two = splitCall(this.afterQuestion({ shape: 'twoResults', tools: true }, userAfter)?.slice(skip) ?? '', 2);
-    const parts = splitItems({ ...one, tail: ending }, two?.tail.includes(MARKS.result(1).slice(0, 6)) === true ? two : undefined);
+    const parts = splitItems(
+      { ...one, tail: ending },
+      two?.tail.includes(MARKS.result(1).slice(0, 6)) === true ? two : undefined,
+    );
     const withText = splitCall(after(textual ?? '', MARKS.assistant(1)) ?? '', 1);
     const ends = parts.afterCalls.endsWith(assistantAfter);
     const results = this.results(one.tail.slice(ending.length));
-    return results === undefined ? undefined : {
-      ...parts,
-      ownStart,
-      dropsText: textual?.includes(MARKS.assistant(1)) === false,
-      writesCalls: true,
-      beforeCallsWithText: withText?.head.endsWith(parts.beforeName) === true ? withText.head.slice(0, withText.head.length - parts.beforeName.length) : parts.beforeCalls,
-      afterCalls: ends ? parts.afterCalls.slice(0, parts.afterCalls.length - assistantAfter.length) : parts.afterCalls,
-      ...results,
-    };
+    return results === undefined
+      ? undefined
+      : {
+          ...parts,
+          ownStart,
+          dropsText: textual?.includes(MARKS.assistant(1)) === false,
+          writesCalls: true,
+          beforeCallsWithText:
+            withText?.head.endsWith(parts.beforeName) === true
+              ? withText.head.slice(0, withText.head.length - parts.beforeName.length)
+              : parts.beforeCalls,
+          afterCalls: ends
+            ? parts.afterCalls.slice(0, parts.afterCalls.length - assistantAfter.length)
+            : parts.afterCalls,
+          ...results,
+        };
   }
 
   /** A template that writes results but not the calls that they answer: an empty answer stands for those. */
   private resultsOnly(text: string, assistantAfter: string, answerBefore: string): ToolTurnShape | undefined {
     const turn = `${answerBefore}${assistantAfter}`;
     const results = text.startsWith(turn) ? this.results(text.slice(turn.length)) : undefined;
-    const none = { beforeCalls: '', beforeCallsWithText: '', beforeName: '', beforeArguments: '', afterArguments: '', betweenCalls: '', afterCalls: '' };
-    return results === undefined ? undefined : { ...none, ownStart: false, dropsText: false, writesCalls: false, ...results };
+    const none = {
+      beforeCalls: '',
+      beforeCallsWithText: '',
+      beforeName: '',
+      beforeArguments: '',
+      afterArguments: '',
+      betweenCalls: '',
+      afterCalls: '',
+    };
+    return results === undefined
+      ? undefined
+      : { ...none, ownStart: false, dropsText: false, writesCalls: false, ...results };
   }
 
   private afterQuestion(key: ProbeKey, userAfter: string): string | undefined {
@@ -256,19 +312,28 @@ class ShapeReader {
   private results(rest: string): Pick<ToolTurnShape, 'resultBefore' | 'resultAfter' | 'resultIsJson'> | undefined {
     const own = resultNames(rest);
     const resultIsJson = own.includes(JSON.stringify(MARKS.result(1)));
-    const mark = (number: number): string => (resultIsJson ? JSON.stringify(MARKS.result(number)) : MARKS.result(number));
+    const mark = (number: number): string =>
+      resultIsJson ? JSON.stringify(MARKS.result(number)) : MARKS.result(number);
     const before = beforeMark(own, mark(1));
     const ending = after(own, mark(1));
     if (before === undefined || ending === undefined) {
       return undefined;
     }
-    const alone = sharedStart(after(this.text({ shape: 'openResult', tools: true }) ?? '', mark(1)) ?? ending, [ending]);
+    const alone = sharedStart(after(this.text({ shape: 'openResult', tools: true }) ?? '', mark(1)) ?? ending, [
+      ending,
+    ]);
     const two = this.text({ shape: 'twoResults', tools: true });
     const gap = two === undefined ? undefined : between(two, mark(1), mark(2));
     const onward = gap === undefined ? alone : commonPrefix(gap, alone);
     return {
-      resultBefore: [{ answers: { previousIsResult: false }, text: before }, ...(gap === undefined ? [] : [{ answers: { previousIsResult: true }, text: gap.slice(onward.length) }])],
-      resultAfter: [{ answers: { nextIsResult: false }, text: alone }, ...(gap === undefined ? [] : [{ answers: { nextIsResult: true }, text: onward }])],
+      resultBefore: [
+        { answers: { previousIsResult: false }, text: before },
+        ...(gap === undefined ? [] : [{ answers: { previousIsResult: true }, text: gap.slice(onward.length) }]),
+      ],
+      resultAfter: [
+        { answers: { nextIsResult: false }, text: alone },
+        ...(gap === undefined ? [] : [{ answers: { nextIsResult: true }, text: onward }]),
+      ],
       resultIsJson,
     };
   }
@@ -276,7 +341,13 @@ class ShapeReader {
 
 /** Names and ids of calls become placeholders of results. */
 function resultNames(text: string): string {
-  return [1, 2].reduce((all, number) => all.replaceAll(MARKS.callId(number), HOLE.resultId).replaceAll(MARKS.tool(number), HOLE.toolName), text).replaceAll(HOLE.callId, HOLE.resultId);
+  return [1, 2]
+    .reduce(
+      (all, number) =>
+        all.replaceAll(MARKS.callId(number), HOLE.resultId).replaceAll(MARKS.tool(number), HOLE.toolName),
+      text,
+    )
+    .replaceAll(HOLE.callId, HOLE.resultId);
 }
 
 /** The same behind the first result: what stands before it may still belong to a call. */

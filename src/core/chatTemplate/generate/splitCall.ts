@@ -30,7 +30,10 @@ export function splitCall(text: string, count: number): SplitCall | undefined {
 }
 
 /** What a turn with calls is made of. */
-export type CallParts = Pick<ToolTurnShape, 'beforeCalls' | 'beforeName' | 'beforeArguments' | 'afterArguments' | 'betweenCalls' | 'afterCalls'>;
+export type CallParts = Pick<
+  ToolTurnShape,
+  'beforeCalls' | 'beforeName' | 'beforeArguments' | 'afterArguments' | 'betweenCalls' | 'afterCalls'
+>;
 
 /** What belongs to one call, and what to all of them: seen where there are two. */
 export function splitItems(one: SplitCall, two: SplitCall | undefined): CallParts {
@@ -39,7 +42,14 @@ export function splitItems(one: SplitCall, two: SplitCall | undefined): CallPart
   if (gap === undefined) {
     const start = Math.max(head.lastIndexOf('{'), 0);
     const closing = head[start] === '{' && tail.startsWith('}') ? '}' : '';
-    return { beforeCalls: head.slice(0, start), beforeName: head.slice(start), beforeArguments: middle, afterArguments: closing, betweenCalls: '', afterCalls: tail.slice(closing.length) };
+    return {
+      beforeCalls: head.slice(0, start),
+      beforeName: head.slice(start),
+      beforeArguments: middle,
+      afterArguments: closing,
+      betweenCalls: '',
+      afterCalls: tail.slice(closing.length),
+    };
   }
   const beforeName = commonSuffix(head, gap);
   const rest = gap.slice(0, gap.length - beforeName.length);

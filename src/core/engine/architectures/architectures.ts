@@ -17,10 +17,24 @@ import { smollm3 } from './smollm3';
 
 /** Every architecture that is built in. A new one is one line here and one file beside this one. */
 export const ARCHITECTURES: readonly Architecture[] = [
-  llama, qwen2, qwen3, gemma, gemma2, gemma3, phi3, granite, smollm3, mixtral, mistral3, qwen2moe, qwen3moe,
+  llama,
+  qwen2,
+  qwen3,
+  gemma,
+  gemma2,
+  gemma3,
+  phi3,
+  granite,
+  smollm3,
+  mixtral,
+  mistral3,
+  qwen2moe,
+  qwen3moe,
 ];
 
-const BY_CLASS = new Map(ARCHITECTURES.flatMap((architecture) => architecture.classes.map((name) => [name, architecture] as const)));
+const BY_CLASS = new Map(
+  ARCHITECTURES.flatMap((architecture) => architecture.classes.map((name) => [name, architecture] as const)),
+);
 
 /**
  * The class that config.json names: `text_config.architectures[0]` where a multimodal checkpoint has one, else
@@ -30,7 +44,10 @@ export function classNameOf(json: JsonObject): string {
   const nested = json['text_config'];
   const name = (isJsonObject(nested) ? firstClass(nested) : undefined) ?? firstClass(json);
   if (name === undefined) {
-    throw new StudioError('model/config', 'config.json names no class in `architectures`, so nothing tells which model this is. Fetch the config.json of the original model.');
+    throw new StudioError(
+      'model/config',
+      'config.json names no class in `architectures`, so nothing tells which model this is. Fetch the config.json of the original model.',
+    );
   }
   return name;
 }

@@ -31,7 +31,10 @@ export function headLengths(name: string, config: ModelConfig): GgufEntry[] {
   if (!config.hasHeadDim) {
     return [];
   }
-  return [[`${name}.attention.key_length`, u32(config.headDim)], [`${name}.attention.value_length`, u32(config.headDim)]];
+  return [
+    [`${name}.attention.key_length`, u32(config.headDim)],
+    [`${name}.attention.value_length`, u32(config.headDim)],
+  ];
 }
 
 function ropeBases(name: string, config: ModelConfig): GgufEntry[] {
@@ -50,10 +53,17 @@ function ropeScaling(name: string, rope: JsonObject | undefined): GgufEntry[] {
   }
   const factor = ropeNumber(rope, 'factor');
   if (factor === undefined) {
-    throw new StudioError('model/config', `config.json asks for ${type} rope scaling without a \`factor\`. Fetch the model's config.json again.`, { detail: { rope } });
+    throw new StudioError(
+      'model/config',
+      `config.json asks for ${type} rope scaling without a \`factor\`. Fetch the model's config.json again.`,
+      { detail: { rope } },
+    );
   }
   const key = `${name}.rope.scaling`;
-  const entries: GgufEntry[] = [[`${key}.type`, { type: 'string', value: type }], [`${key}.factor`, f32(factor)]];
+  const entries: GgufEntry[] = [
+    [`${key}.type`, { type: 'string', value: type }],
+    [`${key}.factor`, f32(factor)],
+  ];
   return type === 'linear' ? entries : [...entries, ...yarn(key, rope)];
 }
 
@@ -61,7 +71,10 @@ function yarn(key: string, rope: JsonObject): GgufEntry[] {
   const entries: GgufEntry[] = [];
   const original = ropeNumber(rope, 'original_max_position_embeddings');
   if (original === undefined || !Number.isInteger(original) || original < 1) {
-    throw new StudioError('model/config', 'config.json asks for yarn rope scaling without a usable `original_max_position_embeddings`. Fetch the model\'s config.json again.');
+    throw new StudioError(
+      'model/config',
+      "config.json asks for yarn rope scaling without a usable `original_max_position_embeddings`. Fetch the model's config.json again.",
+    );
   }
   entries.push([`${key}.original_context_length`, u32(original)]);
   const optional = (suffix: string, value: number | undefined): void => {
@@ -70,7 +83,10 @@ function yarn(key: string, rope: JsonObject): GgufEntry[] {
     }
   };
   optional('yarn_ext_factor', ropeNumber(rope, 'extrapolation_factor'));
-  optional('yarn_attn_factor', ropeNumber(rope, rope['attention_factor'] === undefined ? 'attn_factor' : 'attention_factor'));
+  optional(
+    'yarn_attn_factor',
+    ropeNumber(rope, rope['attention_factor'] === undefined ? 'attn_factor' : 'attention_factor'),
+  );
   optional('yarn_beta_fast', ropeNumber(rope, 'beta_fast'));
   optional('yarn_beta_slow', ropeNumber(rope, 'beta_slow'));
   return entries;
@@ -83,14 +99,22 @@ function yarn(key: string, rope: JsonObject): GgufEntry[] {
 export function checkRope(config: ModelConfig, supported: readonly string[]): void {
   const type = config.ropeScaling?.['rope_type'];
   if (config.ropeScaling !== undefined && (typeof type !== 'string' || !supported.includes(type))) {
-    throw new StudioError('model/config', `config.json asks for rope scaling of type ${JSON.stringify(type)}, which a GGUF of this architecture cannot express (it can: ${supported.join(', ')}). The result would forget long contexts. Remove \`rope_scaling\` to convert for the original context length only.`, {
-      detail: { ropeType: type },
-    });
+    throw new StudioError(
+      'model/config',
+      `config.json asks for rope scaling of type ${JSON.stringify(type)}, which a GGUF of this architecture cannot express (it can: ${supported.join(', ')}). The result would forget long contexts. Remove \`rope_scaling\` to convert for the original context length only.`,
+      {
+        detail: { ropeType: type },
+      },
+    );
   }
   const rope = config.ropeScaling ?? readRopeParameters(config.raw).full;
   const part = ropeNumber(rope, 'partial_rotary_factor') ?? 1;
   if (part !== 1) {
-    throw new StudioError('model/config', `config.json rotates ${part} of each head (\`partial_rotary_factor\`), which this architecture of llama.cpp does not. Check config.json against the original model's.`, { detail: { part } });
+    throw new StudioError(
+      'model/config',
+      `config.json rotates ${part} of each head (\`partial_rotary_factor\`), which this architecture of llama.cpp does not. Check config.json against the original model's.`,
+      { detail: { part } },
+    );
   }
 }
 
@@ -98,6 +122,10 @@ export function checkRope(config: ModelConfig, supported: readonly string[]): vo
 export function checkSilu(config: ModelConfig): void {
   const activation = config.raw['hidden_act'];
   if (activation !== undefined && activation !== null && activation !== 'silu' && activation !== 'swish') {
-    throw new StudioError('model/config', `config.json names the activation ${JSON.stringify(activation)}; llama.cpp runs this architecture with silu only, so the answers would be wrong. Check config.json against the original model's.`, { detail: { activation } });
+    throw new StudioError(
+      'model/config',
+      `config.json names the activation ${JSON.stringify(activation)}; llama.cpp runs this architecture with silu only, so the answers would be wrong. Check config.json against the original model's.`,
+      { detail: { activation } },
+    );
   }
 }

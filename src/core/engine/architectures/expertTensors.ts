@@ -2,7 +2,11 @@ import type { ModelConfig, TensorMapping } from './architecture';
 import { normaliseTensorName } from './textTensors';
 
 /** Projections of an expert and the stacks that they become. */
-const STACKED: Readonly<Record<string, string>> = { gate_proj: 'ffn_gate_exps', up_proj: 'ffn_up_exps', down_proj: 'ffn_down_exps' };
+const STACKED: Readonly<Record<string, string>> = {
+  gate_proj: 'ffn_gate_exps',
+  up_proj: 'ffn_up_exps',
+  down_proj: 'ffn_down_exps',
+};
 
 /** Maps the weight of one expert (`mlp.experts.7.gate_proj`), which becomes a slice of a stack. Undefined for any other tensor. */
 export function mapExpertTensor(name: string, config: ModelConfig): TensorMapping | undefined {
@@ -15,12 +19,18 @@ export function mapExpertTensor(name: string, config: ModelConfig): TensorMappin
   if (to === undefined || Number(layer) >= config.layers || Number(expert) >= config.experts) {
     return undefined;
   }
-  return { name: `blk.${Number(layer)}.${to}.weight`, transform: { kind: 'none' }, stack: { expert: Number(expert), experts: config.experts } };
+  return {
+    name: `blk.${Number(layer)}.${to}.weight`,
+    transform: { kind: 'none' },
+    stack: { expert: Number(expert), experts: config.experts },
+  };
 }
 
 /** The stacks of every layer. */
 export function requiredStacks(config: ModelConfig): string[] {
-  return Array.from({ length: config.layers }, (_, layer) => Object.values(STACKED).map((leaf) => `blk.${layer}.${leaf}.weight`)).flat();
+  return Array.from({ length: config.layers }, (_, layer) =>
+    Object.values(STACKED).map((leaf) => `blk.${layer}.${leaf}.weight`),
+  ).flat();
 }
 
 /**

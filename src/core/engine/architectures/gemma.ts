@@ -10,12 +10,25 @@ export const gemma: Architecture = {
   classes: ['GemmaForCausalLM'],
   label: 'Gemma',
   defaults: {
-    GemmaForCausalLM: { vocab_size: 256_000, hidden_size: 3072, intermediate_size: 24_576, num_hidden_layers: 28, num_attention_heads: 16, num_key_value_heads: 16, head_dim: 256, max_position_embeddings: 8192, rms_norm_eps: 1e-6, rope_theta: 10_000, tie_word_embeddings: true },
+    GemmaForCausalLM: {
+      vocab_size: 256_000,
+      hidden_size: 3072,
+      intermediate_size: 24_576,
+      num_hidden_layers: 28,
+      num_attention_heads: 16,
+      num_key_value_heads: 16,
+      head_dim: 256,
+      max_position_embeddings: 8192,
+      rms_norm_eps: 1e-6,
+      rope_theta: 10_000,
+      tie_word_embeddings: true,
+    },
   },
   vocabulary: 'gemma1',
   noOutputTensor: true,
   hyperparameters: (config) => gemmaHyperparameters('gemma', config),
-  mapTensor: (name, config) => (name === 'lm_head.weight' ? 'drop' : mapTextTensor(name, config, GEMMA_LAYER_TENSORS, GEMMA_GLOBAL_TENSORS)),
+  mapTensor: (name, config) =>
+    name === 'lm_head.weight' ? 'drop' : mapTextTensor(name, config, GEMMA_LAYER_TENSORS, GEMMA_GLOBAL_TENSORS),
   requiredTensors: (config) => requiredWeights({ ...config, tiedEmbeddings: true }, GEMMA_LAYER_TENSORS),
   check: (config) => checkRope(config, []),
 };

@@ -12,7 +12,22 @@ export const gemma2: Architecture = {
   classes: ['Gemma2ForCausalLM'],
   label: 'Gemma 2',
   defaults: {
-    Gemma2ForCausalLM: { vocab_size: 256_000, hidden_size: 2304, intermediate_size: 9216, num_hidden_layers: 26, num_attention_heads: 8, num_key_value_heads: 4, head_dim: 256, max_position_embeddings: 8192, rms_norm_eps: 1e-6, rope_theta: 10_000, sliding_window: 4096, attn_logit_softcapping: 50, final_logit_softcapping: 30, tie_word_embeddings: true },
+    Gemma2ForCausalLM: {
+      vocab_size: 256_000,
+      hidden_size: 2304,
+      intermediate_size: 9216,
+      num_hidden_layers: 26,
+      num_attention_heads: 8,
+      num_key_value_heads: 4,
+      head_dim: 256,
+      max_position_embeddings: 8192,
+      rms_norm_eps: 1e-6,
+      rope_theta: 10_000,
+      sliding_window: 4096,
+      attn_logit_softcapping: 50,
+      final_logit_softcapping: 30,
+      tie_word_embeddings: true,
+    },
   },
   vocabulary: 'gemma',
   noOutputTensor: true,
@@ -22,7 +37,8 @@ export const gemma2: Architecture = {
     ['gemma2.final_logit_softcapping', f32(positive(config, 'final_logit_softcapping'))],
     ['gemma2.attention.sliding_window', u32(positive(config, 'sliding_window'))],
   ],
-  mapTensor: (name, config) => (name === 'lm_head.weight' ? 'drop' : mapTextTensor(name, config, GEMMA2_LAYER_TENSORS, GEMMA_GLOBAL_TENSORS)),
+  mapTensor: (name, config) =>
+    name === 'lm_head.weight' ? 'drop' : mapTextTensor(name, config, GEMMA2_LAYER_TENSORS, GEMMA_GLOBAL_TENSORS),
   requiredTensors: (config) => requiredWeights({ ...config, tiedEmbeddings: true }, GEMMA2_LAYER_TENSORS),
   check(config) {
     checkRope(config, []);
@@ -34,7 +50,11 @@ export const gemma2: Architecture = {
 export function positive(config: ModelConfig, key: string): number {
   const value = config.raw[key];
   if (typeof value !== 'number' || !(value > 0) || value >= 2 ** 32) {
-    throw new StudioError('model/config', `config.json: \`${key}\` must be a positive number for this architecture. Fetch the model's config.json again.`, { detail: { key } });
+    throw new StudioError(
+      'model/config',
+      `config.json: \`${key}\` must be a positive number for this architecture. Fetch the model's config.json again.`,
+      { detail: { key } },
+    );
   }
   return value;
 }

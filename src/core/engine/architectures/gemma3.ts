@@ -9,8 +9,19 @@ import { mapTextTensor, requiredWeights } from './textTensors';
 
 /** The published 4b and 12b configurations leave most of these out. */
 const DEFAULTS: JsonObject = {
-  vocab_size: 262_208, hidden_size: 2304, intermediate_size: 9216, num_hidden_layers: 26, num_attention_heads: 8, num_key_value_heads: 4, head_dim: 256,
-  max_position_embeddings: 131_072, rms_norm_eps: 1e-6, rope_theta: 1_000_000, rope_local_base_freq: 10_000, sliding_window: 4096, tie_word_embeddings: true,
+  vocab_size: 262_208,
+  hidden_size: 2304,
+  intermediate_size: 9216,
+  num_hidden_layers: 26,
+  num_attention_heads: 8,
+  num_key_value_heads: 4,
+  head_dim: 256,
+  max_position_embeddings: 131_072,
+  rms_norm_eps: 1e-6,
+  rope_theta: 1_000_000,
+  rope_local_base_freq: 10_000,
+  sliding_window: 4096,
+  tie_word_embeddings: true,
 };
 
 /** Gemma 3: text models, and the text part of those that also see. */
@@ -28,7 +39,11 @@ export const gemma3: Architecture = {
     checkRope(config, ['linear']);
     const softcap = config.raw['attn_logit_softcapping'];
     if (softcap !== undefined && softcap !== null) {
-      throw new StudioError('model/config', 'config.json has `attn_logit_softcapping`, which Gemma 3 does not have. Check it against the original model\'s.', { detail: { softcap } });
+      throw new StudioError(
+        'model/config',
+        "config.json has `attn_logit_softcapping`, which Gemma 3 does not have. Check it against the original model's.",
+        { detail: { softcap } },
+      );
     }
     lateParameters(config);
   },
@@ -37,7 +52,11 @@ export const gemma3: Architecture = {
 function lateParameters(config: ModelConfig): GgufEntry[] {
   const softcap = config.raw['final_logit_softcapping'];
   return [
-    ...(typeof softcap === 'number' && softcap !== 0 ? [['gemma3.final_logit_softcapping', f32(softcap)] as const] : []),
-    ...(config.raw['sliding_window_pattern'] === 1 ? [] : [['gemma3.attention.sliding_window', u32(positive(config, 'sliding_window'))] as const]),
+    ...(typeof softcap === 'number' && softcap !== 0
+      ? [['gemma3.final_logit_softcapping', f32(softcap)] as const]
+      : []),
+    ...(config.raw['sliding_window_pattern'] === 1
+      ? []
+      : [['gemma3.attention.sliding_window', u32(positive(config, 'sliding_window'))] as const]),
   ];
 }

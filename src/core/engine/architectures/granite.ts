@@ -18,7 +18,17 @@ export const granite: Architecture = {
   classes: ['GraniteForCausalLM'],
   label: 'Granite 3',
   defaults: {
-    GraniteForCausalLM: { max_position_embeddings: 2048, attention_multiplier: 1, embedding_multiplier: 1, residual_multiplier: 1, logits_scaling: 1, rms_norm_eps: 1e-6, rope_theta: 10_000, vocab_size: 32_000, tie_word_embeddings: false },
+    GraniteForCausalLM: {
+      max_position_embeddings: 2048,
+      attention_multiplier: 1,
+      embedding_multiplier: 1,
+      residual_multiplier: 1,
+      logits_scaling: 1,
+      rms_norm_eps: 1e-6,
+      rope_theta: 10_000,
+      vocab_size: 32_000,
+      tie_word_embeddings: false,
+    },
   },
   vocabulary: 'llama',
   hyperparameters: (config) => baseHyperparameters('granite', { ...config, hasHeadDim: false }),

@@ -3,9 +3,18 @@ import { u32 } from '../../formats/gguf/ggufValue';
 import type { Architecture } from './architecture';
 import { baseHyperparameters, checkRope, checkSilu } from './baseHyperparameters';
 import { mapExpertTensor, requiredStacks } from './expertTensors';
-import { mapTextTensor, PERMUTED_LAYER_TENSORS, requiredWeights, type TensorRules, withoutDenseFeedForward } from './textTensors';
+import {
+  mapTextTensor,
+  PERMUTED_LAYER_TENSORS,
+  requiredWeights,
+  type TensorRules,
+  withoutDenseFeedForward,
+} from './textTensors';
 
-const MIXTRAL_LAYER_TENSORS: TensorRules = { ...withoutDenseFeedForward(PERMUTED_LAYER_TENSORS), 'mlp.gate': 'ffn_gate_inp' };
+const MIXTRAL_LAYER_TENSORS: TensorRules = {
+  ...withoutDenseFeedForward(PERMUTED_LAYER_TENSORS),
+  'mlp.gate': 'ffn_gate_inp',
+};
 
 /** Mixtral: the llama graph with experts. */
 export const mixtral: Architecture = {
@@ -13,18 +22,34 @@ export const mixtral: Architecture = {
   classes: ['MixtralForCausalLM'],
   label: 'Mixtral',
   defaults: {
-    MixtralForCausalLM: { max_position_embeddings: 131_072, num_key_value_heads: 8, num_local_experts: 8, num_experts_per_tok: 2, rms_norm_eps: 1e-5, rope_theta: 1_000_000, vocab_size: 32_000, tie_word_embeddings: false },
+    MixtralForCausalLM: {
+      max_position_embeddings: 131_072,
+      num_key_value_heads: 8,
+      num_local_experts: 8,
+      num_experts_per_tok: 2,
+      rms_norm_eps: 1e-5,
+      rope_theta: 1_000_000,
+      vocab_size: 32_000,
+      tie_word_embeddings: false,
+    },
   },
   vocabulary: 'llama',
   hyperparameters: (config) => baseHyperparameters('llama', config),
-  lateParameters: (config) => [['llama.vocab_size', u32(config.vocabSize)], ['llama.rope.dimension_count', u32(config.headDim)]],
+  lateParameters: (config) => [
+    ['llama.vocab_size', u32(config.vocabSize)],
+    ['llama.rope.dimension_count', u32(config.headDim)],
+  ],
   mapTensor: (name, config) => mapExpertTensor(name, config) ?? mapTextTensor(name, config, MIXTRAL_LAYER_TENSORS),
   requiredTensors: (config) => [...requiredWeights(config, MIXTRAL_LAYER_TENSORS), ...requiredStacks(config)],
   check(config) {
     checkRope(config, ['linear', 'yarn']);
     checkSilu(config);
     if (config.experts < 1 || config.expertsUsed < 1 || config.expertsUsed > config.experts) {
-      throw new StudioError('model/config', `config.json says that ${config.expertsUsed} of ${config.experts} experts are used for each token. Fetch the model's config.json again.`, { detail: { experts: config.experts, used: config.expertsUsed } });
+      throw new StudioError(
+        'model/config',
+        `config.json says that ${config.expertsUsed} of ${config.experts} experts are used for each token. Fetch the model's config.json again.`,
+        { detail: { experts: config.experts, used: config.expertsUsed } },
+      );
     }
   },
 };

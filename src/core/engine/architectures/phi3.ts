@@ -21,12 +21,21 @@ export const phi3: Architecture = {
   classes: ['Phi3ForCausalLM'],
   label: 'Phi-3 and Phi-4',
   defaults: {
-    Phi3ForCausalLM: { max_position_embeddings: 4096, original_max_position_embeddings: 4096, rms_norm_eps: 1e-5, rope_theta: 10_000, vocab_size: 32_064, tie_word_embeddings: false },
+    Phi3ForCausalLM: {
+      max_position_embeddings: 4096,
+      original_max_position_embeddings: 4096,
+      rms_norm_eps: 1e-5,
+      rope_theta: 10_000,
+      vocab_size: 32_064,
+      tie_word_embeddings: false,
+    },
   },
   vocabulary: 'phi3',
   earlyParameters: (config) => longRope(config)?.early ?? [],
   hyperparameters,
-  lateParameters: (config) => [['phi3.attention.sliding_window', u32(wholeNumber(config.raw['sliding_window'], 'sliding_window'))]],
+  lateParameters: (config) => [
+    ['phi3.attention.sliding_window', u32(wholeNumber(config.raw['sliding_window'], 'sliding_window'))],
+  ],
   mapTensor: (name, config) => mapTextTensor(name, config, PHI3_LAYER_TENSORS),
   requiredTensors: (config) => requiredWeights(config, PHI3_LAYER_TENSORS),
   generatedTensors: (config) => longRope(config)?.tensors ?? [],
@@ -34,7 +43,11 @@ export const phi3: Architecture = {
     checkSilu(config);
     const type = config.ropeScaling?.['rope_type'];
     if (config.ropeScaling !== undefined && (typeof type !== 'string' || !['longrope', 'su', 'yarn'].includes(type))) {
-      throw new StudioError('model/config', `config.json asks for rope scaling of type ${JSON.stringify(type)}, which Phi-3 does not have. Fetch the model's config.json again.`, { detail: { ropeType: type } });
+      throw new StudioError(
+        'model/config',
+        `config.json asks for rope scaling of type ${JSON.stringify(type)}, which Phi-3 does not have. Fetch the model's config.json again.`,
+        { detail: { ropeType: type } },
+      );
     }
     longRope(config);
   },
@@ -57,7 +70,11 @@ function originalContext(config: ModelConfig): number {
 function wholeNumber(value: Json | undefined, key: string): number {
   const number = value ?? 0;
   if (typeof number !== 'number' || !Number.isInteger(number) || number < 0 || number >= 2 ** 32) {
-    throw new StudioError('model/config', `config.json: \`${key}\` must be a whole number. Fetch the model's config.json again.`, { detail: { key } });
+    throw new StudioError(
+      'model/config',
+      `config.json: \`${key}\` must be a whole number. Fetch the model's config.json again.`,
+      { detail: { key } },
+    );
   }
   return number;
 }
@@ -78,22 +95,37 @@ function hyperparameters(config: ModelConfig): GgufEntry[] {
 }
 
 /** The factors of the long-context models, and the attention factor that goes with them (older files say `su` or `yarn`). */
-function longRope(config: ModelConfig): { readonly early: GgufEntry[]; readonly tensors: GeneratedTensor[] } | undefined {
+function longRope(
+  config: ModelConfig,
+): { readonly early: GgufEntry[]; readonly tensors: GeneratedTensor[] } | undefined {
   const parameters = rope(config);
   const long = parameters['long_factor'];
   if (!Array.isArray(long) || long.length === 0) {
     if (config.ropeScaling !== undefined) {
-      throw new StudioError('model/config', 'config.json asks for a longer context without the factors for it (`long_factor`, `short_factor`). Fetch the model\'s config.json again.');
+      throw new StudioError(
+        'model/config',
+        "config.json asks for a longer context without the factors for it (`long_factor`, `short_factor`). Fetch the model's config.json again.",
+      );
     }
     return undefined;
   }
   const half = rotaryDimensions(config) / 2;
-  const tensors = [['long', long] as const, ['short', parameters['short_factor']] as const].map(([name, values]): GeneratedTensor => {
-    if (!Array.isArray(values) || values.length !== half || !values.every((value: Json) => typeof value === 'number' && Number.isFinite(value))) {
-      throw new StudioError('model/config', `config.json must have ${half} numbers in \`${name}_factor\`. Fetch the model's config.json again.`, { detail: { expected: half } });
-    }
-    return { name: `rope_factors_${name}.weight`, shape: [half], values: Float32Array.from(values as number[]) };
-  });
+  const tensors = [['long', long] as const, ['short', parameters['short_factor']] as const].map(
+    ([name, values]): GeneratedTensor => {
+      if (
+        !Array.isArray(values) ||
+        values.length !== half ||
+        !values.every((value: Json) => typeof value === 'number' && Number.isFinite(value))
+      ) {
+        throw new StudioError(
+          'model/config',
+          `config.json must have ${half} numbers in \`${name}_factor\`. Fetch the model's config.json again.`,
+          { detail: { expected: half } },
+        );
+      }
+      return { name: `rope_factors_${name}.weight`, shape: [half], values: Float32Array.from(values as number[]) };
+    },
+  );
   const original = originalContext(config);
   const scale = config.contextLength / original;
   const factor = scale > 1 ? Math.sqrt(1 + Math.log(scale) / Math.log(original)) : 1;

@@ -10,7 +10,14 @@ export const qwen2: Architecture = {
   classes: ['Qwen2ForCausalLM'],
   label: 'Qwen2 and Qwen2.5',
   defaults: {
-    Qwen2ForCausalLM: { max_position_embeddings: 32_768, num_key_value_heads: 32, rms_norm_eps: 1e-6, rope_theta: 10_000, vocab_size: 151_936, tie_word_embeddings: false },
+    Qwen2ForCausalLM: {
+      max_position_embeddings: 32_768,
+      num_key_value_heads: 32,
+      rms_norm_eps: 1e-6,
+      rope_theta: 10_000,
+      vocab_size: 151_936,
+      tie_word_embeddings: false,
+    },
   },
   hyperparameters: (config) => baseHyperparameters('qwen2', config),
   mapTensor: (name, config) => mapTextTensor(name, config, LAYER_TENSORS),

@@ -2,7 +2,13 @@ import type { Architecture, ModelConfig } from './architecture';
 import { baseHyperparameters } from './baseHyperparameters';
 import { mapExpertTensor, requiredStacks } from './expertTensors';
 import { checkQwenMoe, expertLengths } from './qwenMoe';
-import { LAYER_TENSORS, mapTextTensor, requiredWeights, type TensorRules, withoutDenseFeedForward } from './textTensors';
+import {
+  LAYER_TENSORS,
+  mapTextTensor,
+  requiredWeights,
+  type TensorRules,
+  withoutDenseFeedForward,
+} from './textTensors';
 
 const QWEN2MOE_LAYER_TENSORS: TensorRules = {
   ...withoutDenseFeedForward(LAYER_TENSORS),
@@ -19,15 +25,32 @@ export const qwen2moe: Architecture = {
   classes: ['Qwen2MoeForCausalLM'],
   label: 'Qwen2-MoE',
   defaults: {
-    Qwen2MoeForCausalLM: { max_position_embeddings: 32_768, num_key_value_heads: 16, num_experts: 60, num_experts_per_tok: 4, moe_intermediate_size: 1408, shared_expert_intermediate_size: 5632, rms_norm_eps: 1e-6, rope_theta: 10_000, vocab_size: 151_936, tie_word_embeddings: false },
+    Qwen2MoeForCausalLM: {
+      max_position_embeddings: 32_768,
+      num_key_value_heads: 16,
+      num_experts: 60,
+      num_experts_per_tok: 4,
+      moe_intermediate_size: 1408,
+      shared_expert_intermediate_size: 5632,
+      rms_norm_eps: 1e-6,
+      rope_theta: 10_000,
+      vocab_size: 151_936,
+      tie_word_embeddings: false,
+    },
   },
   hyperparameters: (config) => baseHyperparameters('qwen2moe', config),
   lateParameters: (config) => expertLengths('qwen2moe', config),
   mapTensor: (name, config) => mapExpertTensor(name, config) ?? mapTextTensor(name, config, QWEN2MOE_LAYER_TENSORS),
-  requiredTensors: (config) => [...requiredWeights(config, QWEN2MOE_LAYER_TENSORS), ...requiredStacks(config), ...biases(config)],
+  requiredTensors: (config) => [
+    ...requiredWeights(config, QWEN2MOE_LAYER_TENSORS),
+    ...requiredStacks(config),
+    ...biases(config),
+  ],
   check: checkQwenMoe,
 };
 
 function biases(config: ModelConfig): string[] {
-  return Array.from({ length: config.layers }, (_, layer) => ['attn_q', 'attn_k', 'attn_v'].map((leaf) => `blk.${layer}.${leaf}.bias`)).flat();
+  return Array.from({ length: config.layers }, (_, layer) =>
+    ['attn_q', 'attn_k', 'attn_v'].map((leaf) => `blk.${layer}.${leaf}.bias`),
+  ).flat();
 }

@@ -14,7 +14,15 @@ export const qwen3: Architecture = {
   classes: ['Qwen3ForCausalLM'],
   label: 'Qwen3',
   defaults: {
-    Qwen3ForCausalLM: { head_dim: 128, max_position_embeddings: 32_768, num_key_value_heads: 32, rms_norm_eps: 1e-6, rope_theta: 10_000, vocab_size: 151_936, tie_word_embeddings: false },
+    Qwen3ForCausalLM: {
+      head_dim: 128,
+      max_position_embeddings: 32_768,
+      num_key_value_heads: 32,
+      rms_norm_eps: 1e-6,
+      rope_theta: 10_000,
+      vocab_size: 151_936,
+      tie_word_embeddings: false,
+    },
   },
   hyperparameters: (config) => baseHyperparameters('qwen3', config),
   mapTensor: (name, config) => mapTextTensor(name, config, QWEN3_LAYER_TENSORS),

@@ -2,7 +2,13 @@ import type { Architecture } from './architecture';
 import { baseHyperparameters } from './baseHyperparameters';
 import { mapExpertTensor, requiredStacks } from './expertTensors';
 import { checkQwenMoe, expertLengths } from './qwenMoe';
-import { LAYER_TENSORS, mapTextTensor, requiredWeights, type TensorRules, withoutDenseFeedForward } from './textTensors';
+import {
+  LAYER_TENSORS,
+  mapTextTensor,
+  requiredWeights,
+  type TensorRules,
+  withoutDenseFeedForward,
+} from './textTensors';
 
 const QWEN3MOE_LAYER_TENSORS: TensorRules = {
   ...withoutDenseFeedForward(LAYER_TENSORS),
@@ -17,7 +23,17 @@ export const qwen3moe: Architecture = {
   classes: ['Qwen3MoeForCausalLM'],
   label: 'Qwen3-MoE',
   defaults: {
-    Qwen3MoeForCausalLM: { max_position_embeddings: 32_768, num_key_value_heads: 4, num_experts: 128, num_experts_per_tok: 8, moe_intermediate_size: 768, rms_norm_eps: 1e-6, rope_theta: 10_000, vocab_size: 151_936, tie_word_embeddings: false },
+    Qwen3MoeForCausalLM: {
+      max_position_embeddings: 32_768,
+      num_key_value_heads: 4,
+      num_experts: 128,
+      num_experts_per_tok: 8,
+      moe_intermediate_size: 768,
+      rms_norm_eps: 1e-6,
+      rope_theta: 10_000,
+      vocab_size: 151_936,
+      tie_word_embeddings: false,
+    },
   },
   hyperparameters: (config) => baseHyperparameters('qwen3moe', config),
   lateParameters: (config) => expertLengths('qwen3moe', config),

@@ -5,17 +5,25 @@ import { checkRope, checkSilu } from './baseHyperparameters';
 
 /** Widths of the experts and of the one that every token goes through, where the config has them. */
 export function expertLengths(name: string, config: ModelConfig): GgufEntry[] {
-  return ([['expert_feed_forward_length', 'moe_intermediate_size'], ['expert_shared_feed_forward_length', 'shared_expert_intermediate_size']] as const)
-    .flatMap(([key, source]): GgufEntry[] => {
-      const value = config.raw[source];
-      if (value === undefined || value === null) {
-        return [];
-      }
-      if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 16_777_216) {
-        throw new StudioError('model/config', `config.json: \`${source}\` must be a positive whole number. Fetch the model's config.json again.`, { detail: { key: source } });
-      }
-      return [[`${name}.${key}`, u32(value)]];
-    });
+  return (
+    [
+      ['expert_feed_forward_length', 'moe_intermediate_size'],
+      ['expert_shared_feed_forward_length', 'shared_expert_intermediate_size'],
+    ] as const
+  ).flatMap(([key, source]): GgufEntry[] => {
+    const value = config.raw[source];
+    if (value === undefined || value === null) {
+      return [];
+    }
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 16_777_216) {
+      throw new StudioError(
+        'model/config',
+        `config.json: \`${source}\` must be a positive whole number. Fetch the model's config.json again.`,
+        { detail: { key: source } },
+      );
+    }
+    return [[`${name}.${key}`, u32(value)]];
+  });
 }
 
 /** llama.cpp runs these families with experts in every layer; configurations that mix in dense layers are refused. */
@@ -25,9 +33,17 @@ export function checkQwenMoe(config: ModelConfig): void {
   const dense = config.raw['mlp_only_layers'];
   const step = config.raw['decoder_sparse_step'];
   if ((Array.isArray(dense) && dense.length > 0) || (step !== undefined && step !== null && step !== 1)) {
-    throw new StudioError('model/config', 'config.json mixes dense layers among those with experts (`mlp_only_layers`, `decoder_sparse_step`), which llama.cpp does not run for this architecture.', { detail: { dense, step } });
+    throw new StudioError(
+      'model/config',
+      'config.json mixes dense layers among those with experts (`mlp_only_layers`, `decoder_sparse_step`), which llama.cpp does not run for this architecture.',
+      { detail: { dense, step } },
+    );
   }
   if (config.experts < 1 || config.expertsUsed < 1 || config.expertsUsed > config.experts) {
-    throw new StudioError('model/config', `config.json says that ${config.expertsUsed} of ${config.experts} experts are used for each token. Fetch the model's config.json again.`, { detail: { experts: config.experts, used: config.expertsUsed } });
+    throw new StudioError(
+      'model/config',
+      `config.json says that ${config.expertsUsed} of ${config.experts} experts are used for each token. Fetch the model's config.json again.`,
+      { detail: { experts: config.experts, used: config.expertsUsed } },
+    );
   }
 }

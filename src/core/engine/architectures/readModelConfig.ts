@@ -83,9 +83,13 @@ function parseNumbers(raw: JsonObject): z.infer<typeof NUMBERS> {
   }
   const issue = result.error.issues[0];
   const key = issue?.path.join('.') ?? '';
-  throw new StudioError('model/config', `config.json: \`${key}\` ${describe(raw[key])}. Fetch the model's config.json again, or correct it.`, {
-    detail: { key, reason: issue?.message },
-  });
+  throw new StudioError(
+    'model/config',
+    `config.json: \`${key}\` ${describe(raw[key])}. Fetch the model's config.json again, or correct it.`,
+    {
+      detail: { key, reason: issue?.message },
+    },
+  );
 }
 
 function describe(value: Json | undefined): string {
@@ -99,7 +103,11 @@ function describe(value: Json | undefined): string {
 function parseTheta(value: Json | undefined): number {
   const theta = THETA.safeParse(value);
   if (!theta.success) {
-    throw new StudioError('model/config', `config.json: the rotary base (\`rope_theta\`) ${describe(value)}. Fetch the model's config.json again, or correct it.`, { detail: { key: 'rope_theta' } });
+    throw new StudioError(
+      'model/config',
+      `config.json: the rotary base (\`rope_theta\`) ${describe(value)}. Fetch the model's config.json again, or correct it.`,
+      { detail: { key: 'rope_theta' } },
+    );
   }
   return theta.data;
 }
@@ -108,12 +116,24 @@ function checkHeads(config: ModelConfig): void {
   const { heads, kvHeads, hiddenSize, headDim, hasHeadDim, raw } = config;
   const explicit = hasHeadDim && typeof raw['head_dim'] === 'number';
   if (!explicit && hiddenSize % heads !== 0) {
-    throw new StudioError('model/config', `config.json: hidden_size ${hiddenSize} does not divide by num_attention_heads ${heads}. One of the two is wrong.`, { detail: { hiddenSize, heads } });
+    throw new StudioError(
+      'model/config',
+      `config.json: hidden_size ${hiddenSize} does not divide by num_attention_heads ${heads}. One of the two is wrong.`,
+      { detail: { hiddenSize, heads } },
+    );
   }
   if (heads % kvHeads !== 0) {
-    throw new StudioError('model/config', `config.json: num_attention_heads ${heads} does not divide by num_key_value_heads ${kvHeads}. One of the two is wrong.`, { detail: { heads, kvHeads } });
+    throw new StudioError(
+      'model/config',
+      `config.json: num_attention_heads ${heads} does not divide by num_key_value_heads ${kvHeads}. One of the two is wrong.`,
+      { detail: { heads, kvHeads } },
+    );
   }
   if (headDim % 2 !== 0) {
-    throw new StudioError('model/config', `config.json: heads of ${headDim} values cannot be rotated in pairs. head_dim, hidden_size or num_attention_heads is wrong.`, { detail: { headDim } });
+    throw new StudioError(
+      'model/config',
+      `config.json: heads of ${headDim} values cannot be rotated in pairs. head_dim, hidden_size or num_attention_heads is wrong.`,
+      { detail: { headDim } },
+    );
   }
 }

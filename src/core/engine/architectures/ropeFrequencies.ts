@@ -17,9 +17,13 @@ export function llama3RopeFrequencies(config: ModelConfig): readonly GeneratedTe
   const high = ropeNumber(rope, 'high_freq_factor') ?? 4;
   const original = ropeNumber(rope, 'original_max_position_embeddings') ?? 8192;
   if (!(factor > 0 && low > 0 && high > low && original > 0)) {
-    throw new StudioError('model/config', 'config.json has llama3 rope scaling whose factors cannot be: `factor` and `low_freq_factor` must be positive and `high_freq_factor` greater than `low_freq_factor`. Fetch the model\'s config.json again.', {
-      detail: { factor, low, high, original },
-    });
+    throw new StudioError(
+      'model/config',
+      "config.json has llama3 rope scaling whose factors cannot be: `factor` and `low_freq_factor` must be positive and `high_freq_factor` greater than `low_freq_factor`. Fetch the model's config.json again.",
+      {
+        detail: { factor, low, high, original },
+      },
+    );
   }
   const values = new Float32Array(config.headDim / 2);
   for (let pair = 0; pair < values.length; pair++) {

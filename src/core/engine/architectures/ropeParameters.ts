@@ -23,12 +23,17 @@ export function readRopeParameters(raw: JsonObject): RopeParameters {
   if (isJsonObject(full) || isJsonObject(sliding)) {
     return {
       full: standardise(isJsonObject(full) ? full : {}, raw),
-      sliding: standardise(isJsonObject(sliding) ? sliding : {}, { ...raw, rope_theta: raw['rope_local_base_freq'] ?? raw['rope_theta'] }),
+      sliding: standardise(isJsonObject(sliding) ? sliding : {}, {
+        ...raw,
+        rope_theta: raw['rope_local_base_freq'] ?? raw['rope_theta'],
+      }),
     };
   }
   const local = raw['rope_local_base_freq'];
   const global = standardise(given, raw);
-  return local === undefined || local === null ? { full: global } : { full: global, sliding: standardise({ rope_theta: local }, raw) };
+  return local === undefined || local === null
+    ? { full: global }
+    : { full: global, sliding: standardise({ rope_theta: local }, raw) };
 }
 
 function truthyObject(raw: JsonObject, key: string): JsonObject | undefined {
@@ -37,7 +42,11 @@ function truthyObject(raw: JsonObject, key: string): JsonObject | undefined {
     return undefined;
   }
   if (!isJsonObject(value)) {
-    throw new StudioError('model/config', `config.json has a \`${key}\` that is not an object. Fetch the model's config.json again.`, { detail: { key } });
+    throw new StudioError(
+      'model/config',
+      `config.json has a \`${key}\` that is not an object. Fetch the model's config.json again.`,
+      { detail: { key } },
+    );
   }
   return Object.keys(value).length === 0 ? undefined : value;
 }
@@ -49,7 +58,8 @@ function standardise(given: JsonObject, raw: JsonObject): JsonObject {
   result['partial_rotary_factor'] = given['partial_rotary_factor'] ?? raw['partial_rotary_factor'];
   const original = raw['original_max_position_embeddings'];
   if (SCALED_TYPES.includes(result['rope_type'])) {
-    result['original_max_position_embeddings'] = original ?? given['original_max_position_embeddings'] ?? raw['max_position_embeddings'];
+    result['original_max_position_embeddings'] =
+      original ?? given['original_max_position_embeddings'] ?? raw['max_position_embeddings'];
   } else {
     result['original_max_position_embeddings'] = given['original_max_position_embeddings'] ?? original;
   }
@@ -67,7 +77,11 @@ export function ropeNumber(rope: JsonObject, key: string): number | undefined {
     return undefined;
   }
   if (typeof value !== 'number' || !Number.isFinite(value)) {
-    throw new StudioError('model/config', `config.json has a rotary setting \`${key}\` that is not a number. Fetch the model's config.json again.`, { detail: { key } });
+    throw new StudioError(
+      'model/config',
+      `config.json has a rotary setting \`${key}\` that is not a number. Fetch the model's config.json again.`,
+      { detail: { key } },
+    );
   }
   return value;
 }

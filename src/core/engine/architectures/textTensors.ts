@@ -49,9 +49,16 @@ export function withoutDenseFeedForward(rules: TensorRules): TensorRules {
 }
 
 /** Buffers that checkpoints of some ages carry and that no model needs. */
-const BUFFERS = ['.rotary_emb.inv_freq', '.rotary_emb.cos_cached', '.rotary_emb.sin_cached', '.attention.masked_bias', '.attention.bias'];
+const BUFFERS = [
+  '.rotary_emb.inv_freq',
+  '.rotary_emb.cos_cached',
+  '.rotary_emb.sin_cached',
+  '.attention.masked_bias',
+  '.attention.bias',
+];
 /** Parts of multimodal checkpoints that are not the text model. */
-const OTHER_TOWERS = /^(?:model\.)?(?:vision_tower|vision_model|vision_embed_tokens|visual|multi_modal_projector|mm_projector|audio_tower|embed_vision|embed_audio)\./;
+const OTHER_TOWERS =
+  /^(?:model\.)?(?:vision_tower|vision_model|vision_embed_tokens|visual|multi_modal_projector|mm_projector|audio_tower|embed_vision|embed_audio)\./;
 
 /** Mixtral's files keep the names of its first implementation; transformers 5 and PEFT under it say the same as for Qwen's experts. */
 const MIXTRAL_MODULE = /^(model\.layers\.\d+\.)block_sparse_moe\.(gate|switch_mlp|experts)\./;
@@ -67,7 +74,12 @@ export function normaliseTensorName(name: string): string {
   if (!MIXTRAL_MODULE.test(text)) {
     return text;
   }
-  return text.replace(MIXTRAL_MODULE, '$1mlp.$2.').replace(/^(.*\.experts\.\d+\.)(w[123])\./, (_all, before: string, projection: string) => `${before}${MIXTRAL_PROJECTIONS[projection]!}.`);
+  return text
+    .replace(MIXTRAL_MODULE, '$1mlp.$2.')
+    .replace(
+      /^(.*\.experts\.\d+\.)(w[123])\./,
+      (_all, before: string, projection: string) => `${before}${MIXTRAL_PROJECTIONS[projection]!}.`,
+    );
 }
 
 function textModelName(name: string): string {
@@ -79,7 +91,12 @@ function textModelName(name: string): string {
 }
 
 /** Maps the tensors of a text model by a family's rules; the `mapTensor` of most architectures. */
-export function mapTextTensor(name: string, config: ModelConfig, layerRules: TensorRules, globalRules: TensorRules = GLOBAL_TENSORS): TensorMapping | 'drop' | undefined {
+export function mapTextTensor(
+  name: string,
+  config: ModelConfig,
+  layerRules: TensorRules,
+  globalRules: TensorRules = GLOBAL_TENSORS,
+): TensorMapping | 'drop' | undefined {
   if (OTHER_TOWERS.test(name) || BUFFERS.some((suffix) => name.endsWith(suffix))) {
     return 'drop';
   }

@@ -11,9 +11,27 @@ export interface KernelExports {
   readonly [widen: `widenFrom${string}`]: Widen;
   readonly [validate: `validate${string}`]: Validate;
   heapBase(): number;
-  affine(source: number, scales: number, biases: number, scaleKind: number, target: number, rows: number, columns: number, bits: number, groupSize: number): void;
+  affine(
+    source: number,
+    scales: number,
+    biases: number,
+    scaleKind: number,
+    target: number,
+    rows: number,
+    columns: number,
+    bits: number,
+    groupSize: number,
+  ): void;
   mxfp4(source: number, scales: number, target: number, groups: number): void;
-  addLowRank(target: number, left: number, right: number, rows: number, columns: number, rank: number, scale: number): void;
+  addLowRank(
+    target: number,
+    left: number,
+    right: number,
+    rows: number,
+    columns: number,
+    rank: number,
+    scale: number,
+  ): void;
   transpose(source: number, target: number, rows: number, columns: number): void;
   rowNorms(source: number, target: number, rows: number, columns: number): void;
   scaleRowsToMagnitude(values: number, rows: number, columns: number, magnitude: number): void;

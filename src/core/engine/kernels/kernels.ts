@@ -6,7 +6,21 @@ import { webAssembly, type WasmMemory } from './webAssembly';
 
 /** Types that {@link Kernels.quantise} writes. */
 export const QUANTISED_TYPES = [
-  'F32', 'F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'IQ4_NL', 'IQ4_XS',
+  'F32',
+  'F16',
+  'BF16',
+  'Q8_0',
+  'Q4_0',
+  'Q4_1',
+  'Q5_0',
+  'Q5_1',
+  'Q2_K',
+  'Q3_K',
+  'Q4_K',
+  'Q5_K',
+  'Q6_K',
+  'IQ4_NL',
+  'IQ4_XS',
 ] as const satisfies readonly GgmlTypeName[];
 
 export type QuantisedType = (typeof QUANTISED_TYPES)[number];
@@ -52,7 +66,10 @@ export class Kernels {
   static async instantiate(memoryBytes: number): Promise<Kernels> {
     const pages = Math.ceil(memoryBytes / PAGE);
     if (!(pages >= 1 && pages <= PAGES)) {
-      throw new StudioError('engine/memory', `A worker cannot have ${memoryBytes} bytes of memory: WebAssembly offers at most 4 GiB.`);
+      throw new StudioError(
+        'engine/memory',
+        `A worker cannot have ${memoryBytes} bytes of memory: WebAssembly offers at most 4 GiB.`,
+      );
     }
     try {
       const memory = new webAssembly.Memory({ initial: pages, maximum: pages });
@@ -80,7 +97,10 @@ export class Kernels {
       throw new StudioError('quantize/type', `${type} cannot be written. Choose one of ${QUANTISED_TYPES.join(', ')}.`);
     }
     if (columns % GGML_TYPES[type].block !== 0) {
-      throw new StudioError('quantize/shape', `Rows of ${columns} values do not divide into the blocks of ${GGML_TYPES[type].block} that ${type} has.`);
+      throw new StudioError(
+        'quantize/shape',
+        `Rows of ${columns} values do not divide into the blocks of ${GGML_TYPES[type].block} that ${type} has.`,
+      );
     }
     kernel(source, target, rows, columns, importance);
   }
@@ -97,7 +117,10 @@ export class Kernels {
     }
     const block = type in GGML_TYPES ? GGML_TYPES[type as GgmlTypeName].block : 1;
     if (count % block !== 0) {
-      throw new StudioError('quantize/shape', `${count} values do not divide into the blocks of ${block} that ${type} has.`);
+      throw new StudioError(
+        'quantize/shape',
+        `${count} values do not divide into the blocks of ${block} that ${type} has.`,
+      );
     }
     kernel(source, target, count);
   }
@@ -111,13 +134,39 @@ export class Kernels {
    * @throws StudioError model/quantised for other widths or groups
    */
   widenAffine(
-    source: number, scales: number, biases: number, scaleType: 'F32' | 'F16' | 'BF16', target: number,
-    rows: number, columns: number, bits: number, groupSize: number,
+    source: number,
+    scales: number,
+    biases: number,
+    scaleType: 'F32' | 'F16' | 'BF16',
+    target: number,
+    rows: number,
+    columns: number,
+    bits: number,
+    groupSize: number,
   ): void {
-    if (![1, 2, 3, 4, 5, 6, 8].includes(bits) || groupSize < 8 || groupSize % 8 !== 0 || columns % groupSize !== 0 || (columns * bits) % 32 !== 0) {
-      throw new StudioError('model/quantised', `mlx weights of ${bits} bits in groups of ${groupSize} with ${columns} columns are not read. Pass the 16-bit weights.`);
+    if (
+      ![1, 2, 3, 4, 5, 6, 8].includes(bits) ||
+      groupSize < 8 ||
+      groupSize % 8 !== 0 ||
+      columns % groupSize !== 0 ||
+      (columns * bits) % 32 !== 0
+    ) {
+      throw new StudioError(
+        'model/quantised',
+        `mlx weights of ${bits} bits in groups of ${groupSize} with ${columns} columns are not read. Pass the 16-bit weights.`,
+      );
     }
-    this.#exports.affine(source, scales, biases, AFFINE_SCALES.indexOf(scaleType), target, rows, columns, bits, groupSize);
+    this.#exports.affine(
+      source,
+      scales,
+      biases,
+      AFFINE_SCALES.indexOf(scaleType),
+      target,
+      rows,
+      columns,
+      bits,
+      groupSize,
+    );
   }
 
   /**
@@ -128,7 +177,10 @@ export class Kernels {
    */
   widenMxfp4(source: number, scales: number, target: number, rows: number, columns: number): void {
     if (columns % 32 !== 0) {
-      throw new StudioError('model/quantised', `mxfp4 weights with ${columns} columns do not divide into groups of 32. Pass the 16-bit weights.`);
+      throw new StudioError(
+        'model/quantised',
+        `mxfp4 weights with ${columns} columns do not divide into groups of 32. Pass the 16-bit weights.`,
+      );
     }
     this.#exports.mxfp4(source, scales, target, (rows * columns) / 32);
   }
@@ -137,7 +189,15 @@ export class Kernels {
    * target[i, j] += scale * sum over k of left[i, k] * right[k, j], all f32: the sum runs in the order of k, is
    * multiplied by `scale` once, and then added, whatever the sizes, so that cutting rows differently changes nothing.
    */
-  addLowRank(target: number, left: number, right: number, rows: number, columns: number, rank: number, scale: number): void {
+  addLowRank(
+    target: number,
+    left: number,
+    right: number,
+    rows: number,
+    columns: number,
+    rank: number,
+    scale: number,
+  ): void {
     this.#exports.addLowRank(target, left, right, rows, columns, rank, scale);
   }
 
@@ -191,7 +251,10 @@ export class Kernels {
     }
     const block = type in GGML_TYPES ? GGML_TYPES[type as GgmlTypeName].block : 1;
     if (count % block !== 0) {
-      throw new StudioError('quantize/shape', `${count} values do not divide into the blocks of ${block} that ${type} has.`);
+      throw new StudioError(
+        'quantize/shape',
+        `${count} values do not divide into the blocks of ${block} that ${type} has.`,
+      );
     }
     return kernel(source, count / block);
   }

@@ -16,7 +16,15 @@ import type { TensorRef } from '../tensorRef';
  *   B [in, rank * experts] with R = those columns, transposed.
  * - `ggufEmbedding`: lora_a [vocab, rank] = L, lora_b [dim, rank] = R transposed. Other factors of a GGUF are `peftLinear`.
  */
-export type FactorLayout = 'ggufEmbedding' | 'peftLinear' | 'peftEmbedding' | 'mlxLinear' | 'mlxEmbedding' | 'peftConv1d' | 'expertLinear' | 'expertTransposed';
+export type FactorLayout =
+  | 'ggufEmbedding'
+  | 'peftLinear'
+  | 'peftEmbedding'
+  | 'mlxLinear'
+  | 'mlxEmbedding'
+  | 'peftConv1d'
+  | 'expertLinear'
+  | 'expertTransposed';
 
 /** Which columns of an interleaved factor belong to an expert, and for `expertTransposed` which of A's columns are its rows. */
 export interface ExpertColumns {

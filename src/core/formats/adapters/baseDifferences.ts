@@ -1,7 +1,8 @@
 import type { BaseTensorShape } from './matchBase';
 
 /** Modules whose input, or else output, is as wide as the hidden state. */
-const READS_HIDDEN = /\.(?:q_proj|k_proj|v_proj|qkv_proj|gate_proj|up_proj|gate_up_proj)\.weight$|^(?:lm_head|model\.embed_tokens)\.weight$/;
+const READS_HIDDEN =
+  /\.(?:q_proj|k_proj|v_proj|qkv_proj|gate_proj|up_proj|gate_up_proj)\.weight$|^(?:lm_head|model\.embed_tokens)\.weight$/;
 const WRITES_HIDDEN = /\.(?:o_proj|down_proj)\.weight$/;
 
 /**
@@ -48,7 +49,11 @@ export function nearestNames(name: string, names: Iterable<string>): string[] {
     scored.push([editDistance(name, candidate), candidate]);
   }
   const limit = name.length / 2;
-  return scored.filter(([distance]) => distance <= limit).sort((a, b) => a[0] - b[0]).slice(0, 3).map(([, candidate]) => candidate);
+  return scored
+    .filter(([distance]) => distance <= limit)
+    .sort((a, b) => a[0] - b[0])
+    .slice(0, 3)
+    .map(([, candidate]) => candidate);
 }
 
 /** Levenshtein's distance; common beginnings and ends cost nothing. */

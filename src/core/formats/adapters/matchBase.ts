@@ -55,7 +55,10 @@ export function matchAdapterToBase(given: Adapter, base: ReadonlyMap<string, Bas
       misfits.push({ part, wanted, found: shape });
     }
   }
-  return { matched, problems: [...problems, ...shapeProblems(adapter, misfits, base), ...nameProblems(adapter, homeless, base)] };
+  return {
+    matched,
+    problems: [...problems, ...shapeProblems(adapter, misfits, base), ...nameProblems(adapter, homeless, base)],
+  };
 }
 
 /** Undefined when the part fits a base tensor of this shape, else the shape that it was trained for. */
@@ -98,30 +101,52 @@ function lowRankShape({ layout, a, b, columns }: Extract<AdapterPart, { kind: 'l
 }
 
 function isResizedVocabulary(target: string, brought: readonly number[], found: readonly number[]): boolean {
-  return (target === EMBEDDING || target === HEAD) && brought.length === 2 && found.length === 2 && brought[1] === found[1];
+  return (
+    (target === EMBEDDING || target === HEAD) && brought.length === 2 && found.length === 2 && brought[1] === found[1]
+  );
 }
 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((size, index) => size === b[index]);
 }
 
-function shapeProblems(adapter: Adapter, misfits: readonly Misfit[], base: ReadonlyMap<string, BaseTensorShape>): StudioError[] {
+function shapeProblems(
+  adapter: Adapter,
+  misfits: readonly Misfit[],
+  base: ReadonlyMap<string, BaseTensorShape>,
+): StudioError[] {
   const [first] = misfits;
   if (first === undefined) {
     return [];
   }
   const module = first.part.target.replace(/\.(?:weight|bias)$/, '');
-  const hidden = hiddenSizes(misfits.map(({ part, wanted }) => [part.target, wanted]), base);
-  const difference = hidden === undefined
-    ? `was trained on a model where ${module} is [${first.wanted.join(', ')}]; base has [${first.found.join(', ')}].`
-    : `was trained on a model with hidden size ${hidden.adapter}; base has ${hidden.base} (${hidden.module}).`;
-  return [new StudioError('adapter/base-mismatch', `${adapter.path} ${difference} ${baseHint(adapter)}`, {
-    path: adapter.path,
-    detail: { tensor: first.part.target, expected: first.wanted, found: first.found, misfits: misfits.length, parts: adapter.parts.length },
-  })];
+  const hidden = hiddenSizes(
+    misfits.map(({ part, wanted }) => [part.target, wanted]),
+    base,
+  );
+  const difference =
+    hidden === undefined
+      ? `was trained on a model where ${module} is [${first.wanted.join(', ')}]; base has [${first.found.join(', ')}].`
+      : `was trained on a model with hidden size ${hidden.adapter}; base has ${hidden.base} (${hidden.module}).`;
+  return [
+    new StudioError('adapter/base-mismatch', `${adapter.path} ${difference} ${baseHint(adapter)}`, {
+      path: adapter.path,
+      detail: {
+        tensor: first.part.target,
+        expected: first.wanted,
+        found: first.found,
+        misfits: misfits.length,
+        parts: adapter.parts.length,
+      },
+    }),
+  ];
 }
 
-function nameProblems(adapter: Adapter, homeless: readonly AdapterPart[], base: ReadonlyMap<string, BaseTensorShape>): StudioError[] {
+function nameProblems(
+  adapter: Adapter,
+  homeless: readonly AdapterPart[],
+  base: ReadonlyMap<string, BaseTensorShape>,
+): StudioError[] {
   const [first] = homeless;
   if (first === undefined) {
     return [];
@@ -130,19 +155,41 @@ function nameProblems(adapter: Adapter, homeless: readonly AdapterPart[], base: 
   const detail = { tensors: names.slice(0, 50), count: names.length };
   const layers = { adapter: layersOf(adapter.parts.map((part) => part.target)), base: layersOf(base.keys()) };
   if (layers.base > 0 && layers.adapter > layers.base) {
-    return [new StudioError('adapter/base-mismatch', `${adapter.path} was trained on a model with at least ${layers.adapter} layers; base has ${layers.base} (${names[0]!}). ${baseHint(adapter)}`, { path: adapter.path, detail })];
+    return [
+      new StudioError(
+        'adapter/base-mismatch',
+        `${adapter.path} was trained on a model with at least ${layers.adapter} layers; base has ${layers.base} (${names[0]!}). ${baseHint(adapter)}`,
+        { path: adapter.path, detail },
+      ),
+    ];
   }
   if (first.kind === 'add' || first.target.endsWith('.bias')) {
-    return [new StudioError('adapter/unmatched', `${adapter.path} changes ${first.target}, and the base has no such bias${names.length === 1 ? '' : ` (nor ${names.length - 1} others)`}. ${first.kind === 'add' ? 'PEFT cannot merge lora_bias into such a base either: train without it.' : baseHint(adapter)}`, { path: adapter.path, detail })];
+    return [
+      new StudioError(
+        'adapter/unmatched',
+        `${adapter.path} changes ${first.target}, and the base has no such bias${names.length === 1 ? '' : ` (nor ${names.length - 1} others)`}. ${first.kind === 'add' ? 'PEFT cannot merge lora_bias into such a base either: train without it.' : baseHint(adapter)}`,
+        { path: adapter.path, detail },
+      ),
+    ];
   }
   const shown = names.slice(0, 3).join(', ');
   const nearest = nearestNames(first.target, base.keys());
-  return [new StudioError('adapter/unmatched', `${adapter.path} changes ${names.length} ${names.length === 1 ? 'weight' : 'weights'} that the base does not have: ${shown}${names.length > 3 ? ', …' : ''}. ${nearest.length === 0 ? '' : `Nearest in the base: ${nearest.join(', ')}. `}${baseHint(adapter)}`, {
-    path: adapter.path, detail: { ...detail, nearest },
-  })];
+  return [
+    new StudioError(
+      'adapter/unmatched',
+      `${adapter.path} changes ${names.length} ${names.length === 1 ? 'weight' : 'weights'} that the base does not have: ${shown}${names.length > 3 ? ', …' : ''}. ${nearest.length === 0 ? '' : `Nearest in the base: ${nearest.join(', ')}. `}${baseHint(adapter)}`,
+      {
+        path: adapter.path,
+        detail: { ...detail, nearest },
+      },
+    ),
+  ];
 }
 
 function baseHint(adapter: Adapter): string {
-  const says = adapter.baseName === undefined ? 'adapter_config.json does not name it' : `adapter_config.json names ${adapter.baseName}`;
+  const says =
+    adapter.baseName === undefined
+      ? 'adapter_config.json does not name it'
+      : `adapter_config.json names ${adapter.baseName}`;
   return `Pass the base it was trained on: ${says}.`;
 }

@@ -2,7 +2,12 @@ import { canonicalTensorName } from '../huggingface/tensorNames';
 
 /** What a tensor of a PEFT file is for. */
 export type PeftRole =
-  | 'loraA' | 'loraB' | 'loraBias' | 'embeddingA' | 'embeddingB' | 'magnitude'
+  | 'loraA'
+  | 'loraB'
+  | 'loraBias'
+  | 'embeddingA'
+  | 'embeddingB'
+  | 'magnitude'
   /** The base tensor that the adapter was trained on (`base_layer`). */
   | 'base'
   /** A trained tensor that takes the base's place. */
@@ -43,7 +48,8 @@ const SUFFIXES: readonly (readonly [RegExp, PeftRole, 'weight' | 'bias'])[] = [
 ];
 
 /** Marks of adapter tensors; one that is left after its suffix was taken off belongs to a variant that is not known. */
-const LEFTOVER = /(?:^|\.)(?:lora_|base_layer\b|modules_to_save\b|token_adapter\b|hada_|lokr_|vera_|ia3_|oft_|boft_|adapter_)/;
+const LEFTOVER =
+  /(?:^|\.)(?:lora_|base_layer\b|modules_to_save\b|token_adapter\b|hada_|lokr_|vera_|ia3_|oft_|boft_|adapter_)/;
 
 /** The name taken apart; undefined when its suffix is none that is known. */
 export function parsePeftTensorName(name: string): PeftTensorName | undefined {
@@ -81,5 +87,10 @@ export function parseExpertFactorName(name: string): ExpertFactorName | undefine
     return undefined;
   }
   const [, path, nested, factor] = found;
-  return { path: path!, target: canonicalTensorName(`${path!}.weight`).replace(/\.weight$/, ''), factor: factor === 'A' ? 'A' : 'B', inner: nested !== undefined };
+  return {
+    path: path!,
+    target: canonicalTensorName(`${path!}.weight`).replace(/\.weight$/, ''),
+    factor: factor === 'A' ? 'A' : 'B',
+    inner: nested !== undefined,
+  };
 }

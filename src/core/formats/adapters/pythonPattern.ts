@@ -261,7 +261,12 @@ class Compiler {
 
   private single(fields: Omit<State, 'mark'>): Fragment {
     const state = this.state(fields);
-    return { start: state, attach: (next) => { state.next = next; } };
+    return {
+      start: state,
+      attach: (next) => {
+        state.next = next;
+      },
+    };
   }
 
   private empty(): Fragment {
@@ -270,13 +275,24 @@ class Compiler {
 
   private either(a: Fragment, b: Fragment): Fragment {
     const split = this.state({ next: a.start, other: b.start });
-    return { start: split, attach: (next) => { a.attach(next); b.attach(next); } };
+    return {
+      start: split,
+      attach: (next) => {
+        a.attach(next);
+        b.attach(next);
+      },
+    };
   }
 
   private star(inner: Fragment): Fragment {
     const split = this.state({ next: inner.start });
     inner.attach(split);
-    return { start: split, attach: (next) => { split.other = next; } };
+    return {
+      start: split,
+      attach: (next) => {
+        split.other = next;
+      },
+    };
   }
 }
 
@@ -284,7 +300,12 @@ const digit: Test = (code) => code >= 48 && code <= 57;
 const word: Test = (code) => digit(code) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95;
 const space: Test = (code) => code === 32 || (code >= 9 && code <= 13);
 const CLASSES: Readonly<Record<string, Test | undefined>> = Object.assign(Object.create(null) as Record<string, Test>, {
-  d: digit, D: (code: number) => !digit(code), w: word, W: (code: number) => !word(code), s: space, S: (code: number) => !space(code),
+  d: digit,
+  D: (code: number) => !digit(code),
+  w: word,
+  W: (code: number) => !word(code),
+  s: space,
+  S: (code: number) => !space(code),
 });
 
 function join(a: Fragment, b: Fragment): Fragment {
@@ -300,7 +321,11 @@ function run(start: State, accept: State, text: string): boolean {
   let alive = reach([start], 0, codes.length);
   for (let i = 0; i < codes.length; i++) {
     const code = codes[i]!;
-    alive = reach(alive.flatMap((state) => (state.test?.(code) === true ? [state.next!] : [])), i + 1, codes.length);
+    alive = reach(
+      alive.flatMap((state) => (state.test?.(code) === true ? [state.next!] : [])),
+      i + 1,
+      codes.length,
+    );
     if (alive.length === 0) {
       return false;
     }

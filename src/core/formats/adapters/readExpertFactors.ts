@@ -42,16 +42,44 @@ export function readExpertFactors(input: AdapterInput, settings: PeftSettings): 
       continue;
     }
     modules.push(module);
-    parts.push({ kind: 'experts', target: name.target, a: a!, b: b!, rank: module.rank, scale: module.scale, inner: name.inner });
+    parts.push({
+      kind: 'experts',
+      target: name.target,
+      a: a!,
+      b: b!,
+      rank: module.rank,
+      scale: module.scale,
+      inner: name.inner,
+    });
   }
   return { parts, problems, modules };
 }
 
-function checkPair(path: string, a: TensorRef | undefined, b: TensorRef | undefined, rank: number): StudioError | undefined {
+function checkPair(
+  path: string,
+  a: TensorRef | undefined,
+  b: TensorRef | undefined,
+  rank: number,
+): StudioError | undefined {
   const there = a ?? b;
   if (a === undefined || b === undefined) {
-    return new StudioError('adapter/pair', `${there?.name ?? ''} is there, but ${a === undefined ? 'lora_A' : 'lora_B'} of the same experts is not. The file is incomplete: save or fetch the adapter again.`, { path, detail: { tensor: there?.name } });
+    return new StudioError(
+      'adapter/pair',
+      `${there?.name ?? ''} is there, but ${a === undefined ? 'lora_A' : 'lora_B'} of the same experts is not. The file is incomplete: save or fetch the adapter again.`,
+      { path, detail: { tensor: there?.name } },
+    );
   }
-  const fits = a.shape.length === 2 && b.shape.length === 2 && a.shape[0] === b.shape[1] && a.shape[0]! > 0 && a.shape[0]! % rank === 0;
-  return fits ? undefined : new StudioError('adapter/shape', `${a.name} has shape ${shapeText(a)} and ${b.name} ${shapeText(b)}, where factors of rank ${rank} on all experts are needed. The configuration is not of these weights: restore the adapter_config.json that was saved with them.`, { path, detail: { tensor: a.name, a: a.shape, b: b.shape, rank } });
+  const fits =
+    a.shape.length === 2 &&
+    b.shape.length === 2 &&
+    a.shape[0] === b.shape[1] &&
+    a.shape[0]! > 0 &&
+    a.shape[0]! % rank === 0;
+  return fits
+    ? undefined
+    : new StudioError(
+        'adapter/shape',
+        `${a.name} has shape ${shapeText(a)} and ${b.name} ${shapeText(b)}, where factors of rank ${rank} on all experts are needed. The configuration is not of these weights: restore the adapter_config.json that was saved with them.`,
+        { path, detail: { tensor: a.name, a: a.shape, b: b.shape, rank } },
+      );
 }

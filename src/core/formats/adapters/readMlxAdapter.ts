@@ -92,14 +92,21 @@ class MlxReader {
     if (type === 'lora' || type === 'dora' || type === 'full') {
       return type;
     }
-    this.refuse('adapter/unsupported', `${this.input.path}: fine_tune_type is ${JSON.stringify(type)}, where lora, dora and full are known. Fuse it with mlx_lm.fuse and pass the fused folder as the base.`);
+    this.refuse(
+      'adapter/unsupported',
+      `${this.input.path}: fine_tune_type is ${JSON.stringify(type)}, where lora, dora and full are known. Fuse it with mlx_lm.fuse and pass the fused folder as the base.`,
+    );
     return 'lora';
   }
 
   private readModule(name: string, { a, b, m }: MlxModule): void {
     const there = a ?? b ?? m;
     if (a === undefined || b === undefined) {
-      this.refuse('adapter/pair', `${there!.name} is there, but ${a === undefined ? 'lora_a' : 'lora_b'} of the same module is not. The file is incomplete: copy or fetch the adapter again.`, there);
+      this.refuse(
+        'adapter/pair',
+        `${there!.name} is there, but ${a === undefined ? 'lora_a' : 'lora_b'} of the same module is not. The file is incomplete: copy or fetch the adapter again.`,
+        there,
+      );
       return;
     }
     if (expertOfStack(`${name}.weight`, 0) !== undefined) {
@@ -107,7 +114,11 @@ class MlxReader {
       return;
     }
     if (a.shape.length !== 2 || b.shape.length !== 2) {
-      this.refuse('adapter/unsupported', `${a.name} has shape ${shapeText(a)}, which is none that mlx-lm gives to a layer known here. Fuse it with mlx_lm.fuse and pass the fused folder as the base.`, a);
+      this.refuse(
+        'adapter/unsupported',
+        `${a.name} has shape ${shapeText(a)}, which is none that mlx-lm gives to a layer known here. Fuse it with mlx_lm.fuse and pass the fused folder as the base.`,
+        a,
+      );
       return;
     }
     const target = canonicalTensorName(`${name}.weight`);
@@ -116,15 +127,33 @@ class MlxReader {
     this.checkRank(a, b);
     const embedding = EMBEDDING.test(moduleLeaf(target));
     this.parts.push({
-      kind: 'lowRank', target, a, b, layout: embedding ? 'mlxEmbedding' : 'mlxLinear', rank, scale: this.scale ?? 0, ...this.magnitude(a, b, m, embedding),
+      kind: 'lowRank',
+      target,
+      a,
+      b,
+      layout: embedding ? 'mlxEmbedding' : 'mlxLinear',
+      rank,
+      scale: this.scale ?? 0,
+      ...this.magnitude(a, b, m, embedding),
     });
   }
 
   /** All experts of a layer at once: lora_a [experts, rank, in], lora_b [experts, out, rank]. */
   private readExperts(name: string, a: TensorRef, b: TensorRef, m: TensorRef | undefined): void {
     const [experts = 0, rank = 0] = a.shape;
-    if (m !== undefined || a.shape.length !== 3 || b.shape.length !== 3 || b.shape[0] !== experts || b.shape[2] !== rank || experts === 0) {
-      this.refuse('adapter/shape', `${a.name} has shape ${shapeText(a)} and ${b.name} ${shapeText(b)}, where mlx-lm has [experts, rank, in] and [experts, out, rank]. The file is damaged or of another version: fuse it with mlx_lm.fuse and pass the fused folder as the base.`, a);
+    if (
+      m !== undefined ||
+      a.shape.length !== 3 ||
+      b.shape.length !== 3 ||
+      b.shape[0] !== experts ||
+      b.shape[2] !== rank ||
+      experts === 0
+    ) {
+      this.refuse(
+        'adapter/shape',
+        `${a.name} has shape ${shapeText(a)} and ${b.name} ${shapeText(b)}, where mlx-lm has [experts, rank, in] and [experts, out, rank]. The file is damaged or of another version: fuse it with mlx_lm.fuse and pass the fused folder as the base.`,
+        a,
+      );
       return;
     }
     this.rank ??= rank;
@@ -146,29 +175,54 @@ class MlxReader {
 
   private checkRank(a: TensorRef, b: TensorRef): void {
     if (a.shape[1] !== b.shape[0]) {
-      this.refuse('adapter/shape', `${a.name} has shape ${shapeText(a)} and ${b.name} ${shapeText(b)}: their ranks differ. The file is damaged: copy or fetch the adapter again.`, a);
+      this.refuse(
+        'adapter/shape',
+        `${a.name} has shape ${shapeText(a)} and ${b.name} ${shapeText(b)}: their ranks differ. The file is damaged: copy or fetch the adapter again.`,
+        a,
+      );
     } else if (this.configuredRank !== undefined && this.configuredRank !== a.shape[1]) {
       this.refuseRank(a, a.shape[1]!);
     }
   }
 
   private refuseRank(a: TensorRef, rank: number): void {
-    this.refuse('adapter/shape', `${a.name} has rank ${rank}, but adapter_config.json says ${JSON.stringify(this.configuredRank)}, so its scale is that of another run too. Pass a checkpoint of the run that wrote adapter_config.json, or restore the configuration that was saved with this one.`, a);
+    this.refuse(
+      'adapter/shape',
+      `${a.name} has rank ${rank}, but adapter_config.json says ${JSON.stringify(this.configuredRank)}, so its scale is that of another run too. Pass a checkpoint of the run that wrote adapter_config.json, or restore the configuration that was saved with this one.`,
+      a,
+    );
   }
 
-  private magnitude(a: TensorRef, b: TensorRef, m: TensorRef | undefined, embedding: boolean): { magnitude?: TensorRef; magnitudeAxis?: 'row' } {
+  private magnitude(
+    a: TensorRef,
+    b: TensorRef,
+    m: TensorRef | undefined,
+    embedding: boolean,
+  ): { magnitude?: TensorRef; magnitudeAxis?: 'row' } {
     if (m === undefined) {
       if (this.method === 'dora') {
-        this.refuse('adapter/pair', `${a.name} has no magnitude (m), though adapter_config.json says dora. The file is incomplete: copy or fetch the adapter again.`, a);
+        this.refuse(
+          'adapter/pair',
+          `${a.name} has no magnitude (m), though adapter_config.json says dora. The file is incomplete: copy or fetch the adapter again.`,
+          a,
+        );
       }
       return {};
     }
     if (this.method !== 'dora') {
-      this.refuse('adapter/config', `${m.name} is a DoRA magnitude, but adapter_config.json says ${this.method}. The configuration is of another run: restore the one that was saved with these weights.`, m);
+      this.refuse(
+        'adapter/config',
+        `${m.name} is a DoRA magnitude, but adapter_config.json says ${this.method}. The configuration is of another run: restore the one that was saved with these weights.`,
+        m,
+      );
     }
     const rows = embedding ? a.shape[0] : b.shape[1];
     if (m.shape.length !== 1 || m.shape[0] !== rows) {
-      this.refuse('adapter/shape', `${m.name} has shape ${shapeText(m)}, where ${rows!} values are needed, one a row of the weight. The file is damaged: copy or fetch the adapter again.`, m);
+      this.refuse(
+        'adapter/shape',
+        `${m.name} has shape ${shapeText(m)}, where ${rows!} values are needed, one a row of the weight. The file is damaged: copy or fetch the adapter again.`,
+        m,
+      );
     }
     return { magnitude: m, magnitudeAxis: 'row' };
   }
@@ -177,7 +231,11 @@ class MlxReader {
   private readPlain(plain: readonly TensorRef[], modules: ReadonlyMap<string, MlxModule>): void {
     for (const tensor of plain) {
       if (/(?:^|\.)lora_|\.(?:scales|biases)$/.test(tensor.name)) {
-        this.refuse('adapter/unmatched', `${tensor.name} is nothing that an adapter of mlx-lm has. Fuse it with mlx_lm.fuse --dequantize and pass the fused folder as the base.`, tensor);
+        this.refuse(
+          'adapter/unmatched',
+          `${tensor.name} is nothing that an adapter of mlx-lm has. Fuse it with mlx_lm.fuse --dequantize and pass the fused folder as the base.`,
+          tensor,
+        );
         continue;
       }
       // Adapted layers keep their own weight as `linear` or `embedding` inside the wrapper.
@@ -190,15 +248,28 @@ class MlxReader {
 
   private checkSettings(hasFactors: boolean): void {
     if (hasFactors && this.method === 'full') {
-      this.refuse('adapter/config', `${this.input.path} holds low-rank factors, but adapter_config.json says that it is a full fine-tune. The configuration is of another run: restore the one that was saved with these weights.`);
+      this.refuse(
+        'adapter/config',
+        `${this.input.path} holds low-rank factors, but adapter_config.json says that it is a full fine-tune. The configuration is of another run: restore the one that was saved with these weights.`,
+      );
     } else if (hasFactors && this.scale === undefined) {
-      this.refuse('adapter/config', `${this.input.path}: adapter_config.json has no lora_parameters.scale, and without it the strength of the adapter is unknown. Restore adapter_config.json as mlx-lm wrote it.`);
+      this.refuse(
+        'adapter/config',
+        `${this.input.path}: adapter_config.json has no lora_parameters.scale, and without it the strength of the adapter is unknown. Restore adapter_config.json as mlx-lm wrote it.`,
+      );
     } else if (!hasFactors && this.method !== 'full' && this.input.tensors.size > 0) {
-      this.refuse('adapter/config', `${this.input.weightsFile} holds whole weights and no low-rank factors, but adapter_config.json says ${this.method}. The configuration is of another run: restore the one that was saved with these weights.`);
+      this.refuse(
+        'adapter/config',
+        `${this.input.weightsFile} holds whole weights and no low-rank factors, but adapter_config.json says ${this.method}. The configuration is of another run: restore the one that was saved with these weights.`,
+      );
     }
   }
 
-  private refuse(code: 'adapter/pair' | 'adapter/shape' | 'adapter/config' | 'adapter/unsupported' | 'adapter/unmatched', message: string, tensor?: TensorRef): void {
+  private refuse(
+    code: 'adapter/pair' | 'adapter/shape' | 'adapter/config' | 'adapter/unsupported' | 'adapter/unmatched',
+    message: string,
+    tensor?: TensorRef,
+  ): void {
     const detail = tensor === undefined ? undefined : { tensor: tensor.name, shape: tensor.shape };
     this.problems.push(new StudioError(code, message, { path: this.input.path, detail }));
   }
@@ -217,5 +288,10 @@ function warningsOf(config: JsonObject, method: AdapterMethod): AdapterWarning[]
   }
   return config['lora_layers'] === undefined
     ? []
-    : [{ code: 'adapter/legacy-alpha', message: `adapter_config.json has alpha ${JSON.stringify(alpha)} beside scale, as mlx-lm wrote it in 2024. The scale is used as it is; releases before June 2024 multiplied it by alpha / rank. If the result is too weak or too strong, train again with a current mlx-lm.` }];
+    : [
+        {
+          code: 'adapter/legacy-alpha',
+          message: `adapter_config.json has alpha ${JSON.stringify(alpha)} beside scale, as mlx-lm wrote it in 2024. The scale is used as it is; releases before June 2024 multiplied it by alpha / rank. If the result is too weak or too strong, train again with a current mlx-lm.`,
+        },
+      ];
 }

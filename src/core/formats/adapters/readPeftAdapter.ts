@@ -34,7 +34,13 @@ export function readPeftAdapter(input: AdapterInput): Adapter {
   problems.push(...experts.problems);
   used.push(...experts.modules);
   if (problems.length === 0 && parts.length === 0) {
-    problems.push(new StudioError('adapter/empty', `${input.weightsFile} holds nothing but copies of base weights. Pass the adapter that was trained.`, { path: input.path }));
+    problems.push(
+      new StudioError(
+        'adapter/empty',
+        `${input.weightsFile} holds nothing but copies of base weights. Pass the adapter that was trained.`,
+        { path: input.path },
+      ),
+    );
   }
   return {
     path: input.path,
@@ -71,12 +77,24 @@ function groupByModule(input: AdapterInput, problems: StudioError[]): Map<string
     }
   }
   if (unknown.length > 0) {
-    problems.push(new StudioError('adapter/unmatched', `${unknown[0]!} is nothing that a LoRA of PEFT has (${unknown.length} of ${input.tensors.size} tensors are not understood). Merge the adapter with the tool that trained it and pass the merged folder as the base.`, { path: input.path, detail: { tensors: unknown.slice(0, 20) } }));
+    problems.push(
+      new StudioError(
+        'adapter/unmatched',
+        `${unknown[0]!} is nothing that a LoRA of PEFT has (${unknown.length} of ${input.tensors.size} tensors are not understood). Merge the adapter with the tool that trained it and pass the merged folder as the base.`,
+        { path: input.path, detail: { tensors: unknown.slice(0, 20) } },
+      ),
+    );
   }
   return modules;
 }
 
-function place(modules: Map<string, PeftModuleTensors>, name: PeftTensorName, tensor: TensorRef, input: AdapterInput, problems: StudioError[]): void {
+function place(
+  modules: Map<string, PeftModuleTensors>,
+  name: PeftTensorName,
+  tensor: TensorRef,
+  input: AdapterInput,
+  problems: StudioError[],
+): void {
   const module = name.target.replace(/\.(?:weight|bias)$/, '');
   let entry = modules.get(module);
   if (entry === undefined) {
@@ -90,7 +108,13 @@ function place(modules: Map<string, PeftModuleTensors>, name: PeftTensorName, te
     return;
   }
   if (other !== undefined) {
-    problems.push(new StudioError('adapter/unsupported', `${other.name} and ${tensor.name} are for the same place: the file holds several adapters. Save one adapter a file, or merge them in the training script.`, { path: input.path, detail: { tensors: [other.name, tensor.name] } }));
+    problems.push(
+      new StudioError(
+        'adapter/unsupported',
+        `${other.name} and ${tensor.name} are for the same place: the file holds several adapters. Save one adapter a file, or merge them in the training script.`,
+        { path: input.path, detail: { tensors: [other.name, tensor.name] } },
+      ),
+    );
   }
   entry.byRole.set(role, tensor);
 }
@@ -118,10 +142,16 @@ function warningsOf(settings: PeftSettings, used: readonly PeftModule[]): Adapte
   const warnings: AdapterWarning[] = [];
   const original = settings.baseName === undefined ? undefined : sixteenBitName(settings.baseName);
   if (original !== undefined) {
-    warnings.push({ code: 'adapter/quantised-base', message: `The adapter was trained on a quantised copy (${settings.baseName!}). Pass the 16-bit model that it was made from (${original}) as the base.` });
+    warnings.push({
+      code: 'adapter/quantised-base',
+      message: `The adapter was trained on a quantised copy (${settings.baseName!}). Pass the 16-bit model that it was made from (${original}) as the base.`,
+    });
   }
   if (used.length > 0 && used.every((module) => module.scale === 0)) {
-    warnings.push({ code: 'adapter/no-effect', message: 'lora_alpha is 0: the low-rank part of the adapter changes nothing.' });
+    warnings.push({
+      code: 'adapter/no-effect',
+      message: 'lora_alpha is 0: the low-rank part of the adapter changes nothing.',
+    });
   }
   return warnings;
 }

@@ -28,7 +28,10 @@ export interface ResolvedAdapter {
  * [experts, d1, d2]; 0.17 and 0.18: A [experts * rank, d1], B [d2, rank * experts]. Where a weight is square, the
  * version and the list of target_parameters decide, and else it is refused.
  */
-export function resolveExperts(adapter: Adapter, base: ReadonlyMap<string, { readonly shape: readonly number[] }>): ResolvedAdapter {
+export function resolveExperts(
+  adapter: Adapter,
+  base: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+): ResolvedAdapter {
   if (!adapter.parts.some((part) => part.kind === 'experts')) {
     return { adapter, problems: [] };
   }
@@ -41,21 +44,52 @@ export function resolveExperts(adapter: Adapter, base: ReadonlyMap<string, { rea
     }
     const gate = base.get(`${part.target}.0.gate_proj.weight`)?.shape;
     if (gate?.length !== 2) {
-      problems.push(problem(adapter, part, 'adapter/unmatched', `changes the experts of ${part.target}, which the base does not have`));
+      problems.push(
+        problem(
+          adapter,
+          part,
+          'adapter/unmatched',
+          `changes the experts of ${part.target}, which the base does not have`,
+        ),
+      );
       continue;
     }
     const experts = part.a.shape[0]! / part.rank;
-    if (!base.has(`${part.target}.${experts - 1}.gate_proj.weight`) || base.has(`${part.target}.${experts}.gate_proj.weight`)) {
-      problems.push(problem(adapter, part, 'adapter/base-mismatch', `was trained on layers of ${experts} experts, and the base has another number of them (${part.target})`));
+    if (
+      !base.has(`${part.target}.${experts - 1}.gate_proj.weight`) ||
+      base.has(`${part.target}.${experts}.gate_proj.weight`)
+    ) {
+      problems.push(
+        problem(
+          adapter,
+          part,
+          'adapter/base-mismatch',
+          `was trained on layers of ${experts} experts, and the base has another number of them (${part.target})`,
+        ),
+      );
       continue;
     }
     const widths = { feedForward: gate[0]!, hidden: gate[1]! };
     const readings = readingsOf(adapter, part, widths);
     const [reading] = readings;
     if (reading === undefined) {
-      problems.push(problem(adapter, part, 'adapter/base-mismatch', `was trained on experts of other widths than the base's (${part.target}: A [${part.a.shape.join(', ')}], B [${part.b.shape.join(', ')}]; the base has ${widths.feedForward} x ${widths.hidden})`));
+      problems.push(
+        problem(
+          adapter,
+          part,
+          'adapter/base-mismatch',
+          `was trained on experts of other widths than the base's (${part.target}: A [${part.a.shape.join(', ')}], B [${part.b.shape.join(', ')}]; the base has ${widths.feedForward} x ${widths.hidden})`,
+        ),
+      );
     } else if (readings.length > 1) {
-      problems.push(problem(adapter, part, 'adapter/unsupported', `changes experts whose weights are square (${part.target}), and neither peft_version nor target_parameters in adapter_config.json tells which way round its factors are`));
+      problems.push(
+        problem(
+          adapter,
+          part,
+          'adapter/unsupported',
+          `changes experts whose weights are square (${part.target}), and neither peft_version nor target_parameters in adapter_config.json tells which way round its factors are`,
+        ),
+      );
     } else {
       parts.push(...expertParts(part, reading, widths));
     }
@@ -64,11 +98,17 @@ export function resolveExperts(adapter: Adapter, base: ReadonlyMap<string, { rea
 }
 
 function readingsOf(adapter: Adapter, part: ExpertsPart, { hidden, feedForward }: Widths): Reading[] {
-  const dimensions: Readonly<Record<Parameter, readonly [number, number]>> = { gate_up_proj: [2 * feedForward, hidden], down_proj: [hidden, feedForward] };
+  const dimensions: Readonly<Record<Parameter, readonly [number, number]>> = {
+    gate_up_proj: [2 * feedForward, hidden],
+    down_proj: [hidden, feedForward],
+  };
   const [into, out] = [part.a.shape[1], part.b.shape[0]];
   const fitting = (['gate_up_proj', 'down_proj'] as const).flatMap((parameter): Reading[] => {
     const [d1, d2] = dimensions[parameter];
-    return [...(out === d1 && into === d2 ? [{ parameter, transposed: false }] : []), ...(into === d1 && out === d2 ? [{ parameter, transposed: true }] : [])];
+    return [
+      ...(out === d1 && into === d2 ? [{ parameter, transposed: false }] : []),
+      ...(into === d1 && out === d2 ? [{ parameter, transposed: true }] : []),
+    ];
   });
   const hints: ((reading: Reading) => boolean)[] = [
     ({ parameter }) => namedParameters(adapter).includes(parameter),
@@ -82,7 +122,9 @@ function readingsOf(adapter: Adapter, part: ExpertsPart, { hidden, feedForward }
 function namedParameters(adapter: Adapter): Parameter[] {
   const list: unknown = adapter.config['target_parameters'];
   const names = Array.isArray(list) ? (list as readonly unknown[]).filter((name) => typeof name === 'string') : [];
-  const named = (['gate_up_proj', 'down_proj'] as const).filter((parameter) => names.some((name) => name === parameter || name.endsWith(`.${parameter}`)));
+  const named = (['gate_up_proj', 'down_proj'] as const).filter((parameter) =>
+    names.some((name) => name === parameter || name.endsWith(`.${parameter}`)),
+  );
   return named.length === 0 ? ['gate_up_proj', 'down_proj'] : named;
 }
 
@@ -97,21 +139,31 @@ function transposedBy(adapter: Adapter): boolean | undefined {
   return parts === null ? undefined : Number(parts[1]) === 0 && Number(parts[2]) < 19;
 }
 
-function expertParts(part: ExpertsPart, { parameter, transposed }: Reading, { hidden, feedForward }: Widths): AdapterPart[] {
+function expertParts(
+  part: ExpertsPart,
+  { parameter, transposed }: Reading,
+  { hidden, feedForward }: Widths,
+): AdapterPart[] {
   const experts = (part.a.shape[0] ?? 0) / part.rank;
-  const weights = parameter === 'down_proj'
-    ? [{ name: 'down_proj', firstRow: 0, rows: hidden }]
-    : [{ name: 'gate_proj', firstRow: 0, rows: feedForward }, { name: 'up_proj', firstRow: feedForward, rows: feedForward }];
-  return Array.from({ length: experts }, (_, expert) => weights.map(({ name, firstRow, rows }): AdapterPart => ({
-    kind: 'lowRank',
-    target: `${part.target}.${expert}.${name}.weight`,
-    a: rowsOf(part.a, expert * part.rank, part.rank),
-    b: transposed ? part.b : rowsOf(part.b, firstRow, rows),
-    layout: transposed ? 'expertTransposed' : 'expertLinear',
-    rank: part.rank,
-    scale: part.scale,
-    columns: { expert, experts, firstRow, rows },
-  }))).flat();
+  const weights =
+    parameter === 'down_proj'
+      ? [{ name: 'down_proj', firstRow: 0, rows: hidden }]
+      : [
+          { name: 'gate_proj', firstRow: 0, rows: feedForward },
+          { name: 'up_proj', firstRow: feedForward, rows: feedForward },
+        ];
+  return Array.from({ length: experts }, (_, expert) =>
+    weights.map(({ name, firstRow, rows }): AdapterPart => ({
+      kind: 'lowRank',
+      target: `${part.target}.${expert}.${name}.weight`,
+      a: rowsOf(part.a, expert * part.rank, part.rank),
+      b: transposed ? part.b : rowsOf(part.b, firstRow, rows),
+      layout: transposed ? 'expertTransposed' : 'expertLinear',
+      rank: part.rank,
+      scale: part.scale,
+      columns: { expert, experts, firstRow, rows },
+    })),
+  ).flat();
 }
 
 /** Rows [first, first + count) of a matrix. */
@@ -120,7 +172,18 @@ function rowsOf(ref: TensorRef, first: number, count: number): TensorRef {
   return { ...ref, shape: [count, ref.shape[1] ?? 0], offset: ref.offset + first * rowBytes, bytes: count * rowBytes };
 }
 
-function problem(adapter: Adapter, part: ExpertsPart, code: 'adapter/unmatched' | 'adapter/base-mismatch' | 'adapter/unsupported', what: string): StudioError {
-  const next = code === 'adapter/unsupported' ? 'Merge it with PEFT (merge_and_unload, save_pretrained) and pass the merged folder as the base.' : `Pass the base it was trained on: ${adapter.baseName === undefined ? 'adapter_config.json does not name it' : `adapter_config.json names ${adapter.baseName}`}.`;
-  return new StudioError(code, `${adapter.path} ${what}. ${next}`, { path: adapter.path, detail: { tensor: part.a.name, a: part.a.shape, b: part.b.shape } });
+function problem(
+  adapter: Adapter,
+  part: ExpertsPart,
+  code: 'adapter/unmatched' | 'adapter/base-mismatch' | 'adapter/unsupported',
+  what: string,
+): StudioError {
+  const next =
+    code === 'adapter/unsupported'
+      ? 'Merge it with PEFT (merge_and_unload, save_pretrained) and pass the merged folder as the base.'
+      : `Pass the base it was trained on: ${adapter.baseName === undefined ? 'adapter_config.json does not name it' : `adapter_config.json names ${adapter.baseName}`}.`;
+  return new StudioError(code, `${adapter.path} ${what}. ${next}`, {
+    path: adapter.path,
+    detail: { tensor: part.a.name, a: part.a.shape, b: part.b.shape },
+  });
 }

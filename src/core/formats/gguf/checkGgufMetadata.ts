@@ -15,14 +15,20 @@ interface Rule {
   readonly words: string;
 }
 
-const arrayOf = (...elements: string[]): z.ZodType => z.object({ type: z.literal('array'), elements: z.enum(elements) });
+const arrayOf = (...elements: string[]): z.ZodType =>
+  z.object({ type: z.literal('array'), elements: z.enum(elements) });
 
 /** Writers differ in the width of integers; type and range are what counts. */
 const integer = (least: number, most: number = U32_LIMIT): Rule => ({
-  schema: z.object({ type: z.enum(INTEGERS), value: z.union([z.number(), z.bigint()]) }).refine(({ value }) => value >= least && value <= most),
+  schema: z
+    .object({ type: z.enum(INTEGERS), value: z.union([z.number(), z.bigint()]) })
+    .refine(({ value }) => value >= least && value <= most),
   words: `an integer from ${least} to ${most}`,
 });
-const float: Rule = { schema: z.object({ type: z.enum(['f32', 'f64']), value: z.number() }), words: 'a finite number of type f32' };
+const float: Rule = {
+  schema: z.object({ type: z.enum(['f32', 'f64']), value: z.number() }),
+  words: 'a finite number of type f32',
+};
 const text: Rule = { schema: z.object({ type: z.literal('string') }), words: 'a string' };
 const flag: Rule = { schema: z.object({ type: z.literal('bool') }), words: 'a bool' };
 const texts: Rule = { schema: arrayOf('string'), words: 'an array of strings' };
@@ -37,27 +43,57 @@ const perLayer: Rule = {
 
 /** Keys with fixed names (llama.cpp, gguf-py/gguf/constants.py). */
 const FIXED: ReadonlyMap<string, Rule> = new Map<string, Rule>([
-  ['general.architecture', text], ['general.type', text], ['general.name', text], ['general.basename', text],
-  ['general.finetune', text], ['general.size_label', text], ['general.license', text],
-  ['general.file_type', integer(0)], ['general.quantization_version', integer(0)],
-  ['general.tags', texts], ['general.languages', texts], ['general.datasets', texts], ['general.base_model.count', integer(0)],
-  ['tokenizer.ggml.model', text], ['tokenizer.ggml.pre', text],
-  ['tokenizer.ggml.tokens', texts], ['tokenizer.ggml.merges', texts],
-  ['tokenizer.ggml.scores', scores], ['tokenizer.ggml.token_type', tokenTypes], ['tokenizer.ggml.precompiled_charsmap', bytes],
-  ['tokenizer.chat_template', text], ['tokenizer.chat_templates', texts],
-  ['adapter.type', text], ['adapter.lora.alpha', float],
-  ['imatrix.datasets', texts], ['imatrix.chunk_count', integer(0)], ['imatrix.chunk_size', integer(0)],
-  ['split.no', integer(0)], ['split.count', integer(0)], ['split.tensors.count', integer(0)],
+  ['general.architecture', text],
+  ['general.type', text],
+  ['general.name', text],
+  ['general.basename', text],
+  ['general.finetune', text],
+  ['general.size_label', text],
+  ['general.license', text],
+  ['general.file_type', integer(0)],
+  ['general.quantization_version', integer(0)],
+  ['general.tags', texts],
+  ['general.languages', texts],
+  ['general.datasets', texts],
+  ['general.base_model.count', integer(0)],
+  ['tokenizer.ggml.model', text],
+  ['tokenizer.ggml.pre', text],
+  ['tokenizer.ggml.tokens', texts],
+  ['tokenizer.ggml.merges', texts],
+  ['tokenizer.ggml.scores', scores],
+  ['tokenizer.ggml.token_type', tokenTypes],
+  ['tokenizer.ggml.precompiled_charsmap', bytes],
+  ['tokenizer.chat_template', text],
+  ['tokenizer.chat_templates', texts],
+  ['adapter.type', text],
+  ['adapter.lora.alpha', float],
+  ['imatrix.datasets', texts],
+  ['imatrix.chunk_count', integer(0)],
+  ['imatrix.chunk_size', integer(0)],
+  ['split.no', integer(0)],
+  ['split.count', integer(0)],
+  ['split.tensors.count', integer(0)],
 ]);
 
 /** Keys that begin with the architecture's name. */
 const OF_ARCHITECTURE: ReadonlyMap<string, Rule> = new Map<string, Rule>([
-  ['block_count', integer(1, LAYER_LIMIT)], ['context_length', integer(1)], ['embedding_length', integer(1)], ['vocab_size', integer(1)],
-  ['feed_forward_length', perLayer], ['attention.head_count', perLayer], ['attention.head_count_kv', perLayer],
-  ['attention.key_length', integer(1)], ['attention.value_length', integer(1)],
-  ['attention.layer_norm_rms_epsilon', float], ['attention.layer_norm_epsilon', float],
-  ['rope.dimension_count', integer(0)], ['rope.freq_base', float], ['rope.scaling.factor', float], ['rope.scaling.type', text],
-  ['expert_count', integer(0, LAYER_LIMIT)], ['expert_used_count', integer(0, LAYER_LIMIT)],
+  ['block_count', integer(1, LAYER_LIMIT)],
+  ['context_length', integer(1)],
+  ['embedding_length', integer(1)],
+  ['vocab_size', integer(1)],
+  ['feed_forward_length', perLayer],
+  ['attention.head_count', perLayer],
+  ['attention.head_count_kv', perLayer],
+  ['attention.key_length', integer(1)],
+  ['attention.value_length', integer(1)],
+  ['attention.layer_norm_rms_epsilon', float],
+  ['attention.layer_norm_epsilon', float],
+  ['rope.dimension_count', integer(0)],
+  ['rope.freq_base', float],
+  ['rope.scaling.factor', float],
+  ['rope.scaling.type', text],
+  ['expert_count', integer(0, LAYER_LIMIT)],
+  ['expert_used_count', integer(0, LAYER_LIMIT)],
 ]);
 
 /** Patterns within the tokenizer's keys. */
@@ -104,7 +140,12 @@ function checkTokenArrays(metadata: GgufMetadata, report: (problem: StudioError)
   for (const key of PER_TOKEN) {
     const array = metadata.get(key);
     if (tokens?.type === 'array' && array?.type === 'array' && ggufArrayLength(array) !== ggufArrayLength(tokens)) {
-      report(metadataError(key, `has ${ggufArrayLength(array)} elements, where each of the ${ggufArrayLength(tokens)} tokens needs one`));
+      report(
+        metadataError(
+          key,
+          `has ${ggufArrayLength(array)} elements, where each of the ${ggufArrayLength(tokens)} tokens needs one`,
+        ),
+      );
     }
   }
 }
@@ -117,5 +158,9 @@ function show(value: GgufValue): string {
 }
 
 function metadataError(key: string, what: string): StudioError {
-  return new StudioError('gguf/metadata', `The metadata key ${quoteName(key)} ${what}. Programs would misread the file: convert the model again.`, { detail: { key: cutName(key) } });
+  return new StudioError(
+    'gguf/metadata',
+    `The metadata key ${quoteName(key)} ${what}. Programs would misread the file: convert the model again.`,
+    { detail: { key: cutName(key) } },
+  );
 }

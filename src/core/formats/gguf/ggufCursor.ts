@@ -132,9 +132,13 @@ export class GgufCursor {
 
   private advance(bytes: number, what: string): number {
     if (bytes > this.available) {
-      throw new StudioError('gguf/truncated', `The GGUF ends at byte ${this.source.size}, inside ${what}. Fetch or write the file again.`, {
-        detail: { offset: this.position, fileBytes: this.source.size },
-      });
+      throw new StudioError(
+        'gguf/truncated',
+        `The GGUF ends at byte ${this.source.size}, inside ${what}. Fetch or write the file again.`,
+        {
+          detail: { offset: this.position, fileBytes: this.source.size },
+        },
+      );
     }
     const start = this.at;
     this.at += bytes;

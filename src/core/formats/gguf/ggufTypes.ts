@@ -3,16 +3,35 @@ import type { GgmlTypeName } from './ggmlTypes';
 
 /** Scalar value types of GGUF metadata, in the order of their ids 0 to 12 (9 is the array). */
 export const GGUF_VALUE_TYPES = [
-  'u8', 'i8', 'u16', 'i16', 'u32', 'i32', 'f32', 'bool', 'string', 'array', 'u64', 'i64', 'f64',
+  'u8',
+  'i8',
+  'u16',
+  'i16',
+  'u32',
+  'i32',
+  'f32',
+  'bool',
+  'string',
+  'array',
+  'u64',
+  'i64',
+  'f64',
 ] as const;
 
 export type GgufScalarType = Exclude<(typeof GGUF_VALUE_TYPES)[number], 'array'>;
 
 /** Array elements: numbers in a typed array or plain array, strings, booleans or 64-bit integers. */
-export type GgufElements = readonly string[] | readonly boolean[] | readonly bigint[] | readonly number[] | NumericArray | BigUint64Array | BigInt64Array;
+export type GgufElements =
+  | readonly string[]
+  | readonly boolean[]
+  | readonly bigint[]
+  | readonly number[]
+  | NumericArray
+  | BigUint64Array
+  | BigInt64Array;
 
 export type NumericArray =
-  | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
+  Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
 
 /** One metadata value with the type it has in the file. */
 export type GgufValue =

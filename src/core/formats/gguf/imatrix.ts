@@ -32,7 +32,10 @@ const COUNTS = '.counts';
 export async function readImatrix(source: ByteSource, options: ReadImatrixOptions = {}): Promise<Imatrix> {
   try {
     const start = await readBytes(source, 0, Math.min(4, source.size));
-    const imatrix = String.fromCharCode(...start) === 'GGUF' ? await readGgufImatrix(source, options.signal) : await readOther(source, options);
+    const imatrix =
+      String.fromCharCode(...start) === 'GGUF'
+        ? await readGgufImatrix(source, options.signal)
+        : await readOther(source, options);
     checkValues(imatrix);
     return imatrix;
   } catch (error) {
@@ -126,5 +129,8 @@ function checkValues(imatrix: Imatrix): void {
 
 /** `imatrix/invalid`. */
 function imatrixError(what: string): StudioError {
-  return new StudioError('imatrix/invalid', `The importance matrix cannot be used. ${what}. Make it again with llama-imatrix.`);
+  return new StudioError(
+    'imatrix/invalid',
+    `The importance matrix cannot be used. ${what}. Make it again with llama-imatrix.`,
+  );
 }

@@ -17,7 +17,13 @@ export async function readLegacyImatrix(source: ByteSource, signal: AbortSignal 
   const cursor = new GgufCursor(source, signal);
   try {
     await cursor.ensure(4);
-    const count = bounded(cursor, cursor.i32('the number of entries'), SMALLEST_ENTRY_BYTES, LIMITS.gguf.tensors, 'the number of entries');
+    const count = bounded(
+      cursor,
+      cursor.i32('the number of entries'),
+      SMALLEST_ENTRY_BYTES,
+      LIMITS.gguf.tensors,
+      'the number of entries',
+    );
     const entries = new Map<string, Float32Array>();
     for (let index = 0; index < count; index++) {
       const [name, values] = await readEntry(cursor, index);
@@ -25,7 +31,9 @@ export async function readLegacyImatrix(source: ByteSource, signal: AbortSignal 
     }
     return { entries, ...(await readTrailer(cursor)), format: 'legacy' };
   } catch (error) {
-    throw error instanceof StudioError && error.code === 'gguf/truncated' ? invalid(`The file ends at byte ${source.size}, inside an entry`, error) : error;
+    throw error instanceof StudioError && error.code === 'gguf/truncated'
+      ? invalid(`The file ends at byte ${source.size}, inside an entry`, error)
+      : error;
   }
 }
 
@@ -36,7 +44,13 @@ async function readEntry(cursor: GgufCursor, index: number): Promise<[string, Fl
   await cursor.ensure(nameBytes + 8);
   const name = text(cursor.bytes(nameBytes, what), `the name of ${what}`);
   const calls = Math.fround(cursor.i32(what));
-  const count = bounded(cursor, cursor.i32(what), 4, LIMITS.gguf.arrayElements, `the number of values of ${quoteName(name)}`);
+  const count = bounded(
+    cursor,
+    cursor.i32(what),
+    4,
+    LIMITS.gguf.arrayElements,
+    `the number of values of ${quoteName(name)}`,
+  );
   const raw = new Uint8Array(count * 4);
   await cursor.fill(raw);
   const values = new Float32Array(raw.buffer);
@@ -82,5 +96,9 @@ function text(bytes: Uint8Array, what: string): string {
 }
 
 function invalid(what: string, cause?: unknown): StudioError {
-  return new StudioError('imatrix/invalid', `The importance matrix cannot be read: ${what}. Make it again with llama-imatrix.`, { cause });
+  return new StudioError(
+    'imatrix/invalid',
+    `The importance matrix cannot be read: ${what}. Make it again with llama-imatrix.`,
+    { cause },
+  );
 }

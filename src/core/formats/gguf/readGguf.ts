@@ -63,7 +63,11 @@ async function named<T>(path: string | undefined, work: () => Promise<T>): Promi
   }
 }
 
-async function readHeader(source: ByteSource, options: ReadGgufOptions, report: ((problem: StudioError) => void) | undefined): Promise<GgufFile> {
+async function readHeader(
+  source: ByteSource,
+  options: ReadGgufOptions,
+  report: ((problem: StudioError) => void) | undefined,
+): Promise<GgufFile> {
   const cursor = new GgufCursor(source, options.signal);
   await cursor.ensure(24);
   await checkMagic(cursor, source, options.path);
@@ -74,9 +78,15 @@ async function readHeader(source: ByteSource, options: ReadGgufOptions, report: 
   const alignment = alignmentOf(metadata);
   const entries = await readGgufTensors(cursor, tensorCount);
   const dataOffset = tensorCount === 0 ? cursor.position : alignUp(cursor.position, alignment);
-  const tensors = placeGgufTensors(entries, alignment, source.size - dataOffset, report ?? ((problem): void => {
-    throw problem;
-  }));
+  const tensors = placeGgufTensors(
+    entries,
+    alignment,
+    source.size - dataOffset,
+    report ??
+      ((problem): void => {
+        throw problem;
+      }),
+  );
   return { version, metadata, tensors, alignment, dataOffset, fileBytes: source.size };
 }
 
@@ -91,9 +101,16 @@ async function checkMagic(cursor: GgufCursor, source: ByteSource, path: string |
     throw foreign;
   }
   if (MAGIC.startsWith(start)) {
-    throw new StudioError('gguf/truncated', `The GGUF ends at byte ${source.size}, inside its first word. Fetch or write the file again.`, { detail: { fileBytes: source.size } });
+    throw new StudioError(
+      'gguf/truncated',
+      `The GGUF ends at byte ${source.size}, inside its first word. Fetch or write the file again.`,
+      { detail: { fileBytes: source.size } },
+    );
   }
-  throw new StudioError('gguf/magic', `The file begins with ${quoteName(start)} where a GGUF begins with "GGUF". Check that it is the file that its name says.`);
+  throw new StudioError(
+    'gguf/magic',
+    `The file begins with ${quoteName(start)} where a GGUF begins with "GGUF". Check that it is the file that its name says.`,
+  );
 }
 
 function readVersion(cursor: GgufCursor): 2 | 3 {
@@ -102,10 +119,16 @@ function readVersion(cursor: GgufCursor): 2 | 3 {
     return version;
   }
   if (version !== 0 && version % 0x10000 === 0) {
-    throw new StudioError('gguf/endianness', 'The GGUF is big endian, which is not read here. Get the little-endian file of the same model, or convert it with gguf_convert_endian.py of llama.cpp.', { detail: { version } });
+    throw new StudioError(
+      'gguf/endianness',
+      'The GGUF is big endian, which is not read here. Get the little-endian file of the same model, or convert it with gguf_convert_endian.py of llama.cpp.',
+      { detail: { version } },
+    );
   }
   const next = version > 3 ? 'Update this program.' : 'Convert the model again with a current converter.';
-  throw new StudioError('gguf/version', `The GGUF is of version ${version}; versions 2 and 3 are read. ${next}`, { detail: { version } });
+  throw new StudioError('gguf/version', `The GGUF is of version ${version}; versions 2 and 3 are read. ${next}`, {
+    detail: { version },
+  });
 }
 
 /** A count of `smallest` bytes or more each; `reserved` header bytes follow before the first of them. */
@@ -114,9 +137,13 @@ function readCount(cursor: GgufCursor, what: string, limit: number, smallest: nu
   const remaining = Math.max(0, cursor.remaining - reserved);
   const count = toSafeNumber(announced, limit);
   if (count === undefined || count * smallest > remaining) {
-    throw new StudioError('gguf/count', `The GGUF announces ${announced} ${what}; the limit is ${limit} and ${remaining} bytes follow, where each takes at least ${smallest}. The file is damaged or cut short: fetch it again.`, {
-      detail: { count: announced.toString(), limit, remaining },
-    });
+    throw new StudioError(
+      'gguf/count',
+      `The GGUF announces ${announced} ${what}; the limit is ${limit} and ${remaining} bytes follow, where each takes at least ${smallest}. The file is damaged or cut short: fetch it again.`,
+      {
+        detail: { count: announced.toString(), limit, remaining },
+      },
+    );
   }
   return count;
 }
@@ -128,7 +155,11 @@ function alignmentOf(metadata: GgufMetadata): number {
   }
   if (entry.type !== 'u32' || !isAlignment(entry.value)) {
     const shown = entry.type === 'u32' ? entry.value : `of type ${entry.type}`;
-    throw new StudioError('gguf/alignment', `general.alignment is ${shown}, where a u32 power of two from 1 to ${LIMITS.gguf.alignment} is needed. Convert the model again.`, { detail: { type: entry.type } });
+    throw new StudioError(
+      'gguf/alignment',
+      `general.alignment is ${shown}, where a u32 power of two from 1 to ${LIMITS.gguf.alignment} is needed. Convert the model again.`,
+      { detail: { type: entry.type } },
+    );
   }
   return entry.value;
 }

@@ -8,7 +8,18 @@ const SHORT_ARRAY = 64;
 
 /** Bytes of one element; a string takes at least its length. */
 const ELEMENT_BYTES: Readonly<Record<GgufScalarType, number>> = {
-  u8: 1, i8: 1, bool: 1, u16: 2, i16: 2, u32: 4, i32: 4, f32: 4, u64: 8, i64: 8, f64: 8, string: 8,
+  u8: 1,
+  i8: 1,
+  bool: 1,
+  u16: 2,
+  i16: 2,
+  u32: 4,
+  i32: 4,
+  f32: 4,
+  u64: 8,
+  i64: 8,
+  f64: 8,
+  string: 8,
 };
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -21,15 +32,24 @@ export interface GgufArrayOptions {
 }
 
 /** The elements of an array whose element type was read; the cursor stands at its length. `key` names it in errors. */
-export async function readGgufArray(cursor: GgufCursor, key: string, elements: GgufScalarType, options: GgufArrayOptions): Promise<GgufArray> {
+export async function readGgufArray(
+  cursor: GgufCursor,
+  key: string,
+  elements: GgufScalarType,
+  options: GgufArrayOptions,
+): Promise<GgufArray> {
   await cursor.ensure(8);
   const offset = cursor.position;
   const announced = cursor.u64(`the array ${key}`);
   const bytes = ELEMENT_BYTES[elements];
   if (announced > BigInt(LIMITS.gguf.arrayElements) || announced * BigInt(bytes) > BigInt(cursor.remaining)) {
-    throw new StudioError('gguf/length', `The array ${key}, at byte ${offset}, announces ${announced} elements of type ${elements}; ${cursor.remaining} bytes remain in the file and the limit is ${LIMITS.gguf.arrayElements} elements. The file is damaged or cut short: fetch it again.`, {
-      detail: { key, offset, elements: announced.toString(), remaining: cursor.remaining },
-    });
+    throw new StudioError(
+      'gguf/length',
+      `The array ${key}, at byte ${offset}, announces ${announced} elements of type ${elements}; ${cursor.remaining} bytes remain in the file and the limit is ${LIMITS.gguf.arrayElements} elements. The file is damaged or cut short: fetch it again.`,
+      {
+        detail: { key, offset, elements: announced.toString(), remaining: cursor.remaining },
+      },
+    );
   }
   const count = Number(announced);
   const isSkipped = options.arrays === 'skip' && count > SHORT_ARRAY;
@@ -50,30 +70,51 @@ export async function readGgufArray(cursor: GgufCursor, key: string, elements: G
 /** `gguf/length` when `bytes` more would make the header larger than any header is. */
 export function checkHeaderBudget(cursor: GgufCursor, bytes: number): void {
   if (cursor.position + bytes > LIMITS.gguf.headerBytes) {
-    throw new StudioError('gguf/length', `The GGUF header grows beyond ${LIMITS.gguf.headerBytes} bytes at byte ${cursor.position}, more than any real one. The file is damaged or was made to exhaust memory: do not use it.`, {
-      detail: { offset: cursor.position, bytes },
-    });
+    throw new StudioError(
+      'gguf/length',
+      `The GGUF header grows beyond ${LIMITS.gguf.headerBytes} bytes at byte ${cursor.position}, more than any real one. The file is damaged or was made to exhaust memory: do not use it.`,
+      {
+        detail: { offset: cursor.position, bytes },
+      },
+    );
   }
 }
 
 /** Typed arrays are little endian on every platform that runs this engine, as GGUF is. */
 function typedElements(elements: Exclude<GgufScalarType, 'string'>, raw: Uint8Array<ArrayBuffer>): GgufElements {
   switch (elements) {
-    case 'u8': return raw;
-    case 'i8': return new Int8Array(raw.buffer);
-    case 'u16': return new Uint16Array(raw.buffer);
-    case 'i16': return new Int16Array(raw.buffer);
-    case 'u32': return new Uint32Array(raw.buffer);
-    case 'i32': return new Int32Array(raw.buffer);
-    case 'f32': return new Float32Array(raw.buffer);
-    case 'f64': return new Float64Array(raw.buffer);
-    case 'u64': return new BigUint64Array(raw.buffer);
-    case 'i64': return new BigInt64Array(raw.buffer);
-    case 'bool': return Array.from(raw, (byte) => byte !== 0);
+    case 'u8':
+      return raw;
+    case 'i8':
+      return new Int8Array(raw.buffer);
+    case 'u16':
+      return new Uint16Array(raw.buffer);
+    case 'i16':
+      return new Int16Array(raw.buffer);
+    case 'u32':
+      return new Uint32Array(raw.buffer);
+    case 'i32':
+      return new Int32Array(raw.buffer);
+    case 'f32':
+      return new Float32Array(raw.buffer);
+    case 'f64':
+      return new Float64Array(raw.buffer);
+    case 'u64':
+      return new BigUint64Array(raw.buffer);
+    case 'i64':
+      return new BigInt64Array(raw.buffer);
+    case 'bool':
+      return Array.from(raw, (byte) => byte !== 0);
   }
 }
 
-async function readStrings(cursor: GgufCursor, key: string, count: number, isSkipped: boolean, options: GgufArrayOptions): Promise<string[]> {
+async function readStrings(
+  cursor: GgufCursor,
+  key: string,
+  count: number,
+  isSkipped: boolean,
+  options: GgufArrayOptions,
+): Promise<string[]> {
   const strings: string[] = [];
   let done = 0;
   while (done < count) {
@@ -95,9 +136,13 @@ function stringLength(cursor: GgufCursor, key: string, index: number): number {
   const { view } = cursor.readable();
   const length = view.byteLength < 8 ? undefined : view.getBigUint64(0, true);
   if (length === undefined || length > BigInt(LIMITS.gguf.stringBytes) || length > BigInt(cursor.remaining - 8)) {
-    throw new StudioError('gguf/length', `String ${index} of the array ${key}, at byte ${cursor.position}, announces ${length ?? 'an unknown number of'} bytes; ${Math.max(0, cursor.remaining - 8)} remain in the file and the limit is ${LIMITS.gguf.stringBytes}. The file is damaged or cut short: fetch it again.`, {
-      detail: { key, offset: cursor.position, index, length: length?.toString(), remaining: cursor.remaining },
-    });
+    throw new StudioError(
+      'gguf/length',
+      `String ${index} of the array ${key}, at byte ${cursor.position}, announces ${length ?? 'an unknown number of'} bytes; ${Math.max(0, cursor.remaining - 8)} remain in the file and the limit is ${LIMITS.gguf.stringBytes}. The file is damaged or cut short: fetch it again.`,
+      {
+        detail: { key, offset: cursor.position, index, length: length?.toString(), remaining: cursor.remaining },
+      },
+    );
   }
   return Number(length);
 }
@@ -151,7 +196,12 @@ function takeBatch(cursor: GgufCursor, limit: number, collect: boolean): StringB
   return { count, text: text.subarray(0, filled), byteLengths, unitLengths, startsCleanly };
 }
 
-function decodeBatch(batch: StringBatch, strings: string[], key: string, onProblem: GgufArrayOptions['onProblem']): void {
+function decodeBatch(
+  batch: StringBatch,
+  strings: string[],
+  key: string,
+  onProblem: GgufArrayOptions['onProblem'],
+): void {
   const text = batch.startsCleanly ? decodeUtf8(batch.text) : undefined;
   if (text === undefined) {
     decodeOneByOne(batch, strings, key, onProblem);
@@ -164,10 +214,17 @@ function decodeBatch(batch: StringBatch, strings: string[], key: string, onProbl
   }
 }
 
-function decodeOneByOne(batch: StringBatch, strings: string[], key: string, onProblem: GgufArrayOptions['onProblem']): void {
+function decodeOneByOne(
+  batch: StringBatch,
+  strings: string[],
+  key: string,
+  onProblem: GgufArrayOptions['onProblem'],
+): void {
   let at = 0;
   for (const length of batch.byteLengths) {
-    strings.push(decodeGgufText(batch.text.subarray(at, at + length), `string ${strings.length} of the array ${key}`, onProblem));
+    strings.push(
+      decodeGgufText(batch.text.subarray(at, at + length), `string ${strings.length} of the array ${key}`, onProblem),
+    );
     at += length;
   }
 }
@@ -178,7 +235,11 @@ export function decodeGgufText(bytes: Uint8Array, what: string, onProblem?: (pro
   if (text !== undefined) {
     return text;
   }
-  const problem = new StudioError('gguf/encoding', `The text of ${what} is not valid UTF-8. Convert the model again with a current converter.`, { detail: { what } });
+  const problem = new StudioError(
+    'gguf/encoding',
+    `The text of ${what} is not valid UTF-8. Convert the model again with a current converter.`,
+    { detail: { what } },
+  );
   if (onProblem === undefined) {
     throw problem;
   }

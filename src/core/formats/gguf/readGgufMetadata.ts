@@ -9,7 +9,11 @@ import { cutName, quoteName } from '../../quoteName';
 export const SMALLEST_PAIR_BYTES = 14;
 
 /** `count` key-value pairs in file order; the caller has bounded `count` by what remains. */
-export async function readGgufMetadata(cursor: GgufCursor, count: number, options: GgufArrayOptions): Promise<Map<string, GgufValue>> {
+export async function readGgufMetadata(
+  cursor: GgufCursor,
+  count: number,
+  options: GgufArrayOptions,
+): Promise<Map<string, GgufValue>> {
   const metadata = new Map<string, GgufValue>();
   for (let index = 0; index < count; index++) {
     const key = await readGgufKey(cursor, index);
@@ -36,7 +40,9 @@ export async function readGgufKey(cursor: GgufCursor, index: number): Promise<st
 }
 
 function keyError(what: string, detail: Readonly<Record<string, unknown>>): StudioError {
-  return new StudioError('gguf/key', `${what}. No sound converter writes such a file: convert the model again.`, { detail });
+  return new StudioError('gguf/key', `${what}. No sound converter writes such a file: convert the model again.`, {
+    detail,
+  });
 }
 
 /** The typed value that follows `key`. */
@@ -64,12 +70,21 @@ function valueType(cursor: GgufCursor, name: string): GgufScalarType | 'array' {
 }
 
 function typeError(cursor: GgufCursor, what: string): StudioError {
-  return new StudioError('gguf/type', `${what}, before byte ${cursor.position}. No version of the format that is read here has that: the file is damaged, or newer than this program.`, {
-    detail: { offset: cursor.position },
-  });
+  return new StudioError(
+    'gguf/type',
+    `${what}, before byte ${cursor.position}. No version of the format that is read here has that: the file is damaged, or newer than this program.`,
+    {
+      detail: { offset: cursor.position },
+    },
+  );
 }
 
-async function readScalar(cursor: GgufCursor, type: GgufScalarType, name: string, options: GgufArrayOptions): Promise<GgufValue> {
+async function readScalar(
+  cursor: GgufCursor,
+  type: GgufScalarType,
+  name: string,
+  options: GgufArrayOptions,
+): Promise<GgufValue> {
   if (type === 'string') {
     const bytes = await readStringBytes(cursor, `the value of ${name}`, LIMITS.gguf.stringBytes);
     return { type, value: decodeGgufText(bytes, `the value of ${name}`, options.onProblem) };
@@ -77,10 +92,20 @@ async function readScalar(cursor: GgufCursor, type: GgufScalarType, name: string
   await cursor.ensure(8);
   const what = `the value of ${name}`;
   switch (type) {
-    case 'u64': return { type, value: cursor.u64(what) };
-    case 'i64': return { type, value: cursor.i64(what) };
-    case 'bool': return { type, value: cursor.u8(what) !== 0 };
-    case 'u8': case 'i8': case 'u16': case 'i16': case 'u32': case 'i32': case 'f32': case 'f64':
+    case 'u64':
+      return { type, value: cursor.u64(what) };
+    case 'i64':
+      return { type, value: cursor.i64(what) };
+    case 'bool':
+      return { type, value: cursor.u8(what) !== 0 };
+    case 'u8':
+    case 'i8':
+    case 'u16':
+    case 'i16':
+    case 'u32':
+    case 'i32':
+    case 'f32':
+    case 'f64':
       return { type, value: cursor[type](what) };
   }
 }
@@ -91,9 +116,13 @@ async function readStringBytes(cursor: GgufCursor, what: string, limit: number):
   const offset = cursor.position;
   const length = cursor.u64(what);
   if (length > BigInt(limit) || length > BigInt(cursor.remaining)) {
-    throw new StudioError('gguf/length', `The length of ${what}, at byte ${offset}, is ${length}; ${cursor.remaining} bytes remain in the file and the limit is ${limit}. The file is damaged or cut short: fetch it again.`, {
-      detail: { offset, length: length.toString(), remaining: cursor.remaining, limit },
-    });
+    throw new StudioError(
+      'gguf/length',
+      `The length of ${what}, at byte ${offset}, is ${length}; ${cursor.remaining} bytes remain in the file and the limit is ${limit}. The file is damaged or cut short: fetch it again.`,
+      {
+        detail: { offset, length: length.toString(), remaining: cursor.remaining, limit },
+      },
+    );
   }
   await cursor.ensure(Number(length));
   return cursor.bytes(Number(length), what);

@@ -14,7 +14,11 @@ export interface GgufHeaderInput {
   /** In the order in which they are to stand in the file. */
   readonly metadata: Iterable<readonly [string, GgufValue]>;
   /** In the order of their data; shapes fastest dimension first. */
-  readonly tensors: readonly { readonly name: string; readonly shape: readonly number[]; readonly type: GgmlTypeName }[];
+  readonly tensors: readonly {
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly type: GgmlTypeName;
+  }[];
   /** Must be what `general.alignment` says, where that key is given. Default 32, as llama.cpp has it. */
   readonly alignment?: number | undefined;
 }
@@ -58,7 +62,10 @@ export function encodeGgufHeader(input: GgufHeaderInput): EncodedGgufHeader {
     writeTensorEntry(writer, tensor);
   }
   if (writer.length > LIMITS.gguf.headerBytes) {
-    throw new StudioError('gguf/length', `The GGUF header would have ${writer.length} bytes; the limit is ${LIMITS.gguf.headerBytes}. Leave out the metadata that makes it so large.`);
+    throw new StudioError(
+      'gguf/length',
+      `The GGUF header would have ${writer.length} bytes; the limit is ${LIMITS.gguf.headerBytes}. Leave out the metadata that makes it so large.`,
+    );
   }
   return { header: writer.padded(alignment), tensors, dataBytes };
 }
@@ -68,7 +75,11 @@ function uniqueMetadata(pairs: Iterable<readonly [string, GgufValue]>): Map<stri
   for (const [key, value] of pairs) {
     const problem = textProblem(key, LIMITS.gguf.keyBytes) ?? (metadata.has(key) ? 'is given twice' : undefined);
     if (problem !== undefined) {
-      throw new StudioError('gguf/key', `The metadata key ${quoteName(key)} ${problem}. Name every key once, in valid text.`, { detail: { key: cutName(key) } });
+      throw new StudioError(
+        'gguf/key',
+        `The metadata key ${quoteName(key)} ${problem}. Name every key once, in valid text.`,
+        { detail: { key: cutName(key) } },
+      );
     }
     metadata.set(key, value);
   }
@@ -90,24 +101,36 @@ function chooseAlignment(metadata: ReadonlyMap<string, GgufValue>, wanted: numbe
   const entry = metadata.get('general.alignment');
   const written = entry === undefined ? DEFAULT_ALIGNMENT : entry.type === 'u32' ? entry.value : undefined;
   if (written === undefined || !isAlignment(written) || (wanted ?? written) !== written) {
-    throw new StudioError('gguf/alignment', `The alignment ${wanted ?? String(entry?.value)} cannot be written: it must be what general.alignment says (a u32 power of two up to ${LIMITS.gguf.alignment}), or ${DEFAULT_ALIGNMENT} without that key.`);
+    throw new StudioError(
+      'gguf/alignment',
+      `The alignment ${wanted ?? String(entry?.value)} cannot be written: it must be what general.alignment says (a u32 power of two up to ${LIMITS.gguf.alignment}), or ${DEFAULT_ALIGNMENT} without that key.`,
+    );
   }
   return written;
 }
 
 function requireCount(what: string, count: number, limit: number): void {
   if (count > limit) {
-    throw new StudioError('gguf/count', `A GGUF with ${count} ${what} cannot be written; the limit is ${limit}.`, { detail: { count, limit } });
+    throw new StudioError('gguf/count', `A GGUF with ${count} ${what} cannot be written; the limit is ${limit}.`, {
+      detail: { count, limit },
+    });
   }
 }
 
-function placeTensors(wanted: GgufHeaderInput['tensors'], alignment: number): { tensors: GgufTensor[]; dataBytes: number } {
+function placeTensors(
+  wanted: GgufHeaderInput['tensors'],
+  alignment: number,
+): { tensors: GgufTensor[]; dataBytes: number } {
   const names = new Set<string>();
   let end = 0;
   const tensors = wanted.map(({ name, shape, type }) => {
     const problem = textProblem(name, LIMITS.gguf.tensorNameBytes) ?? (names.has(name) ? 'is given twice' : undefined);
     if (problem !== undefined) {
-      throw new StudioError('gguf/tensor-name', `The tensor name ${quoteName(name)} ${problem}. Name every tensor once, in at most ${LIMITS.gguf.tensorNameBytes} bytes.`, { detail: { name: cutName(name) } });
+      throw new StudioError(
+        'gguf/tensor-name',
+        `The tensor name ${quoteName(name)} ${problem}. Name every tensor once, in at most ${LIMITS.gguf.tensorNameBytes} bytes.`,
+        { detail: { name: cutName(name) } },
+      );
     }
     names.add(name);
     const tensor: GgufTensor = { name, shape, type, offset: end, bytes: checkedBytes(name, type, shape) };
@@ -121,8 +144,15 @@ function placeTensors(wanted: GgufHeaderInput['tensors'], alignment: number): { 
 }
 
 function checkedBytes(name: string, type: GgmlTypeName, shape: readonly number[]): number {
-  if (shape.length > LIMITS.gguf.dimensions || !shape.every((dimension) => Number.isSafeInteger(dimension) && dimension >= 0)) {
-    throw new StudioError('gguf/dimensions', `Tensor ${quoteName(name)} has the shape [${shape.join(', ')}]; GGUF tensors have at most ${LIMITS.gguf.dimensions} dimensions, none negative.`, { detail: { name: cutName(name), shape } });
+  if (
+    shape.length > LIMITS.gguf.dimensions ||
+    !shape.every((dimension) => Number.isSafeInteger(dimension) && dimension >= 0)
+  ) {
+    throw new StudioError(
+      'gguf/dimensions',
+      `Tensor ${quoteName(name)} has the shape [${shape.join(', ')}]; GGUF tensors have at most ${LIMITS.gguf.dimensions} dimensions, none negative.`,
+      { detail: { name: cutName(name), shape } },
+    );
   }
   return tensorSize(name, type, shape.map(BigInt)).bytes;
 }

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../json';
 import { f32, type GgufEntry, i32, string, strings, u32 } from '../gguf/ggufValue';
 import { type ModelCard, readModelCard } from './modelCard';
-import { idToTitle, type NameParts, parseModelName } from './modelName';
+import { idToTitle, type NameParts, parseHubModelId } from './modelName';
 import { type ParameterCount, sizeLabel } from './sizeLabel';
 
 /** What `general.*` is made from: the folder's name, config.json, generation_config.json and the model card. */
@@ -16,8 +16,21 @@ export interface GeneralSource {
 }
 
 type TextField =
-  | 'name' | 'author' | 'version' | 'organization' | 'finetune' | 'basename' | 'description' | 'size_label'
-  | 'license' | 'license.name' | 'license.link' | 'source.url' | 'source.doi' | 'source.uuid' | 'source.repo_url';
+  | 'name'
+  | 'author'
+  | 'version'
+  | 'organization'
+  | 'finetune'
+  | 'basename'
+  | 'description'
+  | 'size_label'
+  | 'license'
+  | 'license.name'
+  | 'license.link'
+  | 'source.url'
+  | 'source.doi'
+  | 'source.uuid'
+  | 'source.repo_url';
 
 /** Fields of the card by GGUF key; the first key of the card that is there wins. */
 const CARD_FIELDS: readonly (readonly [TextField, readonly string[]])[] = [
@@ -40,8 +53,21 @@ const CARD_FIELDS: readonly (readonly [TextField, readonly string[]])[] = [
 
 /** The order in which the converter writes them, `size_label` being filled in by the parameter count. */
 const WRITTEN: readonly TextField[] = [
-  'name', 'author', 'version', 'organization', 'finetune', 'basename', 'description', 'size_label',
-  'license', 'license.name', 'license.link', 'source.url', 'source.doi', 'source.uuid', 'source.repo_url',
+  'name',
+  'author',
+  'version',
+  'organization',
+  'finetune',
+  'basename',
+  'description',
+  'size_label',
+  'license',
+  'license.name',
+  'license.link',
+  'source.url',
+  'source.doi',
+  'source.uuid',
+  'source.repo_url',
 ];
 
 /**
@@ -76,7 +102,7 @@ function textFields(source: GeneralSource, card: ModelCard): Map<TextField, stri
   }
   for (const id of [repositoryName(source.config['_name_or_path']), source.directoryName]) {
     if (id !== undefined) {
-      fillFromName(parseModelName(id, source.parameters.total), fill);
+      fillFromName(parseHubModelId(id, source.parameters.total), fill);
     }
   }
   if (source.modelName !== undefined) {
@@ -122,7 +148,8 @@ const SAMPLING: readonly (readonly [key: string, kind: 'i32' | 'f32', sources: r
 
 function sampling(config: JsonObject): GgufEntry[] {
   const sequence = config['sequence'];
-  const entries: GgufEntry[] = typeof sequence === 'string' && sequence !== '' ? [['general.sampling.sequence', string(sequence)]] : [];
+  const entries: GgufEntry[] =
+    typeof sequence === 'string' && sequence !== '' ? [['general.sampling.sequence', string(sequence)]] : [];
   for (const [key, kind, sources] of SAMPLING) {
     const value = config[sources.find((name) => name in config) ?? ''];
     if (typeof value === 'number' && (kind === 'f32' || (Number.isInteger(value) && Math.abs(value) < 2 ** 31))) {
@@ -133,27 +160,41 @@ function sampling(config: JsonObject): GgufEntry[] {
 }
 
 /** `general.base_model.*` and `general.dataset.*`: a count, and what each id or address says of itself. */
-function related(kind: 'base_model' | 'dataset', card: ModelCard, keys: readonly string[], parameters: number): GgufEntry[] {
+function related(
+  kind: 'base_model' | 'dataset',
+  card: ModelCard,
+  keys: readonly string[],
+  parameters: number,
+): GgufEntry[] {
   const value = card.get(keys.find((key) => card.has(key)) ?? '');
   if (value === undefined) {
     return [];
   }
   const ids = typeof value === 'string' ? [value] : value;
-  return [[`general.${kind}.count`, u32(ids.length)], ...ids.flatMap((id, index) => relatedEntry(`general.${kind}.${index}`, id, parameters))];
+  return [
+    [`general.${kind}.count`, u32(ids.length)],
+    ...ids.flatMap((id, index) => relatedEntry(`general.${kind}.${index}`, id, parameters)),
+  ];
 }
 
 function relatedEntry(prefix: string, id: string, parameters: number): GgufEntry[] {
   const isUrl = /^(?:https?|ssh):\/\//.test(id);
   const repository = isUrl ? /^https?:\/\/huggingface.co\/([^/]+\/[^/]+)$/.exec(id)?.[1] : id;
-  const parts = repository === undefined ? {} : parseModelName(repository, parameters);
-  const url = isUrl ? id : parts.organization !== undefined && parts.full !== undefined ? `https://huggingface.co/${parts.organization}/${parts.full}` : undefined;
+  const parts = repository === undefined ? {} : parseHubModelId(repository, parameters);
+  const url = isUrl
+    ? id
+    : parts.organization !== undefined && parts.full !== undefined
+      ? `https://huggingface.co/${parts.organization}/${parts.full}`
+      : undefined;
   const fields: readonly (readonly [string, string | undefined])[] = [
     ['name', parts.full === undefined ? undefined : idToTitle(parts.full)],
     ['version', parts.version],
     ['organization', parts.organization === undefined ? undefined : idToTitle(parts.organization)],
     ['repo_url', url],
   ];
-  return fields.flatMap(([key, text]): GgufEntry[] => (text === undefined || text === '' ? [] : [[`${prefix}.${key}`, string(text)]]));
+  return fields.flatMap(([key, text]): GgufEntry[] =>
+    text === undefined || text === '' ? [] : [[`${prefix}.${key}`, string(text)]],
+  );
 }
 
 function list(key: string, card: ModelCard, sources: readonly string[]): GgufEntry[] {

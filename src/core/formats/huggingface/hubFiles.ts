@@ -13,7 +13,8 @@ export interface HubFile {
 
 export type HubKind = 'model' | 'adapter';
 
-const COMMON = /^(?:tokenizer\.json|tokenizer\.model|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.(?:jinja|json)|README\.md|LICENSE(?:\.\w+)?|NOTICE(?:\.\w+)?)$/i;
+const COMMON =
+  /^(?:tokenizer\.json|tokenizer\.model|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.(?:jinja|json)|README\.md|LICENSE(?:\.\w+)?|NOTICE(?:\.\w+)?)$/i;
 const MODEL = /^(?:config\.json|generation_config\.json|model[^/]*\.safetensors|model\.safetensors\.index\.json)$/;
 const ADAPTER = /^(?:adapter_config\.json|adapter_model\.safetensors|adapters\.safetensors)$/;
 const PICKLED = /\.(?:bin|pt|pth|ckpt|pkl)$/i;
@@ -37,30 +38,53 @@ export function chooseHubFiles(repository: string, kind: HubKind, files: readonl
 
 function notUsable(repository: string, kind: HubKind, files: readonly HubFile[], hasConfig: boolean): StudioError {
   const has = (test: (path: string) => boolean): boolean => files.some(({ path }) => test(path));
-  const say = (text: string): StudioError => new StudioError('hub/not-usable', `${repository} ${text}`, { detail: { files: files.slice(0, 50).map(({ path }) => path) } });
+  const say = (text: string): StudioError =>
+    new StudioError('hub/not-usable', `${repository} ${text}`, {
+      detail: { files: files.slice(0, 50).map(({ path }) => path) },
+    });
   if (kind === 'model' && has((path) => path === 'adapter_config.json')) {
-    return say('is an adapter, not a model. Fetch it with fetch-adapter, and the base that its adapter_config.json names with fetch-model.');
+    return say(
+      'is an adapter, not a model. Fetch it with fetch-adapter, and the base that its adapter_config.json names with fetch-model.',
+    );
   }
   if (kind === 'adapter' && has((path) => path === 'config.json')) {
     return say('is a model, not an adapter. Fetch it with fetch-model.');
   }
   const folders = [...new Set(files.flatMap(({ path }) => /^(.+)\/adapter_config\.json$/.exec(path)?.[1] ?? []))];
   if (kind === 'adapter' && folders.length > 0) {
-    return say(`has its adapters in folders (${folders.slice(0, 5).join(', ')}), and only one at the top is fetched. Fetch that folder with the hub's own tool: hf download ${repository} --include "${folders[0]!}/*".`);
+    return say(
+      `has its adapters in folders (${folders.slice(0, 5).join(', ')}), and only one at the top is fetched. Fetch that folder with the hub's own tool: hf download ${repository} --include "${folders[0]!}/*".`,
+    );
   }
   if (has((path) => /\.gguf$/i.test(path)) && !hasConfig) {
-    return say(`holds GGUFs and no safetensors. Pull one with \`ollama pull hf.co/${repository}\` and use it as the base (ollama:NAME), or fetch the model that it was made from.`);
+    return say(
+      `holds GGUFs and no safetensors. Pull one with \`ollama pull hf.co/${repository}\` and use it as the base (ollama:NAME), or fetch the model that it was made from.`,
+    );
   }
   if (has((path) => PICKLED.test(path))) {
-    return say('has its weights only as Python pickles, which can run code when they are loaded and so are not fetched. Look for a revision with safetensors (refs/pr/…), or another copy of the model.');
+    return say(
+      'has its weights only as Python pickles, which can run code when they are loaded and so are not fetched. Look for a revision with safetensors (refs/pr/…), or another copy of the model.',
+    );
   }
-  return say(hasConfig ? 'has no safetensors at its top. It is no model in the form of transformers.' : `has no ${kind === 'model' ? 'config.json' : 'adapter_config.json'}. Check the name on the hub.`);
+  return say(
+    hasConfig
+      ? 'has no safetensors at its top. It is no model in the form of transformers.'
+      : `has no ${kind === 'model' ? 'config.json' : 'adapter_config.json'}. Check the name on the hub.`,
+  );
 }
 
 /** `ORG/NAME`, `NAME`, or either with `@REVISION`; undefined for anything else. */
-export function parseHubReference(text: string): { readonly repository: string; readonly revision: string | undefined } | undefined {
-  const trimmed = text.trim().replace(/^https:\/\/huggingface\.co\//, '').replace(/^hf\.co\//, '');
-  const found = /^((?:[A-Za-z0-9][A-Za-z0-9._-]{0,95}\/)?[A-Za-z0-9][A-Za-z0-9._-]{0,95})(?:@([A-Za-z0-9][A-Za-z0-9._/-]{0,127}))?$/.exec(trimmed);
+export function parseHubReference(
+  text: string,
+): { readonly repository: string; readonly revision: string | undefined } | undefined {
+  const trimmed = text
+    .trim()
+    .replace(/^https:\/\/huggingface\.co\//, '')
+    .replace(/^hf\.co\//, '');
+  const found =
+    /^((?:[A-Za-z0-9][A-Za-z0-9._-]{0,95}\/)?[A-Za-z0-9][A-Za-z0-9._-]{0,95})(?:@([A-Za-z0-9][A-Za-z0-9._/-]{0,127}))?$/.exec(
+      trimmed,
+    );
   if (found === null || trimmed.includes('..') || trimmed.includes('//')) {
     return undefined;
   }

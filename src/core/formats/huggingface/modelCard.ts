@@ -77,7 +77,8 @@ function blockSequence(block: readonly string[]): readonly string[] | undefined 
       return undefined; // a mapping
     }
     // Norwegian: an unquoted `no` in a list is the language, as the converter has it too.
-    const text = item.trim() === 'no' ? 'no' : /^[\w-]+:(?:\s|$)/.test(item) ? undefined : scalar(stripComment(item.trim()));
+    const text =
+      item.trim() === 'no' ? 'no' : /^[\w-]+:(?:\s|$)/.test(item) ? undefined : scalar(stripComment(item.trim()));
     if (text !== undefined) {
       items.push(text);
     }
@@ -110,13 +111,19 @@ function stripComment(text: string): string {
 }
 
 /** Plain scalars that YAML 1.1 reads as something other than text. */
-const NOT_TEXT = /^(?:|~|null|true|false|yes|no|on|off|[-+]?(?:\d[\d_]*|0x[\da-f_]+|0b[01_]+)|[-+]?(?:\d[\d_]*)?\.\d[\d_]*(?:e[-+]\d+)?|[-+]?\d[\d_]*\.(?:\d[\d_]*)?(?:e[-+]\d+)?|[-+]?\.(?:inf|nan)|\d{4}-\d{1,2}-\d{1,2}.*)$/i;
+const NOT_TEXT =
+  /^(?:|~|null|true|false|yes|no|on|off|[-+]?(?:\d[\d_]*|0x[\da-f_]+|0b[01_]+)|[-+]?(?:\d[\d_]*)?\.\d[\d_]*(?:e[-+]\d+)?|[-+]?\d[\d_]*\.(?:\d[\d_]*)?(?:e[-+]\d+)?|[-+]?\.(?:inf|nan)|\d{4}-\d{1,2}-\d{1,2}.*)$/i;
 
 function scalar(text: string): string | undefined {
   const double = /^"((?:[^"\\]|\\.)*)"/.exec(text)?.[1];
   if (double !== undefined) {
-    return double.replace(/\\(?:u([\da-fA-F]{4})|x([\da-fA-F]{2})|(.))/g, (_, u: string | undefined, x: string | undefined, c: string | undefined) =>
-      c === undefined ? String.fromCharCode(parseInt(u ?? x ?? '0', 16)) : ({ n: '\n', t: '\t', r: '\r', 0: '\0' })[c] ?? c);
+    return double.replace(
+      /\\(?:u([\da-fA-F]{4})|x([\da-fA-F]{2})|(.))/g,
+      (_, u: string | undefined, x: string | undefined, c: string | undefined) =>
+        c === undefined
+          ? String.fromCharCode(parseInt(u ?? x ?? '0', 16))
+          : ({ n: '\n', t: '\t', r: '\r', 0: '\0' }[c] ?? c),
+    );
   }
   const single = /^'((?:[^']|'')*)'/.exec(text)?.[1];
   if (single !== undefined) {

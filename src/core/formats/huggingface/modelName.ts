@@ -26,8 +26,13 @@ const FINETUNE = /^(?:chat|instruct|vision|lora)$/i;
 
 /** Words of an identifier with capitals, acronyms and versions left alone: `llama-3-8b` is `Llama 3 8b`. */
 export function idToTitle(id: string): string {
-  return id.trim().replaceAll('-', ' ').split(/\s+/).filter((word) => word !== '')
-    .map((word) => (isLower(word) && !/^(?:v\d+(?:\.\d+)*|\d.*)$/.test(word) ? titleCase(word) : word)).join(' ');
+  return id
+    .trim()
+    .replaceAll('-', ' ')
+    .split(/\s+/)
+    .filter((word) => word !== '')
+    .map((word) => (isLower(word) && !/^(?:v\d+(?:\.\d+)*|\d.*)$/.test(word) ? titleCase(word) : word))
+    .join(' ');
 }
 
 function isLower(word: string): boolean {
@@ -42,7 +47,7 @@ function titleCase(word: string): string {
 }
 
 /** Takes a model id (`organisation/name` or a folder's name) apart. `parameters` tells sizes from context lengths. */
-export function parseModelName(id: string, parameters: number): NameParts {
+export function parseHubModelId(id: string, parameters: number): NameParts {
   if (id.includes(' ')) {
     return { full: id };
   }
@@ -50,7 +55,10 @@ export function parseModelName(id: string, parameters: number): NameParts {
   const full = slash < 0 ? id : id.slice(slash + 1);
   const owner = slash < 0 ? undefined : id.slice(0, slash);
   const organization = owner?.startsWith('.') === true ? undefined : owner;
-  const parts: Part[] = full.split('-').filter((text) => text !== '').map((text) => ({ text, kinds: new Set() }));
+  const parts: Part[] = full
+    .split('-')
+    .filter((text) => text !== '')
+    .map((text) => ({ text, kinds: new Set() }));
   parts.forEach((part, index) => annotate(part, index, parameters));
   dropWordSizes(parts);
   markBasename(parts);
@@ -121,7 +129,9 @@ function markBasename(parts: readonly Part[]): void {
 
 function collect(parts: readonly Part[]): NameParts {
   const join = (kind: PartKind, unlessBasename = false): string | undefined => {
-    const texts = parts.filter((part) => part.kinds.has(kind) && !(unlessBasename && part.kinds.has('basename'))).map((part) => part.text);
+    const texts = parts
+      .filter((part) => part.kinds.has(kind) && !(unlessBasename && part.kinds.has('basename')))
+      .map((part) => part.text);
     return (kind === 'size' ? [...new Set(texts)] : texts).join('-') || undefined;
   };
   const sizeLabel = join('size');

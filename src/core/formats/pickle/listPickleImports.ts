@@ -18,13 +18,18 @@ export interface PickleListing {
 }
 
 /** What every listing must be shown with. */
-export const PICKLE_NOTE = 'A pickle cannot be proven safe: this lists what it would import, and it is never loaded here. Get the weights as safetensors.';
+export const PICKLE_NOTE =
+  'A pickle cannot be proven safe: this lists what it would import, and it is never loaded here. Get the weights as safetensors.';
 
 /**
  * Lists what a pickle would import, by walking its opcodes and never running them; undefined for a file that is no
  * pickle. `fileName` helps where the content leaves it open. The caps are {@link LIMITS.pickle} and {@link LIMITS.zip}.
  */
-export async function listPickleImports(source: ByteSource, fileName: string, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<PickleListing | undefined> {
+export async function listPickleImports(
+  source: ByteSource,
+  fileName: string,
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<PickleListing | undefined> {
   throwIfAborted(options.signal);
   const container = detectPickle(await readBytes(source, 0, Math.min(DETECTION_BYTES, source.size)), fileName);
   switch (container) {
@@ -56,6 +61,8 @@ async function listArchive(source: ByteSource, signal: AbortSignal | undefined):
   return { container: 'zip', imports: [...imports].sort(), isComplete, entries: listing.entries };
 }
 
-async function walk(source: ByteSource): Promise<{ readonly imports: readonly string[]; readonly isComplete: boolean }> {
+async function walk(
+  source: ByteSource,
+): Promise<{ readonly imports: readonly string[]; readonly isComplete: boolean }> {
   return walkPickle(await readBytes(source, 0, Math.min(source.size, LIMITS.pickle.bytes)));
 }

@@ -9,9 +9,19 @@ export interface PickleImports {
   readonly isComplete: boolean;
 }
 
-const STRINGS: ReadonlySet<number> = new Set([PICKLE.string, PICKLE.binString, PICKLE.shortBinString, PICKLE.unicode, PICKLE.binUnicode, PICKLE.shortBinUnicode, PICKLE.binUnicode8]);
+const STRINGS: ReadonlySet<number> = new Set([
+  PICKLE.string,
+  PICKLE.binString,
+  PICKLE.shortBinString,
+  PICKLE.unicode,
+  PICKLE.binUnicode,
+  PICKLE.shortBinUnicode,
+  PICKLE.binUnicode8,
+]);
 /** Opcodes that put nothing new on the stack, or of which what they leave there does not matter. */
-const NEUTRAL: ReadonlySet<number> = new Set(Array.from('0aesub.', (code) => code.charCodeAt(0)).concat(0x80, 0x95, 0x90));
+const NEUTRAL: ReadonlySet<number> = new Set(
+  Array.from('0aesub.', (code) => code.charCodeAt(0)).concat(0x80, 0x95, 0x90),
+);
 /** PyTorch's old format is five pickles in a row. */
 const PICKLES_IN_A_ROW = 5;
 const LATEST_PUSHES = 64;
@@ -56,7 +66,12 @@ class PickleWalk {
     for (;;) {
       const opcode = this.bytes[this.at];
       const argument = opcode === undefined ? undefined : this.argument(opcode);
-      if (opcode === undefined || argument === undefined || ++this.opcodes > LIMITS.pickle.opcodes || this.imports.size > LIMITS.pickle.imports) {
+      if (
+        opcode === undefined ||
+        argument === undefined ||
+        ++this.opcodes > LIMITS.pickle.opcodes ||
+        this.imports.size > LIMITS.pickle.imports
+      ) {
         return false;
       }
       if (opcode === PICKLE.stop) {
@@ -74,10 +89,14 @@ class PickleWalk {
       return undefined;
     }
     switch (kind.kind) {
-      case 'none': return this.take(start, 0);
-      case 'fixed': return this.take(start, kind.bytes);
-      case 'lines': return this.lines(start, kind.lines);
-      case 'counted': return this.countedBytes(start, kind.lengthBytes);
+      case 'none':
+        return this.take(start, 0);
+      case 'fixed':
+        return this.take(start, kind.bytes);
+      case 'lines':
+        return this.lines(start, kind.lines);
+      case 'counted':
+        return this.countedBytes(start, kind.lengthBytes);
     }
   }
 
@@ -98,7 +117,12 @@ class PickleWalk {
     if (start + lengthBytes > this.bytes.length) {
       return undefined;
     }
-    const length = lengthBytes === 1 ? this.view.getUint8(start) : lengthBytes === 4 ? this.view.getUint32(start, true) : Number(this.view.getBigUint64(start, true));
+    const length =
+      lengthBytes === 1
+        ? this.view.getUint8(start)
+        : lengthBytes === 4
+          ? this.view.getUint32(start, true)
+          : Number(this.view.getBigUint64(start, true));
     return this.take(start + lengthBytes, length);
   }
 
@@ -116,7 +140,8 @@ class PickleWalk {
       return;
     }
     switch (opcode) {
-      case PICKLE.global: case PICKLE.inst: {
+      case PICKLE.global:
+      case PICKLE.inst: {
         const [module, name] = shortText(argument).split('\n', 2);
         this.import(module, name);
         break;
@@ -130,10 +155,14 @@ class PickleWalk {
       case PICKLE.memoize:
         this.remember(this.memo.size);
         break;
-      case PICKLE.put: case PICKLE.binPut: case PICKLE.longBinPut:
+      case PICKLE.put:
+      case PICKLE.binPut:
+      case PICKLE.longBinPut:
         this.remember(index(argument, opcode === PICKLE.put));
         break;
-      case PICKLE.get: case PICKLE.binGet: case PICKLE.longBinGet:
+      case PICKLE.get:
+      case PICKLE.binGet:
+      case PICKLE.longBinGet:
         this.push(this.memo.get(index(argument, opcode === PICKLE.get)));
         break;
       case PICKLE.pop:

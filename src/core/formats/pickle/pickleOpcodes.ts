@@ -14,7 +14,9 @@ const lines = (count: 1 | 2): PickleArgument => ({ kind: 'lines', lines: count }
 const counted = (lengthBytes: 1 | 4 | 8): PickleArgument => ({ kind: 'counted', lengthBytes });
 
 function table(...rows: readonly (readonly [string, PickleArgument])[]): ReadonlyMap<number, PickleArgument> {
-  return new Map(rows.flatMap(([codes, argument]) => Array.from(codes, (code) => [code.charCodeAt(0), argument] as const)));
+  return new Map(
+    rows.flatMap(([codes, argument]) => Array.from(codes, (code) => [code.charCodeAt(0), argument] as const)),
+  );
 }
 
 /** Opcodes of the pickle protocols 0 to 5 (Python's `pickletools`), each with its argument. */
@@ -33,10 +35,26 @@ export const PICKLE_OPCODES = table(
 
 /** The opcodes that tell what a pickle imports, and those that must be followed to know it. */
 export const PICKLE = {
-  mark: 0x28, stop: 0x2e, pop: 0x30, dup: 0x32,
-  global: 0x63, inst: 0x69, stackGlobal: 0x93,
-  string: 0x53, binString: 0x54, shortBinString: 0x55, unicode: 0x56, binUnicode: 0x58, shortBinUnicode: 0x8c, binUnicode8: 0x8d,
-  put: 0x70, binPut: 0x71, longBinPut: 0x72, memoize: 0x94,
-  get: 0x67, binGet: 0x68, longBinGet: 0x6a,
+  mark: 0x28,
+  stop: 0x2e,
+  pop: 0x30,
+  dup: 0x32,
+  global: 0x63,
+  inst: 0x69,
+  stackGlobal: 0x93,
+  string: 0x53,
+  binString: 0x54,
+  shortBinString: 0x55,
+  unicode: 0x56,
+  binUnicode: 0x58,
+  shortBinUnicode: 0x8c,
+  binUnicode8: 0x8d,
+  put: 0x70,
+  binPut: 0x71,
+  longBinPut: 0x72,
+  memoize: 0x94,
+  get: 0x67,
+  binGet: 0x68,
+  longBinGet: 0x6a,
   proto: 0x80,
 } as const;

@@ -72,13 +72,22 @@ export async function listZipEntries(source: ByteSource): Promise<ZipListing> {
  * header disagrees with the directory, or when it does not lie within the file.
  */
 export async function storedZipEntry(source: ByteSource, entry: ZipEntry): Promise<ByteSource | undefined> {
-  if (entry.method !== 0 || entry.isEncrypted || entry.storedBytes !== entry.bytes || entry.headerOffset + LOCAL_BYTES > source.size) {
+  if (
+    entry.method !== 0 ||
+    entry.isEncrypted ||
+    entry.storedBytes !== entry.bytes ||
+    entry.headerOffset + LOCAL_BYTES > source.size
+  ) {
     return undefined;
   }
   const header = viewOf(await readBytes(source, entry.headerOffset, LOCAL_BYTES));
   const nameBytes = header.getUint16(26, true);
   const start = entry.headerOffset + LOCAL_BYTES + nameBytes + header.getUint16(28, true);
-  if (header.getUint32(0, true) !== LOCAL_SIGNATURE || header.getUint16(8, true) !== 0 || start + entry.bytes > source.size) {
+  if (
+    header.getUint32(0, true) !== LOCAL_SIGNATURE ||
+    header.getUint16(8, true) !== 0 ||
+    start + entry.bytes > source.size
+  ) {
     return undefined;
   }
   const name = latin1(await readBytes(source, entry.headerOffset + LOCAL_BYTES, nameBytes));
@@ -106,16 +115,28 @@ async function findDirectory(source: ByteSource): Promise<{ entryCount: number; 
   if (locator >= 0 && tail.getUint32(locator, true) === END64_LOCATOR_SIGNATURE) {
     return readEnd64(source, tail.getBigUint64(locator + 8, true));
   }
-  return { entryCount: tail.getUint16(at + 10, true), bytes: tail.getUint32(at + 12, true), offset: tail.getUint32(at + 16, true) };
+  return {
+    entryCount: tail.getUint16(at + 10, true),
+    bytes: tail.getUint32(at + 12, true),
+    offset: tail.getUint32(at + 16, true),
+  };
 }
 
-async function readEnd64(source: ByteSource, announced: bigint): Promise<{ entryCount: number; offset: number; bytes: number }> {
+async function readEnd64(
+  source: ByteSource,
+  announced: bigint,
+): Promise<{ entryCount: number; offset: number; bytes: number }> {
   const start = toSafeNumber(announced, source.size - END64_BYTES);
   const end = start === undefined ? undefined : viewOf(await readBytes(source, start, END64_BYTES));
   const entryCount = toSafeNumber(end?.getBigUint64(32, true) ?? -1n);
   const bytes = toSafeNumber(end?.getBigUint64(40, true) ?? -1n);
   const offset = toSafeNumber(end?.getBigUint64(48, true) ?? -1n);
-  if (end?.getUint32(0, true) !== END64_SIGNATURE || entryCount === undefined || bytes === undefined || offset === undefined) {
+  if (
+    end?.getUint32(0, true) !== END64_SIGNATURE ||
+    entryCount === undefined ||
+    bytes === undefined ||
+    offset === undefined
+  ) {
     throw damaged('its 64-bit directory cannot be found');
   }
   return { entryCount, offset, bytes };
@@ -126,14 +147,19 @@ function entrySize(view: DataView, at: number): number | undefined {
   if (at + ENTRY_BYTES > view.byteLength || view.getUint32(at, true) !== ENTRY_SIGNATURE) {
     return undefined;
   }
-  const size = ENTRY_BYTES + view.getUint16(at + 28, true) + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
+  const size =
+    ENTRY_BYTES + view.getUint16(at + 28, true) + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
   return at + size > view.byteLength ? undefined : size;
 }
 
 function readEntry(directory: Uint8Array, view: DataView, at: number): ZipEntry {
   const nameEnd = at + ENTRY_BYTES + view.getUint16(at + 28, true);
   const extra = viewOf(directory.subarray(nameEnd, nameEnd + view.getUint16(at + 30, true)));
-  const [bytes, storedBytes, headerOffset] = wideFields(extra, [view.getUint32(at + 24, true), view.getUint32(at + 20, true), view.getUint32(at + 42, true)]);
+  const [bytes, storedBytes, headerOffset] = wideFields(extra, [
+    view.getUint32(at + 24, true),
+    view.getUint32(at + 20, true),
+    view.getUint32(at + 42, true),
+  ]);
   return {
     name: latin1(directory.subarray(at + ENTRY_BYTES, nameEnd)),
     bytes: bytes!,

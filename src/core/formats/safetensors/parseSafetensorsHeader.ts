@@ -45,7 +45,9 @@ export function parseSafetensorsHeader(bytes: Uint8Array): ParsedSafetensorsHead
     });
     scanner.end();
   } catch (error) {
-    throw error instanceof StudioError && error.code.startsWith('json/') ? headerError(error.message, error, '') : error;
+    throw error instanceof StudioError && error.code.startsWith('json/')
+      ? headerError(error.message, error, '')
+      : error;
   }
   return { metadata, entries };
 }
@@ -66,7 +68,11 @@ function decode(bytes: Uint8Array): string {
 }
 
 function headerError(what: string, cause?: unknown, advice = ' Fetch or save the file again.'): StudioError {
-  return new StudioError('safetensors/header', `The header of the safetensors file is not what the format demands. ${what}${advice}`, { cause });
+  return new StudioError(
+    'safetensors/header',
+    `The header of the safetensors file is not what the format demands. ${what}${advice}`,
+    { cause },
+  );
 }
 
 function readMetadata(scanner: JsonScanner): Map<string, string> {
@@ -121,7 +127,10 @@ function readEntry(scanner: JsonScanner, name: string): SafetensorsEntry {
 function readDtype(scanner: JsonScanner, name: string): SafetensorsDtype {
   const dtype = scanner.peek() === QUOTE ? scanner.string() : undefined;
   if (dtype === undefined || !Object.hasOwn(SAFETENSORS_DTYPES, dtype)) {
-    throw tensorError(name, `has ${dtype === undefined ? 'a dtype that is no string' : `the unknown dtype ${quoteName(dtype)}`}`);
+    throw tensorError(
+      name,
+      `has ${dtype === undefined ? 'a dtype that is no string' : `the unknown dtype ${quoteName(dtype)}`}`,
+    );
   }
   return dtype as SafetensorsDtype;
 }
@@ -155,12 +164,19 @@ function checkSpan(name: string, dtype: SafetensorsDtype, shape: readonly number
     throw tensorError(name, `of dtype ${dtype} and shape [${shape.join(', ')}] does not end on a whole byte`);
   }
   if (bits / 8n !== BigInt(bytes)) {
-    throw tensorError(name, `of dtype ${dtype} and shape [${shape.join(', ')}] needs ${bits / 8n} bytes, but spans ${bytes}`);
+    throw tensorError(
+      name,
+      `of dtype ${dtype} and shape [${shape.join(', ')}] needs ${bits / 8n} bytes, but spans ${bytes}`,
+    );
   }
 }
 
 function tensorError(name: string, what: string): StudioError {
-  return new StudioError('safetensors/tensor', `Tensor ${quoteName(name)} ${what}. The file is damaged, or newer than this program: fetch or save it again.`, {
-    detail: { name: cutName(name) },
-  });
+  return new StudioError(
+    'safetensors/tensor',
+    `Tensor ${quoteName(name)} ${what}. The file is damaged, or newer than this program: fetch or save it again.`,
+    {
+      detail: { name: cutName(name) },
+    },
+  );
 }

@@ -37,7 +37,11 @@ export function readShardIndex(text: string | Uint8Array, path?: string): ShardI
     scanner.end();
   }
   if (index === undefined) {
-    throw new StudioError('index/mismatch', 'The shard index has no weight_map that names a file for each tensor. Fetch it again.', { path });
+    throw new StudioError(
+      'index/mismatch',
+      'The shard index has no weight_map that names a file for each tensor. Fetch it again.',
+      { path },
+    );
   }
   return index;
 }
@@ -49,14 +53,23 @@ function readWeightMap(scanner: JsonScanner, path: string | undefined): ShardInd
   scanner.object((tensor) => {
     const shard = scanner.peek() === QUOTE ? scanner.string() : undefined;
     if (shard === undefined || !isPlainFileName(shard)) {
-      throw new StudioError('index/unsafe-name', `The shard index puts tensor ${quoteName(tensor)} into ${shard === undefined ? 'something that is no name' : quoteName(shard)}, where the plain name of a file beside it must stand. Do not use a model that does so.`, {
-        path, detail: { tensor: cutName(tensor), shard: shard === undefined ? null : cutName(shard) },
-      });
+      throw new StudioError(
+        'index/unsafe-name',
+        `The shard index puts tensor ${quoteName(tensor)} into ${shard === undefined ? 'something that is no name' : quoteName(shard)}, where the plain name of a file beside it must stand. Do not use a model that does so.`,
+        {
+          path,
+          detail: { tensor: cutName(tensor), shard: shard === undefined ? null : cutName(shard) },
+        },
+      );
     }
     index.set(tensor, shard);
     shards.add(shard);
     if (shards.size > LIMITS.safetensors.shards) {
-      throw new StudioError('index/limit', `The shard index names more than ${LIMITS.safetensors.shards} files. No real model does: fetch it again from a source that you trust.`, { path });
+      throw new StudioError(
+        'index/limit',
+        `The shard index names more than ${LIMITS.safetensors.shards} files. No real model does: fetch it again from a source that you trust.`,
+        { path },
+      );
     }
   });
   return index;
@@ -67,7 +80,13 @@ function readWeightMap(scanner: JsonScanner, path: string | undefined): ShardInd
  * devices, control or invisible characters, and no dot or space at its end.
  */
 export function isPlainFileName(name: string): boolean {
-  return name.length > 0 && name.length <= NAME_LIMIT && !UNSAFE_CHARACTER.test(name) && !/[. ]$/.test(name) && !WINDOWS_DEVICE.test(name);
+  return (
+    name.length > 0 &&
+    name.length <= NAME_LIMIT &&
+    !UNSAFE_CHARACTER.test(name) &&
+    !/[. ]$/.test(name) &&
+    !WINDOWS_DEVICE.test(name)
+  );
 }
 
 /**
@@ -78,9 +97,14 @@ export function checkShards(index: ShardIndex, headers: ReadonlyMap<string, Safe
   const missing = [...new Set(index.values())].filter((shard) => !headers.has(shard));
   if (missing.length > 0) {
     const shown = missing.slice(0, 5).join(', ');
-    throw new StudioError('index/missing', `${missing.length === 1 ? 'A shard is' : `${missing.length} shards are`} missing: ${shown}${missing.length > 5 ? ', …' : ''}. Fetch the rest of the model.`, {
-      path, detail: { missing: missing.slice(0, 100), count: missing.length },
-    });
+    throw new StudioError(
+      'index/missing',
+      `${missing.length === 1 ? 'A shard is' : `${missing.length} shards are`} missing: ${shown}${missing.length > 5 ? ', …' : ''}. Fetch the rest of the model.`,
+      {
+        path,
+        detail: { missing: missing.slice(0, 100), count: missing.length },
+      },
+    );
   }
   const found = new Map<string, string>();
   for (const [shard, header] of headers) {
@@ -90,7 +114,11 @@ export function checkShards(index: ShardIndex, headers: ReadonlyMap<string, Safe
         throw mismatch(`Tensor ${quoteName(tensor)} stands in two shards, ${other} and ${shard}`, tensor, path);
       }
       if (index.get(tensor) !== shard) {
-        throw mismatch(`Tensor ${quoteName(tensor)} stands in ${shard}, where the index ${index.has(tensor) ? `says ${index.get(tensor)!}` : 'does not name it'}`, tensor, path);
+        throw mismatch(
+          `Tensor ${quoteName(tensor)} stands in ${shard}, where the index ${index.has(tensor) ? `says ${index.get(tensor)!}` : 'does not name it'}`,
+          tensor,
+          path,
+        );
       }
       found.set(tensor, shard);
     }
@@ -103,5 +131,8 @@ export function checkShards(index: ShardIndex, headers: ReadonlyMap<string, Safe
 }
 
 function mismatch(what: string, tensor: string, path: string | undefined): StudioError {
-  return new StudioError('index/mismatch', `${what}. Parts of different models may be mixed: fetch the model again.`, { path, detail: { tensor: cutName(tensor) } });
+  return new StudioError('index/mismatch', `${what}. Parts of different models may be mixed: fetch the model again.`, {
+    path,
+    detail: { tensor: cutName(tensor) },
+  });
 }

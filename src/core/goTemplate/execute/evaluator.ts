@@ -5,7 +5,14 @@ import { isTrue } from '../functions/truth';
 import { ANY, canBeNil, pointerTo, STRING, type GoType } from '../reflect/goType';
 import { boolValue, elemType, indirect, stringValue, Value, withoutInterface, zeroData } from '../reflect/value';
 import {
-  withoutParentheses, type ChainNode, type CommandNode, type FieldNode, type IdentifierNode, type Operand, type PipeNode, type VariableNode,
+  withoutParentheses,
+  type ChainNode,
+  type CommandNode,
+  type FieldNode,
+  type IdentifierNode,
+  type Operand,
+  type PipeNode,
+  type VariableNode,
 } from '../syntax/nodes';
 import { expressionText } from '../syntax/nodeText';
 import { idealNumber, isAssignable, passed, reflectedText } from './arguments';
@@ -162,7 +169,13 @@ export class Evaluator {
 
   /** `.X.Y.Z`, of which only the last may be a method with arguments. */
   private fieldChain(
-    dot: Piped, receiver: Piped, node: Operand, names: readonly string[], from: number, args: readonly Operand[], final: Piped,
+    dot: Piped,
+    receiver: Piped,
+    node: Operand,
+    names: readonly string[],
+    from: number,
+    args: readonly Operand[],
+    final: Piped,
   ): Piped {
     let value = receiver;
     const last = names.length - 1;
@@ -173,7 +186,13 @@ export class Evaluator {
     return this.field(dot, names[last] ?? '', node, args, final, value);
   }
 
-  private functionCall(dot: Piped, node: IdentifierNode, whole: CommandNode | IdentifierNode, args: readonly Operand[], final: Piped): Piped {
+  private functionCall(
+    dot: Piped,
+    node: IdentifierNode,
+    whole: CommandNode | IdentifierNode,
+    args: readonly Operand[],
+    final: Piped,
+  ): Piped {
     this.place = node;
     const found = this.options.isDefined(node.name) ? findFunction(node.name) : undefined;
     if (found === undefined) {
@@ -229,7 +248,10 @@ export class Evaluator {
 
   private mapEntry(receiver: Value, name: string): Piped {
     const elem = elemType(receiver.type);
-    return receiver.mapIndex(toByteString(name)) ?? (this.options.missingKeyIsZero ? new Value(elem, zeroData(elem)) : undefined);
+    return (
+      receiver.mapIndex(toByteString(name)) ??
+      (this.options.missingKeyIsZero ? new Value(elem, zeroData(elem)) : undefined)
+    );
   }
 
   private checkCount(callee: Callable | TemplateFunction, name: string, given: number, total: number): void {
@@ -282,7 +304,13 @@ export class Evaluator {
     }
   }
 
-  private shortCircuit(dot: Piped, callee: TemplateFunction, name: 'and' | 'or', args: readonly Operand[], final: Piped): Piped {
+  private shortCircuit(
+    dot: Piped,
+    callee: TemplateFunction,
+    name: 'and' | 'or',
+    args: readonly Operand[],
+    final: Piped,
+  ): Piped {
     const given = args.length - 1;
     this.checkCount(callee, name, Math.max(given, 0), Math.max(given, 0) + (final === MISSING ? 0 : 1));
     let value: Piped;
@@ -305,14 +333,18 @@ export class Evaluator {
     const named = args[1];
     const name = named === undefined ? reflectedText(final) : expressionText(named);
     throw new CallFailure(
-      fn.kind === 'func' ? `function ${name} has 0 return values; should be 1 or 2` : `non-function ${name} of type ${fn.type.name}`,
+      fn.kind === 'func'
+        ? `function ${name} has 0 return values; should be 1 or 2`
+        : `non-function ${name} of type ${fn.type.name}`,
     );
   }
 
   /** Go's validateType; `type` is undefined where any will do. */
   private validated(given: Piped, type: GoType | undefined): Piped {
     if (given === undefined) {
-      return type === undefined || type === REFLECT_VALUE || canBeNil(type) ? undefined : this.fail(`invalid value; expected ${type.name}`);
+      return type === undefined || type === REFLECT_VALUE || canBeNil(type)
+        ? undefined
+        : this.fail(`invalid value; expected ${type.name}`);
     }
     if (type === undefined || type === REFLECT_VALUE || isAssignable(given.type, type)) {
       return given;
@@ -340,7 +372,9 @@ export class Evaluator {
       case 'dot':
         return this.validated(dot, type);
       case 'nil':
-        return type === REFLECT_VALUE || (type !== undefined && canBeNil(type)) ? undefined : this.fail(`cannot assign nil to ${type?.name ?? ''}`);
+        return type === REFLECT_VALUE || (type !== undefined && canBeNil(type))
+          ? undefined
+          : this.fail(`cannot assign nil to ${type?.name ?? ''}`);
       case 'field':
         return this.validated(this.fieldNode(dot, node, NO_ARGS, MISSING), type);
       case 'variable':
@@ -353,7 +387,9 @@ export class Evaluator {
         return this.validated(this.chainNode(dot, node, NO_ARGS, MISSING), type);
       default:
         if (type === STRING) {
-          return node.kind === 'string' ? stringValue(node.value) : this.fail(`expected string; found ${expressionText(node)}`);
+          return node.kind === 'string'
+            ? stringValue(node.value)
+            : this.fail(`expected string; found ${expressionText(node)}`);
         }
         return this.constant(node);
     }

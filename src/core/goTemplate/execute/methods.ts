@@ -19,7 +19,8 @@ export function findMethod(receiver: Value, name: string): Callable | undefined 
   if (receiver.kind === 'pointer') {
     return methodOfNil(receiver, name);
   }
-  const method = receiver.type.methods?.get(name) ?? (receiver.addressable ? receiver.type.pointerMethods?.get(name) : undefined);
+  const method =
+    receiver.type.methods?.get(name) ?? (receiver.addressable ? receiver.type.pointerMethods?.get(name) : undefined);
   return method === undefined ? undefined : bound(method, (args) => method.call(receiver, args));
 }
 
@@ -35,6 +36,8 @@ function methodOfNil(pointer: Value, name: string): Callable | undefined {
     ? undefined
     : bound(method, () => {
         const short = target.name.slice(target.name.lastIndexOf('.') + 1);
-        throw new CallFailure(`value method github.com/ollama/ollama/${target.name}.${name} called using nil *${short} pointer`);
+        throw new CallFailure(
+          `value method github.com/ollama/ollama/${target.name}.${name} called using nil *${short} pointer`,
+        );
       });
 }

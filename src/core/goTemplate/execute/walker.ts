@@ -289,7 +289,9 @@ function textBytes(node: TextNode): ByteString {
 function integerTurns(value: Value): Turns {
   let at = 0n;
   const end = value.integer;
-  return { next: () => (at < end ? [undefined, new Value(value.type, value.type === UINT8 ? Number(at++) : at++)] : undefined) };
+  return {
+    next: () => (at < end ? [undefined, new Value(value.type, value.type === UINT8 ? Number(at++) : at++)] : undefined),
+  };
 }
 
 function sliceTurns(value: Value): Turns {

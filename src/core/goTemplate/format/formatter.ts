@@ -77,7 +77,9 @@ export class Formatter {
     }
     const prefix = this.sharp ? (upper ? '0X' : '0x') : '';
     const pairs = Array.from(shown, (byte) => byte.charCodeAt(0).toString(16).padStart(2, '0'));
-    const digits = (this.space ? pairs.join(` ${prefix}`) : pairs.join('')).replace(/[a-f]/g, (c) => (upper ? c.toUpperCase() : c));
+    const digits = (this.space ? pairs.join(` ${prefix}`) : pairs.join('')).replace(/[a-f]/g, (c) =>
+      upper ? c.toUpperCase() : c,
+    );
     const text = prefix + digits;
     // What is hexadecimal has no runes to count: its width is its length.
     const missing = (this.width ?? 0) - text.length;
@@ -149,7 +151,10 @@ export class Formatter {
   /** `U+0078`, with sharp `U+0078 'x'`. */
   unicode(value: bigint): void {
     const unsigned = value < 0n ? value + TWO_64 : value;
-    const digits = unsigned.toString(16).toUpperCase().padStart(Math.max(4, this.precision ?? 0), '0');
+    const digits = unsigned
+      .toString(16)
+      .toUpperCase()
+      .padStart(Math.max(4, this.precision ?? 0), '0');
     const rune = unsigned <= MAX_RUNE ? Number(unsigned) : -1;
     const shown = this.sharp && isValidRune(rune) && isPrint(rune) ? ` '${encodeRune(rune)}'` : '';
     this.pad(`U+${digits}${shown}`, false);

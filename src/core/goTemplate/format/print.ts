@@ -261,7 +261,11 @@ class Formatting {
 }
 
 /** Decimal digits from `start`; no value if there are none. A number that is far too large ends the format. */
-function parseNumber(text: ByteString, start: number, end: number): { readonly value: number | undefined; readonly next: number } {
+function parseNumber(
+  text: ByteString,
+  start: number,
+  end: number,
+): { readonly value: number | undefined; readonly next: number } {
   let value = 0;
   let next = start;
   for (; next < end; next++) {

@@ -40,7 +40,8 @@ function isNilValue(value: Value | undefined): boolean {
 
 /** Values of kinds that have no order: nil, pointers and structs can be equal. */
 function equalOthers(a: Value | undefined, b: Value | undefined, meter: BudgetMeter): boolean {
-  const show = (value: Value | undefined, verb: 's' | 'v'): string => fromByteString(sprintReflected(value, verb, meter));
+  const show = (value: Value | undefined, verb: 's' | 'v'): string =>
+    fromByteString(sprintReflected(value, verb, meter));
   if (a !== undefined && b !== undefined && a.kind !== b.kind) {
     throw new CallFailure(`non-comparable types ${show(a, 's')}: ${a.type.name}, ${b.type.name}: ${show(b, 'v')}`);
   }

@@ -2,7 +2,12 @@ import { decodeRune, encodeRune, type ByteString } from '../../golang/byteString
 import { isPrint } from '../../golang/unicode';
 
 const HTML: Readonly<Record<string, string>> = {
-  '\0': encodeRune(0xfffd), '"': '&#34;', "'": '&#39;', '&': '&amp;', '<': '&lt;', '>': '&gt;',
+  '\0': encodeRune(0xfffd),
+  '"': '&#34;',
+  "'": '&#39;',
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
 };
 
 /** Go's `template.HTMLEscapeString`. */
@@ -11,7 +16,13 @@ export function escapeHtml(bytes: ByteString): ByteString {
 }
 
 const JAVASCRIPT: Readonly<Record<string, string>> = {
-  '\\': '\\\\', "'": "\\'", '"': '\\"', '<': '\\u003C', '>': '\\u003E', '&': '\\u0026', '=': '\\u003D',
+  '\\': '\\\\',
+  "'": "\\'",
+  '"': '\\"',
+  '<': '\\u003C',
+  '>': '\\u003E',
+  '&': '\\u0026',
+  '=': '\\u003D',
 };
 
 /** Go's `template.JSEscapeString`. */

@@ -1,7 +1,8 @@
 import { stringValue, indirect, withoutInterface, type Value } from '../reflect/value';
 
 /** A value as the printer takes it, or that it cannot be printed: a function. */
-export type Printable = { readonly ok: true; readonly value: Value | undefined } | { readonly ok: false; readonly type: string };
+export type Printable =
+  { readonly ok: true; readonly value: Value | undefined } | { readonly ok: false; readonly type: string };
 
 /** Go's `printableValue`: pointers are followed, and what is not there reads `<no value>`. */
 export function printableValue(given: Value | undefined): Printable {

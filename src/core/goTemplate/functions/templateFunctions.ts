@@ -96,7 +96,9 @@ export const TEMPLATE_FUNCTIONS: Readonly<Record<GoFunction | OllamaFunction, Te
   urlquery: escaping(escapeQuery),
   print: takeAny([ANY], (args, { meter }) => stringValue(sprint(args, meter))),
   println: takeAny([ANY], (args, { meter }) => stringValue(sprintln(args, meter))),
-  printf: takeAny([STRING, ANY], ([format, ...args], { meter }) => stringValue(sprintf(format?.string ?? '', args, meter))),
+  printf: takeAny([STRING, ANY], ([format, ...args], { meter }) =>
+    stringValue(sprintf(format?.string ?? '', args, meter)),
+  ),
   eq: takeAny([REFLECT_VALUE, REFLECT_VALUE], (args, { meter }) => boolValue(eq(args, meter))),
   ne: ordering((args, meter) => !eq(args, meter)),
   lt: ordering(lt),
@@ -106,7 +108,9 @@ export const TEMPLATE_FUNCTIONS: Readonly<Record<GoFunction | OllamaFunction, Te
   json: take([ANY], ([arg], context) => counted(marshalJsonOrNothing(arg), context)),
   currentDate: takeAny([STRING], (_args, { now }) => stringValue(dateText(now, 0))),
   yesterdayDate: takeAny([STRING], (_args, { now }) => stringValue(dateText(now, 1))),
-  toTypeScriptType: take([ANY], ([arg], context) => counted(arg?.type === TOOL_PROPERTY ? typeScriptType(arg) : 'any', context)),
+  toTypeScriptType: take([ANY], ([arg], context) =>
+    counted(arg?.type === TOOL_PROPERTY ? typeScriptType(arg) : 'any', context),
+  ),
 };
 
 /** The function of a name, if there is one. */

@@ -63,7 +63,13 @@ export interface TemplateValues {
 
 /** Values without anything in them, to be spread and filled. */
 export const NO_VALUES: TemplateValues = {
-  messages: [], tools: null, prompt: '', suffix: '', think: false, thinkLevel: '', isThinkSet: false,
+  messages: [],
+  tools: null,
+  prompt: '',
+  suffix: '',
+  think: false,
+  thinkLevel: '',
+  isThinkSet: false,
 };
 
 /** A message with nothing but a role and a content. */

@@ -1,6 +1,13 @@
 import { BudgetFailure } from '../execute/failures';
 import {
-  withoutParentheses, type ActionNode, type BranchNode, type CommandNode, type ListNode, type Operand, type PipeNode, type Statement,
+  withoutParentheses,
+  type ActionNode,
+  type BranchNode,
+  type CommandNode,
+  type ListNode,
+  type Operand,
+  type PipeNode,
+  type Statement,
 } from '../syntax/nodes';
 
 /** Ollama's server panics: the template has an `else` behind its `.Response`. */
@@ -135,5 +142,8 @@ function inParenthesesOf(outer: PipeNode, inner: PipeNode, cut: PipeNode): PipeN
   for (let pipe = outer; pipe !== inner; pipe = pipe.cmds[0]?.args[0] as PipeNode) {
     wrappers.push(pipe);
   }
-  return wrappers.reduceRight<PipeNode>((result, wrapper) => ({ ...wrapper, cmds: wrapper.cmds.map((command) => ({ ...command, args: [result] })) }), cut);
+  return wrappers.reduceRight<PipeNode>(
+    (result, wrapper) => ({ ...wrapper, cmds: wrapper.cmds.map((command) => ({ ...command, args: [result] })) }),
+    cut,
+  );
 }

@@ -6,9 +6,13 @@ import type { OrderedJson } from './orderedJson';
 type JsonMap = ReadonlyMap<string, OrderedJson>;
 
 function fail(where: string, expected: string): never {
-  throw new StudioError('template/values', `${where === '' ? 'The conversation' : where} must be ${expected}, as in Ollama's API. Correct the conversation and try again.`, {
-    detail: { where, expected },
-  });
+  throw new StudioError(
+    'template/values',
+    `${where === '' ? 'The conversation' : where} must be ${expected}, as in Ollama's API. Correct the conversation and try again.`,
+    {
+      detail: { where, expected },
+    },
+  );
 }
 
 function isMap(value: OrderedJson): value is JsonMap {
@@ -76,11 +80,15 @@ class Fields {
     if (value === null) {
       return null;
     }
-    return isList(value) ? value.map((item, index) => read(item, `${this.path(name)}[${index}]`)) : fail(this.path(name), 'a list');
+    return isList(value)
+      ? value.map((item, index) => read(item, `${this.path(name)}[${index}]`))
+      : fail(this.path(name), 'a list');
   }
 
   strings(name: string): string[] | null {
-    return this.list(name, (item, where) => (item === null ? '' : typeof item === 'string' ? item : fail(where, 'a string')));
+    return this.list(name, (item, where) =>
+      item === null ? '' : typeof item === 'string' ? item : fail(where, 'a string'),
+    );
   }
 
   map(name: string): JsonMap | null {
@@ -95,7 +103,17 @@ function decodeImage(item: OrderedJson, where: string): string | null {
   }
   if (isList(item)) {
     // Go takes a list of numbers for bytes, too.
-    return item.map((byte) => String.fromCharCode(Number.isInteger(byte) && Number(byte) >= 0 && Number(byte) < 256 ? Number(byte) : byte === null ? 0 : fail(where, 'base64'))).join('');
+    return item
+      .map((byte) =>
+        String.fromCharCode(
+          Number.isInteger(byte) && Number(byte) >= 0 && Number(byte) < 256
+            ? Number(byte)
+            : byte === null
+              ? 0
+              : fail(where, 'base64'),
+        ),
+      )
+      .join('');
   }
   const text = typeof item === 'string' ? item.replace(/[\r\n]/g, '') : '!';
   if (text.length % 4 !== 0 || /[^A-Za-z0-9+/=]|=[^=]|={3}/.test(text)) {
@@ -107,7 +125,12 @@ function decodeImage(item: OrderedJson, where: string): string | null {
 function decodeToolCall(item: OrderedJson, where: string): ToolCall {
   const call = new Fields(item, where);
   const inner = new Fields(call.json('function'), call.path('function'));
-  return { id: call.string('id'), index: inner.integer('index'), name: inner.string('name'), arguments: inner.map('arguments') };
+  return {
+    id: call.string('id'),
+    index: inner.integer('index'),
+    name: inner.string('name'),
+    arguments: inner.map('arguments'),
+  };
 }
 
 function decodeMessage(item: OrderedJson, where: string): ChatMessage {
@@ -126,7 +149,9 @@ function decodeMessage(item: OrderedJson, where: string): ChatMessage {
 function decodeProperties(fields: Fields): ToolProperties | null {
   const value = fields.map('properties');
   const where = fields.path('properties');
-  return value === null ? null : new Map(Array.from(value, ([name, member]) => [name, decodeProperty(member, `${where}.${name}`)]));
+  return value === null
+    ? null
+    : new Map(Array.from(value, ([name, member]) => [name, decodeProperty(member, `${where}.${name}`)]));
 }
 
 function decodeProperty(item: OrderedJson, where: string): ToolProperty {

@@ -1,9 +1,28 @@
 import type { ByteString } from '../../golang/byteString';
 import {
-  ANY, INT, mapOf, pointerTo, sliceOf, STRING, structOf, UINT8, type GoType, type Method, type StructField,
+  ANY,
+  INT,
+  mapOf,
+  pointerTo,
+  sliceOf,
+  STRING,
+  structOf,
+  UINT8,
+  type GoType,
+  type Method,
+  type StructField,
 } from '../reflect/goType';
 import { marshalJsonOrNothing, marshalString } from '../reflect/marshalJson';
-import { BYTES, boolValue, bytesData, intValue, stringValue, Value, type Data, type GoSequence } from '../reflect/value';
+import {
+  BYTES,
+  boolValue,
+  bytesData,
+  intValue,
+  stringValue,
+  Value,
+  type Data,
+  type GoSequence,
+} from '../reflect/value';
 import { sprint } from '../format/print';
 import { typeScriptType } from './typeScriptType';
 
@@ -63,7 +82,9 @@ function propertyTypeText(receiver: Value): ByteString {
 
 /** One name is written as a string, others as a list; nil as null. */
 function marshalPropertyType(receiver: Value): ByteString {
-  return receiver.length === 1 ? marshalString(receiver.index(0).string) : marshalJsonOrNothing(new Value(STRINGS, receiver.data));
+  return receiver.length === 1
+    ? marshalString(receiver.index(0).string)
+    : marshalJsonOrNothing(new Value(STRINGS, receiver.data));
 }
 
 /** The fields are added below, for properties contain properties. */
@@ -72,7 +93,9 @@ const propertyFields: StructField[] = [];
 /** `api.ToolProperty`. */
 export const TOOL_PROPERTY: GoType = {
   ...structOf('api.ToolProperty', propertyFields, {
-    methods: new Map([['ToTypeScriptType', method([], ['string'], (receiver) => stringValue(typeScriptType(receiver)))]]),
+    methods: new Map([
+      ['ToTypeScriptType', method([], ['string'], (receiver) => stringValue(typeScriptType(receiver)))],
+    ]),
   }),
   size: 136,
   comparable: false,
@@ -80,7 +103,12 @@ export const TOOL_PROPERTY: GoType = {
 
 const PROPERTY_MAP = mapOf(TOOL_PROPERTY);
 const ORDERED_MAP = structOf('orderedmap.Map[string,github.com/ollama/ollama/api.ToolProperty]', []);
-const SEQUENCE: GoType = { kind: 'func', name: 'iter.Seq2[string,github.com/ollama/ollama/api.ToolProperty]', size: 8, comparable: false };
+const SEQUENCE: GoType = {
+  kind: 'func',
+  name: 'iter.Seq2[string,github.com/ollama/ollama/api.ToolProperty]',
+  size: 8,
+  comparable: false,
+};
 
 /** The hidden content of an `api.ToolPropertiesMap`: its entries in order, null where JSON had null. */
 export function toolPropertiesData(entries: ReadonlyMap<ByteString, Data> | null): Data {
@@ -91,7 +119,9 @@ export function toolPropertiesData(entries: ReadonlyMap<ByteString, Data> | null
 function entriesOf(receiver: Value): ReadonlyMap<ByteString, Data> | null {
   const struct = receiver.kind === 'pointer' ? receiver.elem() : receiver;
   const hidden = (struct?.data as readonly Data[] | undefined)?.[0];
-  return hidden === undefined || hidden === null ? null : ((hidden as { target: readonly Data[] }).target[0] as ReadonlyMap<ByteString, Data>);
+  return hidden === undefined || hidden === null
+    ? null
+    : ((hidden as { target: readonly Data[] }).target[0] as ReadonlyMap<ByteString, Data>);
 }
 
 function marshalToolProperties(receiver: Value, marshal: (value: Value) => ByteString): ByteString {
@@ -104,7 +134,10 @@ function marshalToolProperties(receiver: Value, marshal: (value: Value) => ByteS
 }
 
 function sequenceOf(receiver: Value): Value {
-  const pairs = Array.from(entriesOf(receiver) ?? [], ([key, data]) => [stringValue(key), new Value(TOOL_PROPERTY, data)] as const);
+  const pairs = Array.from(
+    entriesOf(receiver) ?? [],
+    ([key, data]) => [stringValue(key), new Value(TOOL_PROPERTY, data)] as const,
+  );
   return new Value(SEQUENCE, { pairs } satisfies GoSequence);
 }
 
@@ -169,7 +202,11 @@ export const TOOL_CALL = structOf('template.templateToolCall', [
   field('ID', STRING),
   field(
     'Function',
-    structOf('template.templateToolCallFunction', [field('Index', INT), field('Name', STRING), field('Arguments', TEMPLATE_ARGS)]),
+    structOf('template.templateToolCallFunction', [
+      field('Index', INT),
+      field('Name', STRING),
+      field('Arguments', TEMPLATE_ARGS),
+    ]),
   ),
 ]);
 

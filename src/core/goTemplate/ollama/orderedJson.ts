@@ -26,7 +26,9 @@ class Reader {
 
   private fail(what: string): never {
     const line = this.text.slice(0, this.at).split('\n').length;
-    throw new StudioError('json/syntax', `Not valid JSON at line ${line}: ${what}. Correct the file and try again.`, { line });
+    throw new StudioError('json/syntax', `Not valid JSON at line ${line}: ${what}. Correct the file and try again.`, {
+      line,
+    });
   }
 
   private take(pattern: RegExp): string | undefined {
@@ -55,7 +57,11 @@ class Reader {
     if (this.accept('[')) {
       return this.array(depth);
     }
-    for (const [word, value] of [['true', true], ['false', false], ['null', null]] as const) {
+    for (const [word, value] of [
+      ['true', true],
+      ['false', false],
+      ['null', null],
+    ] as const) {
       if (this.accept(word)) {
         return value;
       }
@@ -68,7 +74,7 @@ class Reader {
     if (this.text[start] !== '"') {
       this.fail('a key in quotes is missing');
     }
-    for (this.at++; this.text[this.at] !== '"'; ) {
+    for (this.at++; this.text[this.at] !== '"';) {
       const code = this.text.charCodeAt(this.at);
       // Not a number at the end of the text.
       if (!(code >= 0x20) || (code === 0x5c && this.take(ESCAPE) === undefined)) {

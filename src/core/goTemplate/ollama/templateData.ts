@@ -3,7 +3,15 @@ import { ANY, BOOL, FLOAT64, STRING, type GoType } from '../reflect/goType';
 import { sliceData, stringValue, Value, type Data, type GoSlice } from '../reflect/value';
 import type { ChatMessage, Tool, ToolCall, ToolProperties, ToolProperty } from './conversation';
 import {
-  ANY_MAP, ANY_SLICE, IMAGE, MESSAGES, ROOT, TEMPLATE_TOOLS, TOOL_CALL, toolPropertiesData, TOOL_PROPERTY,
+  ANY_MAP,
+  ANY_SLICE,
+  IMAGE,
+  MESSAGES,
+  ROOT,
+  TEMPLATE_TOOLS,
+  TOOL_CALL,
+  toolPropertiesData,
+  TOOL_PROPERTY,
 } from './ollamaTypes';
 import type { OrderedJson } from './orderedJson';
 
@@ -44,7 +52,10 @@ function imageData(bytes: ByteString | null): GoSlice | null {
 }
 
 function toolCallData(call: ToolCall): Data {
-  return [toByteString(call.id), [BigInt(call.index), toByteString(call.name), call.arguments === null ? null : looseMap(call.arguments)]];
+  return [
+    toByteString(call.id),
+    [BigInt(call.index), toByteString(call.name), call.arguments === null ? null : looseMap(call.arguments)],
+  ];
 }
 
 function messageData(message: ChatMessage, content: string): Data {
@@ -118,4 +129,3 @@ export function toolsValue(tools: readonly Tool[] | null): Value {
 export function rootValue(entries: Readonly<Record<string, Value>>): Value {
   return new Value(ROOT, new Map(Object.entries(entries)));
 }
-

@@ -3,7 +3,18 @@ import type { Value } from './value';
 
 /** The kinds of Go types that template values can have. */
 export type Kind =
-  | 'bool' | 'int' | 'uint8' | 'float64' | 'complex128' | 'string' | 'slice' | 'map' | 'struct' | 'pointer' | 'interface' | 'func';
+  | 'bool'
+  | 'int'
+  | 'uint8'
+  | 'float64'
+  | 'complex128'
+  | 'string'
+  | 'slice'
+  | 'map'
+  | 'struct'
+  | 'pointer'
+  | 'interface'
+  | 'func';
 
 export interface StructField {
   readonly name: string;

@@ -9,7 +9,15 @@ export class MarshalFailure extends Error {}
 /** Go itself stops at this depth of pointers; no JSON that we read is nested as deep. */
 const MAX_DEPTH = 2_000;
 
-const SHORT: ReadonlyMap<number, string> = new Map([[0x22, '\\"'], [0x5c, '\\\\'], [8, '\\b'], [12, '\\f'], [10, '\\n'], [13, '\\r'], [9, '\\t']]);
+const SHORT: ReadonlyMap<number, string> = new Map([
+  [0x22, '\\"'],
+  [0x5c, '\\\\'],
+  [8, '\\b'],
+  [12, '\\f'],
+  [10, '\\n'],
+  [13, '\\r'],
+  [9, '\\t'],
+]);
 /** Control characters, quotes, what HTML minds, and everything beyond ASCII: the rest is copied. */
 const SPECIAL = /[\x00-\x1f"\\<>&\x80-\xff]/g;
 

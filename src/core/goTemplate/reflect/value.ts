@@ -30,7 +30,18 @@ export interface GoSequence {
  * pointer GoPointer; interface Value (never itself an interface); func GoSequence. null is nil.
  */
 export type Data =
-  | boolean | bigint | number | ByteString | Complex | GoSlice | ReadonlyMap<ByteString, Data> | readonly Data[] | GoPointer | Value | GoSequence | null;
+  | boolean
+  | bigint
+  | number
+  | ByteString
+  | Complex
+  | GoSlice
+  | ReadonlyMap<ByteString, Data>
+  | readonly Data[]
+  | GoPointer
+  | Value
+  | GoSequence
+  | null;
 
 /** Go's `reflect.Value`, the part of it that templates touch. `undefined` stands for the invalid Value. */
 export class Value {
@@ -98,7 +109,9 @@ export class Value {
     if (this.data === null) {
       return undefined;
     }
-    return this.kind === 'interface' ? (this.data as Value) : new Value(elemType(this.type), (this.data as GoPointer).target, true);
+    return this.kind === 'interface'
+      ? (this.data as Value)
+      : new Value(elemType(this.type), (this.data as GoPointer).target, true);
   }
 
   /** An element of a slice, or a byte of a string; the index is within its length. */

@@ -224,7 +224,9 @@ export class Lexer {
   private punctuation(at: number, code: number): Token | undefined {
     switch (code) {
       case 0x2e: // .
-        return at + 1 < this.text.length && !isDecimal(this.code(at + 1)) ? this.fieldOrVariable(TokenType.Field) : this.number();
+        return at + 1 < this.text.length && !isDecimal(this.code(at + 1))
+          ? this.fieldOrVariable(TokenType.Field)
+          : this.number();
       case 0x24: // $
         return this.fieldOrVariable(TokenType.Variable);
       case 0x22: // "
@@ -244,7 +246,9 @@ export class Lexer {
         return this.emit(TokenType.LeftParen, at + 1);
       case 0x29: // )
         this.parenDepth--;
-        return this.parenDepth < 0 ? this.error('unexpected right paren', at + 1) : this.emit(TokenType.RightParen, at + 1);
+        return this.parenDepth < 0
+          ? this.error('unexpected right paren', at + 1)
+          : this.emit(TokenType.RightParen, at + 1);
       default:
         return code === 0x2b || code === DASH || isDecimal(code) ? this.number() : undefined;
     }
@@ -255,14 +259,19 @@ export class Lexer {
     if (!isAlphaNumeric(first)) {
       const known = first < 0x80 && isPrint(first);
       const end = at + this.width(first);
-      return known ? this.emit(TokenType.Char, end) : this.error(`unrecognized character in action: ${describeRune(first)}`, end);
+      return known
+        ? this.emit(TokenType.Char, end)
+        : this.error(`unrecognized character in action: ${describeRune(first)}`, end);
     }
     const end = this.skipAlphaNumeric(at);
     if (!this.isTerminator(end)) {
       return this.badCharacter(end);
     }
     const word = this.text.slice(at, end);
-    return this.emit(KEYWORDS.get(word) ?? (word === 'true' || word === 'false' ? TokenType.Bool : TokenType.Identifier), end);
+    return this.emit(
+      KEYWORDS.get(word) ?? (word === 'true' || word === 'false' ? TokenType.Bool : TokenType.Identifier),
+      end,
+    );
   }
 
   private skipAlphaNumeric(at: number): number {
@@ -338,7 +347,9 @@ export class Lexer {
 
   private rawString(): Token {
     const close = this.text.indexOf('`', this.position + 1);
-    return close < 0 ? this.error('unterminated raw quoted string', this.text.length) : this.emit(TokenType.RawString, close + 1);
+    return close < 0
+      ? this.error('unterminated raw quoted string', this.text.length)
+      : this.emit(TokenType.RawString, close + 1);
   }
 
   private number(): Token {

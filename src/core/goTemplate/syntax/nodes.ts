@@ -85,7 +85,16 @@ export interface PipeNode extends NodeBase {
 }
 
 export type Operand =
-  | DotNode | NilNode | BoolNode | NumberNode | StringNode | IdentifierNode | FieldNode | VariableNode | ChainNode | PipeNode;
+  | DotNode
+  | NilNode
+  | BoolNode
+  | NumberNode
+  | StringNode
+  | IdentifierNode
+  | FieldNode
+  | VariableNode
+  | ChainNode
+  | PipeNode;
 
 export interface TextNode extends NodeBase {
   readonly kind: 'text';
@@ -156,7 +165,13 @@ export function withoutParentheses(pipe: PipeNode): PipeNode {
   for (;;) {
     const [command] = inner.cmds;
     const only = command?.args[0];
-    if (only?.kind !== 'pipe' || only.decl.length > 0 || inner.cmds.length > 1 || inner.decl.length > 0 || command?.args.length !== 1) {
+    if (
+      only?.kind !== 'pipe' ||
+      only.decl.length > 0 ||
+      inner.cmds.length > 1 ||
+      inner.decl.length > 0 ||
+      command?.args.length !== 1
+    ) {
       return inner;
     }
     inner = only;

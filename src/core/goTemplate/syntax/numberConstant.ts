@@ -6,7 +6,8 @@ import type { NumberValue } from './nodes';
 import { TokenType } from './tokens';
 
 /** A constant's value, or Go's words for why it has none. */
-export type ConstantResult = { readonly ok: true; readonly value: NumberValue } | { readonly ok: false; readonly error: string };
+export type ConstantResult =
+  { readonly ok: true; readonly value: NumberValue } | { readonly ok: false; readonly error: string };
 
 const INVALID = 'invalid syntax';
 
@@ -45,7 +46,8 @@ function complexValue(real: number, imaginary: number): NumberValue {
 }
 
 /** Go's `fmt` scanner reads this much of a float (an i for what might become Inf); strconv then judges it. */
-const FLOAT_TOKEN = /^[+-]?[iI]?(?:0[xX][0-9a-fA-F_]*(?:\.[0-9a-fA-F_]*)?(?:[pP][+-]?[0-9_]*)?|[0-9_]*(?:\.[0-9_]*)?(?:[eEp][+-]?[0-9_]*)?)/;
+const FLOAT_TOKEN =
+  /^[+-]?[iI]?(?:0[xX][0-9a-fA-F_]*(?:\.[0-9a-fA-F_]*)?(?:[pP][+-]?[0-9_]*)?|[0-9_]*(?:\.[0-9_]*)?(?:[eEp][+-]?[0-9_]*)?)/;
 
 /** `1.5p4` without 0x is read by fmt, though not by strconv: decimal digits times a power of two. */
 function scannedFloat(text: string): { readonly value: number } | { readonly error: string } {
@@ -61,7 +63,9 @@ function scannedFloat(text: string): { readonly value: number } | { readonly err
     const exponent = text.slice(power + 1);
     return /^[+-]?[0-9]{1,18}$/.test(exponent)
       ? { value: mantissa.value === 0 ? mantissa.value : mantissa.value * 2 ** Number(exponent) }
-      : { error: `strconv.Atoi: parsing ${quoteText(text)}: ${/^[+-]?[0-9]+$/.test(exponent) ? 'value out of range' : INVALID}` };
+      : {
+          error: `strconv.Atoi: parsing ${quoteText(text)}: ${/^[+-]?[0-9]+$/.test(exponent) ? 'value out of range' : INVALID}`,
+        };
   }
   const parsed = parseFloat64(text);
   return parsed.ok ? { value: parsed.value } : failure(parsed.fault);
@@ -84,7 +88,9 @@ function complexConstant(text: string): ConstantResult {
     return { ok: false, error: real.error };
   }
   const imaginary = scannedFloat(sign + imaginaryText);
-  return 'error' in imaginary ? { ok: false, error: imaginary.error } : { ok: true, value: complexValue(real.value, imaginary.value) };
+  return 'error' in imaginary
+    ? { ok: false, error: imaginary.error }
+    : { ok: true, value: complexValue(real.value, imaginary.value) };
 }
 
 /** What needs no care: a few decimal digits. */
@@ -107,7 +113,10 @@ function plainNumber(text: string): ConstantResult {
   if (signed.ok) {
     // A zero of any spelling, -0 too, is an unsigned zero.
     const uint = unsigned.ok ? unsigned.value : signed.value === 0n ? 0n : undefined;
-    return { ok: true, value: { int: signed.value, ...(uint === undefined ? {} : { uint }), float: Number(signed.value) } };
+    return {
+      ok: true,
+      value: { int: signed.value, ...(uint === undefined ? {} : { uint }), float: Number(signed.value) },
+    };
   }
   if (unsigned.ok) {
     return { ok: true, value: { uint: unsigned.value, float: Number(unsigned.value) } };

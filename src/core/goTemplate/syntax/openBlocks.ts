@@ -79,7 +79,15 @@ export function closeBranch(open: OpenBranch, endAction: Span): BranchNode {
 
 export function closeDefinition(open: OpenDefinition, endAction: Span): Definition {
   const { kind, name, nameSpan, header } = open;
-  return { kind, name, nameSpan, header, start: header.start, end: endAction.end, root: closeList(open.list, endAction.start) };
+  return {
+    kind,
+    name,
+    nameSpan,
+    header,
+    start: header.start,
+    end: endAction.end,
+    root: closeList(open.list, endAction.start),
+  };
 }
 
 /** A block whose opening action could not be read, so that its end has something to close. */
@@ -88,12 +96,32 @@ export function unreadableBlock(kind: Opener, tree: TreeState, ownTree: TreeStat
   const place = { pos: end, start: end };
   const list = { ...place, nodes: [] };
   if (kind === 'define' || kind === 'block') {
-    return { scope: 'definition', kind, tree: ownTree, list, name: '', unreadable: true, nameSpan: { start: end, end }, header };
+    return {
+      scope: 'definition',
+      kind,
+      tree: ownTree,
+      list,
+      name: '',
+      unreadable: true,
+      nameSpan: { start: end, end },
+      header,
+    };
   }
   if (kind === 'range') {
     tree.rangeDepth++;
   }
   const pipe: PipeNode = { kind: 'pipe', ...place, end, isAssign: false, decl: [], cmds: [] };
   const mark = tree.variableMark;
-  return { scope: 'branch', kind, tree, pipe, header, mark, implied: false, list, elseList: undefined, elseAction: undefined };
+  return {
+    scope: 'branch',
+    kind,
+    tree,
+    pipe,
+    header,
+    mark,
+    implied: false,
+    list,
+    elseList: undefined,
+    elseAction: undefined,
+  };
 }

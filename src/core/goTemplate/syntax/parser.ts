@@ -5,8 +5,18 @@ import { isEmptyList, isSpace } from './emptyTree';
 import { Lexer, type CommentSpan } from './lexer';
 import type { Definition, ListNode, PipeNode, Span, Statement, TemplateCallNode, Tree } from './nodes';
 import {
-  closeBranch, closeDefinition, closeList, statementsOf, unreadableBlock, VISITED_PIPE,
-  type Open, type OpenBranch, type OpenDefinition, type Opener, type OpenList, type OpenRoot,
+  closeBranch,
+  closeDefinition,
+  closeList,
+  statementsOf,
+  unreadableBlock,
+  VISITED_PIPE,
+  type Open,
+  type OpenBranch,
+  type OpenDefinition,
+  type Opener,
+  type OpenList,
+  type OpenRoot,
 } from './openBlocks';
 import type { ParseOutput, ParserOptions } from './parserOptions';
 import { INVALID_SYNTAX, PipelineParser } from './pipelineParser';
@@ -131,7 +141,15 @@ export class TemplateParser {
     const name = this.unquoted(own, token);
     const end = own.expect(TokenType.RightDelim, CONTEXTS.define);
     const header = { start: delim.start, end: end.end };
-    this.push({ scope: 'definition', kind: 'define', tree: own, list: this.newList(own), name, nameSpan: token, header });
+    this.push({
+      scope: 'definition',
+      kind: 'define',
+      tree: own,
+      list: this.newList(own),
+      name,
+      nameSpan: token,
+      header,
+    });
     return true;
   }
 
@@ -232,7 +250,18 @@ export class TemplateParser {
     if (kind === 'range') {
       tree.rangeDepth++;
     }
-    this.push({ scope: 'branch', kind, tree, pipe, header, mark, implied, list: this.newList(tree), elseList: undefined, elseAction: undefined });
+    this.push({
+      scope: 'branch',
+      kind,
+      tree,
+      pipe,
+      header,
+      mark,
+      implied,
+      list: this.newList(tree),
+      elseList: undefined,
+      elseAction: undefined,
+    });
   }
 
   private block(tree: TreeState): void {
@@ -243,7 +272,16 @@ export class TemplateParser {
     const header = this.actionSpan(tree);
     const call: TemplateCallNode = { kind: 'template', pos: token.start, ...header, name, nameSpan: token, pipe };
     const own = this.newTree();
-    this.push({ scope: 'definition', kind: 'block', tree: own, list: this.newList(own), name, nameSpan: token, header, call });
+    this.push({
+      scope: 'definition',
+      kind: 'block',
+      tree: own,
+      list: this.newList(own),
+      name,
+      nameSpan: token,
+      header,
+      call,
+    });
   }
 
   private templateName(tree: TreeState, token: Token, context: string): ByteString {

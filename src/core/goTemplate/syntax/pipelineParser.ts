@@ -70,8 +70,18 @@ class OpenPipeline {
 }
 
 const STARTS_OPERAND: ReadonlySet<TokenType> = new Set([
-  TokenType.Bool, TokenType.CharConstant, TokenType.Complex, TokenType.Dot, TokenType.Field, TokenType.Identifier,
-  TokenType.Number, TokenType.Nil, TokenType.RawString, TokenType.String, TokenType.Variable, TokenType.LeftParen,
+  TokenType.Bool,
+  TokenType.CharConstant,
+  TokenType.Complex,
+  TokenType.Dot,
+  TokenType.Field,
+  TokenType.Identifier,
+  TokenType.Number,
+  TokenType.Nil,
+  TokenType.RawString,
+  TokenType.String,
+  TokenType.Variable,
+  TokenType.LeftParen,
 ]);
 
 /** Kinds that only the first command of a pipeline may begin with. */
@@ -317,13 +327,17 @@ export class PipelineParser {
       case TokenType.Number: {
         const text = tree.value(token);
         const constant = numberConstant(text, token.type);
-        return constant.ok ? { kind: 'number', pos: start, start, end, text, value: constant.value } : tree.fail(constant.error);
+        return constant.ok
+          ? { kind: 'number', pos: start, start, end, text, value: constant.value }
+          : tree.fail(constant.error);
       }
       case TokenType.String:
       case TokenType.RawString: {
         const quoted = tree.value(token);
         const value = unquote(toByteString(quoted));
-        return value === undefined ? tree.fail(INVALID_SYNTAX) : { kind: 'string', pos: start, start, end, quoted, value };
+        return value === undefined
+          ? tree.fail(INVALID_SYNTAX)
+          : { kind: 'string', pos: start, start, end, quoted, value };
       }
       default:
         return undefined;

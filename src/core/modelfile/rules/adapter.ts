@@ -6,7 +6,12 @@ import { compareVersions } from '../../golang/semver';
 import type { AdapterFolderFacts, GgufFacts, PathFacts, WorkspaceFacts } from '../workspaceFacts';
 
 /** What ADAPTER and DRAFT lead to, and whether an adapter fits the base of this file. */
-export async function adapterRules(context: LintContext, base: BaseModel, facts: WorkspaceFacts, signal: AbortSignal | undefined): Promise<void> {
+export async function adapterRules(
+  context: LintContext,
+  base: BaseModel,
+  facts: WorkspaceFacts,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   for (const entry of context.all('draft')) {
     const path = await facts.path(entry.command.args, signal);
     draft(context, entry, path, base);
@@ -20,21 +25,35 @@ export async function adapterRules(context: LintContext, base: BaseModel, facts:
 
 function missing(context: LintContext, entry: Entry): void {
   const path = entry.command.args;
-  context.report('modelfile/adapter-missing', entry.value.span, { path, error: `stat ${path}: no such file or directory` });
+  context.report('modelfile/adapter-missing', entry.value.span, {
+    path,
+    error: `stat ${path}: no such file or directory`,
+  });
 }
 
 function draft(context: LintContext, entry: Entry, path: PathFacts, base: BaseModel): void {
   const plain = (text: string): string => text.replace(/^\.[\\/]/, '').replace(/[\\/]$/, '');
   if (path.kind === 'absent') {
     missing(context, entry);
-  } else if (base.lines.some((line) => !isName(line.entry.command.args, line.path) && plain(line.entry.command.args) === plain(entry.command.args))) {
+  } else if (
+    base.lines.some(
+      (line) =>
+        !isName(line.entry.command.args, line.path) && plain(line.entry.command.args) === plain(entry.command.args),
+    )
+  ) {
     context.report('modelfile/draft-same-as-from', entry.value.span);
   } else if (path.kind === 'lfs-pointer') {
     context.report('modelfile/from-lfs-pointer', entry.value.span, { path: entry.command.args });
   } else if (path.kind === 'bad-gguf') {
-    context.report(path.truncated ? 'modelfile/gguf-truncated' : 'modelfile/gguf-invalid', entry.value.span, { path: entry.command.args, reason: path.reason });
+    context.report(path.truncated ? 'modelfile/gguf-truncated' : 'modelfile/gguf-invalid', entry.value.span, {
+      path: entry.command.args,
+      reason: path.reason,
+    });
   } else if (path.kind === 'other-file' || path.kind === 'pickle') {
-    context.report('modelfile/gguf-invalid', entry.value.span, { path: entry.command.args, reason: NOT_ADAPTER[path.kind] ?? '' });
+    context.report('modelfile/gguf-invalid', entry.value.span, {
+      path: entry.command.args,
+      reason: NOT_ADAPTER[path.kind] ?? '',
+    });
   } else if (path.kind === 'safetensors-file' || path.kind === 'adapter-folder' || path.kind === 'broken-adapter') {
     context.report('modelfile/draft-not-model', entry.value.span, { path: entry.command.args });
   } else if (path.kind === 'model-folder' && (path.model.weights === 'none' || path.model.weights === 'other')) {
@@ -77,7 +96,10 @@ async function adapter(
       context.report('modelfile/from-lfs-pointer', span, { path: shown });
       return;
     case 'bad-gguf':
-      context.report(path.truncated ? 'modelfile/gguf-truncated' : 'modelfile/gguf-invalid', span, { path: shown, reason: path.reason });
+      context.report(path.truncated ? 'modelfile/gguf-truncated' : 'modelfile/gguf-invalid', span, {
+        path: shown,
+        reason: path.reason,
+      });
       return;
     default:
       notAdapter(context, entry, path);
@@ -101,7 +123,10 @@ const NOT_ADAPTER: Partial<Record<PathFacts['kind'], string>> = {
 };
 
 function notAdapter(context: LintContext, entry: Entry, path: PathFacts): void {
-  context.report('modelfile/adapter-not-adapter', entry.value.span, { path: entry.command.args, reason: NOT_ADAPTER[path.kind] ?? '' });
+  context.report('modelfile/adapter-not-adapter', entry.value.span, {
+    path: entry.command.args,
+    reason: NOT_ADAPTER[path.kind] ?? '',
+  });
 }
 
 function ggufAdapter(context: LintContext, entry: Entry, gguf: GgufFacts, base: BaseModel): void {
@@ -120,11 +145,17 @@ function ggufAdapter(context: LintContext, entry: Entry, gguf: GgufFacts, base: 
 }
 
 /** Names of `general.architecture` whose safetensors adapters Ollama converts. */
-const CONVERTED_ADAPTER_BASES: ReadonlySet<string> = new Set(['llama', 'gemma2', 'LlamaForCausalLM', 'Gemma2ForCausalLM']);
+const CONVERTED_ADAPTER_BASES: ReadonlySet<string> = new Set([
+  'llama',
+  'gemma2',
+  'LlamaForCausalLM',
+  'Gemma2ForCausalLM',
+]);
 
 function folderAdapter(context: LintContext, entry: Entry, adapter: AdapterFolderFacts, base: BaseModel): void {
   const { span } = entry.value;
-  const refused = context.ollamaVersion === undefined || compareVersions(context.ollamaVersion, ADAPTER_FOLDERS_REFUSED_SINCE) >= 0;
+  const refused =
+    context.ollamaVersion === undefined || compareVersions(context.ollamaVersion, ADAPTER_FOLDERS_REFUSED_SINCE) >= 0;
   if (refused && !/^model.*\.safetensors$/s.test(adapter.weightsFile)) {
     context.report('modelfile/adapter-directory', span);
   }
@@ -146,28 +177,46 @@ function folderAdapter(context: LintContext, entry: Entry, adapter: AdapterFolde
   baseName(context, entry, adapter, base);
 }
 
-function scaleLost(context: LintContext, entry: Entry, { format, method, scale, rank, alpha }: AdapterFolderFacts): void {
+function scaleLost(
+  context: LintContext,
+  entry: Entry,
+  { format, method, scale, rank, alpha }: AdapterFolderFacts,
+): void {
   if (scale === undefined || method === 'full' || method === 'dora') {
     return;
   }
   const round = (value: number): string => String(Number(value.toPrecision(3)));
   // Without alpha the converter writes 0, which llama.cpp takes for a scale of 1.
-  const effective = format === 'mlx' ? 1 : alpha !== undefined && rank !== undefined && rank > 0 ? alpha / rank : undefined;
+  const effective =
+    format === 'mlx' ? 1 : alpha !== undefined && rank !== undefined && rank > 0 ? alpha / rank : undefined;
   const reason = format === 'mlx' ? 'mlx-lm' : method === 'rslora' ? 'rank-stabilised LoRA' : undefined;
   if (reason !== undefined && effective !== undefined && Math.abs(effective - scale) > 1e-6 * Math.abs(scale)) {
-    context.report('modelfile/adapter-scale-lost', entry.value.span, { scale: round(scale), reason, effective: round(effective) });
+    context.report('modelfile/adapter-scale-lost', entry.value.span, {
+      scale: round(scale),
+      reason,
+      effective: round(effective),
+    });
   }
 }
 
 /** Families and sizes that two names disagree on: `Qwen3-1.7B` against `llama3.2:1b`. */
-function baseName(context: LintContext, entry: Entry, { baseName: trained }: AdapterFolderFacts, base: BaseModel): void {
+function baseName(
+  context: LintContext,
+  entry: Entry,
+  { baseName: trained }: AdapterFolderFacts,
+  base: BaseModel,
+): void {
   const from = base.nameLine?.entry.command.args ?? base.fileLine?.entry.command.args;
   if (trained === undefined || trained === '' || from === undefined) {
     return;
   }
-  const family = (text: string): string | undefined => /(llama|qwen|gemma|mistral|mixtral|phi|granite|smollm|falcon|deepseek|olmo|yi|command)/i.exec(text)?.[1]?.toLowerCase();
+  const family = (text: string): string | undefined =>
+    /(llama|qwen|gemma|mistral|mixtral|phi|granite|smollm|falcon|deepseek|olmo|yi|command)/i
+      .exec(text)?.[1]
+      ?.toLowerCase();
   const size = (text: string): string | undefined => /(?:^|[^0-9a-z.])(\d+(?:\.\d+)?)b(?![a-z0-9])/i.exec(text)?.[1];
-  const disagree = (one: string | undefined, other: string | undefined): boolean => one !== undefined && other !== undefined && one !== other;
+  const disagree = (one: string | undefined, other: string | undefined): boolean =>
+    one !== undefined && other !== undefined && one !== other;
   if (disagree(family(trained), family(from)) || disagree(size(trained), size(from))) {
     context.report('modelfile/adapter-base-name', entry.value.span, { trained, base: from });
   }

@@ -36,7 +36,12 @@ function messageRules(context: LintContext): void {
     const role = cut < 0 ? args : args.slice(0, cut);
     const span = entry.instruction.name?.span ?? entry.instruction.keywordSpan;
     if (cut < 0 || args.length === cut + 2) {
-      context.report('modelfile/message-empty', entry.instruction.span, {}, { fixes: [context.removal(entry.instruction, false)] });
+      context.report(
+        'modelfile/message-empty',
+        entry.instruction.span,
+        {},
+        { fixes: [context.removal(entry.instruction, false)] },
+      );
     }
     const reason = orderProblem(role, before, seen);
     if (reason !== undefined) {
@@ -47,7 +52,8 @@ function messageRules(context: LintContext): void {
   }
   const last = context.last('message');
   if (before === 'user' && last !== undefined) {
-    const reason = 'The last message is of the user: the user’s next one follows it without an answer, and the two are joined.';
+    const reason =
+      'The last message is of the user: the user’s next one follows it without an answer, and the two are joined.';
     context.report('modelfile/message-order', last.instruction.name?.span ?? last.instruction.keywordSpan, { reason });
   }
 }
@@ -59,32 +65,48 @@ function orderProblem(role: string, before: string | undefined, seen: boolean): 
   if (role === before && role !== 'system') {
     return `Two messages of the ${role} in a row are joined into one.`;
   }
-  return role === 'system' && seen ? 'A system message in mid-conversation: most templates put it at the start, or drop it.' : undefined;
+  return role === 'system' && seen
+    ? 'A system message in mid-conversation: most templates put it at the start, or drop it.'
+    : undefined;
 }
 
 /**
  * What the file sends with every conversation, against the context that it will have.
  * @param base the context length of the model and the num_ctx that it brings, where they are known
  */
-export function contextOverflow(context: LintContext, base: { readonly contextLength?: number | undefined; readonly numCtx?: number | undefined } = {}): void {
+export function contextOverflow(
+  context: LintContext,
+  base: { readonly contextLength?: number | undefined; readonly numCtx?: number | undefined } = {},
+): void {
   const system = context.last('system');
   const messages = context.all('message');
   const first = system ?? messages[0];
   if (first === undefined) {
     return;
   }
-  const tokens = [...(system === undefined ? [] : [system]), ...messages].reduce((sum, entry) => sum + estimateTokens(entry.command.args), 0);
+  const tokens = [...(system === undefined ? [] : [system]), ...messages].reduce(
+    (sum, entry) => sum + estimateTokens(entry.command.args),
+    0,
+  );
   const numCtx = context.last('num_ctx');
   const { limit, source } = contextLimit(numCtx, base);
   if (tokens <= limit) {
     return;
   }
-  const what = messages.length === 0 ? 'SYSTEM' : system === undefined ? 'All MESSAGEs together' : 'SYSTEM with the MESSAGEs';
+  const what =
+    messages.length === 0 ? 'SYSTEM' : system === undefined ? 'All MESSAGEs together' : 'SYSTEM with the MESSAGEs';
   const wanted = 2 ** Math.ceil(Math.log2(tokens + ROOM_TO_ANSWER));
   const isPossible = base.contextLength === undefined || base.contextLength <= 0 || wanted <= base.contextLength;
-  const advice = isPossible ? `Set PARAMETER num_ctx to at least ${wanted}.` : 'Shorten it, or take a model with a longer context.';
+  const advice = isPossible
+    ? `Set PARAMETER num_ctx to at least ${wanted}.`
+    : 'Shorten it, or take a model with a longer context.';
   const fixes = isPossible ? [setContext(context, first, numCtx, wanted)] : [];
-  context.report('modelfile/context-overflow', first.instruction.keywordSpan, { what, tokens, limit, source, advice }, { fixes });
+  context.report(
+    'modelfile/context-overflow',
+    first.instruction.keywordSpan,
+    { what, tokens, limit, source, advice },
+    { fixes },
+  );
 }
 
 /** Tokens that a question and its answer should have at the least. */
@@ -92,14 +114,25 @@ const ROOM_TO_ANSWER = 1024;
 
 function setContext(context: LintContext, before: Entry, numCtx: Entry | undefined, tokens: number): Fix {
   const { start } = before.instruction.span;
-  const change = numCtx === undefined ? edit({ start, end: start }, `PARAMETER num_ctx ${tokens}${context.newline}`) : edit(numCtx.value.span, String(tokens));
+  const change =
+    numCtx === undefined
+      ? edit({ start, end: start }, `PARAMETER num_ctx ${tokens}${context.newline}`)
+      : edit(numCtx.value.span, String(tokens));
   return fix(`Set num_ctx to ${tokens}`, false, change);
 }
 
-function contextLimit(entry: Entry | undefined, { contextLength, numCtx }: { readonly contextLength?: number | undefined; readonly numCtx?: number | undefined }): { limit: number; source: string } {
+function contextLimit(
+  entry: Entry | undefined,
+  { contextLength, numCtx }: { readonly contextLength?: number | undefined; readonly numCtx?: number | undefined },
+): { limit: number; source: string } {
   const read = entry === undefined ? undefined : readParameter('num_ctx', entry.command.args);
   const asked = read?.kind === 'value' && read.value.type === 'int' ? Number(read.value.value) : undefined;
-  const inherited = numCtx === undefined ? { limit: DEFAULT_CONTEXT, source: 'Ollama’s default' } : { limit: numCtx, source: 'num_ctx of the base' };
+  const inherited =
+    numCtx === undefined
+      ? { limit: DEFAULT_CONTEXT, source: 'Ollama’s default' }
+      : { limit: numCtx, source: 'num_ctx of the base' };
   const own = asked !== undefined && asked > 0 ? { limit: asked, source: 'num_ctx' } : inherited;
-  return contextLength !== undefined && contextLength > 0 && contextLength < own.limit ? { limit: contextLength, source: 'all that the model has' } : own;
+  return contextLength !== undefined && contextLength > 0 && contextLength < own.limit
+    ? { limit: contextLength, source: 'all that the model has' }
+    : own;
 }

@@ -9,7 +9,12 @@ import { readParameter } from '../parameterValue';
 import type { GgufFacts, ModelFolderFacts, WorkspaceFacts } from '../workspaceFacts';
 
 /** What the FROM lines lead to. */
-export async function fromRules(context: LintContext, base: BaseModel, facts: WorkspaceFacts, signal: AbortSignal | undefined): Promise<void> {
+export async function fromRules(
+  context: LintContext,
+  base: BaseModel,
+  facts: WorkspaceFacts,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const installed = await facts.installedModels(signal);
   for (const line of base.lines) {
     oneLine(context, line, installed);
@@ -49,7 +54,10 @@ function oneLine(context: LintContext, line: FromFacts, installed: readonly stri
       context.report('modelfile/from-pickle', span, { path });
       return;
     case 'other-file':
-      context.report('modelfile/gguf-invalid', span, { path, reason: line.path.reason ?? 'it does not begin as a GGUF does.' });
+      context.report('modelfile/gguf-invalid', span, {
+        path,
+        reason: line.path.reason ?? 'it does not begin as a GGUF does.',
+      });
       return;
     case 'adapter-folder':
     case 'broken-adapter':
@@ -75,7 +83,8 @@ function absent(context: LintContext, { entry }: FromFacts, installed: readonly 
   const { span } = entry.value;
   const reference = parseModelReference(args);
   if (looksLikePath(args)) {
-    const consequence = reference === undefined ? ', and refuses it as an invalid one' : ', and looks for it in the registry';
+    const consequence =
+      reference === undefined ? ', and refuses it as an invalid one' : ', and looks for it in the registry';
     context.report('modelfile/from-missing-path', span, { path: args, consequence });
     return;
   }
@@ -88,7 +97,12 @@ function absent(context: LintContext, { entry }: FromFacts, installed: readonly 
   }
   const meant = didYouMean(args, installed);
   const fixes: Fix[] = meant === undefined ? [] : [fix(`Use ${meant}`, false, edit(span, meant))];
-  context.report('modelfile/from-not-installed', span, { name: shortModelName(reference.name), suggestion: suggestion(meant) }, { fixes });
+  context.report(
+    'modelfile/from-not-installed',
+    span,
+    { name: shortModelName(reference.name), suggestion: suggestion(meant) },
+    { fixes },
+  );
 }
 
 function isModel(text: string, name: ModelName): boolean {
@@ -100,7 +114,12 @@ function weightsFile(context: LintContext, { entry }: FromFacts): void {
   const { args } = entry.command;
   const cut = Math.max(args.lastIndexOf('/'), args.lastIndexOf('\\'));
   const parent = cut < 0 ? '.' : args.slice(0, Math.max(cut, 1));
-  context.report('modelfile/from-weights-file', entry.value.span, { folder: parent }, { fixes: [fix(`Name the folder ${parent}`, true, edit(entry.value.span, parent))] });
+  context.report(
+    'modelfile/from-weights-file',
+    entry.value.span,
+    { folder: parent },
+    { fixes: [fix(`Name the folder ${parent}`, true, edit(entry.value.span, parent))] },
+  );
 }
 
 function gguf(context: LintContext, line: FromFacts, file: GgufFacts, installed: readonly string[] | undefined): void {
@@ -108,7 +127,12 @@ function gguf(context: LintContext, line: FromFacts, file: GgufFacts, installed:
   const { span } = line.entry.value;
   if (file.role === 'adapter') {
     const keyword = line.entry.instruction.keywordSpan;
-    context.report('modelfile/gguf-is-adapter', span, { path }, { fixes: [fix('Write ADAPTER', false, edit(keyword, 'ADAPTER'))] });
+    context.report(
+      'modelfile/gguf-is-adapter',
+      span,
+      { path },
+      { fixes: [fix('Write ADAPTER', false, edit(keyword, 'ADAPTER'))] },
+    );
   }
   if (file.role === 'projector' && !context.all('model').some(({ command }) => command.args !== path)) {
     context.report('modelfile/gguf-is-projector', span, { path });
@@ -119,13 +143,23 @@ function gguf(context: LintContext, line: FromFacts, file: GgufFacts, installed:
 /** `model-00001-of-00003.gguf`: the name says which parts there are. */
 const SPLIT_NAME = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/s;
 
-async function split(context: LintContext, line: FromFacts, { number, count }: NonNullable<GgufFacts['split']>, facts: WorkspaceFacts, signal: AbortSignal | undefined): Promise<void> {
+async function split(
+  context: LintContext,
+  line: FromFacts,
+  { number, count }: NonNullable<GgufFacts['split']>,
+  facts: WorkspaceFacts,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const path = line.entry.command.args;
   const prefix = SPLIT_NAME.exec(path)?.[1];
   const named = new Set(context.all('model').map(({ command }) => command.args.replace(/^\.\//, '')));
-  const all = Array.from({ length: Math.min(count, 999) }, (_, i) => `${prefix ?? ''}-${pad(i + 1)}-of-${pad(count)}.gguf`);
+  const all = Array.from(
+    { length: Math.min(count, 999) },
+    (_, i) => `${prefix ?? ''}-${pad(i + 1)}-of-${pad(count)}.gguf`,
+  );
   const missing = prefix === undefined ? [] : all.filter((name) => !named.has(name.replace(/^\.\//, '')));
-  const isFirst = context.all('model').find(({ command }) => SPLIT_NAME.exec(command.args)?.[1] === prefix) === line.entry;
+  const isFirst =
+    context.all('model').find(({ command }) => SPLIT_NAME.exec(command.args)?.[1] === prefix) === line.entry;
   if (missing.length === 0 || !isFirst) {
     return;
   }
@@ -133,7 +167,12 @@ async function split(context: LintContext, line: FromFacts, { number, count }: N
   const there = await Promise.all(missing.map(async (name) => (await facts.path(name, signal)).kind === 'gguf'));
   const added = missing.map((name) => `${context.newline}FROM ${name}`).join('');
   const shown = missing.slice(0, 3).join(', ') + (missing.length > 3 ? ` and ${missing.length - 3} more` : '');
-  context.report('modelfile/gguf-split', line.entry.value.span, { path, part: number + 1, count, missing: shown }, { fixes: [fix('Add the other parts', there.every(Boolean), edit({ start: end, end }, added))] });
+  context.report(
+    'modelfile/gguf-split',
+    line.entry.value.span,
+    { path, part: number + 1, count, missing: shown },
+    { fixes: [fix('Add the other parts', there.every(Boolean), edit({ start: end, end }, added))] },
+  );
 }
 
 const pad = (number: number): string => String(number).padStart(5, '0');
@@ -147,10 +186,20 @@ function visibleSpan({ entry }: FromFacts): Span {
 function adapterFolder(context: LintContext, line: FromFacts): void {
   const hasAdapter = context.all('adapter').length > 0;
   const fixes = hasAdapter ? [] : [fix('Write ADAPTER', false, edit(line.entry.instruction.keywordSpan, 'ADAPTER'))];
-  context.report('modelfile/from-is-adapter', visibleSpan(line), { path: shownPath(line.entry.command.args) }, { fixes });
+  context.report(
+    'modelfile/from-is-adapter',
+    visibleSpan(line),
+    { path: shownPath(line.entry.command.args) },
+    { fixes },
+  );
 }
 
-function folder(context: LintContext, line: FromFacts, model: ModelFolderFacts, installed: readonly string[] | undefined): void {
+function folder(
+  context: LintContext,
+  line: FromFacts,
+  model: ModelFolderFacts,
+  installed: readonly string[] | undefined,
+): void {
   const path = shownPath(line.entry.command.args);
   const span = visibleSpan(line);
   shadowed(context, line, 'folder', installed);
@@ -173,7 +222,8 @@ function folder(context: LintContext, line: FromFacts, model: ModelFolderFacts, 
   }
 }
 
-const within = (folder: string, name: string): string => (folder === '.' ? name : `${folder.replace(/[\\/]$/, '')}/${name}`);
+const within = (folder: string, name: string): string =>
+  folder === '.' ? name : `${folder.replace(/[\\/]$/, '')}/${name}`;
 
 function innerGguf(context: LintContext, span: Span, path: string, { gguf: inner }: ModelFolderFacts): void {
   if (inner?.facts.kind === 'bad-gguf') {
@@ -191,9 +241,15 @@ function convertible(context: LintContext, span: Span, path: string, model: Mode
   } else if (model.architecture === undefined) {
     context.report('modelfile/from-no-architecture', span, { path });
   } else if (!CONVERTIBLE_ARCHITECTURES.has(model.architecture)) {
-    context.report('modelfile/from-unsupported-architecture', span, { architecture: model.architecture, route: routeFor(context, path, model) });
+    context.report('modelfile/from-unsupported-architecture', span, {
+      architecture: model.architecture,
+      route: routeFor(context, path, model),
+    });
   } else if (model.quantisation !== undefined) {
-    const route = model.quantisation === 'mlx' && model.ggufArchitecture !== undefined ? buildRoute(context, path) : 'take the 16-bit model that it was made from';
+    const route =
+      model.quantisation === 'mlx' && model.ggufArchitecture !== undefined
+        ? buildRoute(context, path)
+        : 'take the 16-bit model that it was made from';
     context.report('modelfile/from-quantised-folder', span, { path, how: model.quantisation, route });
   }
 }
@@ -214,13 +270,23 @@ function buildRoute(context: LintContext, path: string): string {
 const shellWord = (text: string): string => (/^[\w./@:+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 /** A file or folder that happens to be called as a model. */
-function shadowed(context: LintContext, { entry }: FromFacts, kind: string, installed: readonly string[] | undefined): void {
+function shadowed(
+  context: LintContext,
+  { entry }: FromFacts,
+  kind: string,
+  installed: readonly string[] | undefined,
+): void {
   const { args } = entry.command;
   const reference = looksLikePath(args) ? undefined : parseModelReference(args);
   if (reference !== undefined && installed?.some((name) => isModel(name, reference.name)) === true) {
     const full = shortModelName(reference.name);
     const fixes = full === args ? [] : [fix(`Write ${full}`, false, edit(entry.value.span, full))];
-    context.report('modelfile/from-shadowed', entry.value.span, { kind, path: args, name: args.split(':')[0] ?? args }, { fixes });
+    context.report(
+      'modelfile/from-shadowed',
+      entry.value.span,
+      { kind, path: args, name: args.split(':')[0] ?? args },
+      { fixes },
+    );
   }
 }
 
@@ -234,7 +300,12 @@ function namesBesideFiles(context: LintContext, { lines, nameLine }: BaseModel):
       context.report('modelfile/from-name-and-file', entry.value.span, { name });
     } else if (entry !== nameLine.entry && path.kind === 'absent') {
       const fixes = [context.removal(entry.instruction, false)];
-      context.report('modelfile/from-several-names', entry.value.span, { name: entry.command.args }, { fixes, tag: 'unnecessary' });
+      context.report(
+        'modelfile/from-several-names',
+        entry.value.span,
+        { name: entry.command.args },
+        { fixes, tag: 'unnecessary' },
+      );
     }
   }
 }

@@ -15,7 +15,9 @@ export function grammarRules(context: LintContext): void {
         unknownInstruction(context, problem);
         break;
       case 'missing-value':
-        context.report('modelfile/missing-value', problem.span, { word: context.text.slice(problem.span.start, problem.span.end) });
+        context.report('modelfile/missing-value', problem.span, {
+          word: context.text.slice(problem.span.start, problem.span.end),
+        });
         break;
       case 'parameter-name':
         parameterName(context, problem);
@@ -49,7 +51,9 @@ function unknownInstruction(context: LintContext, { span, word, blockEnd, lines 
     const [, letters, rest] = /^([A-Za-z]+)[:=]?(.*)$/s.exec(word) ?? [];
     // A word of prose may look like an instruction; one in capitals hardly does.
     const isSure = letters !== undefined && letters === letters.toUpperCase() && (rest === '' || letters === meant);
-    fixes.push(fix(`Write ${meant}`, isSure, edit(span, rest === undefined || rest === '' ? meant : `${meant} ${rest}`)));
+    fixes.push(
+      fix(`Write ${meant}`, isSure, edit(span, rest === undefined || rest === '' ? meant : `${meant} ${rest}`)),
+    );
   } else if (meant === undefined) {
     fixes.push(...wrapPrevious(context, span, blockEnd));
   }
@@ -69,7 +73,14 @@ function wrapPrevious(context: LintContext, span: Span, blockEnd: number): Fix[]
     return [];
   }
   const title = `Put """ around the ${keyword} text`;
-  return [fix(title, false, edit({ start: value.span.start, end: value.span.start }, '"""'), edit({ start: blockEnd, end: blockEnd }, '"""'))];
+  return [
+    fix(
+      title,
+      false,
+      edit({ start: value.span.start, end: value.span.start }, '"""'),
+      edit({ start: blockEnd, end: blockEnd }, '"""'),
+    ),
+  ];
 }
 
 function parameterName(context: LintContext, { span, word }: SyntaxProblem): void {
@@ -104,7 +115,12 @@ function extraSpace(context: LintContext, keywordEnd: number, keyword: string): 
     end += 1;
   }
   const span = { start: keywordEnd, end: Math.max(end, keywordEnd + 1) };
-  context.report('modelfile/extra-space', span, { keyword }, { fixes: [fix('Leave one space', true, edit(span, ' '))] });
+  context.report(
+    'modelfile/extra-space',
+    span,
+    { keyword },
+    { fixes: [fix('Leave one space', true, edit(span, ' '))] },
+  );
 }
 
 function unclosedQuote(context: LintContext, { span, word }: SyntaxProblem): void {

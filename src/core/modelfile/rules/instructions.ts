@@ -1,7 +1,14 @@
 import { didYouMean } from '../didYouMean';
 import { edit, fix, quoted, suggestion } from '../diagnostic';
 import type { Entry, LintContext } from '../lintContext';
-import { INSTRUCTIONS_SINCE, PARAMETERS_SINCE, PARSERS, RENDERERS, TEMPLATE_FIELDS_SINCE, TEMPLATE_FUNCTIONS_SINCE } from '../ollamaFeatures';
+import {
+  INSTRUCTIONS_SINCE,
+  PARAMETERS_SINCE,
+  PARSERS,
+  RENDERERS,
+  TEMPLATE_FIELDS_SINCE,
+  TEMPLATE_FUNCTIONS_SINCE,
+} from '../ollamaFeatures';
 import { compareVersions, requiresVersion } from '../../golang/semver';
 import { inDocument, type TemplateAnalysis } from '../templateAnalysis';
 
@@ -27,7 +34,12 @@ function duplicates(context: LintContext, name: string): void {
   }
 }
 
-function names(context: LintContext, name: 'renderer' | 'parser', known: ReadonlyMap<string, string>, code: 'modelfile/unknown-renderer' | 'modelfile/unknown-parser'): void {
+function names(
+  context: LintContext,
+  name: 'renderer' | 'parser',
+  known: ReadonlyMap<string, string>,
+  code: 'modelfile/unknown-renderer' | 'modelfile/unknown-parser',
+): void {
   const entry = context.last(name);
   const word = entry?.command.args ?? '';
   if (entry === undefined || word === '' || known.has(word)) {
@@ -42,7 +54,12 @@ function severalAdapters(context: LintContext): void {
   const last = context.last('adapter');
   for (const entry of context.all('adapter')) {
     if (entry !== last) {
-      context.report('modelfile/several-adapters', entry.instruction.span, {}, { fixes: [context.removal(entry.instruction, false)], tag: 'unnecessary' });
+      context.report(
+        'modelfile/several-adapters',
+        entry.instruction.span,
+        {},
+        { fixes: [context.removal(entry.instruction, false)], tag: 'unnecessary' },
+      );
     }
   }
 }
@@ -72,10 +89,18 @@ function requires(context: LintContext, entry: Entry, analysis: TemplateAnalysis
   if (context.ollamaVersion !== undefined && compareVersions(version, context.ollamaVersion) > 0) {
     context.report('modelfile/requires-above-installed', span, { installed: context.ollamaVersion, version });
   }
-  const highest = usedFeatures(context, analysis).reduce<Feature | undefined>((best, feature) => (best === undefined || compareVersions(feature.since, best.since) > 0 ? feature : best), undefined);
+  const highest = usedFeatures(context, analysis).reduce<Feature | undefined>(
+    (best, feature) => (best === undefined || compareVersions(feature.since, best.since) > 0 ? feature : best),
+    undefined,
+  );
   if (highest !== undefined && compareVersions(version, highest.since) < 0) {
     const fixes = [fix(`Require ${highest.since}`, true, edit(span, highest.since))];
-    context.report('modelfile/requires-too-low', span, { version, feature: highest.name, since: highest.since }, { fixes });
+    context.report(
+      'modelfile/requires-too-low',
+      span,
+      { version, feature: highest.name, since: highest.since },
+      { fixes },
+    );
   }
 }
 
@@ -92,9 +117,17 @@ function usedFeatures(context: LintContext, analysis: TemplateAnalysis | undefin
 }
 
 function templateFeatures({ entry, scopes }: TemplateAnalysis): Feature[] {
-  const functions = scopes.functions.map(({ name, span }) => ({ name: `The function ${name} in TEMPLATE`, since: TEMPLATE_FUNCTIONS_SINCE.get(name), span }));
-  const fields = scopes.fields.filter(({ owner }) => owner === 'root').map(({ name, span }) => ({ name: `.${name} in TEMPLATE`, since: TEMPLATE_FIELDS_SINCE.get(name), span }));
-  return [...functions, ...fields].flatMap(({ name, since, span }) => (since === undefined ? [] : [{ name, since, span: inDocument(entry, span) }]));
+  const functions = scopes.functions.map(({ name, span }) => ({
+    name: `The function ${name} in TEMPLATE`,
+    since: TEMPLATE_FUNCTIONS_SINCE.get(name),
+    span,
+  }));
+  const fields = scopes.fields
+    .filter(({ owner }) => owner === 'root')
+    .map(({ name, span }) => ({ name: `.${name} in TEMPLATE`, since: TEMPLATE_FIELDS_SINCE.get(name), span }));
+  return [...functions, ...fields].flatMap(({ name, since, span }) =>
+    since === undefined ? [] : [{ name, since, span: inDocument(entry, span) }],
+  );
 }
 
 function instructionFeatures(context: LintContext): Feature[] {

@@ -6,8 +6,16 @@ import { readParameter, type ParameterValue } from '../parameterValue';
 
 /** Command names that are instructions, by the instruction that makes them. */
 const INSTRUCTION_COMMANDS: ReadonlyMap<string, string> = new Map([
-  ['model', 'FROM'], ['adapter', 'ADAPTER'], ['draft', 'DRAFT'], ['template', 'TEMPLATE'], ['system', 'SYSTEM'], ['license', 'LICENSE'],
-  ['renderer', 'RENDERER'], ['parser', 'PARSER'], ['requires', 'REQUIRES'], ['message', 'MESSAGE'],
+  ['model', 'FROM'],
+  ['adapter', 'ADAPTER'],
+  ['draft', 'DRAFT'],
+  ['template', 'TEMPLATE'],
+  ['system', 'SYSTEM'],
+  ['license', 'LICENSE'],
+  ['renderer', 'RENDERER'],
+  ['parser', 'PARSER'],
+  ['requires', 'REQUIRES'],
+  ['message', 'MESSAGE'],
 ]);
 
 /** Names, types, ranges and repetitions of PARAMETER. */
@@ -21,7 +29,12 @@ export function parameterRules(context: LintContext): void {
   }
   const draftOnly = context.last('draft') === undefined ? context.last('draft_num_predict') : undefined;
   if (draftOnly !== undefined) {
-    context.report('modelfile/draft-parameter-without-draft', nameSpan(draftOnly), {}, { fixes: [context.removal(draftOnly.instruction, false)] });
+    context.report(
+      'modelfile/draft-parameter-without-draft',
+      nameSpan(draftOnly),
+      {},
+      { fixes: [context.removal(draftOnly.instruction, false)] },
+    );
   }
 }
 
@@ -39,7 +52,12 @@ function parameter(context: LintContext, entry: Entry, name: string): void {
     return;
   }
   if (DEPRECATED_PARAMETERS.has(name)) {
-    context.report('modelfile/deprecated-parameter', entry.instruction.span, { word: name }, { fixes: [context.removal(entry.instruction, true)], tag: 'deprecated' });
+    context.report(
+      'modelfile/deprecated-parameter',
+      entry.instruction.span,
+      { word: name },
+      { fixes: [context.removal(entry.instruction, true)], tag: 'deprecated' },
+    );
     return;
   }
   const info = PARAMETERS.get(name);
@@ -49,7 +67,12 @@ function parameter(context: LintContext, entry: Entry, name: string): void {
   }
   const result = readParameter(name, entry.command.args);
   if (result.kind === 'error') {
-    context.report('modelfile/parameter-value', valueSpan(entry), { name, expected: EXPECTED[info.type], error: result.error }, { fixes: valueFixes(context, entry, info) });
+    context.report(
+      'modelfile/parameter-value',
+      valueSpan(entry),
+      { name, expected: EXPECTED[info.type], error: result.error },
+      { fixes: valueFixes(context, entry, info) },
+    );
     return;
   }
   if (result.kind === 'value') {
@@ -64,7 +87,12 @@ function unknown(context: LintContext, entry: Entry, name: string): void {
   const span = nameSpan(entry);
   const reason = REMOVED_PARAMETERS.get(name);
   if (reason !== undefined) {
-    context.report('modelfile/removed-parameter', span, { word: name, reason }, { fixes: [context.removal(entry.instruction, true)], tag: 'deprecated' });
+    context.report(
+      'modelfile/removed-parameter',
+      span,
+      { word: name, reason },
+      { fixes: [context.removal(entry.instruction, true)], tag: 'deprecated' },
+    );
     return;
   }
   if (context.isEnough('modelfile/unknown-parameter', span)) {
@@ -77,9 +105,24 @@ function unknown(context: LintContext, entry: Entry, name: string): void {
 
 /** What the same thing is called elsewhere. */
 const SYNONYMS: ReadonlyMap<string, string> = new Map([
-  ['max_tokens', 'num_predict'], ['max_new_tokens', 'num_predict'], ['n_predict', 'num_predict'], ['max_length', 'num_ctx'], ['context_length', 'num_ctx'], ['n_ctx', 'num_ctx'],
-  ['ctx_size', 'num_ctx'], ['repetition_penalty', 'repeat_penalty'], ['stop_sequence', 'stop'], ['stop_token', 'stop'], ['stopwords', 'stop'], ['temp', 'temperature'],
-  ['n_gpu_layers', 'num_gpu'], ['gpu_layers', 'num_gpu'], ['threads', 'num_thread'], ['n_threads', 'num_thread'], ['batch_size', 'num_batch'], ['n_batch', 'num_batch'],
+  ['max_tokens', 'num_predict'],
+  ['max_new_tokens', 'num_predict'],
+  ['n_predict', 'num_predict'],
+  ['max_length', 'num_ctx'],
+  ['context_length', 'num_ctx'],
+  ['n_ctx', 'num_ctx'],
+  ['ctx_size', 'num_ctx'],
+  ['repetition_penalty', 'repeat_penalty'],
+  ['stop_sequence', 'stop'],
+  ['stop_token', 'stop'],
+  ['stopwords', 'stop'],
+  ['temp', 'temperature'],
+  ['n_gpu_layers', 'num_gpu'],
+  ['gpu_layers', 'num_gpu'],
+  ['threads', 'num_thread'],
+  ['n_threads', 'num_thread'],
+  ['batch_size', 'num_batch'],
+  ['n_batch', 'num_batch'],
 ]);
 
 function valueSpan(entry: Entry): { start: number; end: number } {
@@ -94,7 +137,14 @@ function valueFixes(context: LintContext, entry: Entry, info: ParameterInfo): Fi
   if (commented !== null && readParameter(info.name, commented[1] ?? '').kind === 'value') {
     const start = entry.instruction.span.start;
     const above = `${commented[2] ?? ''}${context.newline}`;
-    return [fix('Move the comment above', true, edit({ start, end: start }, above), edit(entry.value.span, commented[1] ?? ''))];
+    return [
+      fix(
+        'Move the comment above',
+        true,
+        edit({ start, end: start }, above),
+        edit(entry.value.span, commented[1] ?? ''),
+      ),
+    ];
   }
   const replacement = replacementFor(args, info);
   return replacement === undefined ? [] : [fix(`Write ${replacement}`, true, edit(valueSpan(entry), replacement))];
@@ -107,7 +157,9 @@ function replacementFor(args: string, { name, type }: ParameterInfo): string | u
     type === 'int' && /^-?\d+\.0*$/.test(args) ? args.replace(/\.0*$/, '') : '',
     type === 'int' ? args.replace(/[_,](?=\d{3})/g, '') : '',
     type === 'int' ? args.replace(/^(\d{1,4})k$/i, (_, digits: string) => String(Number(digits) * 1024)) : '',
-    type === 'bool' ? (({ yes: 'true', on: 'true', no: 'false', off: 'false' })[args.toLowerCase()] ?? args.toLowerCase()) : '',
+    type === 'bool'
+      ? ({ yes: 'true', on: 'true', no: 'false', off: 'false' }[args.toLowerCase()] ?? args.toLowerCase())
+      : '',
   ];
   return candidates.find((text) => text !== '' && text !== args && readParameter(name, text).kind === 'value');
 }
@@ -125,7 +177,11 @@ function checkValue(context: LintContext, entry: Entry, info: ParameterInfo, val
     return;
   }
   if ((info.minimum !== undefined && number < info.minimum) || (info.maximum !== undefined && number > info.maximum)) {
-    context.report('modelfile/parameter-range', valueSpan(entry), { name: info.name, value: entry.command.args, range: rangeText(info) });
+    context.report('modelfile/parameter-range', valueSpan(entry), {
+      name: info.name,
+      value: entry.command.args,
+      range: rangeText(info),
+    });
   }
 }
 
@@ -135,7 +191,11 @@ function notFinite(context: LintContext, entry: Entry, info: ParameterInfo, numb
     return;
   }
   const spelt = Number.isNaN(number) ? 'NaN' : number > 0 ? '+Inf' : '-Inf';
-  context.report('modelfile/parameter-value', valueSpan(entry), { name: info.name, expected: 'a finite number', error: `json: unsupported value: ${spelt}` });
+  context.report('modelfile/parameter-value', valueSpan(entry), {
+    name: info.name,
+    expected: 'a finite number',
+    error: `json: unsupported value: ${spelt}`,
+  });
 }
 
 function rangeText({ minimum, maximum, special }: ParameterInfo): string {
@@ -152,7 +212,10 @@ function repetition(context: LintContext, entry: Entry, name: string): void {
     return;
   }
   const fixes = [context.removal(entry.instruction, true)];
-  context.report(code, entry.instruction.span, isStop ? { line: other.line } : { name, line: other.line }, { fixes, tag: 'unnecessary' });
+  context.report(code, entry.instruction.span, isStop ? { line: other.line } : { name, line: other.line }, {
+    fixes,
+    tag: 'unnecessary',
+  });
 }
 
 /** Stop texts that no output can contain. */
@@ -161,7 +224,12 @@ export function stopRules(context: LintContext): void {
     const { args } = entry.command;
     const reason = neverMatches(context, args, entry);
     if (reason !== undefined) {
-      context.report('modelfile/stop-never-matches', valueSpan(entry), { reason: reason.text }, { fixes: reason.fixes });
+      context.report(
+        'modelfile/stop-never-matches',
+        valueSpan(entry),
+        { reason: reason.text },
+        { fixes: reason.fixes },
+      );
     }
   }
 }
@@ -173,7 +241,9 @@ function textsOfList(args: string): readonly string[] | undefined {
   }
   try {
     const list: unknown = JSON.parse(args);
-    return Array.isArray(list) && list.length > 0 && list.every((text) => typeof text === 'string' && text !== '') ? (list as string[]) : undefined;
+    return Array.isArray(list) && list.length > 0 && list.every((text) => typeof text === 'string' && text !== '')
+      ? (list as string[])
+      : undefined;
   } catch {
     return undefined;
   }
@@ -187,19 +257,26 @@ function neverMatches(context: LintContext, args: string, entry: Entry): { text:
   const single = /^(?:'(.+)'|[‘’“”„](.+)[‘’“”])$/s.exec(args);
   if (single !== null) {
     const inner = single[1] ?? single[2] ?? '';
-    return { text: `the quotes are part of it (${quoted(args)}); only " and \"\"\" delimit a value.`, fixes: [fix('Use double quotes', true, edit(span, `"${inner}"`))] };
+    return {
+      text: `the quotes are part of it (${quoted(args)}); only " and \"\"\" delimit a value.`,
+      fixes: [fix('Use double quotes', true, edit(span, `"${inner}"`))],
+    };
   }
   const list = textsOfList(args);
   if (list !== undefined) {
     const { start } = entry.instruction.span;
     const lines = list.map((text) => `PARAMETER stop "${text}"`).join(context.newline);
-    const fixes = list.some((text) => /["\r\n]/.test(text)) ? [] : [fix('Write one line for each text', true, edit({ start, end: span.end }, lines))];
+    const fixes = list.some((text) => /["\r\n]/.test(text))
+      ? []
+      : [fix('Write one line for each text', true, edit({ start, end: span.end }, lines))];
     return { text: 'a list is taken as one text. Write one PARAMETER stop for each.', fixes };
   }
   const escape = /\\(?:n|t|r|"|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2})/.exec(args);
   if (escape !== null) {
     const newline = args.replaceAll('\\n', '\n').replaceAll('\\t', '\t').replaceAll('\\"', '"');
-    const fixes = /^[^\\]*$/.test(newline) ? [fix('Write the character itself', true, edit(span, `"""${newline}"""`))] : [];
+    const fixes = /^[^\\]*$/.test(newline)
+      ? [fix('Write the character itself', true, edit(span, `"""${newline}"""`))]
+      : [];
     return { text: `${escape[0]} is not interpreted; it means a backslash and what follows it.`, fixes };
   }
   return dropped.length === 0 ? undefined : { text: 'it holds characters that Ollama drops.', fixes: [] };

@@ -2,7 +2,14 @@ import { edit, fix, quoted } from '../diagnostic';
 import type { Entry, LintContext } from '../lintContext';
 import { INSTRUCTION_NAMES } from '../modelfileTypes';
 
-const PATH_KEYWORDS: ReadonlySet<string | undefined> = new Set(['FROM', 'ADAPTER', 'DRAFT', 'RENDERER', 'PARSER', 'REQUIRES']);
+const PATH_KEYWORDS: ReadonlySet<string | undefined> = new Set([
+  'FROM',
+  'ADAPTER',
+  'DRAFT',
+  'RENDERER',
+  'PARSER',
+  'REQUIRES',
+]);
 const INSTRUCTION_IN_VALUE = new RegExp(`[\\r\\n](${INSTRUCTION_NAMES.join('|')})[ \\t]`);
 
 /** Values that are not what they look like: quotes, comments, and characters that disappear. */
@@ -31,7 +38,9 @@ function quotesDropped(context: LintContext, { value }: Entry): boolean {
     return false;
   }
   const { start, end } = value.span;
-  const fixes = [fix('Put """ around the value', false, edit({ start, end: start }, '"""'), edit({ start: end, end }, '"""'))];
+  const fixes = [
+    fix('Put """ around the value', false, edit({ start, end: start }, '"""'), edit({ start: end, end }, '"""')),
+  ];
   context.report('modelfile/quotes-dropped', value.span, { value: quoted(value.text) }, { fixes });
   return true;
 }
@@ -62,7 +71,14 @@ function commentInValue(context: LintContext, { value, instruction }: Entry): vo
   const match = PATH_KEYWORDS.has(keyword) && value.quote === '' ? /^(\S.*?)\s+(#(?:\s.*)?)$/s.exec(value.text) : null;
   if (match !== null) {
     const start = instruction.span.start;
-    const fixes = [fix('Move the comment above', true, edit({ start, end: start }, `${match[2] ?? ''}${context.newline}`), edit(value.span, match[1] ?? ''))];
+    const fixes = [
+      fix(
+        'Move the comment above',
+        true,
+        edit({ start, end: start }, `${match[2] ?? ''}${context.newline}`),
+        edit(value.span, match[1] ?? ''),
+      ),
+    ];
     context.report('modelfile/comment-in-value', value.span, { value: quoted(value.text) }, { fixes });
   }
 }
@@ -82,5 +98,10 @@ function droppedCharacters(context: LintContext, { value }: Entry): void {
   const spaces = /^[\u00a0\u2000-\u200a\u202f\u3000]*$/.test(context.text.slice(first, dropped[1]));
   const edits = spaces && dropped.length === 2 ? [edit({ start: first, end: dropped[1] ?? first }, ' ')] : [];
   const fixes = edits.length > 0 ? [fix('Use an ordinary space', true, ...edits)] : [];
-  context.report('modelfile/dropped-characters', { start: first, end: dropped[1] ?? first }, { characters: [...names].join(', ') }, { fixes });
+  context.report(
+    'modelfile/dropped-characters',
+    { start: first, end: dropped[1] ?? first },
+    { characters: [...names].join(', ') },
+    { fixes },
+  );
 }

@@ -14,7 +14,10 @@ export function templateRules(context: LintContext, analysis: TemplateAnalysis |
   }
   jinja(context, analysis);
   if (isLargeTemplate(analysis.entry.command.args)) {
-    context.report('modelfile/large-file', analysis.entry.instruction.keywordSpan, { what: 'The template', size: '1 MiB' });
+    context.report('modelfile/large-file', analysis.entry.instruction.keywordSpan, {
+      what: 'The template',
+      size: '1 MiB',
+    });
   }
   if (!analysis.verdict.ok) {
     syntax(context, analysis, analysis.verdict);
@@ -38,12 +41,21 @@ const JINJA = /\{%-?\s*(?:for|if|elif|else|endfor|endif|set|macro|generation|end
 function jinja(context: LintContext, { entry }: TemplateAnalysis): void {
   const match = JINJA.exec(entry.command.args);
   if (match !== null) {
-    context.report('modelfile/template-is-jinja', inDocument(entry, { start: match.index, end: match.index + match[0].length }), { word: quoted(match[0]) });
+    context.report(
+      'modelfile/template-is-jinja',
+      inDocument(entry, { start: match.index, end: match.index + match[0].length }),
+      { word: quoted(match[0]) },
+    );
   }
 }
 
 export function dead(context: LintContext, { entry }: TemplateAnalysis, reason: string): void {
-  context.report('modelfile/template-dead', entry.instruction.keywordSpan, { reason }, { fixes: [context.removal(entry.instruction, false, 'Remove this TEMPLATE')], tag: 'unnecessary' });
+  context.report(
+    'modelfile/template-dead',
+    entry.instruction.keywordSpan,
+    { reason },
+    { fixes: [context.removal(entry.instruction, false, 'Remove this TEMPLATE')], tag: 'unnecessary' },
+  );
 }
 
 function overridden(context: LintContext): void {
@@ -52,7 +64,12 @@ function overridden(context: LintContext): void {
     if (entry === last || last === undefined) {
       continue;
     }
-    context.report('modelfile/template-overridden', entry.instruction.keywordSpan, { line: last.line }, { fixes: [context.removal(entry.instruction, false, 'Remove this TEMPLATE')], tag: 'unnecessary' });
+    context.report(
+      'modelfile/template-overridden',
+      entry.instruction.keywordSpan,
+      { line: last.line },
+      { fixes: [context.removal(entry.instruction, false, 'Remove this TEMPLATE')], tag: 'unnecessary' },
+    );
     const parsed = parseTemplate(entry.command.args);
     if (!parsed.ok) {
       const span = inDocument(entry, { start: parsed.offset, end: parsed.offset + 1 });
@@ -65,12 +82,24 @@ function overridden(context: LintContext): void {
   }
 }
 
-function syntax(context: LintContext, { entry, tolerant }: TemplateAnalysis, verdict: { readonly error: string; readonly line: number; readonly offset: number }): void {
+function syntax(
+  context: LintContext,
+  { entry, tolerant }: TemplateAnalysis,
+  verdict: { readonly error: string; readonly line: number; readonly offset: number },
+): void {
   const [first, ...others] = tolerant.problems;
   const span = first ?? { start: verdict.offset, end: verdict.offset + 1 };
-  context.report('modelfile/template-syntax', visible(inDocument(entry, onLine(entry.command.args, span, verdict.line))), { error: verdict.error });
+  context.report(
+    'modelfile/template-syntax',
+    visible(inDocument(entry, onLine(entry.command.args, span, verdict.line))),
+    { error: verdict.error },
+  );
   for (const problem of others) {
-    context.report('modelfile/template-syntax', visible(inDocument(entry, onLine(entry.command.args, problem, problem.line))), { error: problem.error });
+    context.report(
+      'modelfile/template-syntax',
+      visible(inDocument(entry, onLine(entry.command.args, problem, problem.line))),
+      { error: problem.error },
+    );
   }
 }
 
@@ -110,7 +139,10 @@ function behaviour(context: LintContext, { entry, probe }: TemplateAnalysis): vo
   }
   const failed = [probe.question, probe.chat, probe.tools].find((run) => run?.ok === false && run.fault === 'error');
   if (failed?.ok === false) {
-    const span = failed.start === undefined ? keywordSpan : visible(inDocument(entry, { start: failed.start, end: failed.end ?? failed.start }));
+    const span =
+      failed.start === undefined
+        ? keywordSpan
+        : visible(inDocument(entry, { start: failed.start, end: failed.end ?? failed.start }));
     context.report('modelfile/template-fails', span, { error: failed.error });
   }
   if (!probe.chat.ok) {
@@ -118,7 +150,9 @@ function behaviour(context: LintContext, { entry, probe }: TemplateAnalysis): vo
   }
   if (!probe.printsSystem) {
     const isLost = context.all('system').some(({ command }) => command.args !== '');
-    context.report('modelfile/template-ignores-system', keywordSpan, { consequence: isLost ? ': the SYSTEM of this file has no effect' : '' });
+    context.report('modelfile/template-ignores-system', keywordSpan, {
+      consequence: isLost ? ': the SYSTEM of this file has no effect' : '',
+    });
   }
   if (probe.runsOn) {
     context.report('modelfile/template-no-turn-end', keywordSpan);
@@ -132,15 +166,24 @@ function unknownField(context: LintContext, { entry }: TemplateAnalysis, use: Fi
   const meant = didYouMean(use.name, fieldsOf(use.owner)?.keys() ?? []);
   const span = inDocument(entry, use.span);
   const fixes = meant === undefined ? [] : [fix(`Write .${meant}`, false, edit(span, meant))];
-  const consequence = use.owner === 'root' ? 'It is always empty, and prints <no value>.' : 'A chat that comes to it fails.';
-  const values = { field: `.${use.name}`, type: typeTitle(use.owner), suggestion: suggestion(meant && `.${meant}`), consequence };
+  const consequence =
+    use.owner === 'root' ? 'It is always empty, and prints <no value>.' : 'A chat that comes to it fails.';
+  const values = {
+    field: `.${use.name}`,
+    type: typeTitle(use.owner),
+    suggestion: suggestion(meant && `.${meant}`),
+    consequence,
+  };
   context.report('modelfile/template-unknown-field', span, values, { fixes });
 }
 
 const SUSPICIONS: readonly (readonly [RegExp, string])[] = [
   [/https?:\/\/[^\s"'<>{}]{4,}/i, 'The template writes a web address into every prompt.'],
   [/[A-Za-z0-9+/]{160,}={0,2}/, 'The template holds a long run of letters that could be encoded text.'],
-  [/\{\{-?\s*(?:else )?if\s+[^}]{0,200}\b(?:eq|ne)\s+(?:\.Content|\.Prompt|\$\w*\.Content|\$\.Prompt)\s+"[^"]+"/, 'The template behaves differently for one exact message of the user.'],
+  [
+    /\{\{-?\s*(?:else )?if\s+[^}]{0,200}\b(?:eq|ne)\s+(?:\.Content|\.Prompt|\$\w*\.Content|\$\.Prompt)\s+"[^"]+"/,
+    'The template behaves differently for one exact message of the user.',
+  ],
 ];
 
 function suspicious(context: LintContext, { entry }: TemplateAnalysis): void {

@@ -8,7 +8,11 @@ import { looksLikeToken, stopTextOf } from '../../chatTemplate/templateProbe';
 import { dead } from './template';
 
 /** TEMPLATE, RENDERER, PARSER and stop texts against the model of this file. */
-export function templateModelRules(context: LintContext, analysis: TemplateAnalysis | undefined, base: BaseModel): void {
+export function templateModelRules(
+  context: LintContext,
+  analysis: TemplateAnalysis | undefined,
+  base: BaseModel,
+): void {
   const renderer = rendererOf(context, base);
   const parser = context.last('parser')?.command.args || (base.installed?.parser ?? '');
   if (analysis?.verdict.ok === true && renderer.source !== 'file') {
@@ -43,9 +47,19 @@ function rendererOf(context: LintContext, base: BaseModel): ChosenRenderer {
   return { name: automatic, source: automatic === '' ? 'none' : 'architecture' };
 }
 
-function deadByModel(context: LintContext, analysis: TemplateAnalysis, base: BaseModel, renderer: ChosenRenderer, parser: string): void {
+function deadByModel(
+  context: LintContext,
+  analysis: TemplateAnalysis,
+  base: BaseModel,
+  renderer: ChosenRenderer,
+  parser: string,
+): void {
   if (renderer.source === 'base') {
-    dead(context, analysis, `${base.nameLine?.entry.command.args ?? 'The base'} brings RENDERER ${renderer.name}, which this model inherits.`);
+    dead(
+      context,
+      analysis,
+      `${base.nameLine?.entry.command.args ?? 'The base'} brings RENDERER ${renderer.name}, which this model inherits.`,
+    );
     return;
   }
   if (renderer.source === 'architecture') {
@@ -54,15 +68,28 @@ function deadByModel(context: LintContext, analysis: TemplateAnalysis, base: Bas
     return;
   }
   const jinja = base.chatTemplate;
-  const isHarmony = /^gpt-?oss/i.test(base.architecture ?? '') && ['<|start|>', '<|end|>'].every((tag) => analysis.entry.command.args.includes(tag));
-  if (parser === '' && !isHarmony && jinja !== undefined && analysis.verdict.ok && prefersJinja(jinja, analysis.verdict.template)) {
-    dead(context, analysis, 'the template inside the model file can do more (tools, thinking), and Ollama prefers it. OLLAMA_GO_TEMPLATE=1 forces TEMPLATE.');
+  const isHarmony =
+    /^gpt-?oss/i.test(base.architecture ?? '') &&
+    ['<|start|>', '<|end|>'].every((tag) => analysis.entry.command.args.includes(tag));
+  if (
+    parser === '' &&
+    !isHarmony &&
+    jinja !== undefined &&
+    analysis.verdict.ok &&
+    prefersJinja(jinja, analysis.verdict.template)
+  ) {
+    dead(
+      context,
+      analysis,
+      'the template inside the model file can do more (tools, thinking), and Ollama prefers it. OLLAMA_GO_TEMPLATE=1 forces TEMPLATE.',
+    );
   }
 }
 
 function missing(context: LintContext, base: BaseModel, parser: string): void {
   const inheritsTemplate = (base.installed?.template ?? '') !== '';
-  const mayInherit = base.nameLine !== undefined && base.installed === undefined && !looksLikePath(base.nameLine.entry.command.args);
+  const mayInherit =
+    base.nameLine !== undefined && base.installed === undefined && !looksLikePath(base.nameLine.entry.command.args);
   if (inheritsTemplate || mayInherit) {
     return;
   }
@@ -70,22 +97,37 @@ function missing(context: LintContext, base: BaseModel, parser: string): void {
   if (entry !== undefined && entry.command.args !== '') {
     const suggestion = RENDERERS.has(parser) ? parser : 'of the same model';
     const end = entry.instruction.span.end;
-    const fixes = RENDERERS.has(parser) ? [fix(`Add RENDERER ${parser}`, true, edit({ start: end, end }, `${context.newline}RENDERER ${parser}`))] : [];
+    const fixes = RENDERERS.has(parser)
+      ? [fix(`Add RENDERER ${parser}`, true, edit({ start: end, end }, `${context.newline}RENDERER ${parser}`))]
+      : [];
     context.report('modelfile/parser-without-renderer', entry.instruction.span, { suggestion }, { fixes });
     return;
   }
   const line = base.fileLine;
-  if (line === undefined || !base.isKnown || base.chatTemplate !== undefined || base.isEmbedding || base.architecture === 'bert' || !isConverted(base)) {
+  if (
+    line === undefined ||
+    !base.isKnown ||
+    base.chatTemplate !== undefined ||
+    base.isEmbedding ||
+    base.architecture === 'bert' ||
+    !isConverted(base)
+  ) {
     return;
   }
   const without = '/api/chat uses ChatML, whatever the model was trained on, and /api/generate the bare prompt.';
-  const consequence = base.folder?.separateChatTemplate === undefined ? without : `Ollama’s converter leaves its chat_template.jinja out, so that ${without}`;
+  const consequence =
+    base.folder?.separateChatTemplate === undefined
+      ? without
+      : `Ollama’s converter leaves its chat_template.jinja out, so that ${without}`;
   context.report('modelfile/template-missing', line.entry.value.span, { path: line.entry.command.args, consequence });
 }
 
 /** A folder that Ollama cannot convert has other troubles than its template. */
 function isConverted({ folder }: BaseModel): boolean {
-  return folder === undefined || (folder.quantisation === undefined && CONVERTIBLE_ARCHITECTURES.has(folder.architecture ?? ''));
+  return (
+    folder === undefined ||
+    (folder.quantisation === undefined && CONVERTIBLE_ARCHITECTURES.has(folder.architecture ?? ''))
+  );
 }
 
 /** End tokens that no model has but as its own. */
@@ -107,8 +149,14 @@ function missingStop(context: LintContext, analysis: TemplateAnalysis, base: Bas
     return;
   }
   const ends = base.endTokens.map((text) => `“${text}”`).join(', ');
-  const reason = ends === '' ? 'no stop text of this file matches it' : `the model itself ends at ${ends}, and no stop text matches`;
-  context.report('modelfile/template-no-stop', analysis.entry.instruction.keywordSpan, { token, reason }, { fixes: addStop(context, analysis.entry, token) });
+  const reason =
+    ends === '' ? 'no stop text of this file matches it' : `the model itself ends at ${ends}, and no stop text matches`;
+  context.report(
+    'modelfile/template-no-stop',
+    analysis.entry.instruction.keywordSpan,
+    { token, reason },
+    { fixes: addStop(context, analysis.entry, token) },
+  );
 }
 
 function addStop(context: LintContext, entry: Entry, token: string): Fix[] {
@@ -116,7 +164,13 @@ function addStop(context: LintContext, entry: Entry, token: string): Fix[] {
     return [];
   }
   const end = entry.instruction.span.end;
-  return [fix(`Add PARAMETER stop "${token}"`, looksLikeToken(token), edit({ start: end, end }, `${context.newline}PARAMETER stop "${token}"`))];
+  return [
+    fix(
+      `Add PARAMETER stop "${token}"`,
+      looksLikeToken(token),
+      edit({ start: end, end }, `${context.newline}PARAMETER stop "${token}"`),
+    ),
+  ];
 }
 
 /** Stop texts that look like tokens of another model. */
@@ -131,7 +185,8 @@ function unknownStops(context: LintContext, analysis: TemplateAnalysis | undefin
     if (looksLikeToken(text) && !known.has(text) && !templates.some((template) => template?.includes(text) === true)) {
       const tokens = base.endTokens.map((token) => `“${token}”`).join(', ') || 'tokens of its own';
       const [end] = base.endTokens;
-      const fixes = end === undefined || end.includes('"') ? [] : [fix(`Write ${end}`, false, edit(entry.value.span, `"${end}"`))];
+      const fixes =
+        end === undefined || end.includes('"') ? [] : [fix(`Write ${end}`, false, edit(entry.value.span, `"${end}"`))];
       context.report('modelfile/stop-unknown-token', entry.value.span, { word: text, tokens }, { fixes });
     }
   }

@@ -67,13 +67,19 @@ function id(metadata: GgufMetadata, name: string, tokens: number): number | unde
 
 function texts(metadata: GgufMetadata, key: string): readonly string[] | undefined {
   const value = metadata.get(key);
-  return value?.type === 'array' && value.elements === 'string' && value.skipped === undefined ? (value.value as readonly string[]) : undefined;
+  return value?.type === 'array' && value.elements === 'string' && value.skipped === undefined
+    ? (value.value as readonly string[])
+    : undefined;
 }
 
 /** Numbers, one for each token; anything else in a damaged file counts as absent. */
 function numbers(metadata: GgufMetadata, key: string, length: number): ArrayLike<number> | undefined {
   const value = metadata.get(key);
-  if (value?.type !== 'array' || value.value.length !== length || (value.elements !== 'f32' && value.elements !== 'i32')) {
+  if (
+    value?.type !== 'array' ||
+    value.value.length !== length ||
+    (value.elements !== 'f32' && value.elements !== 'i32')
+  ) {
     return undefined;
   }
   return value.value as ArrayLike<number>;

@@ -18,8 +18,15 @@ interface Merge {
  * Joins neighbouring symbols, the cheapest pair first, until `cost` knows no pair any more: the loop of both byte pair
  * encoding (cost = rank of the merge) and SentencePiece (cost = -score of the joined token). In n log n for n symbols.
  */
-export function mergeSymbols(characters: readonly string[], cost: (left: string, right: string) => number | undefined): string[] {
-  const symbols = characters.map((text, at): Joint => ({ text, previous: at - 1, next: at + 1 < characters.length ? at + 1 : -1 }));
+export function mergeSymbols(
+  characters: readonly string[],
+  cost: (left: string, right: string) => number | undefined,
+): string[] {
+  const symbols = characters.map((text, at): Joint => ({
+    text,
+    previous: at - 1,
+    next: at + 1 < characters.length ? at + 1 : -1,
+  }));
   const queue = new MergeQueue();
   const offer = (left: number, right: number): void => {
     if (left < 0 || right < 0) {

@@ -13,7 +13,8 @@ export interface PreTokenizerRules {
 const CONTRACTIONS = "'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]";
 const SPACES = String.raw`\s*[\r\n]+|\s+(?!\S)|\s+`;
 const GPT2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)`;
-const words = (digits: string): string => String.raw`${CONTRACTIONS}|[^\r\n\p{L}\p{N}]?\p{L}+|${digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|${SPACES}`;
+const words = (digits: string): string =>
+  String.raw`${CONTRACTIONS}|[^\r\n\p{L}\p{N}]?\p{L}+|${digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|${SPACES}`;
 const LLAMA3 = words(String.raw`\p{N}{1,3}`);
 const QWEN2 = words(String.raw`\p{N}`);
 const CJK = '[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+';
@@ -27,25 +28,83 @@ const WIDE = String.raw`(?:(?!\s)[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff])+`;
 const BLOOM = ' ?[^(\\s|.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c)]+';
 
 /** White space is Unicode's, which is not quite JavaScript's. */
-const all = (...sources: readonly string[]): readonly RegExp[] => sources.map((source) => new RegExp(source.replaceAll('\\s', '\\p{White_Space}').replaceAll('\\S', '\\P{White_Space}'), 'gu'));
+const all = (...sources: readonly string[]): readonly RegExp[] =>
+  sources.map(
+    (source) => new RegExp(source.replaceAll('\\s', '\\p{White_Space}').replaceAll('\\S', '\\P{White_Space}'), 'gu'),
+  );
 
 /** Names that share their rules, by the rules. */
 const RULES: readonly (readonly [readonly string[], PreTokenizerRules])[] = [
-  [['llama3', 'llama-v3', 'llama-bpe', 'falcon3', 'falcon-h1', 'pixtral', 'midm-2.0', 'lfm2', 'jina-v5-nano'], { splits: all(LLAMA3), ignoreMerges: true, addBos: true }],
+  [
+    ['llama3', 'llama-v3', 'llama-bpe', 'falcon3', 'falcon-h1', 'pixtral', 'midm-2.0', 'lfm2', 'jina-v5-nano'],
+    { splits: all(LLAMA3), ignoreMerges: true, addBos: true },
+  ],
   [['dbrx', 'smaug-bpe', 'glm4', 'chatglm-bpe'], { splits: all(LLAMA3) }],
-  [['qwen2', 'deepseek-r1-qwen', 'kormo', 'f2llmv2', 'megrez', 'stablelm2', 'hunyuan', 'solar-open', 'grok-2'], { splits: all(QWEN2) }],
-  [['qwen35'], { splits: all(String.raw`${CONTRACTIONS}|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|${SPACES}`) }],
-  [['gpt-2', 'phi-2', 'jina-es', 'jina-de', 'gigachat', 'jina-v2-es', 'jina-v2-de', 'a.x-4.0', 'mellum', 'modern-bert', 'jina-v1-en', 'jina-v2-code', 'roberta-bpe', 'exaone4', 'mpt', 'olmo', 'jais', 'trillion', 'granite-docling'], { splits: all(GPT2) }],
-  [['starcoder', 'refact', 'command-r', 'smollm', 'codeshell', 'exaone', 'minerva-7b', 'mellum2'], { splits: all(String.raw`\p{N}`, GPT2) }],
+  [
+    ['qwen2', 'deepseek-r1-qwen', 'kormo', 'f2llmv2', 'megrez', 'stablelm2', 'hunyuan', 'solar-open', 'grok-2'],
+    { splits: all(QWEN2) },
+  ],
+  [
+    ['qwen35'],
+    {
+      splits: all(
+        String.raw`${CONTRACTIONS}|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|${SPACES}`,
+      ),
+    },
+  ],
+  [
+    [
+      'gpt-2',
+      'phi-2',
+      'jina-es',
+      'jina-de',
+      'gigachat',
+      'jina-v2-es',
+      'jina-v2-de',
+      'a.x-4.0',
+      'mellum',
+      'modern-bert',
+      'jina-v1-en',
+      'jina-v2-code',
+      'roberta-bpe',
+      'exaone4',
+      'mpt',
+      'olmo',
+      'jais',
+      'trillion',
+      'granite-docling',
+    ],
+    { splits: all(GPT2) },
+  ],
+  [
+    ['starcoder', 'refact', 'command-r', 'smollm', 'codeshell', 'exaone', 'minerva-7b', 'mellum2'],
+    { splits: all(String.raw`\p{N}`, GPT2) },
+  ],
   [['falcon'], { splits: all(String.raw`[\p{P}$+<=>^~|` + '`' + ']+', GPT2, '[0-9][0-9][0-9]') }],
   [['deepseek-v3', 'hunyuan-dense', 'joyai-llm', 'hy_v4'], { splits: all(String.raw`\p{N}{1,3}`, CJK, DEEPSEEK3) }],
-  [['deepseek-coder'], { splits: all(String.raw`[\r\n]`, String.raw`\s?\p{L}+`, String.raw`\s?\p{P}+`, WIDE, String.raw`\p{N}`) }],
+  [
+    ['deepseek-coder'],
+    { splits: all(String.raw`[\r\n]`, String.raw`\s?\p{L}+`, String.raw`\s?\p{P}+`, WIDE, String.raw`\p{N}`) },
+  ],
   [['tekken'], { splits: all(CASED('', String.raw`\p{N}`)), ignoreMerges: true, addBos: true }],
-  [['gpt-4o', 'llama4', 'kanana2', 'talkie', 'minimax-m2'], { splits: all(CASED(`(?:${CONTRACTIONS})?`, String.raw`\p{N}{1,3}`)) }],
+  [
+    ['gpt-4o', 'llama4', 'kanana2', 'talkie', 'minimax-m2'],
+    { splits: all(CASED(`(?:${CONTRACTIONS})?`, String.raw`\p{N}{1,3}`)) },
+  ],
   [['poro-chat', 'bloom', 'gpt3-finnish'], { splits: all(BLOOM) }],
   [['viking'], { splits: all(BLOOM, String.raw`\p{N}`) }],
-  [['bailingmoe', 'bailingmoe2', 'llada-moe'], { splits: all(String.raw`'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+`) }],
-  [['seed-coder'], { splits: all(String.raw`${CONTRACTIONS}|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}\r\n]+|${SPACES}`) }],
+  [
+    ['bailingmoe', 'bailingmoe2', 'llada-moe'],
+    {
+      splits: all(
+        String.raw`'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+`,
+      ),
+    },
+  ],
+  [
+    ['seed-coder'],
+    { splits: all(String.raw`${CONTRACTIONS}|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}\r\n]+|${SPACES}`) },
+  ],
   [['ufakzeka'], { splits: all(String.raw`[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|${SPACES}`) }],
   [['laguna'], { splits: all(String.raw`[^\n]+|[\n]+`, QWEN2) }],
   [['minicpm5'], { splits: all(String.raw`\p{N}{1,3}`, words(String.raw`\p{N}+`)), ignoreMerges: true }],

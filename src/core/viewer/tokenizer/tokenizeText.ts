@@ -38,8 +38,16 @@ export function makeTextTokenizer(vocabulary: GgufVocabulary): TextTokenizer | s
     }
     const encodePiece = bytePairEncoder(vocabulary, ids, rules);
     return {
-      addsBos: (rules.raw === true && rules.addBos === true) || (vocabulary.addBos ?? rules.addBos === true), addsEos: vocabulary.addEos ?? false,
-      encode: (text) => cutSpecial(text).flatMap((part) => (typeof part === 'number' ? [part] : splitText(rules.raw === true ? part.replaceAll(' ', SPACE_MARK) : part, rules.splits).flatMap(encodePiece))),
+      addsBos: (rules.raw === true && rules.addBos === true) || (vocabulary.addBos ?? rules.addBos === true),
+      addsEos: vocabulary.addEos ?? false,
+      encode: (text) =>
+        cutSpecial(text).flatMap((part) =>
+          typeof part === 'number'
+            ? [part]
+            : splitText(rules.raw === true ? part.replaceAll(' ', SPACE_MARK) : part, rules.splits).flatMap(
+                encodePiece,
+              ),
+        ),
     };
   }
   if (vocabulary.model === 'llama') {
@@ -48,7 +56,11 @@ export function makeTextTokenizer(vocabulary: GgufVocabulary): TextTokenizer | s
   return `Tokenizers of the kind ${JSON.stringify(vocabulary.model.slice(0, 60))} are not reproduced here, so no text can be tried. The vocabulary can be searched.`;
 }
 
-function bytePairEncoder(vocabulary: GgufVocabulary, ids: ReadonlyMap<string, number>, rules: PreTokenizerRules): (piece: string) => number[] {
+function bytePairEncoder(
+  vocabulary: GgufVocabulary,
+  ids: ReadonlyMap<string, number>,
+  rules: PreTokenizerRules,
+): (piece: string) => number[] {
   const ranks = new Map<string, number>();
   vocabulary.merges.forEach((merge, rank) => {
     if (!ranks.has(merge)) {
@@ -80,7 +92,11 @@ function byteName(byte: number): string {
   return `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
 }
 
-function sentencePiece(vocabulary: GgufVocabulary, ids: ReadonlyMap<string, number>, cutSpecial: (text: string) => (string | number)[]): TextTokenizer | string {
+function sentencePiece(
+  vocabulary: GgufVocabulary,
+  ids: ReadonlyMap<string, number>,
+  cutSpecial: (text: string) => (string | number)[],
+): TextTokenizer | string {
   const { scores } = vocabulary;
   if (scores === undefined) {
     return 'The file has no scores for its SentencePiece tokens, so no text can be tried. The vocabulary can be searched.';
@@ -91,12 +107,16 @@ function sentencePiece(vocabulary: GgufVocabulary, ids: ReadonlyMap<string, numb
   };
   const prefix = vocabulary.addSpacePrefix ?? true;
   const bytes = Array.from({ length: 256 }, (_, byte) => ids.get(byteName(byte)) ?? vocabulary.unknown);
-  const encodeText = (text: string): number[] => mergeSymbols(Array.from(text.replaceAll(' ', SPACE_MARK)), cost).flatMap((symbol) => {
-    const id = ids.get(symbol);
-    return id === undefined ? Array.from(ENCODER.encode(symbol), (byte) => bytes[byte]).filter((known) => known !== undefined) : [id];
-  });
+  const encodeText = (text: string): number[] =>
+    mergeSymbols(Array.from(text.replaceAll(' ', SPACE_MARK)), cost).flatMap((symbol) => {
+      const id = ids.get(symbol);
+      return id === undefined
+        ? Array.from(ENCODER.encode(symbol), (byte) => bytes[byte]).filter((known) => known !== undefined)
+        : [id];
+    });
   return {
-    addsBos: vocabulary.addBos ?? true, addsEos: vocabulary.addEos ?? false,
+    addsBos: vocabulary.addBos ?? true,
+    addsEos: vocabulary.addEos ?? false,
     encode: (text) => {
       let afterSpecial = true;
       return cutSpecial(text).flatMap((part) => {
@@ -117,7 +137,8 @@ function sentencePiece(vocabulary: GgufVocabulary, ids: ReadonlyMap<string, numb
  * tokens stand for themselves wherever their names appear.
  */
 function specialCutter(vocabulary: GgufVocabulary): (text: string) => (string | number)[] {
-  const special = vocabulary.tokens.map((token, id) => ({ token, id, kind: kindOfToken(vocabulary, id) }))
+  const special = vocabulary.tokens
+    .map((token, id) => ({ token, id, kind: kindOfToken(vocabulary, id) }))
     .filter(({ token, kind }) => token !== '' && (kind === 'control' || kind === 'user-defined' || kind === 'unknown'))
     .sort((a, b) => ENCODER.encode(b.token).length - ENCODER.encode(a.token).length || a.id - b.id);
   return (text) => {

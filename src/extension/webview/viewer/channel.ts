@@ -1,5 +1,11 @@
 import * as z from 'zod/mini';
-import { ANSWERS, EditorMessage, type AnswerOf, type PageMessage, type PageQuestion } from '../../../core/viewer/viewerProtocol';
+import {
+  ANSWERS,
+  EditorMessage,
+  type AnswerOf,
+  type PageMessage,
+  type PageQuestion,
+} from '../../../core/viewer/viewerProtocol';
 
 interface EditorApi {
   postMessage(message: unknown): void;
@@ -9,7 +15,14 @@ interface EditorApi {
 
 declare function acquireVsCodeApi(): EditorApi;
 
-const PlaceOfView = z.object({ filter: z.optional(z.string()), top: z.optional(z.number()), sort: z.optional(z.string()), descending: z.optional(z.boolean()), text: z.optional(z.string()), kind: z.optional(z.string()) });
+const PlaceOfView = z.object({
+  filter: z.optional(z.string()),
+  top: z.optional(z.number()),
+  sort: z.optional(z.string()),
+  descending: z.optional(z.boolean()),
+  text: z.optional(z.string()),
+  kind: z.optional(z.string()),
+});
 const PageState = z.object({ tab: z.optional(z.string()), views: z.optional(z.record(z.string(), PlaceOfView)) });
 type PlaceOfView = z.infer<typeof PlaceOfView>;
 
@@ -18,7 +31,10 @@ z.config({ jitless: true });
 
 /** A refusal of the editor's, with the code that the documentation explains. */
 export class Refusal extends Error {
-  constructor(readonly code: string, message: string) {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
     super(message);
   }
 }
@@ -26,7 +42,14 @@ export class Refusal extends Error {
 /** Talks to the editor: questions with answers, messages, and what survives when the page is hidden. */
 export class Channel {
   readonly #api = acquireVsCodeApi();
-  readonly #waiting = new Map<number, { readonly ask: PageQuestion['ask']; readonly resolve: (answer: unknown) => void; readonly reject: (error: Error) => void }>();
+  readonly #waiting = new Map<
+    number,
+    {
+      readonly ask: PageQuestion['ask'];
+      readonly resolve: (answer: unknown) => void;
+      readonly reject: (error: Error) => void;
+    }
+  >();
   #nextId = 0;
   #state: { tab?: string | undefined; views: Record<string, PlaceOfView> };
 
@@ -91,7 +114,9 @@ export class Channel {
     if (answer.success) {
       waiting.resolve(answer.data);
     } else {
-      waiting.reject(new Refusal('internal/unexpected', `The answer to "${waiting.ask}" is not of the form that was agreed.`));
+      waiting.reject(
+        new Refusal('internal/unexpected', `The answer to "${waiting.ask}" is not of the form that was agreed.`),
+      );
     }
   }
 }

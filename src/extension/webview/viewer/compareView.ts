@@ -8,18 +8,32 @@ type Part = (typeof DIFFERENCE_PARTS)[number];
 
 /** How this file and another differ: keys and tensors, and on request the values of a tensor. */
 export function compareView({ channel }: ViewContext, result: CompareAnswer): View {
-  const choice: { part: Part; filter: string } = { part: hasDifferences(result.tensors) && !hasDifferences(result.metadata) ? 'tensors' : 'metadata', filter: '' };
+  const choice: { part: Part; filter: string } = {
+    part: hasDifferences(result.tensors) && !hasDifferences(result.metadata) ? 'tensors' : 'metadata',
+    filter: '',
+  };
   const known = new Map<number, DifferenceRowAnswer>();
   const count = el('span', { class: 'count', role: 'status' });
   const detail = el('div', { class: 'detail', hidden: true, role: 'status' });
   const all = (): number => Object.values(result[choice.part]).reduce((sum, each) => sum + each, 0);
   const grid: Grid = new Grid({
     label: t('Differences'),
-    columns: [{ title: t('Difference'), width: 'minmax(11ch, 0.8fr)' }, { title: t('Name'), width: 'minmax(14ch, 2fr)', code: true }, { title: result.name, width: 'minmax(12ch, 2fr)', code: true }, { title: result.other, width: 'minmax(12ch, 2fr)', code: true }],
+    columns: [
+      { title: t('Difference'), width: 'minmax(11ch, 0.8fr)' },
+      { title: t('Name'), width: 'minmax(14ch, 2fr)', code: true },
+      { title: result.name, width: 'minmax(12ch, 2fr)', code: true },
+      { title: result.other, width: 'minmax(12ch, 2fr)', code: true },
+    ],
     fetch: async (start, rows) => {
       const page = await channel.ask({ ask: 'differences', ...choice, start, count: rows });
       page.rows.forEach((row, at) => known.set(start + at, row));
-      return { total: page.total, rows: page.rows.map((row) => ({ cells: [kindText(row.kind), row.name, row.here, row.there], mark: row.kind === 'same' ? { kind: 'same', says: '' } : { kind: 'differs', says: '' } })) };
+      return {
+        total: page.total,
+        rows: page.rows.map((row) => ({
+          cells: [kindText(row.kind), row.name, row.here, row.there],
+          mark: row.kind === 'same' ? { kind: 'same', says: '' } : { kind: 'differs', says: '' },
+        })),
+      };
     },
     onTotal: (total) => {
       count.textContent = shownOf(total, all());
@@ -34,17 +48,37 @@ export function compareView({ channel }: ViewContext, result: CompareAnswer): Vi
     const figures = el('p', { class: 'figures', role: 'status' });
     const both = choice.part === 'tensors' && (row.kind === 'same' || row.kind === 'different');
     detail.replaceChildren(
-      el('div', { class: 'detail-line' }, el('code', {}, row.name), el('span', { class: 'faint' }, kindText(row.kind)), both ? button(t('Compare Values'), () => compareValues(row.index, figures), { class: 'link' }) : undefined),
-      ...(choice.part === 'metadata' ? [el('dl', { class: 'sides' }, el('dt', {}, result.name), el('dd', {}, row.here === '' ? '–' : row.here), el('dt', {}, result.other), el('dd', {}, row.there === '' ? '–' : row.there))] : [figures]),
+      el(
+        'div',
+        { class: 'detail-line' },
+        el('code', {}, row.name),
+        el('span', { class: 'faint' }, kindText(row.kind)),
+        both ? button(t('Compare Values'), () => compareValues(row.index, figures), { class: 'link' }) : undefined,
+      ),
+      ...(choice.part === 'metadata'
+        ? [
+            el(
+              'dl',
+              { class: 'sides' },
+              el('dt', {}, result.name),
+              el('dd', {}, row.here === '' ? '–' : row.here),
+              el('dt', {}, result.other),
+              el('dd', {}, row.there === '' ? '–' : row.there),
+            ),
+          ]
+        : [figures]),
     );
   };
   const compareValues = (index: number, figures: HTMLElement): void => {
     figures.textContent = t('Reading both…');
-    channel.ask({ ask: 'values', index }).then(({ text }) => {
-      figures.textContent = text;
-    }).catch((error: unknown) => {
-      figures.textContent = error instanceof Error ? error.message : String(error);
-    });
+    channel
+      .ask({ ask: 'values', index })
+      .then(({ text }) => {
+        figures.textContent = text;
+      })
+      .catch((error: unknown) => {
+        figures.textContent = error instanceof Error ? error.message : String(error);
+      });
   };
   const reload = (): void => {
     known.clear();
@@ -52,11 +86,15 @@ export function compareView({ channel }: ViewContext, result: CompareAnswer): Vi
     grid.reload();
   };
   const parts = DIFFERENCE_PARTS.map((part) => {
-    const choose = button(`${part === 'metadata' ? t('Metadata') : t('Tensors')}: ${countsText(result[part])}`, () => {
-      choice.part = part;
-      parts.forEach((other) => setAttributes(other, { 'aria-pressed': other === choose ? 'true' : 'false' }));
-      reload();
-    }, { class: 'part', 'aria-pressed': part === choice.part ? 'true' : 'false' });
+    const choose = button(
+      `${part === 'metadata' ? t('Metadata') : t('Tensors')}: ${countsText(result[part])}`,
+      () => {
+        choice.part = part;
+        parts.forEach((other) => setAttributes(other, { 'aria-pressed': other === choose ? 'true' : 'false' }));
+        reload();
+      },
+      { class: 'part', 'aria-pressed': part === choice.part ? 'true' : 'false' },
+    );
     return choose;
   });
   const search = searchField(t('Filter by name'), '', (filter) => {
@@ -65,7 +103,22 @@ export function compareView({ channel }: ViewContext, result: CompareAnswer): Vi
   });
   reload();
   const lead = el('p', { class: 'lead' }, `${result.other}: ${result.otherHeadline.join(' · ')}`);
-  return { element: el('div', { class: 'fill' }, lead, el('div', { class: 'toolbar' }, el('div', { class: 'parts', role: 'group', 'aria-label': t('Part') }, ...parts), search, count), grid.element, detail) };
+  return {
+    element: el(
+      'div',
+      { class: 'fill' },
+      lead,
+      el(
+        'div',
+        { class: 'toolbar' },
+        el('div', { class: 'parts', role: 'group', 'aria-label': t('Part') }, ...parts),
+        search,
+        count,
+      ),
+      grid.element,
+      detail,
+    ),
+  };
 }
 
 function hasDifferences(counts: CompareAnswer['tensors']): boolean {
@@ -76,7 +129,11 @@ function countsText({ same, different, onlyHere, onlyThere }: CompareAnswer['ten
   if (different + onlyHere + onlyThere === 0) {
     return t('all {0} the same', counted(same));
   }
-  const parts = [different === 0 ? '' : t('{0} differ', counted(different)), onlyHere === 0 ? '' : t('{0} only here', counted(onlyHere)), onlyThere === 0 ? '' : t('{0} only there', counted(onlyThere))];
+  const parts = [
+    different === 0 ? '' : t('{0} differ', counted(different)),
+    onlyHere === 0 ? '' : t('{0} only here', counted(onlyHere)),
+    onlyThere === 0 ? '' : t('{0} only there', counted(onlyThere)),
+  ];
   return parts.filter((part) => part !== '').join(', ');
 }
 

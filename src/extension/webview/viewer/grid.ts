@@ -22,7 +22,10 @@ export interface GridOptions {
   readonly label: string;
   readonly columns: readonly GridColumn[];
   /** A page of rows; `total` counts all of them. */
-  readonly fetch: (start: number, count: number) => Promise<{ readonly total: number; readonly rows: readonly GridRow[] }>;
+  readonly fetch: (
+    start: number,
+    count: number,
+  ) => Promise<{ readonly total: number; readonly rows: readonly GridRow[] }>;
   readonly onOpen?: ((row: number) => void) | undefined;
   readonly onSelect?: ((row: number) => void) | undefined;
   readonly onSort?: ((sort: string) => void) | undefined;
@@ -35,7 +38,7 @@ export interface GridOptions {
 const ROW_HEIGHT = 24;
 const PAGE = 100;
 /** Browsers lay out no element beyond some 33 million pixels; longer lists scroll in proportion. */
-const MOST_PIXELS = 8_000_000;
+const MAX_PIXELS = 8_000_000;
 const CACHED_PAGES = 60;
 let grids = 0;
 
@@ -58,19 +61,38 @@ export class Grid {
   constructor(options: GridOptions) {
     this.#options = options;
     // The head is bold, and its digits wider: widths in `em` are the same in both.
-    const tracks = options.columns.map(({ width }) => width.replace(/([\d.]+)ch/g, (_, digits: string) => `${Number(digits) * 0.62}em`)).join(' ');
+    const tracks = options.columns
+      .map(({ width }) => width.replace(/([\d.]+)ch/g, (_, digits: string) => `${Number(digits) * 0.62}em`))
+      .join(' ');
     this.#header = el('div', { class: 'grid-row grid-header', role: 'row', 'aria-rowindex': 1 });
     this.#rows = el('div', { class: 'grid-rows', role: 'presentation' });
     this.#spacer = el('div', { class: 'grid-spacer', role: 'presentation' });
     this.#empty = el('p', { class: 'grid-empty', hidden: true, role: 'status' });
     this.#scroller = el('div', { class: 'grid-body', role: 'rowgroup' }, this.#spacer, this.#rows);
-    this.element = el('div', { class: 'grid', role: 'grid', tabindex: 0, 'aria-label': options.label, 'aria-colcount': options.columns.length, 'aria-readonly': 'true' }, this.#header, this.#scroller, this.#empty);
+    this.element = el(
+      'div',
+      {
+        class: 'grid',
+        role: 'grid',
+        tabindex: 0,
+        'aria-label': options.label,
+        'aria-colcount': options.columns.length,
+        'aria-readonly': 'true',
+      },
+      this.#header,
+      this.#scroller,
+      this.#empty,
+    );
     this.element.style.setProperty('--columns', tracks);
     this.#drawHeader();
-    this.#scroller.addEventListener('scroll', () => {
-      this.#schedule();
-      options.onScroll?.(this.#firstRow());
-    }, { passive: true });
+    this.#scroller.addEventListener(
+      'scroll',
+      () => {
+        this.#schedule();
+        options.onScroll?.(this.#firstRow());
+      },
+      { passive: true },
+    );
     this.element.addEventListener('keydown', (event) => this.#key(event));
     this.#rows.addEventListener('click', (event) => this.#click(event));
     new ResizeObserver(() => this.#schedule()).observe(this.#scroller);
@@ -98,24 +120,43 @@ export class Grid {
 
   #drawHeader(): void {
     const sorted = this.#options.sorted?.();
-    this.#header.replaceChildren(...this.#options.columns.map((column, index) => {
-      const direction = column.sort !== undefined && sorted?.sort === column.sort ? (sorted.descending ? 'descending' : 'ascending') : 'none';
-      const cell = el('div', { class: `grid-cell${column.align === 'end' ? ' end' : ''}`, role: 'columnheader', 'aria-colindex': index + 1, 'aria-sort': column.sort === undefined ? undefined : direction });
-      if (column.sort === undefined) {
-        cell.append(column.title);
-      } else {
-        const { sort } = column;
-        const sorter = el('button', { type: 'button', class: 'sorter', title: t('Sort by {0}', column.title) }, el('span', {}, column.title), direction === 'none' ? undefined : el('span', { class: 'arrow', 'aria-hidden': 'true' }, direction === 'ascending' ? '▲' : '▼'));
-        sorter.addEventListener('click', () => this.#options.onSort?.(sort));
-        cell.append(sorter);
-      }
-      return cell;
-    }));
+    this.#header.replaceChildren(
+      ...this.#options.columns.map((column, index) => {
+        const direction =
+          column.sort !== undefined && sorted?.sort === column.sort
+            ? sorted.descending
+              ? 'descending'
+              : 'ascending'
+            : 'none';
+        const cell = el('div', {
+          class: `grid-cell${column.align === 'end' ? ' end' : ''}`,
+          role: 'columnheader',
+          'aria-colindex': index + 1,
+          'aria-sort': column.sort === undefined ? undefined : direction,
+        });
+        if (column.sort === undefined) {
+          cell.append(column.title);
+        } else {
+          const { sort } = column;
+          const sorter = el(
+            'button',
+            { type: 'button', class: 'sorter', title: t('Sort by {0}', column.title) },
+            el('span', {}, column.title),
+            direction === 'none'
+              ? undefined
+              : el('span', { class: 'arrow', 'aria-hidden': 'true' }, direction === 'ascending' ? '▲' : '▼'),
+          );
+          sorter.addEventListener('click', () => this.#options.onSort?.(sort));
+          cell.append(sorter);
+        }
+        return cell;
+      }),
+    );
   }
 
   /** Pixels of the whole list, and how many a row takes in it. */
   #height(): number {
-    return Math.min(MOST_PIXELS, this.#total * ROW_HEIGHT);
+    return Math.min(MAX_PIXELS, this.#total * ROW_HEIGHT);
   }
 
   #visibleRows(): number {
@@ -124,7 +165,7 @@ export class Grid {
 
   #firstRow(): number {
     const room = this.#height() - this.#scroller.clientHeight;
-    if (this.#height() < MOST_PIXELS) {
+    if (this.#height() < MAX_PIXELS) {
       return Math.floor(this.#scroller.scrollTop / ROW_HEIGHT);
     }
     return Math.round((this.#scroller.scrollTop / Math.max(1, room)) * Math.max(0, this.#total - this.#visibleRows()));
@@ -138,7 +179,8 @@ export class Grid {
     }
     const top = where === 'start' || row < first ? row : row - visible + 1;
     const room = this.#height() - this.#scroller.clientHeight;
-    this.#scroller.scrollTop = this.#height() < MOST_PIXELS ? top * ROW_HEIGHT : (top / Math.max(1, this.#total - visible)) * room;
+    this.#scroller.scrollTop =
+      this.#height() < MAX_PIXELS ? top * ROW_HEIGHT : (top / Math.max(1, this.#total - visible)) * room;
   }
 
   #schedule(): void {
@@ -158,14 +200,16 @@ export class Grid {
   #draw(): void {
     const first = Math.max(0, this.#firstRow());
     const count = Math.min(this.#visibleRows() + 2, this.#total - first);
-    const offset = this.#height() < MOST_PIXELS ? first * ROW_HEIGHT : this.#scroller.scrollTop;
+    const offset = this.#height() < MAX_PIXELS ? first * ROW_HEIGHT : this.#scroller.scrollTop;
     this.#rows.style.transform = `translateY(${offset}px)`;
     const rows: HTMLElement[] = [];
     for (let index = first; index < first + count; index++) {
       rows.push(this.#drawRow(index, this.#row(index)));
     }
     this.#rows.replaceChildren(...rows);
-    setAttributes(this.element, { 'aria-activedescendant': this.#total === 0 ? undefined : `${this.#id}-${this.#active}` });
+    setAttributes(this.element, {
+      'aria-activedescendant': this.#total === 0 ? undefined : `${this.#id}-${this.#active}`,
+    });
     for (let page = Math.floor(first / PAGE); page <= Math.floor((first + Math.max(0, count - 1)) / PAGE); page++) {
       if (count > 0 && !this.#pages.has(page)) {
         void this.#fetch(page);
@@ -176,12 +220,29 @@ export class Grid {
   #drawRow(index: number, row: GridRow | undefined): HTMLElement {
     const marks = row?.mark === undefined ? '' : ` ${row.mark.kind}`;
     const element = el('div', {
-      class: `grid-row${marks}${row === undefined ? ' coming' : ''}`, role: 'row', id: `${this.#id}-${index}`, 'aria-rowindex': index + 2, 'aria-selected': index === this.#active ? 'true' : 'false',
+      class: `grid-row${marks}${row === undefined ? ' coming' : ''}`,
+      role: 'row',
+      id: `${this.#id}-${index}`,
+      'aria-rowindex': index + 2,
+      'aria-selected': index === this.#active ? 'true' : 'false',
     });
     this.#options.columns.forEach((column, at) => {
       const text = row?.cells[at] ?? '';
-      const says = at === 0 && row?.mark !== undefined ? el('span', { class: 'unseen' }, `${row.mark.says} `) : undefined;
-      element.append(el('div', { class: `grid-cell${column.align === 'end' ? ' end' : ''}${column.code === true ? ' code' : ''}`, role: 'gridcell', 'aria-colindex': at + 1, title: row?.tooltips?.[at] ?? text }, says, text));
+      const says =
+        at === 0 && row?.mark !== undefined ? el('span', { class: 'unseen' }, `${row.mark.says} `) : undefined;
+      element.append(
+        el(
+          'div',
+          {
+            class: `grid-cell${column.align === 'end' ? ' end' : ''}${column.code === true ? ' code' : ''}`,
+            role: 'gridcell',
+            'aria-colindex': at + 1,
+            title: row?.tooltips?.[at] ?? text,
+          },
+          says,
+          text,
+        ),
+      );
     });
     return element;
   }
@@ -250,7 +311,12 @@ export class Grid {
     }
     const page = Math.max(1, this.#visibleRows() - 1);
     const moves: Readonly<Record<string, number>> = {
-      ArrowDown: this.#active + 1, ArrowUp: this.#active - 1, PageDown: this.#active + page, PageUp: this.#active - page, Home: 0, End: this.#total - 1,
+      ArrowDown: this.#active + 1,
+      ArrowUp: this.#active - 1,
+      PageDown: this.#active + page,
+      PageUp: this.#active - page,
+      Home: 0,
+      End: this.#total - 1,
     };
     const move = moves[event.key];
     if (move !== undefined) {

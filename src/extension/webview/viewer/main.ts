@@ -1,4 +1,10 @@
-import type { AdapterAnswer, CompareAnswer, EditorMessage, ErrorAnswer, SummaryAnswer } from '../../../core/viewer/viewerProtocol';
+import type {
+  AdapterAnswer,
+  CompareAnswer,
+  EditorMessage,
+  ErrorAnswer,
+  SummaryAnswer,
+} from '../../../core/viewer/viewerProtocol';
 import { TAB_NAMES } from '../../../core/viewer/viewerProtocol';
 import { adapterView, type AdapterView } from './adapterView';
 import { Channel } from './channel';
@@ -20,7 +26,14 @@ const notices = el('div', { class: 'notices', 'aria-live': 'polite' });
 const channel = new Channel(receive);
 
 /** What is on the page, once the file has been read. */
-let page: { readonly context: ViewContext; readonly tabs: Tabs; tensors: TensorsView | undefined; adapter: AdapterView | undefined } | undefined;
+let page:
+  | {
+      readonly context: ViewContext;
+      readonly tabs: Tabs;
+      tensors: TensorsView | undefined;
+      adapter: AdapterView | undefined;
+    }
+  | undefined;
 let name = '';
 /** A tab that was open before the page was hidden, and is added later than the others. */
 let awaited = TAB_NAMES.find((tab) => tab === channel.tab && ['tokenizer', 'template', 'compare'].includes(tab));
@@ -39,7 +52,12 @@ function receive(message: EditorMessage): void {
       showFailure(message.error);
       break;
     case 'changed':
-      notify('changed', t('The file has changed on disk.'), 'warning', button(t('Reload'), () => channel.send({ kind: 'do', action: 'reload' }), { class: 'secondary' }));
+      notify(
+        'changed',
+        t('The file has changed on disk.'),
+        'warning',
+        button(t('Reload'), () => channel.send({ kind: 'do', action: 'reload' }), { class: 'secondary' }),
+      );
       break;
     case 'comparing':
       notify('compare', t('Reading {0}…', message.other), 'info');
@@ -62,14 +80,23 @@ function receive(message: EditorMessage): void {
 }
 
 function showReading(): void {
-  root.replaceChildren(el('header', { class: 'head' }, el('div', { class: 'title' }, el('h1', {}, name))), el('p', { class: 'reading', role: 'status' }, t('Reading the header…')));
+  root.replaceChildren(
+    el('header', { class: 'head' }, el('div', { class: 'title' }, el('h1', {}, name))),
+    el('p', { class: 'reading', role: 'status' }, t('Reading the header…')),
+  );
 }
 
 function showFailure({ code, message }: ErrorAnswer): void {
   page = undefined;
   root.replaceChildren(
     el('header', { class: 'head' }, el('div', { class: 'title' }, el('h1', {}, name))),
-    el('main', { class: 'failure' }, el('p', { class: 'note error', role: 'alert' }, message), el('p', {}, el('code', { class: 'faint' }, code)), button(t('Try Again'), () => channel.send({ kind: 'do', action: 'reload' }))),
+    el(
+      'main',
+      { class: 'failure' },
+      el('p', { class: 'note error', role: 'alert' }, message),
+      el('p', {}, el('code', { class: 'faint' }, code)),
+      button(t('Try Again'), () => channel.send({ kind: 'do', action: 'reload' })),
+    ),
   );
 }
 
@@ -77,10 +104,16 @@ function show(summary: SummaryAnswer): void {
   const tabs = new Tabs((tab) => {
     channel.tab = tab;
   });
-  const context: ViewContext = { channel, summary, showTensor: (index) => withTensors((view) => view.showTensor(index)) };
+  const context: ViewContext = {
+    channel,
+    summary,
+    showTensor: (index) => withTensors((view) => view.showTensor(index)),
+  };
   page = { context, tabs, tensors: undefined, adapter: undefined };
   putTabs(context, tabs);
-  notices.replaceChildren(...summary.notes.map((note) => el('p', { class: `note ${summary.complete ? 'info' : 'warning'}` }, t(note))));
+  notices.replaceChildren(
+    ...summary.notes.map((note) => el('p', { class: `note ${summary.complete ? 'info' : 'warning'}` }, t(note))),
+  );
   root.replaceChildren(header(summary), notices, tabs.list, tabs.panels);
   const wanted = TAB_NAMES.find((tab) => tab === channel.tab && tabs.names.includes(tab));
   awaited = wanted === undefined ? awaited : undefined;
@@ -92,25 +125,57 @@ function show(summary: SummaryAnswer): void {
 }
 
 function header(summary: SummaryAnswer): HTMLElement {
-  const act = (label: string, action: 'compare' | 'copyJson' | 'quantise', primary = false): HTMLElement => button(label, () => channel.send({ kind: 'do', action }), { class: primary ? undefined : 'secondary' });
-  return el('header', { class: 'head' },
-    el('div', { class: 'title' }, el('h1', { title: summary.name }, summary.name), el('p', { class: 'headline' }, summary.headline.join(' · '))),
-    el('div', { class: 'actions' }, act(t('Compare with…'), 'compare'), act(t('Copy as JSON'), 'copyJson'), summary.canQuantise ? act(t('Quantise…'), 'quantise', true) : undefined));
+  const act = (label: string, action: 'compare' | 'copyJson' | 'quantise', primary = false): HTMLElement =>
+    button(label, () => channel.send({ kind: 'do', action }), { class: primary ? undefined : 'secondary' });
+  return el(
+    'header',
+    { class: 'head' },
+    el(
+      'div',
+      { class: 'title' },
+      el('h1', { title: summary.name }, summary.name),
+      el('p', { class: 'headline' }, summary.headline.join(' · ')),
+    ),
+    el(
+      'div',
+      { class: 'actions' },
+      act(t('Compare with…'), 'compare'),
+      act(t('Copy as JSON'), 'copyJson'),
+      summary.canQuantise ? act(t('Quantise…'), 'quantise', true) : undefined,
+    ),
+  );
 }
 
 function putTabs(context: ViewContext, tabs: Tabs): void {
   const { counts, isAdapter, hasTemplate } = context.summary;
-  tabs.put({ name: 'summary', title: t('Summary'), make: () => summaryView(context, (type) => withTensors((view) => view.showType(type))).element });
-  tabs.put({ name: 'metadata', title: t('Metadata'), badge: counted(counts.metadata), make: () => metadataView(context).element });
   tabs.put({
-    name: 'tensors', title: t('Tensors'), badge: counted(counts.tensors), make: () => {
+    name: 'summary',
+    title: t('Summary'),
+    make: () => summaryView(context, (type) => withTensors((view) => view.showType(type))).element,
+  });
+  tabs.put({
+    name: 'metadata',
+    title: t('Metadata'),
+    badge: counted(counts.metadata),
+    make: () => metadataView(context).element,
+  });
+  tabs.put({
+    name: 'tensors',
+    title: t('Tensors'),
+    badge: counted(counts.tensors),
+    make: () => {
       const view = tensorsView(context);
       page!.tensors = view;
       return view.element;
     },
   });
   if (counts.tokens !== undefined) {
-    tabs.put({ name: 'tokenizer', title: t('Tokenizer'), badge: counted(counts.tokens), make: () => tokenizerView(context).element });
+    tabs.put({
+      name: 'tokenizer',
+      title: t('Tokenizer'),
+      badge: counted(counts.tokens),
+      make: () => tokenizerView(context).element,
+    });
   }
   if (hasTemplate) {
     tabs.put({ name: 'template', title: t('Template'), make: () => templateView(context).element });
@@ -118,7 +183,12 @@ function putTabs(context: ViewContext, tabs: Tabs): void {
   if (isAdapter) {
     tabs.put({ name: 'adapter', title: t('Adapter'), make: () => makeAdapter(context) });
   }
-  tabs.put({ name: 'problems', title: t('Problems'), badge: counts.problems === 0 ? undefined : counted(counts.problems), make: () => problemsView(context).element });
+  tabs.put({
+    name: 'problems',
+    title: t('Problems'),
+    badge: counts.problems === 0 ? undefined : counted(counts.problems),
+    make: () => problemsView(context).element,
+  });
 }
 
 /** The tokenizer and template of the folder that safetensors lie in. */
@@ -173,7 +243,15 @@ function showAdapter(result: AdapterAnswer): void {
 
 function notify(id: string, text: string, kind: 'info' | 'warning', action?: HTMLElement): void {
   dismiss(id);
-  notices.append(el('div', { class: `note ${kind}`, id: `notice-${id}` }, el('span', { class: 'grow' }, text), action, button(t('Dismiss'), () => dismiss(id), { class: 'link' })));
+  notices.append(
+    el(
+      'div',
+      { class: `note ${kind}`, id: `notice-${id}` },
+      el('span', { class: 'grow' }, text),
+      action,
+      button(t('Dismiss'), () => dismiss(id), { class: 'link' }),
+    ),
+  );
 }
 
 function dismiss(id: string): void {

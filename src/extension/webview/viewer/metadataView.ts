@@ -24,11 +24,20 @@ export function metadataView({ summary, channel }: ViewContext): View {
   };
   const grid: Grid = new Grid({
     label: t('Metadata'),
-    columns: [{ title: t('Key'), width: 'minmax(14ch, 2fr)', code: true }, { title: t('Type'), width: 'minmax(8ch, 0.7fr)' }, { title: t('Value'), width: 'minmax(14ch, 3fr)', code: true }],
+    columns: [
+      { title: t('Key'), width: 'minmax(14ch, 2fr)', code: true },
+      { title: t('Type'), width: 'minmax(8ch, 0.7fr)' },
+      { title: t('Value'), width: 'minmax(14ch, 3fr)', code: true },
+    ],
     fetch: async (start, rows) => {
       const page = await channel.ask({ ask: 'metadata', filter, start, count: rows });
       page.rows.forEach((row, at) => known.set(start + at, row));
-      return { total: page.total, rows: page.rows.map(({ key, type, preview, more }) => ({ cells: [key, type, preview === '' && more ? t('Open to see the elements') : preview] })) };
+      return {
+        total: page.total,
+        rows: page.rows.map(({ key, type, preview, more }) => ({
+          cells: [key, type, preview === '' && more ? t('Open to see the elements') : preview],
+        })),
+      };
     },
     onTotal: (total) => {
       count.textContent = shownOf(total, summary.counts.metadata);
@@ -51,8 +60,18 @@ export function metadataView({ summary, channel }: ViewContext): View {
   return { element: el('div', { class: 'fill' }, el('div', { class: 'toolbar' }, search, count), grid.element, value) };
 }
 
-async function showValue(entry: MetadataRowAnswer, place: HTMLElement, close: () => void, channel: ViewContext['channel']): Promise<void> {
-  const heading = el('header', { class: 'value-head' }, el('code', {}, entry.key), el('span', { class: 'faint' }, entry.type));
+async function showValue(
+  entry: MetadataRowAnswer,
+  place: HTMLElement,
+  close: () => void,
+  channel: ViewContext['channel'],
+): Promise<void> {
+  const heading = el(
+    'header',
+    { class: 'value-head' },
+    el('code', {}, entry.key),
+    el('span', { class: 'faint' }, entry.type),
+  );
   const tools = el('span', { class: 'value-tools' });
   heading.append(tools);
   place.replaceChildren(heading);
@@ -61,14 +80,23 @@ async function showValue(entry: MetadataRowAnswer, place: HTMLElement, close: ()
     const first = await channel.ask({ ask: 'value', index: entry.index, start: 0, count: 100 });
     if (first.isText || first.total === 1) {
       const text = first.rows[0] ?? '';
-      tools.append(button(t('Copy'), () => channel.send({ kind: 'copy', text }), { class: 'link' }), closer);
-      place.append(el('pre', { class: 'text', tabindex: 0 }, text), ...(first.cut ? [el('p', { class: 'faint' }, t('Only its beginning is shown.'))] : []));
+      tools.append(
+        button(t('Copy'), () => channel.send({ kind: 'copy', text }), { class: 'link' }),
+        closer,
+      );
+      place.append(
+        el('pre', { class: 'text', tabindex: 0 }, text),
+        ...(first.cut ? [el('p', { class: 'faint' }, t('Only its beginning is shown.'))] : []),
+      );
       return;
     }
     tools.append(closer);
     const elements = new Grid({
       label: entry.key,
-      columns: [{ title: t('Index'), width: 'minmax(8ch, 0.2fr)', align: 'end' }, { title: t('Element'), width: '1fr', code: true }],
+      columns: [
+        { title: t('Index'), width: 'minmax(8ch, 0.2fr)', align: 'end' },
+        { title: t('Element'), width: '1fr', code: true },
+      ],
       fetch: async (start, count) => {
         const page = start === 0 ? first : await channel.ask({ ask: 'value', index: entry.index, start, count });
         return { total: page.total, rows: page.rows.map((text, at) => ({ cells: [String(start + at), text] })) };

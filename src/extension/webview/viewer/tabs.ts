@@ -13,7 +13,10 @@ export interface Tab {
 export class Tabs {
   readonly list = el('div', { class: 'tabs', role: 'tablist' });
   readonly panels = el('div', { class: 'panels' });
-  readonly #tabs = new Map<TabName, { readonly tab: Tab; readonly button: HTMLElement; panel: HTMLElement | undefined }>();
+  readonly #tabs = new Map<
+    TabName,
+    { readonly tab: Tab; readonly button: HTMLElement; panel: HTMLElement | undefined }
+  >();
   #current: TabName | undefined;
 
   constructor(private readonly onOpen: (name: TabName) => void) {
@@ -27,7 +30,19 @@ export class Tabs {
   /** Adds a tab at its place, or puts a new one in the place of the old. */
   put(tab: Tab): void {
     const old = this.#tabs.get(tab.name);
-    const button = el('button', { type: 'button', role: 'tab', id: `tab-${tab.name}`, 'aria-controls': `panel-${tab.name}`, 'aria-selected': 'false', tabindex: -1 }, el('span', {}, tab.title), tab.badge === undefined ? undefined : el('span', { class: 'badge' }, tab.badge));
+    const button = el(
+      'button',
+      {
+        type: 'button',
+        role: 'tab',
+        id: `tab-${tab.name}`,
+        'aria-controls': `panel-${tab.name}`,
+        'aria-selected': 'false',
+        tabindex: -1,
+      },
+      el('span', {}, tab.title),
+      tab.badge === undefined ? undefined : el('span', { class: 'badge' }, tab.badge),
+    );
     button.addEventListener('click', () => this.open(tab.name));
     old?.panel?.remove();
     this.#tabs.set(tab.name, { tab, button, panel: undefined });
@@ -44,7 +59,12 @@ export class Tabs {
     }
     this.#current = name;
     if (wanted.panel === undefined) {
-      wanted.panel = el('div', { class: 'panel', role: 'tabpanel', id: `panel-${name}`, 'aria-labelledby': `tab-${name}` });
+      wanted.panel = el('div', {
+        class: 'panel',
+        role: 'tabpanel',
+        id: `panel-${name}`,
+        'aria-labelledby': `tab-${name}`,
+      });
       this.panels.append(wanted.panel);
       wanted.panel.append(wanted.tab.make());
     }
@@ -65,7 +85,12 @@ export class Tabs {
   #key(event: KeyboardEvent): void {
     const { names } = this;
     const at = this.#current === undefined ? 0 : names.indexOf(this.#current);
-    const moves: Readonly<Record<string, number>> = { ArrowRight: (at + 1) % names.length, ArrowLeft: (at + names.length - 1) % names.length, Home: 0, End: names.length - 1 };
+    const moves: Readonly<Record<string, number>> = {
+      ArrowRight: (at + 1) % names.length,
+      ArrowLeft: (at + names.length - 1) % names.length,
+      Home: 0,
+      End: names.length - 1,
+    };
     const to = moves[event.key];
     if (to !== undefined) {
       event.preventDefault();

@@ -15,7 +15,10 @@ export interface TensorsView extends View {
 export function tensorsView({ summary, channel }: ViewContext): TensorsView {
   const place = channel.place('tensors');
   const choice = {
-    filter: place.filter ?? '', sort: TENSOR_SORTS.find((sort) => sort === place.sort) ?? ('file'), descending: place.descending ?? false, onlyProblems: false,
+    filter: place.filter ?? '',
+    sort: TENSOR_SORTS.find((sort) => sort === place.sort) ?? 'file',
+    descending: place.descending ?? false,
+    onlyProblems: false,
   };
   const known = new Map<number, TensorRowAnswer>();
   const count = el('span', { class: 'count', role: 'status' });
@@ -24,9 +27,20 @@ export function tensorsView({ summary, channel }: ViewContext): TensorsView {
     const tensor = known.get(row);
     detail.hidden = tensor === undefined;
     if (tensor !== undefined) {
-      const parts = [tensor.type, tensor.shape, tensor.bytes === '' ? tensor.size : t('{0} bytes', tensor.bytes), t('at {0}', tensor.offset)];
+      const parts = [
+        tensor.type,
+        tensor.shape,
+        tensor.bytes === '' ? tensor.size : t('{0} bytes', tensor.bytes),
+        t('at {0}', tensor.offset),
+      ];
       detail.replaceChildren(
-        el('div', { class: 'detail-line' }, el('code', {}, tensor.name), el('span', { class: 'faint' }, parts.join(' · ')), button(t('Copy Name'), () => channel.send({ kind: 'copy', text: tensor.name }), { class: 'link' })),
+        el(
+          'div',
+          { class: 'detail-line' },
+          el('code', {}, tensor.name),
+          el('span', { class: 'faint' }, parts.join(' · ')),
+          button(t('Copy Name'), () => channel.send({ kind: 'copy', text: tensor.name }), { class: 'link' }),
+        ),
         ...(tensor.problem === undefined ? [] : [el('p', { class: 'problem-text' }, tensor.problem)]),
       );
     }
@@ -34,8 +48,11 @@ export function tensorsView({ summary, channel }: ViewContext): TensorsView {
   const grid: Grid = new Grid({
     label: t('Tensors'),
     columns: [
-      { title: t('Name'), width: 'minmax(12ch, 5fr)', code: true, sort: 'name' }, { title: t('Shape'), width: 'minmax(9ch, 2fr)', align: 'end', sort: 'shape' }, { title: t('Type'), width: 'minmax(6ch, 1fr)', sort: 'type' },
-      { title: t('Size'), width: 'minmax(8ch, 1fr)', align: 'end', sort: 'size' }, { title: t('Offset'), width: 'minmax(10ch, 1.2fr)', align: 'end', sort: 'offset' },
+      { title: t('Name'), width: 'minmax(12ch, 5fr)', code: true, sort: 'name' },
+      { title: t('Shape'), width: 'minmax(9ch, 2fr)', align: 'end', sort: 'shape' },
+      { title: t('Type'), width: 'minmax(6ch, 1fr)', sort: 'type' },
+      { title: t('Size'), width: 'minmax(8ch, 1fr)', align: 'end', sort: 'size' },
+      { title: t('Offset'), width: 'minmax(10ch, 1.2fr)', align: 'end', sort: 'offset' },
     ],
     fetch: async (start, rows) => {
       const page = await channel.ask({ ask: 'tensors', ...choice, start, count: rows });
@@ -50,7 +67,12 @@ export function tensorsView({ summary, channel }: ViewContext): TensorsView {
     sorted: () => (choice.sort === 'file' ? undefined : { sort: choice.sort, descending: choice.descending }),
     onSort: (sort) => {
       // Up, down, and back to the order of the file.
-      const next = choice.sort !== sort ? { sort, descending: false } : choice.descending ? { sort: 'file', descending: false } : { sort, descending: true };
+      const next =
+        choice.sort !== sort
+          ? { sort, descending: false }
+          : choice.descending
+            ? { sort: 'file', descending: false }
+            : { sort, descending: true };
       choice.sort = TENSOR_SORTS.find((one) => one === next.sort) ?? 'file';
       choice.descending = next.descending;
       channel.remember('tensors', { sort: choice.sort, descending: choice.descending });
@@ -72,24 +94,39 @@ export function tensorsView({ summary, channel }: ViewContext): TensorsView {
     channel.remember('tensors', { filter });
     search.querySelector('input')!.value = filter;
   };
-  const only = summary.counts.problems === 0 ? undefined : onlyProblems((checked) => {
-    choice.onlyProblems = checked;
-    changed();
-  });
+  const only =
+    summary.counts.problems === 0
+      ? undefined
+      : onlyProblems((checked) => {
+          choice.onlyProblems = checked;
+          changed();
+        });
   const bar = el('div', { class: 'toolbar' }, search, only, count);
-  const element = el('div', { class: 'fill' }, summary.mix.length > 1 ? mixChart(summary.mix, (type) => {
-    setFilter(type.toLowerCase());
-    changed();
-  }) : undefined, bar, grid.element, detail);
+  const element = el(
+    'div',
+    { class: 'fill' },
+    summary.mix.length > 1
+      ? mixChart(summary.mix, (type) => {
+          setFilter(type.toLowerCase());
+          changed();
+        })
+      : undefined,
+    bar,
+    grid.element,
+    detail,
+  );
   grid.reload(place.top ?? 0);
   return {
     element,
     showTensor: (index) => {
       setFilter('');
-      channel.ask({ ask: 'find', ...choice, filter: '', index }).then(({ row }) => {
-        changed(Math.max(0, row));
-        grid.focus();
-      }).catch(() => changed());
+      channel
+        .ask({ ask: 'find', ...choice, filter: '', index })
+        .then(({ row }) => {
+          changed(Math.max(0, row));
+          grid.focus();
+        })
+        .catch(() => changed());
     },
     showType: (type) => {
       setFilter(type.toLowerCase());
@@ -101,7 +138,13 @@ export function tensorsView({ summary, channel }: ViewContext): TensorsView {
 function tensorRow({ name, shape, type, size, bytes, offset, problem }: TensorRowAnswer): GridRow {
   return {
     cells: [name, shape, type, size, offset],
-    tooltips: [problem === undefined ? name : `${name}\n${problem}`, undefined, undefined, bytes === '' ? undefined : t('{0} bytes', bytes), undefined],
+    tooltips: [
+      problem === undefined ? name : `${name}\n${problem}`,
+      undefined,
+      undefined,
+      bytes === '' ? undefined : t('{0} bytes', bytes),
+      undefined,
+    ],
     mark: problem === undefined ? undefined : { kind: 'bad', says: t('Problem:') },
   };
 }

@@ -43,7 +43,10 @@ export class AddedTokenMatcher {
 }
 
 function isWithinWord(text: string, at: number, token: AddedToken): boolean {
-  return /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]$/u.test(text.slice(Math.max(at - 2, 0), at)) || /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]/u.test(text.slice(at + token.content.length, at + token.content.length + 2));
+  return (
+    /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]$/u.test(text.slice(Math.max(at - 2, 0), at)) ||
+    /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]/u.test(text.slice(at + token.content.length, at + token.content.length + 2))
+  );
 }
 
 function trailingSpace(text: string): number {

@@ -15,11 +15,21 @@ export function makeBpeEncoder(tokenizer: TokenizerJson, merges = tokenizer.merg
   const normalize = makeNormalizer(tokenizer.normalizer);
   const preTokenize = makePreTokenizer(tokenizer.preTokenizer);
   const special = makePostProcessor(tokenizer.postProcessor);
-  if (normalize === undefined || preTokenize === undefined || special === undefined || tokenizer.modelType !== 'BPE' || tokenizer.byteFallback) {
+  if (
+    normalize === undefined ||
+    preTokenize === undefined ||
+    special === undefined ||
+    tokenizer.modelType !== 'BPE' ||
+    tokenizer.byteFallback
+  ) {
     return undefined;
   }
   const raw = new AddedTokenMatcher(tokenizer.addedTokens.filter((token) => !token.normalized));
-  const normalized = new AddedTokenMatcher(tokenizer.addedTokens.filter((token) => token.normalized).map((token) => ({ ...token, content: normalize(token.content) })));
+  const normalized = new AddedTokenMatcher(
+    tokenizer.addedTokens
+      .filter((token) => token.normalized)
+      .map((token) => ({ ...token, content: normalize(token.content) })),
+  );
   const model = new BpeModel(tokenizer, merges);
   return (text) => {
     const ids: number[] = [];
@@ -41,7 +51,10 @@ class BpeModel {
   private readonly ranks = new Map<number, { readonly rank: number; readonly id: number }>();
   private readonly unk: number | undefined;
 
-  constructor(private readonly tokenizer: TokenizerJson, merges: TokenizerJson['merges']) {
+  constructor(
+    private readonly tokenizer: TokenizerJson,
+    merges: TokenizerJson['merges'],
+  ) {
     const { vocab } = tokenizer;
     merges.forEach(([left, right], rank) => {
       const [a, b, id] = [vocab.get(left), vocab.get(right), vocab.get(left + right)];
@@ -58,7 +71,9 @@ class BpeModel {
       ids.push(whole);
       return;
     }
-    const symbols = Array.from(word, (char) => this.tokenizer.vocab.get(char) ?? this.unk).filter((id) => id !== undefined);
+    const symbols = Array.from(word, (char) => this.tokenizer.vocab.get(char) ?? this.unk).filter(
+      (id) => id !== undefined,
+    );
     for (let best = this.bestPair(symbols); best !== undefined; best = this.bestPair(symbols)) {
       symbols.splice(best.at, 2, best.id);
     }
@@ -94,10 +109,18 @@ function makePostProcessor(post: JsonObject | undefined): SpecialIds | undefined
   }
   if (type === 'Sequence') {
     const inner = post['processors'];
-    const parts = (Array.isArray(inner) ? (inner as readonly Json[]) : []).map((step) => (isJsonObject(step) && step['type'] !== 'Sequence' ? makePostProcessor(step) : undefined));
-    return parts.includes(undefined) ? undefined : { before: parts.flatMap((part) => part!.before), after: parts.flatMap((part) => part!.after) };
+    const parts = (Array.isArray(inner) ? (inner as readonly Json[]) : []).map((step) =>
+      isJsonObject(step) && step['type'] !== 'Sequence' ? makePostProcessor(step) : undefined,
+    );
+    return parts.includes(undefined)
+      ? undefined
+      : { before: parts.flatMap((part) => part!.before), after: parts.flatMap((part) => part!.after) };
   }
-  return type === 'TemplateProcessing' ? templateIds(post) : type === 'RobertaProcessing' ? robertaIds(post) : undefined;
+  return type === 'TemplateProcessing'
+    ? templateIds(post)
+    : type === 'RobertaProcessing'
+      ? robertaIds(post)
+      : undefined;
 }
 
 function templateIds(post: JsonObject): SpecialIds | undefined {
@@ -126,9 +149,9 @@ function templateIds(post: JsonObject): SpecialIds | undefined {
 }
 
 function robertaIds(post: JsonObject): SpecialIds | undefined {
-  const id = (value: Json | undefined): number | undefined => (Array.isArray(value) && typeof value[1] === 'number' ? value[1] : undefined);
+  const id = (value: Json | undefined): number | undefined =>
+    Array.isArray(value) && typeof value[1] === 'number' ? value[1] : undefined;
   const cls = id(post['cls']);
   const sep = id(post['sep']);
   return cls === undefined || sep === undefined ? undefined : { before: [cls], after: [sep] };
 }
-

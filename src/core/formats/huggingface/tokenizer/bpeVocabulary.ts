@@ -18,7 +18,9 @@ export function bpeVocabulary(tokenizer: TokenizerJson, pre: string, rows: numbe
   for (const [token, id] of tokenizer.vocab) {
     place(id, token, token, TOKEN_TYPE.normal);
   }
-  for (const { id, content, special, normalized } of tokenizer.addedTokens.filter((token) => token.implied !== true || token.id < rows)) {
+  for (const { id, content, special, normalized } of tokenizer.addedTokens.filter(
+    (token) => token.implied !== true || token.id < rows,
+  )) {
     const entry = addedTokenEntry(normalized ? content : fromByteAlphabet(content), special);
     place(id, content, entry.text, entry.type);
   }

@@ -18,7 +18,10 @@ function findTemplates(files: TokenizerFiles): ChatTemplates | undefined {
   if (config === undefined || Object.keys(config).length === 0) {
     return undefined;
   }
-  return readTemplates(config['chat_template'] ?? undefined) ?? (config['chat_template'] === undefined || config['chat_template'] === null ? fileTemplates(files) : undefined);
+  return (
+    readTemplates(config['chat_template'] ?? undefined) ??
+    (config['chat_template'] === undefined || config['chat_template'] === null ? fileTemplates(files) : undefined)
+  );
 }
 
 function readTemplates(value: Json | undefined): ChatTemplates | undefined {
@@ -39,7 +42,10 @@ function fileTemplates(files: TokenizerFiles): ChatTemplates | undefined {
     return readTemplates(files.chatTemplateJson?.['chat_template'] ?? undefined);
   }
   const own = plainNewlines(files.chatTemplate);
-  const additional = [...(files.additionalTemplates ?? [])].map(([name, template]) => ({ name, template: plainNewlines(template) }));
+  const additional = [...(files.additionalTemplates ?? [])].map(([name, template]) => ({
+    name,
+    template: plainNewlines(template),
+  }));
   return additional.length === 0 ? own : [{ name: 'default', template: own }, ...additional];
 }
 

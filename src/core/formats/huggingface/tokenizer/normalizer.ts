@@ -32,7 +32,9 @@ export function makeNormalizer(step: JsonObject | undefined, depth = 0): Normali
 }
 
 function sequence(inner: Json | undefined, depth: number): Normalizer | undefined {
-  const steps = Array.isArray(inner) ? (inner as readonly Json[]).map((one) => (isJsonObject(one) ? makeNormalizer(one, depth + 1) : undefined)) : [undefined];
+  const steps = Array.isArray(inner)
+    ? (inner as readonly Json[]).map((one) => (isJsonObject(one) ? makeNormalizer(one, depth + 1) : undefined))
+    : [undefined];
   return steps.includes(undefined) ? undefined : (text) => steps.reduce((result, step) => step!(result), text);
 }
 

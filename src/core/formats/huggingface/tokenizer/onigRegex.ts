@@ -35,9 +35,17 @@ interface Piece {
 }
 
 const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {
-  s: '\\p{White_Space}', S: '\\P{White_Space}', d: '\\p{Nd}', D: '\\P{Nd}',
-  w: '[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]', W: '[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]',
-  n: '\\n', r: '\\r', t: '\\t', f: '\\f', v: '\\v',
+  s: '\\p{White_Space}',
+  S: '\\P{White_Space}',
+  d: '\\p{Nd}',
+  D: '\\P{Nd}',
+  w: '[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]',
+  W: '[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]',
+  n: '\\n',
+  r: '\\r',
+  t: '\\t',
+  f: '\\f',
+  v: '\\v',
 };
 /** Letters that fold to an ASCII letter beyond its own two cases. */
 const FOLDS: Readonly<Record<string, string>> = { s: '\u017f', k: '\u212a' };
@@ -97,7 +105,9 @@ class Translator {
 
   private quantified(ignoreCase: boolean, depth: number): Piece {
     const atom = this.atom(ignoreCase, depth);
-    const quantifier = /^(?:[*+?]|\{(\d{1,4})(?:(,)(\d{1,4})?)?\}|\{,(\d{1,4})\})/.exec(this.pattern.slice(this.at, this.at + 16));
+    const quantifier = /^(?:[*+?]|\{(\d{1,4})(?:(,)(\d{1,4})?)?\}|\{,(\d{1,4})\})/.exec(
+      this.pattern.slice(this.at, this.at + 16),
+    );
     if (quantifier === null) {
       return atom;
     }
@@ -113,7 +123,11 @@ class Translator {
     }
     const choices = to > 3 && to !== from ? UNBOUNDED : to - from + 1;
     const cost = to === 1 ? atom.cost + choices - 1 : atom.cost * choices;
-    return { source: `${atom.source}{${from},${to === Infinity ? '' : to}}${lazy ? '?' : ''}`, cost, repeats: atom.repeats || to > 1 };
+    return {
+      source: `${atom.source}{${from},${to === Infinity ? '' : to}}${lazy ? '?' : ''}`,
+      cost,
+      repeats: atom.repeats || to > 1,
+    };
   }
 
   private atom(ignoreCase: boolean, depth: number): Piece {
@@ -145,8 +159,12 @@ class Translator {
 
   private group(ignoreCase: boolean, depth: number): Piece {
     const kinds: readonly (readonly [string, string, boolean])[] = [
-      ['?i:', '(?:', true], ['?:', '(?:', ignoreCase], ['?=', '(?=', ignoreCase], ['?!', '(?!', ignoreCase],
-      ['?<=', '(?<=', ignoreCase], ['?<!', '(?<!', ignoreCase],
+      ['?i:', '(?:', true],
+      ['?:', '(?:', ignoreCase],
+      ['?=', '(?=', ignoreCase],
+      ['?!', '(?!', ignoreCase],
+      ['?<=', '(?<=', ignoreCase],
+      ['?<!', '(?<!', ignoreCase],
     ];
     const kind = kinds.find(([text]) => this.accept(text));
     if (kind === undefined && this.peek() === '?') {
@@ -165,7 +183,9 @@ class Translator {
       this.at += property[0].length;
       return unicodeProperty(property[3]!, (property[1] === 'P') !== (property[2] === '^'));
     }
-    const code = /^(?:x([\da-fA-F]{2})|x\{([\da-fA-F]{1,6})\}|u([\da-fA-F]{4}))/.exec(this.pattern.slice(this.at, this.at + 9));
+    const code = /^(?:x([\da-fA-F]{2})|x\{([\da-fA-F]{1,6})\}|u([\da-fA-F]{4}))/.exec(
+      this.pattern.slice(this.at, this.at + 9),
+    );
     if (code !== null) {
       this.at += code[0].length;
       return `\\u{${code[1] ?? code[2] ?? code[3] ?? ''}}`;

@@ -9,11 +9,12 @@ import type { Sha256 } from './tokenizerMetadata';
  * The text whose token ids identify a tokenizer: a fact of llama.cpp's converter, which hashes what a tokenizer makes of it.
  * Whitespace runs, emoji, digits, Khmer, Chinese, Cyrillic, punctuation and English contractions.
  */
-const CHECK_TEXT = '\n \n\n \n\n\n \t \t\t \t\n  \n   \n    \n     \n\u{1f680} (normal) \u{1f636}\u200d\u{1f32b}\ufe0f (multiple emojis concatenated) \u2705 \u{1f999}\u{1f999} '
-  + '3 33 333 3333 33333 333333 3333333 33333333 3.3 3..3 3...3 '
-  + '\u1780\u17b6\u1793\u17cb\u178f\u17c2\u1796\u17b7\u179f\u17c1\u179f\u17a2\u17b6\u1785\u{1f601} ?\u6211\u60f3\u5728apple\u5de5\u4f5c1314151\u5929\uff5e ------======= '
-  + '\u043d\u0435\u0449\u043e \u043d\u0430 \u0411\u044a\u043b\u0433\u0430\u0440\u0441\u043a\u0438 '
-  + '\'\'\'\'\'\'```````""""......!!!!!!?????? I\'ve been \'told he\'s there, \'RE you sure? \'M not sure I\'ll make it, \'D you like some tea? We\'Ve a\'lL';
+const CHECK_TEXT =
+  '\n \n\n \n\n\n \t \t\t \t\n  \n   \n    \n     \n\u{1f680} (normal) \u{1f636}\u200d\u{1f32b}\ufe0f (multiple emojis concatenated) \u2705 \u{1f999}\u{1f999} ' +
+  '3 33 333 3333 33333 333333 3333333 33333333 3.3 3..3 3...3 ' +
+  '\u1780\u17b6\u1793\u17cb\u178f\u17c2\u1796\u17b7\u179f\u17c1\u179f\u17a2\u17b6\u1785\u{1f601} ?\u6211\u60f3\u5728apple\u5de5\u4f5c1314151\u5929\uff5e ------======= ' +
+  '\u043d\u0435\u0449\u043e \u043d\u0430 \u0411\u044a\u043b\u0433\u0430\u0440\u0441\u043a\u0438 ' +
+  "''''''```````\"\"\"\"......!!!!!!?????? I've been 'told he's there, 'RE you sure? 'M not sure I'll make it, 'D you like some tea? We'Ve a'lL";
 
 const HASHES: Readonly<Record<string, string>> = hashes;
 
@@ -55,7 +56,9 @@ const GPT4O_SPLIT = `${PREFIX}${UPPER}*${LOWER}+${SUFFIX}|${PREFIX}${UPPER}+${LO
 const DEEPSEEK_V3_SPLITS = [
   String.raw`\p{N}{1,3}`,
   '[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+',
-  String.raw`[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_` + '`' + String.raw`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
+  String.raw`[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_` +
+    '`' +
+    String.raw`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
 ];
 
 /** Steps before the bytes, as {@link describeSteps} writes them, to llama.cpp's name for the same split. */
@@ -80,8 +83,15 @@ function preTokenizerOfSplits(tokenizer: TokenizerJson): string | undefined {
 
 /** The splitting steps, one a line: a regular expression, `digits` (one by one) or `gpt2`; undefined when there is another. */
 function describeSteps(preTokenizer: JsonObject | undefined): string | undefined {
-  const inner = preTokenizer?.['type'] === 'Sequence' ? preTokenizer['pretokenizers'] : preTokenizer === undefined ? [] : [preTokenizer];
-  const steps = Array.isArray(inner) ? (inner as readonly Json[]).map((step) => (isJsonObject(step) ? describeStep(step) : undefined)) : [undefined];
+  const inner =
+    preTokenizer?.['type'] === 'Sequence'
+      ? preTokenizer['pretokenizers']
+      : preTokenizer === undefined
+        ? []
+        : [preTokenizer];
+  const steps = Array.isArray(inner)
+    ? (inner as readonly Json[]).map((step) => (isJsonObject(step) ? describeStep(step) : undefined))
+    : [undefined];
   return steps.includes(undefined) || !hasByteLevel(inner) ? undefined : steps.filter((step) => step !== '').join('\n');
 }
 
@@ -99,7 +109,9 @@ function describeStep(step: JsonObject): string | undefined {
     return step['individual_digits'] === true ? 'digits' : undefined;
   }
   const keepsAll = step['behavior'] === 'Isolated' || (step['behavior'] === 'Removed' && step['invert'] === true);
-  return step['type'] === 'Split' && keepsAll && isJsonObject(pattern) && typeof pattern['Regex'] === 'string' ? pattern['Regex'] : undefined;
+  return step['type'] === 'Split' && keepsAll && isJsonObject(pattern) && typeof pattern['Regex'] === 'string'
+    ? pattern['Regex']
+    : undefined;
 }
 
 /** Whether a single text gets a special token in front. */
@@ -110,5 +122,8 @@ function beginsWithSpecial(post: Json | undefined, depth: number): boolean {
   const inner = post['processors'];
   const single = post['single'];
   const first = Array.isArray(single) ? (single as readonly Json[])[0] : undefined;
-  return (isJsonObject(first) && 'SpecialToken' in first) || (Array.isArray(inner) && (inner as readonly Json[]).some((one) => beginsWithSpecial(one, depth + 1)));
+  return (
+    (isJsonObject(first) && 'SpecialToken' in first) ||
+    (Array.isArray(inner) && (inner as readonly Json[]).some((one) => beginsWithSpecial(one, depth + 1)))
+  );
 }

@@ -7,7 +7,8 @@ export type PreTokenizer = (text: string) => string[];
 
 const MAX_DEPTH = 20;
 /** GPT-2's own split, which `ByteLevel` applies unless told not to. */
-const GPT2_SPLIT = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+const GPT2_SPLIT =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 /** The pre-tokenizer of a tokenizer.json; undefined when it has a step that is not reproduced. */
 export function makePreTokenizer(step: JsonObject | undefined, depth = 0): PreTokenizer | undefined {
@@ -20,7 +21,9 @@ export function makePreTokenizer(step: JsonObject | undefined, depth = 0): PreTo
     case 'ByteLevel':
       return byteLevel(step);
     case 'Digits':
-      return step['individual_digits'] === true ? (text) => isolate(text, /\p{N}/gu) : (text) => isolate(text, /\p{N}+/gu);
+      return step['individual_digits'] === true
+        ? (text) => isolate(text, /\p{N}/gu)
+        : (text) => isolate(text, /\p{N}+/gu);
     case 'Split':
       return split(step);
     default:
@@ -29,8 +32,12 @@ export function makePreTokenizer(step: JsonObject | undefined, depth = 0): PreTo
 }
 
 function sequence(inner: Json | undefined, depth: number): PreTokenizer | undefined {
-  const steps = Array.isArray(inner) ? (inner as readonly Json[]).map((one) => (isJsonObject(one) ? makePreTokenizer(one, depth + 1) : undefined)) : [undefined];
-  return steps.includes(undefined) ? undefined : (text) => steps.reduce((words, step) => words.flatMap((word) => step!(word)), [text]);
+  const steps = Array.isArray(inner)
+    ? (inner as readonly Json[]).map((one) => (isJsonObject(one) ? makePreTokenizer(one, depth + 1) : undefined))
+    : [undefined];
+  return steps.includes(undefined)
+    ? undefined
+    : (text) => steps.reduce((words, step) => words.flatMap((word) => step!(word)), [text]);
 }
 
 function byteLevel(step: JsonObject): PreTokenizer {
@@ -53,7 +60,10 @@ function split(step: JsonObject): PreTokenizer | undefined {
     return (text) => isolate(text, regex);
   }
   if (step['behavior'] === 'Removed') {
-    return (text) => pieces(text, regex).filter(({ matched }) => matched === inverted).map(({ text: word }) => word);
+    return (text) =>
+      pieces(text, regex)
+        .filter(({ matched }) => matched === inverted)
+        .map(({ text: word }) => word);
   }
   return undefined;
 }

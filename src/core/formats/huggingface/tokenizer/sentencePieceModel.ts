@@ -42,7 +42,10 @@ export function readSentencePieceModel(bytes: Uint8Array): SentencePieceModel {
 }
 
 function invalid(what: string): StudioError {
-  return new StudioError('tokenizer/invalid', `tokenizer.model is not a SentencePiece model: ${what}. Fetch it again from the model's repository (with Git LFS, if it is cloned).`);
+  return new StudioError(
+    'tokenizer/invalid',
+    `tokenizer.model is not a SentencePiece model: ${what}. Fetch it again from the model's repository (with Git LFS, if it is cloned).`,
+  );
 }
 
 function readPiece(bytes: Uint8Array, index: number): SentencePiece {

@@ -35,10 +35,19 @@ function set(rows: Rows, id: number, text: string, score: number, type: number):
  * (Phi-3: and tokenizer.json's added tokens), padded to the rows of the embedding. Added tokens without a row are left out, as
  * the converter does; a piece without one is `tokenizer/vocabulary`.
  */
-export function sentencePieceVocabulary(model: Uint8Array, files: TokenizerFiles, rules: VocabularyRules, count: number): Vocabulary {
+export function sentencePieceVocabulary(
+  model: Uint8Array,
+  files: TokenizerFiles,
+  rules: VocabularyRules,
+  count: number,
+): Vocabulary {
   const { pieces, modelType } = readSentencePieceModel(model);
   if (modelType !== undefined && modelType !== BPE) {
-    throw new StudioError('tokenizer/unknown-pre', 'tokenizer.model is a SentencePiece model that is not BPE (unigram, word or character), which llama.cpp would split differently for this architecture. Convert the model with llama.cpp\'s own converter if its authors publish GGUF files made that way.', { detail: { modelType } });
+    throw new StudioError(
+      'tokenizer/unknown-pre',
+      "tokenizer.model is a SentencePiece model that is not BPE (unigram, word or character), which llama.cpp would split differently for this architecture. Convert the model with llama.cpp's own converter if its authors publish GGUF files made that way.",
+      { detail: { modelType } },
+    );
   }
   const rows = paddedRows(count);
   pieces.forEach(({ text, score, type }, id) => {
@@ -76,7 +85,13 @@ function overlayEntry(rows: Rows, id: Json | undefined, entry: Json | undefined,
 }
 
 /** `userDefined`: always; `looks`: control also by its looks, else with real spaces; `phi3`: by the flag alone. */
-function overlay(rows: Rows, id: number, content: string, special: boolean, rule: 'userDefined' | 'looks' | 'phi3'): void {
+function overlay(
+  rows: Rows,
+  id: number,
+  content: string,
+  special: boolean,
+  rule: 'userDefined' | 'looks' | 'phi3',
+): void {
   if (id >= rows.tokens.length) {
     return;
   }
@@ -109,7 +124,13 @@ export function derivedVocabulary(tokenizer: TokenizerJson, rowCount: number): V
     }
     checkTokenFits(id, token, rowCount);
     const byte = /^<0x[\dA-Fa-f]{2}>$/.test(token);
-    set(rows, id, token, byte ? 0 : 0 - (ranks.get(token) ?? tokenizer.merges.length), byte ? TOKEN_TYPE.byte : TOKEN_TYPE.normal);
+    set(
+      rows,
+      id,
+      token,
+      byte ? 0 : 0 - (ranks.get(token) ?? tokenizer.merges.length),
+      byte ? TOKEN_TYPE.byte : TOKEN_TYPE.normal,
+    );
   }
   // Gemma 3's 1 B model has an added token for images and no row for it: what cannot be looked up is left out, as with tokenizer.model.
   for (const { id, content, special } of tokenizer.addedTokens.filter((token) => token.id < rowCount)) {

@@ -26,8 +26,14 @@ const KINDS: readonly TokenKind[] = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', '
 
 /** What the writer has keys for; the others (`cls`, `prefix`, …) go nowhere. */
 const ID_KEYS: Readonly<Record<string, string>> = {
-  bos: 'bos_token_id', eos: 'eos_token_id', unk: 'unknown_token_id', sep: 'seperator_token_id', pad: 'padding_token_id',
-  mask: 'mask_token_id', eot: 'eot_token_id', eom: 'eom_token_id',
+  bos: 'bos_token_id',
+  eos: 'eos_token_id',
+  unk: 'unknown_token_id',
+  sep: 'seperator_token_id',
+  pad: 'padding_token_id',
+  mask: 'mask_token_id',
+  eot: 'eot_token_id',
+  eom: 'eom_token_id',
 };
 const ADD_KEYS: Readonly<Record<string, string>> = { bos: 'add_bos_token', eos: 'add_eos_token', sep: 'add_sep_token' };
 
@@ -44,22 +50,34 @@ export function readSpecialVocabulary(source: SpecialVocabularySource): SpecialV
   }
   state.readTokenizerConfig(source.tokenizerJson?.['added_tokens']);
   state.readConfig(source.config);
-  return { ids: state.ids, adds: state.adds, normalizer: { lowercase: state.lowercase, stripAccents: state.stripAccents } };
+  return {
+    ids: state.ids,
+    adds: state.adds,
+    normalizer: { lowercase: state.lowercase, stripAccents: state.stripAccents },
+  };
 }
 
 /** The entries of ids and flags, in the converter's order; the chat template goes between these and the normaliser's. */
 export function specialEntries(special: SpecialVocabulary): GgufEntry[] {
   return [
-    ...[...special.ids].flatMap(([kind, id]): GgufEntry[] => (kind in ID_KEYS ? [[`tokenizer.ggml.${ID_KEYS[kind]!}`, u32(id)]] : [])),
-    ...[...special.adds].flatMap(([kind, value]): GgufEntry[] => (kind in ADD_KEYS ? [[`tokenizer.ggml.${ADD_KEYS[kind]!}`, bool(value)]] : [])),
+    ...[...special.ids].flatMap(([kind, id]): GgufEntry[] =>
+      kind in ID_KEYS ? [[`tokenizer.ggml.${ID_KEYS[kind]!}`, u32(id)]] : [],
+    ),
+    ...[...special.adds].flatMap(([kind, value]): GgufEntry[] =>
+      kind in ADD_KEYS ? [[`tokenizer.ggml.${ADD_KEYS[kind]!}`, bool(value)]] : [],
+    ),
   ];
 }
 
 /** Flags of `Lowercase`, `StripAccents` and `BertNormalizer`. */
 export function normalizerEntries({ normalizer }: SpecialVocabulary): GgufEntry[] {
   return [
-    ...(normalizer.lowercase === undefined ? [] : [['tokenizer.ggml.normalizer.lowercase', bool(normalizer.lowercase)] as const]),
-    ...(normalizer.stripAccents === undefined ? [] : [['tokenizer.ggml.normalizer.strip_accents', bool(normalizer.stripAccents)] as const]),
+    ...(normalizer.lowercase === undefined
+      ? []
+      : [['tokenizer.ggml.normalizer.lowercase', bool(normalizer.lowercase)] as const]),
+    ...(normalizer.stripAccents === undefined
+      ? []
+      : [['tokenizer.ggml.normalizer.strip_accents', bool(normalizer.stripAccents)] as const]),
   ];
 }
 
@@ -201,7 +219,8 @@ class State {
       this.stripAccents = true;
     } else if (type === 'BertNormalizer') {
       this.lowercase = typeof normalizer['lowercase'] === 'boolean' ? normalizer['lowercase'] : this.lowercase;
-      this.stripAccents = typeof normalizer['strip_accents'] === 'boolean' ? normalizer['strip_accents'] : this.stripAccents;
+      this.stripAccents =
+        typeof normalizer['strip_accents'] === 'boolean' ? normalizer['strip_accents'] : this.stripAccents;
     } else if (type === 'Sequence') {
       items(normalizer['normalizers']).forEach((inner) => this.readNormalizer(inner, depth + 1));
     }
@@ -235,7 +254,14 @@ class State {
   }
 
   private setId(kind: TokenKind, id: Json | undefined): void {
-    if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < this.rows && id < 2 ** 32 && !this.ids.has(kind)) {
+    if (
+      typeof id === 'number' &&
+      Number.isInteger(id) &&
+      id >= 0 &&
+      id < this.rows &&
+      id < 2 ** 32 &&
+      !this.ids.has(kind)
+    ) {
       this.ids.set(kind, id);
     }
   }

@@ -23,7 +23,11 @@ export interface TokenizerJson {
 const MAX_ID = 16_777_216;
 
 export function invalidTokenizer(what: string, detail?: Readonly<Record<string, unknown>>): StudioError {
-  return new StudioError('tokenizer/invalid', `The tokenizer cannot be read: ${what}. Fetch the tokenizer files of the model again.`, { detail });
+  return new StudioError(
+    'tokenizer/invalid',
+    `The tokenizer cannot be read: ${what}. Fetch the tokenizer files of the model again.`,
+    { detail },
+  );
 }
 
 /** Checks and reads a tokenizer.json; `tokenizer/invalid` when it is not one. */
@@ -62,7 +66,10 @@ function part(json: JsonObject, key: string): JsonObject | undefined {
 
 function readId(value: Json | undefined, token: string): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value >= MAX_ID) {
-    throw invalidTokenizer(`the token ${JSON.stringify(token.slice(0, 60))} has the id ${value === undefined ? 'none' : JSON.stringify(value).slice(0, 60)}`, { token: token.slice(0, 200) });
+    throw invalidTokenizer(
+      `the token ${JSON.stringify(token.slice(0, 60))} has the id ${value === undefined ? 'none' : JSON.stringify(value).slice(0, 60)}`,
+      { token: token.slice(0, 200) },
+    );
   }
   return value;
 }
@@ -74,7 +81,10 @@ function readVocab(vocab: JsonObject): Map<string, number> {
     const id = readId(vocab[token], token);
     const other = seen.get(id);
     if (other !== undefined) {
-      throw invalidTokenizer(`the tokens ${JSON.stringify(other.slice(0, 60))} and ${JSON.stringify(token.slice(0, 60))} have the same id ${id}`, { id });
+      throw invalidTokenizer(
+        `the tokens ${JSON.stringify(other.slice(0, 60))} and ${JSON.stringify(token.slice(0, 60))} have the same id ${id}`,
+        { id },
+      );
     }
     seen.set(id, token);
     result.set(token, id);
@@ -104,7 +114,11 @@ function readMerges(merges: Json | undefined): (readonly [string, string])[] {
  * The added tokens of tokenizer.json; those of tokenizer_config.json's `added_tokens_decoder` override their flags and
  * come beside them, as transformers does on loading.
  */
-function readAddedTokens(list: Json | undefined, tokenizerConfig: JsonObject | undefined, vocab: ReadonlyMap<string, number>): AddedToken[] {
+function readAddedTokens(
+  list: Json | undefined,
+  tokenizerConfig: JsonObject | undefined,
+  vocab: ReadonlyMap<string, number>,
+): AddedToken[] {
   if (list !== undefined && list !== null && !Array.isArray(list)) {
     throw invalidTokenizer('`added_tokens` is not a list');
   }
@@ -112,7 +126,10 @@ function readAddedTokens(list: Json | undefined, tokenizerConfig: JsonObject | u
   const add = (entry: Json | undefined, id: Json | undefined): void => {
     const token = readAddedToken(entry, id);
     // A token that the model has keeps the id that it has there, whatever the entry says.
-    byContent.set(token.content, { ...token, id: vocab.get(token.content) ?? byContent.get(token.content)?.id ?? token.id });
+    byContent.set(token.content, {
+      ...token,
+      id: vocab.get(token.content) ?? byContent.get(token.content)?.id ?? token.id,
+    });
   };
   for (const entry of (list ?? []) as readonly Json[]) {
     add(entry, isJsonObject(entry) ? entry['id'] : undefined);
@@ -127,11 +144,31 @@ function readAddedTokens(list: Json | undefined, tokenizerConfig: JsonObject | u
 const SPECIAL_KEYS = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
 
 /** Special tokens that tokenizer_config.json names and no vocabulary has: transformers appends them on loading. */
-function impliedTokens(tokenizerConfig: JsonObject | undefined, vocab: ReadonlyMap<string, number>, listed: readonly AddedToken[]): AddedToken[] {
-  const names = SPECIAL_KEYS.map((key) => tokenizerConfig?.[key]).map((entry) => (isJsonObject(entry) ? entry['content'] : entry));
-  const missing = new Set(names.filter((name) => typeof name === 'string' && name !== '' && !vocab.has(name) && !listed.some((token) => token.content === name)) as string[]);
+function impliedTokens(
+  tokenizerConfig: JsonObject | undefined,
+  vocab: ReadonlyMap<string, number>,
+  listed: readonly AddedToken[],
+): AddedToken[] {
+  const names = SPECIAL_KEYS.map((key) => tokenizerConfig?.[key]).map((entry) =>
+    isJsonObject(entry) ? entry['content'] : entry,
+  );
+  const missing = new Set(
+    names.filter(
+      (name) =>
+        typeof name === 'string' && name !== '' && !vocab.has(name) && !listed.some((token) => token.content === name),
+    ) as string[],
+  );
   let next = Math.max(-1, listed.at(-1)?.id ?? -1, vocab.size - 1) + 1;
-  return Array.from(missing, (content) => ({ id: next++, content, special: true, normalized: false, singleWord: false, lstrip: false, rstrip: false, implied: true }));
+  return Array.from(missing, (content) => ({
+    id: next++,
+    content,
+    special: true,
+    normalized: false,
+    singleWord: false,
+    lstrip: false,
+    rstrip: false,
+    implied: true,
+  }));
 }
 
 function readAddedToken(entry: Json | undefined, idValue: Json | undefined): AddedToken {
@@ -156,7 +193,10 @@ function checkClashes(tokens: AddedToken[]): AddedToken[] {
   for (const { id, content } of tokens) {
     const other = byId.get(id);
     if (other !== undefined) {
-      throw invalidTokenizer(`the added tokens ${JSON.stringify(other.slice(0, 60))} and ${JSON.stringify(content.slice(0, 60))} have the same id ${id}`, { id });
+      throw invalidTokenizer(
+        `the added tokens ${JSON.stringify(other.slice(0, 60))} and ${JSON.stringify(content.slice(0, 60))} have the same id ${id}`,
+        { id },
+      );
     }
     byId.set(id, content);
   }
@@ -173,19 +213,29 @@ function hasType(step: Json | undefined, type: string, depth: number): boolean {
     return false;
   }
   const steps = step['pretokenizers'];
-  return step['type'] === type || (Array.isArray(steps) && steps.some((inner: Json) => hasType(inner, type, depth + 1)));
+  return (
+    step['type'] === type || (Array.isArray(steps) && steps.some((inner: Json) => hasType(inner, type, depth + 1)))
+  );
 }
 
 /** `merges.txt`: one pair a line, `#version` first; lines that are no pair are left out, as the converter does. */
 export function readMergesText(text: string): (readonly [string, string])[] {
   const lines = text.split(/\r\n|\n|\r/);
-  const pairs = (lines[0]?.trim().startsWith('#') === true ? lines.slice(1) : lines).map((line) => line.trim().split(/\s+/));
-  return pairs.filter((pair): pair is [string, string] => pair.length === 2 && pair[0] !== '').map(([left, right]) => [left, right] as const);
+  const pairs = (lines[0]?.trim().startsWith('#') === true ? lines.slice(1) : lines).map((line) =>
+    line.trim().split(/\s+/),
+  );
+  return pairs
+    .filter((pair): pair is [string, string] => pair.length === 2 && pair[0] !== '')
+    .map(([left, right]) => [left, right] as const);
 }
 
 /** The pre-tokenizers that transformers builds for tokenizer classes that come as `vocab.json` and `merges.txt` only. */
 const CLASS_PRE_TOKENIZERS: Readonly<Record<string, { readonly split?: string; readonly normalizer?: string }>> = {
-  Qwen2Tokenizer: { split: "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+", normalizer: 'NFC' },
+  Qwen2Tokenizer: {
+    split:
+      "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+    normalizer: 'NFC',
+  },
   GPT2Tokenizer: {},
 };
 
@@ -199,14 +249,37 @@ export function tokenizerJsonFromParts(files: TokenizerFiles): JsonObject | unde
   if (files.vocab === undefined || files.merges === undefined || rule === undefined) {
     return undefined;
   }
-  const byteLevel: JsonObject = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: rule.split === undefined };
+  const byteLevel: JsonObject = {
+    type: 'ByteLevel',
+    add_prefix_space: false,
+    trim_offsets: true,
+    use_regex: rule.split === undefined,
+  };
   const split = rule.split;
-  const added = Object.entries(files.addedTokens ?? {}).map(([content, id]): JsonObject => ({ id, content, special: true, normalized: false }));
+  const added = Object.entries(files.addedTokens ?? {}).map(([content, id]): JsonObject => ({
+    id,
+    content,
+    special: true,
+    normalized: false,
+  }));
   return {
     added_tokens: added,
     normalizer: rule.normalizer === undefined ? null : { type: rule.normalizer },
-    pre_tokenizer: split === undefined ? byteLevel : { type: 'Sequence', pretokenizers: [{ type: 'Split', pattern: { Regex: split }, behavior: 'Isolated', invert: false }, byteLevel] },
+    pre_tokenizer:
+      split === undefined
+        ? byteLevel
+        : {
+            type: 'Sequence',
+            pretokenizers: [
+              { type: 'Split', pattern: { Regex: split }, behavior: 'Isolated', invert: false },
+              byteLevel,
+            ],
+          },
     post_processor: null,
-    model: { type: 'BPE', vocab: files.vocab, merges: readMergesText(files.merges).map(([left, right]) => [left, right]) },
+    model: {
+      type: 'BPE',
+      vocab: files.vocab,
+      merges: readMergesText(files.merges).map(([left, right]) => [left, right]),
+    },
   };
 }

@@ -8,7 +8,13 @@ import { chatTemplateEntries } from './chatTemplate';
 import { findPreTokenizer } from './preTokenizer';
 import { derivedVocabulary, sentencePieceVocabulary } from './sentencePieceVocabulary';
 import { normalizerEntries, readSpecialVocabulary, specialEntries } from './specialVocabulary';
-import { isByteLevel, readMergesText, readTokenizerJson, tokenizerJsonFromParts, type TokenizerJson } from './tokenizerJson';
+import {
+  isByteLevel,
+  readMergesText,
+  readTokenizerJson,
+  tokenizerJsonFromParts,
+  type TokenizerJson,
+} from './tokenizerJson';
 import type { Vocabulary } from './vocabulary';
 
 /** SHA-256 of bytes as lower-case hex; core has no cryptography of its own. */
@@ -60,21 +66,30 @@ function readVocabulary(files: TokenizerFiles, { rules, rows, sha256 }: Tokenize
   }
   const json = files.tokenizerJson ?? tokenizerJsonFromParts(files);
   if (json === undefined) {
-    throw new StudioError('tokenizer/missing', `There is no tokenizer in ${files.directory}: neither tokenizer.json nor tokenizer.model. Copy the tokenizer files of the base model into that folder (tokenizer.json or tokenizer.model, and tokenizer_config.json).`, { path: files.directory });
+    throw new StudioError(
+      'tokenizer/missing',
+      `There is no tokenizer in ${files.directory}: neither tokenizer.json nor tokenizer.model. Copy the tokenizer files of the base model into that folder (tokenizer.json or tokenizer.model, and tokenizer_config.json).`,
+      { path: files.directory },
+    );
   }
   const tokenizer = readTokenizerJson(json, files.tokenizerConfig);
   checkModel(tokenizer);
   if (tokenizer.byteFallback && !isByteLevel(tokenizer)) {
     return { vocabulary: derivedVocabulary(tokenizer, rows), merges: [] };
   }
-  const merges = tokenizer.merges.length === 0 && files.merges !== undefined ? readMergesText(files.merges) : tokenizer.merges;
+  const merges =
+    tokenizer.merges.length === 0 && files.merges !== undefined ? readMergesText(files.merges) : tokenizer.merges;
   const pre = findPreTokenizer({ ...tokenizer, merges }, sha256);
   return { vocabulary: bpeVocabulary(tokenizer, pre, rows), merges };
 }
 
 function checkModel(tokenizer: TokenizerJson): void {
   if (tokenizer.modelType !== 'BPE') {
-    throw new StudioError('tokenizer/unknown-pre', `tokenizer.json holds a ${tokenizer.modelType.slice(0, 40)} model, not BPE; llama.cpp has no tokenizer for it with this architecture. If the model's repository has a \`tokenizer.model\`, put it beside tokenizer.json.`, { detail: { modelType: tokenizer.modelType } });
+    throw new StudioError(
+      'tokenizer/unknown-pre',
+      `tokenizer.json holds a ${tokenizer.modelType.slice(0, 40)} model, not BPE; llama.cpp has no tokenizer for it with this architecture. If the model's repository has a \`tokenizer.model\`, put it beside tokenizer.json.`,
+      { detail: { modelType: tokenizer.modelType } },
+    );
   }
 }
 
@@ -83,7 +98,9 @@ function vocabularyEntries(vocabulary: Vocabulary, merges: VocabularyAndMerges['
     ['tokenizer.ggml.model', string(vocabulary.model)],
     ['tokenizer.ggml.pre', string(vocabulary.pre)],
     ['tokenizer.ggml.tokens', strings(vocabulary.tokens)],
-    ...(vocabulary.scores === undefined ? [] : [['tokenizer.ggml.scores', { type: 'array', elements: 'f32', value: vocabulary.scores }] as const]),
+    ...(vocabulary.scores === undefined
+      ? []
+      : [['tokenizer.ggml.scores', { type: 'array', elements: 'f32', value: vocabulary.scores }] as const]),
     ['tokenizer.ggml.token_type', { type: 'array', elements: 'i32', value: vocabulary.types }],
     ...(merges.length === 0 ? [] : [['tokenizer.ggml.merges', strings(mergeStrings(merges))] as const]),
   ];
@@ -91,7 +108,9 @@ function vocabularyEntries(vocabulary: Vocabulary, merges: VocabularyAndMerges['
 
 function specials(files: TokenizerFiles, options: TokenizerMetadataOptions, vocabulary: Vocabulary): GgufEntry[] {
   const special = readSpecialVocabulary({
-    tokenizerJson: files.tokenizerJson, tokenizerConfig: files.tokenizerConfig, config: options.config,
+    tokenizerJson: files.tokenizerJson,
+    tokenizerConfig: files.tokenizerConfig,
+    config: options.config,
     rows: vocabulary.model === 'llama' ? options.rows : undefined,
   });
   return [...specialEntries(special), ...chatTemplateEntries(files), ...normalizerEntries(special)];
@@ -99,10 +118,19 @@ function specials(files: TokenizerFiles, options: TokenizerMetadataOptions, voca
 
 /** End-of-turn tokens that two families have by number alone: CodeLlama (32016 tokens) and Gemma 1. */
 function familyEntries(files: TokenizerFiles, options: TokenizerMetadataOptions): GgufEntry[] {
-  const eot = options.rules === 'gemma1' ? 107 : options.rules === 'llama' && options.rows === 32_016 ? 32_010 : undefined;
+  const eot =
+    options.rules === 'gemma1' ? 107 : options.rules === 'llama' && options.rows === 32_016 ? 32_010 : undefined;
   if (eot === undefined) {
     return [];
   }
-  const special = readSpecialVocabulary({ tokenizerJson: files.tokenizerJson, tokenizerConfig: files.tokenizerConfig, config: options.config, kinds: ['prefix', 'suffix', 'middle', 'fsep', 'eot'] });
-  return [['tokenizer.ggml.eot_token_id', u32(special.ids.get('eot') ?? eot)], ...specialEntries({ ...special, ids: new Map() })];
+  const special = readSpecialVocabulary({
+    tokenizerJson: files.tokenizerJson,
+    tokenizerConfig: files.tokenizerConfig,
+    config: options.config,
+    kinds: ['prefix', 'suffix', 'middle', 'fsep', 'eot'],
+  });
+  return [
+    ['tokenizer.ggml.eot_token_id', u32(special.ids.get('eot') ?? eot)],
+    ...specialEntries({ ...special, ids: new Map() }),
+  ];
 }

@@ -35,10 +35,15 @@ export interface AddedToken {
  * (`does_token_look_special`).
  */
 export function looksSpecial(token: string): boolean {
-  return token === '<pad>' || token === '<mask>' || token === '<2mass>' || token === '[@BOS@]'
-    || (token.startsWith('<|') && token.endsWith('|>'))
-    || (token.startsWith('<\uFF5C') && token.endsWith('\uFF5C>'))
-    || (token.startsWith('<unused') && token.endsWith('>'));
+  return (
+    token === '<pad>' ||
+    token === '<mask>' ||
+    token === '<2mass>' ||
+    token === '[@BOS@]' ||
+    (token.startsWith('<|') && token.endsWith('|>')) ||
+    (token.startsWith('<\uFF5C') && token.endsWith('\uFF5C>')) ||
+    (token.startsWith('<unused') && token.endsWith('>'))
+  );
 }
 
 /** Type and stored text of an added token: user-defined ones are matched in the text, so they hold real spaces. */

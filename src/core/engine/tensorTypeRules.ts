@@ -48,7 +48,12 @@ function isSeventyBillion(model: MixtureModel): boolean {
  * The type of one tensor in a mixture such as Q4_K_M, before its shape is looked at.
  * Source: llama_tensor_get_type_impl of llama.cpp v0.5.0, for the file types that are built in.
  */
-export function mixedType(base: GgmlTypeName, tensor: TypeCandidate, category: TensorCategory, state: MixtureState): GgmlTypeName {
+export function mixedType(
+  base: GgmlTypeName,
+  tensor: TypeCandidate,
+  category: TensorCategory,
+  state: MixtureState,
+): GgmlTypeName {
   if (category === 'output' || (state.tied && category === 'tokenEmbedding')) {
     return headType(base, tensor, state);
   }
@@ -145,12 +150,24 @@ function downType(base: GgmlTypeName, name: string, state: MixtureState): GgmlTy
 function expertLayer(name: string, layers: number): number {
   const layer = layerOf(name);
   if (layer < 0 || layer >= layers) {
-    throw new StudioError('model/tensor-unknown', `${name} belongs to no layer of this model, which has ${layers}. The model's config and weights do not agree.`, { detail: { tensor: name, layers } });
+    throw new StudioError(
+      'model/tensor-unknown',
+      `${name} belongs to no layer of this model, which has ${layers}. The model's config and weights do not agree.`,
+      { detail: { tensor: name, layers } },
+    );
   }
   return layer;
 }
 
-const EIGHT_EXPERT_OUTPUT: readonly FileTypeName[] = ['Q2_K', 'Q3_K_S', 'Q3_K_M', 'Q4_K_S', 'Q4_K_M', 'IQ4_NL', 'IQ4_XS'];
+const EIGHT_EXPERT_OUTPUT: readonly FileTypeName[] = [
+  'Q2_K',
+  'Q3_K_S',
+  'Q3_K_M',
+  'Q4_K_S',
+  'Q4_K_M',
+  'IQ4_NL',
+  'IQ4_XS',
+];
 
 function attentionOutputType(base: GgmlTypeName, state: MixtureState): GgmlTypeName {
   const { fileType, model } = state;

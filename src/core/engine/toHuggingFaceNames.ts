@@ -6,7 +6,12 @@ import type { Architecture, ModelConfig, TensorMapping } from './architectures/a
  * place in the base keeps its name, so that it is found to have none.
  * @param names the weights of the base, normalised
  */
-export function withBaseNames(adapter: Adapter, names: Iterable<string>, architecture: Architecture, config: ModelConfig): Adapter {
+export function toHuggingFaceNames(
+  adapter: Adapter,
+  names: Iterable<string>,
+  architecture: Architecture,
+  config: ModelConfig,
+): Adapter {
   if (adapter.format !== 'gguf') {
     return adapter;
   }
@@ -25,7 +30,10 @@ export function withBaseNames(adapter: Adapter, names: Iterable<string>, archite
   return { ...adapter, parts: adapter.parts.map((part) => renamed(part, places)) };
 }
 
-function renamed(part: AdapterPart, places: ReadonlyMap<string, { readonly name: string; readonly mapping: TensorMapping }>): AdapterPart {
+function renamed(
+  part: AdapterPart,
+  places: ReadonlyMap<string, { readonly name: string; readonly mapping: TensorMapping }>,
+): AdapterPart {
   const found = part.kind === 'lowRank' ? places.get(placeOf(part.target, part.stacked)) : undefined;
   if (found === undefined || part.kind !== 'lowRank') {
     return part;

@@ -1,10 +1,10 @@
-/** Lets so much work through at a time. */
-export class Gate {
+/** At most so many pieces of work run at a time. */
+export class Semaphore {
   private readonly waiting: (() => void)[] = [];
   constructor(private free: number) {}
 
   /** Runs `work` as soon as there is room for it. */
-  async pass<T>(work: () => Promise<T>): Promise<T> {
+  async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.free === 0) {
       await new Promise<void>((resolve) => this.waiting.push(resolve));
     } else {
