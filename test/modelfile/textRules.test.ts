@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { applySureFixes } from '../../src/core/modelfile/applyFixes';
-import type { DiagnosticCode, Severity } from '../../src/core/modelfile/diagnosticCodes';
+import type { DiagnosticCode } from '../../src/core/modelfile/diagnosticCodes';
+import type { Severity } from '../../src/core/modelfile/diagnostics/diagnosticInfo';
 import { lintText } from '../../src/core/modelfile/lintModelfile';
 import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
 
