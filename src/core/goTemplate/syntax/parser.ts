@@ -1,4 +1,3 @@
-import type { ByteString } from '../../golang/byteString';
 import { DefinedTrees } from './definedTrees';
 import { isSpace } from './emptyTree';
 import { Lexer, type CommentSpan } from './lexer';
@@ -15,7 +14,6 @@ import {
   type OpenBranch,
   type OpenDefinition,
   type Opener,
-  type OpenList,
   type OpenRoot,
 } from './openBlocks';
 import type { ParseOutput, ParserOptions } from './parserOptions';
