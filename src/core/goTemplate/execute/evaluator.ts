@@ -2,8 +2,20 @@ import { fromByteString, toByteString, type ByteString } from '../../golang/byte
 import { quoteText } from '../../golang/quote';
 import { findFunction, REFLECT_VALUE, type CallContext, type TemplateFunction } from '../functions/templateFunctions';
 import { isTrue } from '../functions/truth';
-import { ANY, canBeNil, pointerTo, STRING, type GoType } from '../reflect/goType';
-import { boolValue, elemType, indirect, stringValue, Value, withoutInterface, zeroData } from '../reflect/value';
+import {
+  ANY,
+  canBeNil,
+  pointerTo,
+  STRING,
+  type GoType,
+  boolValue,
+  elemType,
+  indirect,
+  stringValue,
+  Value,
+  withoutInterface,
+  zeroData,
+} from '../reflect/value';
 import {
   withoutParentheses,
   type ChainNode,
