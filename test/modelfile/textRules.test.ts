@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { fixAll } from '../../src/core/modelfile/applyFixes';
 import type { Diagnostic } from '../../src/core/modelfile/diagnostic';
-import type { DiagnosticCode, Severity } from '../../src/core/modelfile/diagnosticCodes';
+import type { DiagnosticCode } from '../../src/core/modelfile/diagnosticCodes';
+import type { Severity } from '../../src/core/modelfile/diagnostics/diagnosticInfo';
 import { lintText } from '../../src/core/modelfile/lintModelfile';
 import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
 

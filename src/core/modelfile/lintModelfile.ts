@@ -1,6 +1,7 @@
 import { LIMITS } from '../limits';
 import type { Diagnostic } from './diagnostic';
-import type { DiagnosticCode, Severity } from './diagnosticCodes';
+import type { DiagnosticCode } from './diagnosticCodes';
+import type { Severity } from './diagnostics/diagnosticInfo';
 import { LintContext } from './lintContext';
 import { readBaseModel } from './modelFacts';
 import type { ParsedModelfile } from './modelfileTypes';
