@@ -1,3 +1,4 @@
+import type { EvaluationOptions } from './evaluationOptions';
 import { fromByteString, toByteString, type ByteString } from '../../golang/byteString';
 import { quoteText } from '../../golang/quote';
 import { findFunction, REFLECT_VALUE, type CallContext, type TemplateFunction } from '../functions/templateFunctions';
@@ -37,14 +38,6 @@ import { VariableStack } from './variableStack';
 type Piped = Value | undefined;
 const MISSING = new Value({ kind: 'struct', name: 'template.missingValType', size: 0, comparable: true }, []);
 const NO_ARGS: readonly Operand[] = [];
-
-/** Decides what differs between Ollama's executions of a template. */
-export interface EvaluationOptions {
-  /** `missingkey=zero`: a key that a map lacks is the zero of its type, not the invalid value. */
-  readonly missingKeyIsZero: boolean;
-  /** Whether a function of this name exists. */
-  readonly isDefined: (name: string) => boolean;
-}
 
 /**
  * Evaluates expressions as Go's executor does, with its errors at its places. Statements are the walker's; it sets

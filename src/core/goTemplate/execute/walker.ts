@@ -9,7 +9,8 @@ import { UINT8, indirect, intValue, stringValue, Value, type GoSequence } from '
 import type { ActionNode, BranchNode, ListNode, Statement, TemplateCallNode, TextNode, Tree } from '../syntax/nodes';
 import { nodeText } from '../syntax/nodeText';
 import type { BudgetMeter } from './budget';
-import { Evaluator, type EvaluationOptions } from './evaluator';
+import { Evaluator } from './evaluator';
+import type { EvaluationOptions } from './evaluationOptions';
 import { VariableStack } from './variableStack';
 
 /** Go's limit of templates within each other. */
