@@ -32,12 +32,8 @@ import { idealNumber, isAssignable, passed, reflectedText } from './arguments';
 import type { BudgetMeter } from './budget';
 import { CallFailure, ExecutionFailure, type Place } from './failures';
 import { findMethod, type Callable } from './methods';
+import { MISSING, NO_ARGS, type Piped } from './piped';
 import { VariableStack } from './variableStack';
-
-/** What comes from the left of a `|`; MISSING where nothing does. undefined is the invalid value. */
-type Piped = Value | undefined;
-const MISSING = new Value({ kind: 'struct', name: 'template.missingValType', size: 0, comparable: true }, []);
-const NO_ARGS: readonly Operand[] = [];
 
 /**
  * Evaluates expressions as Go's executor does, with its errors at its places. Statements are the walker's; it sets
