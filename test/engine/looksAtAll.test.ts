@@ -6,6 +6,7 @@ import { prepareBuild } from '../../src/node/engine/prepareBuild';
 import { verifyFile } from '../../src/node/engine/verifyFile';
 import { FIXTURES } from '../support/cli';
 import { temporaryFolder } from '../support/models';
+import { writeTensors } from '../support/tensors';
 
 const folder = temporaryFolder();
 const MIB = 1024 * 1024;
@@ -28,8 +29,21 @@ describe('verify looks at every value', () => {
     writeFileSync(path, data);
     const { ok, problems } = await verifyFile(path);
     expect(ok).toBe(false);
+    expect(problems[0]!.code).toBe('safetensors/values');
     expect(problems[0]!.message).toContain(`from value ${place / 4} on`);
   });
+});
+
+it('verify names the types whose values it cannot look at, integers aside', async () => {
+  const path = join(folder, 'types.safetensors');
+  const at = (dtype: string): { dtype: string; shape: number[]; bytes: Uint8Array } => ({
+    dtype,
+    shape: [16],
+    bytes: new Uint8Array({ F8_E8M0: 16, U8: 16, I64: 128, F32: 64, F64: 128, F8_E4M3: 16 }[dtype] ?? 0),
+  });
+  const dtypes = ['F8_E8M0', 'U8', 'I64', 'F32', 'F64', 'F8_E4M3'];
+  writeTensors(path, Object.fromEntries(dtypes.map((dtype) => [dtype.toLowerCase(), at(dtype)])));
+  expect(await verifyFile(path)).toMatchObject({ ok: true, unreadTypes: ['F8_E8M0'] });
 });
 
 describe("a look at the adapter's numbers", () => {
