@@ -21,6 +21,8 @@ export interface TokenizerFiles {
   readonly chatTemplateJson?: JsonObject | undefined;
   /** `additional_chat_templates/NAME.jinja` by NAME. */
   readonly additionalTemplates?: ReadonlyMap<string, string> | undefined;
+  /** The folder that the chat templates came from, where it is another than `directory`. */
+  readonly templateDirectory?: string | undefined;
 }
 
 /** Everything of a Hugging Face model folder but the weights themselves. */
@@ -38,4 +40,12 @@ export interface HuggingFaceModel {
   readonly weightsFormat?: string | undefined;
   /** README.md, for the card's licence, base model and tags. */
   readonly readme?: string | undefined;
+}
+
+/** A model whose folder is there to be read again. */
+export interface ModelFolder extends HuggingFaceModel {
+  /** The folder that was read, as it can be opened. */
+  readonly directory: string;
+  /** config.json as it is written. */
+  readonly configText: string;
 }
