@@ -78,6 +78,7 @@ export function planBuild(input: BuildInput): BuildPlan {
     layout,
     base: {
       path: base.path,
+      takenBecause: base.takenBecause,
       architecture: architecture.name,
       label: familyName(first.className),
       dtype: mainEncoding(mapped),
@@ -85,7 +86,7 @@ export function planBuild(input: BuildInput): BuildPlan {
     },
     adapters,
     checks: [],
-    warnings: [...merged.notes, ...layout.warnings],
+    warnings: [...(base.notes ?? []), ...merged.notes, ...layout.warnings],
   });
 }
 

@@ -140,7 +140,12 @@ async function loadInputs(request: {
   const adapters = await loadAdapters(request);
   const folders = [resolved.directory, ...adapters.map(({ adapter }) => adapter.directory)];
   const states = await statesOf([...[...loaded.tensors.values()].map(({ file }) => file), ...filesOf(adapters)]);
-  return { base: await withResizedTokenizer({ ...loaded, path: request.base }, adapters), adapters, folders, states };
+  return {
+    base: await withResizedTokenizer({ ...loaded, path: request.base, takenBecause: resolved.takenBecause }, adapters),
+    adapters,
+    folders,
+    states,
+  };
 }
 
 async function loadAdapters(request: {

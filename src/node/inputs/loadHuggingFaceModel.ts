@@ -38,7 +38,7 @@ export async function loadHuggingFaceModel(
   if (config === undefined) {
     throw noConfig(path, names);
   }
-  const { tensors, format } = await loadWeights(path, names, signal);
+  const { tensors, format, notes } = await loadWeights(path, names, signal);
   refuseQuantisedBase({ path, directoryName, config, tensors });
   return {
     path,
@@ -48,6 +48,7 @@ export async function loadHuggingFaceModel(
     tokenizer: await loadTokenizerFiles(path, options),
     tensors,
     weightsFormat: format,
+    notes,
     readme: await readModelText(path, 'README.md', { signal, limit: README_BYTES, cut: true }),
   };
 }
