@@ -1,6 +1,6 @@
 import { StudioError } from '../errors';
 import type { ModelConfig } from './architectures/architecture';
-import type { LogicalTensor } from './logicalTensors';
+import type { LogicalTensor } from './logicalTensor';
 
 /** Rows and columns that config.json demands, by the last part of a GGUF name; undefined: free. */
 const EXPECTED: Readonly<Record<string, (config: ModelConfig) => readonly (number | undefined)[]>> = {

@@ -4,7 +4,7 @@ import { GGML_TYPES } from '../formats/gguf/ggmlTypes';
 import type { GgufTensor } from '../formats/gguf/ggufTypes';
 import { targetOfGguf } from './adapterTarget';
 import type { Architecture, ModelConfig, TensorMapping } from './architectures/architecture';
-import type { LogicalTensor } from './logicalTensors';
+import type { LogicalTensor } from './logicalTensor';
 import type { GgufPart } from './planQuantize';
 
 /** A GGUF taken for the base of a merge: its tensors under the names that adapters know, with the way back. */

@@ -8,7 +8,7 @@ import { findArchitecture } from './architectures/architectures';
 import { readModelConfig } from './architectures/readModelConfig';
 import { buildMetadata, toQuantisedLayout } from './buildMetadata';
 import type { BuildOptions, Sha256 } from './buildOptions';
-import type { BuildPlan, PlannedSlice } from './buildPlan';
+import type { BuildPlan, PlannedSlice, PlanNote } from './buildPlan';
 import { checkShape } from './expectedShape';
 import { FILE_TYPES } from './fileTypes';
 import { finishPlan } from './finishPlan';
@@ -25,6 +25,8 @@ export interface BuildInput {
   readonly adapters: readonly WeightedAdapter[];
   readonly options: BuildOptions;
   readonly sha256: Sha256;
+  /** What was found right before planning, to be said in the plan. */
+  readonly checks?: readonly PlanNote[] | undefined;
 }
 
 /** A merged tensor with its place in the GGUF. */
@@ -85,7 +87,7 @@ export function planBuild(input: BuildInput): BuildPlan {
       template: templateName(layout.metadata),
     },
     adapters,
-    checks: [],
+    checks: input.checks ?? [],
     warnings: [...(base.notes ?? []), ...merged.notes, ...layout.warnings],
   });
 }

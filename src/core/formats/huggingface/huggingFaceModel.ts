@@ -21,6 +21,8 @@ export interface TokenizerFiles {
   readonly chatTemplateJson?: JsonObject | undefined;
   /** `additional_chat_templates/NAME.jinja` by NAME. */
   readonly additionalTemplates?: ReadonlyMap<string, string> | undefined;
+  /** The folder that the chat templates came from, where it is another than `directory`. */
+  readonly templateDirectory?: string | undefined;
 }
 
 /** Something about a model folder that its user should know. */
@@ -48,4 +50,12 @@ export interface HuggingFaceModel {
   readonly takenBecause?: string | undefined;
   /** What was left aside or read otherwise than it stands there. */
   readonly notes?: readonly ModelNote[] | undefined;
+}
+
+/** A model whose folder is there to be read again. */
+export interface ModelFolder extends HuggingFaceModel {
+  /** The folder that was read, as it can be opened. */
+  readonly directory: string;
+  /** config.json as it is written. */
+  readonly configText: string;
 }
