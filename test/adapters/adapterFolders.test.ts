@@ -100,7 +100,7 @@ describe('adapters.npz, as mlx wrote it before safetensors', () => {
     expect(part).toMatchObject({ kind: 'lowRank', layout: 'mlxLinear' });
     const source = await openFileSource(adapter.weightsFile);
     const bytes = new Uint8Array(4);
-    await source.read(part!.kind === 'lowRank' ? part.a.offset : 0, bytes);
+    await source.read(part?.kind === 'lowRank' ? part.a.offset : 0, bytes);
     await source.close();
     expect(new DataView(bytes.buffer).getFloat32(0, true)).toBe(1.5);
     const found = byPath(await collectArtefacts([folder]), folder).get('.');
