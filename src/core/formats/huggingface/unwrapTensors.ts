@@ -32,7 +32,7 @@ export function unwrapTensors(given: ReadonlyMap<string, TensorRef>, path: strin
   names.forEach(([bare, name]) => (bare === name ? undefined : taken.add('torch.compile or FSDP')));
   for (let prefix = commonPrefix(names); prefix !== undefined; prefix = commonPrefix(names)) {
     taken.add(prefix);
-    names = names.map(([bare, name]) => [bare.slice(prefix!.length), name] as const);
+    names = names.map(([bare, name]) => [bare.slice(prefix.length), name] as const);
   }
   const notes: ModelNote[] = [];
   if (names.some(([bare]) => BASE_LAYER.test(bare))) {
