@@ -80,6 +80,7 @@ export function planBuild(input: BuildInput): BuildPlan {
     layout,
     base: {
       path: base.path,
+      takenBecause: base.takenBecause,
       architecture: architecture.name,
       label: familyName(first.className),
       dtype: mainEncoding(mapped),
@@ -87,7 +88,7 @@ export function planBuild(input: BuildInput): BuildPlan {
     },
     adapters,
     checks: input.checks ?? [],
-    warnings: [...merged.notes, ...layout.warnings],
+    warnings: [...(base.notes ?? []), ...merged.notes, ...layout.warnings],
   });
 }
 

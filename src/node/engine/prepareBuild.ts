@@ -140,7 +140,11 @@ async function loadInputs(request: {
   const adapters = await loadAdapters(request);
   const folders = [resolved.directory, ...adapters.map(({ adapter }) => adapter.directory)];
   const states = await statesOf([...[...loaded.tensors.values()].map(({ file }) => file), ...filesOf(adapters)]);
-  const trained = await withTrainedTokenizer({ ...loaded, path: request.base }, adapters, request.signal);
+  const trained = await withTrainedTokenizer(
+    { ...loaded, path: request.base, takenBecause: resolved.takenBecause },
+    adapters,
+    request.signal,
+  );
   const { base, checks } = trained;
   if (request.templateFrom === undefined) {
     return { base, adapters, folders, states, checks };
