@@ -1,8 +1,7 @@
 import { StudioError } from '../errors';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
 import { outerSlice, type TensorRef } from '../formats/tensorRef';
-import { expertOfStack } from './architectures/expertTensors';
-import { normaliseTensorName } from './architectures/textTensors';
+import { expertOfStack, normaliseTensorName } from '../formats/huggingface/tensorNames';
 import type { RowSource } from './buildPlan';
 import type { InputFiles } from './inputFiles';
 import { isMlxPart, mlxWeight } from './mlxWeight';
