@@ -1,5 +1,5 @@
 import { StudioError } from '../errors';
-import type { BaseTensorShape } from '../formats/adapters/matchBase';
+import type { BaseTensorShape } from '../formats/adapters/baseTensorShape';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
 import type { TensorRef } from '../formats/tensorRef';
 import { EMBEDDING, HEAD } from './applyAdapters';

@@ -141,6 +141,8 @@ export interface PlanNote {
 export interface PlanSummary {
   readonly base: {
     readonly path: string;
+    /** Why a folder in it was taken (`the best of 3 checkpoints, …`); undefined when it is what was named. */
+    readonly takenBecause?: string | undefined;
     readonly architecture: string;
     readonly label: string;
     readonly parameters: number;
@@ -158,6 +160,8 @@ export interface PlannedAdapter {
   readonly path: string;
   /** The weights file that was taken. */
   readonly weightsFile: string;
+  /** Why it stands for the path that was given; undefined when it was named itself. */
+  readonly takenBecause?: string | undefined;
   readonly format: string;
   readonly method: string;
   readonly weight: number;

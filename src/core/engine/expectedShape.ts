@@ -1,6 +1,6 @@
 import { StudioError } from '../errors';
 import type { ExpectedShape } from './architectures/architecture';
-import type { LogicalTensor } from './logicalTensors';
+import type { LogicalTensor } from './logicalTensor';
 
 /**
  * Holds a weight against config.json, so that a wrong folder is noticed here and not by a runtime's refusal to load.

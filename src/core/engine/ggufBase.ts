@@ -7,7 +7,7 @@ import type { Architecture, ModelConfig, TensorMapping } from './architectures/a
 import { mapTensor, tensorNames } from './architectures/tensorTable';
 import type { RowSource } from './buildPlan';
 import type { InputFiles } from './inputFiles';
-import type { LogicalTensor } from './logicalTensors';
+import type { LogicalTensor } from './logicalTensor';
 import type { GgufPart } from './planQuantize';
 
 /** A GGUF taken for the base of a merge: its tensors under the names that adapters know, with the way back. */

@@ -9,7 +9,7 @@ import { readModelConfig } from './architectures/readModelConfig';
 import { mapTensor, requiredTensors } from './architectures/tensorTable';
 import { buildMetadata, toQuantisedLayout } from './buildMetadata';
 import type { BuildOptions, Sha256 } from './buildOptions';
-import type { BuildPlan, PlannedSlice } from './buildPlan';
+import type { BuildPlan, PlannedSlice, PlanNote } from './buildPlan';
 import { checkShape } from './expectedShape';
 import { FILE_TYPES } from './fileTypes';
 import { finishPlan } from './finishPlan';
@@ -26,6 +26,8 @@ export interface BuildInput {
   readonly adapters: readonly WeightedAdapter[];
   readonly options: BuildOptions;
   readonly sha256: Sha256;
+  /** What was found right before planning, to be said in the plan. */
+  readonly checks?: readonly PlanNote[] | undefined;
 }
 
 /** A merged tensor with its place in the GGUF. */
@@ -79,14 +81,15 @@ export function planBuild(input: BuildInput): BuildPlan {
     layout,
     base: {
       path: base.path,
+      takenBecause: base.takenBecause,
       architecture: architecture.name,
       label: familyName(first.className),
       dtype: mainEncoding(mapped),
       template: templateName(layout.metadata),
     },
     adapters,
-    checks: [],
-    warnings: [...merged.notes, ...layout.warnings],
+    checks: input.checks ?? [],
+    warnings: [...(base.notes ?? []), ...merged.notes, ...layout.warnings],
   });
 }
 

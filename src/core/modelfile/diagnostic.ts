@@ -1,5 +1,6 @@
 import { escapeControls } from '../escapeControls';
-import { DIAGNOSTICS, type DiagnosticCode, type Severity } from './diagnosticCodes';
+import { DIAGNOSTICS, type DiagnosticCode } from './diagnosticCodes';
+import { type Severity } from './diagnostics/diagnosticInfo';
 import type { Span } from './modelfileTypes';
 
 export interface TextEdit {

@@ -21,6 +21,11 @@ export interface Entry {
   readonly line: number;
 }
 
+/** The value, or the name before it where the value is empty. */
+export function valueSpan({ value, instruction }: Entry): Span {
+  return value.span.start < value.span.end ? value.span : (instruction.name?.span ?? instruction.keywordSpan);
+}
+
 class InstructionEntry implements Entry {
   constructor(
     private readonly lines: LineIndex,

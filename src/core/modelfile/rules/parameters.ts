@@ -1,8 +1,9 @@
 import { didYouMean } from '../didYouMean';
-import { edit, fix, quoted, suggestion, type Fix } from '../diagnostic';
-import type { Entry, LintContext } from '../lintContext';
+import { edit, fix, suggestion, type Fix } from '../diagnostic';
+import { valueSpan, type Entry, type LintContext } from '../lintContext';
 import { DEPRECATED_PARAMETERS, PARAMETERS, REMOVED_PARAMETERS, type ParameterInfo } from '../parameters';
 import { readParameter, type ParameterValue } from '../parameterValue';
+import { stopLinesFix } from './stops';
 
 /** Command names that are instructions, by the instruction that makes them. */
 const INSTRUCTION_COMMANDS: ReadonlyMap<string, string> = new Map([
@@ -99,7 +100,9 @@ function unknown(context: LintContext, entry: Entry, name: string): void {
     return;
   }
   const meant = didYouMean(name, PARAMETERS.keys()) ?? SYNONYMS.get(name.toLowerCase());
-  const fixes = meant === undefined ? [] : [fix(`Write ${meant}`, true, edit(span, meant))];
+  // A list, or a comment behind the text: renamed alone it would be accepted, and never match.
+  const lines = meant === 'stop' ? stopLinesFix(context, entry) : undefined;
+  const fixes = meant === undefined ? [] : [lines ?? fix(`Write ${meant}`, true, edit(span, meant))];
   context.report('modelfile/unknown-parameter', span, { word: name, suggestion: suggestion(meant) }, { fixes });
 }
 
@@ -124,11 +127,6 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ['batch_size', 'num_batch'],
   ['n_batch', 'num_batch'],
 ]);
-
-function valueSpan(entry: Entry): { start: number; end: number } {
-  const { span } = entry.value;
-  return span.start < span.end ? span : nameSpan(entry);
-}
 
 /** A comment behind the number, a decimal comma, a fraction where none is taken, a word for a truth value. */
 function valueFixes(context: LintContext, entry: Entry, info: ParameterInfo): Fix[] {
@@ -216,68 +214,4 @@ function repetition(context: LintContext, entry: Entry, name: string): void {
     fixes,
     tag: 'unnecessary',
   });
-}
-
-/** Stop texts that no output can contain. */
-export function stopRules(context: LintContext): void {
-  for (const entry of context.all('stop')) {
-    const { args } = entry.command;
-    const reason = neverMatches(context, args, entry);
-    if (reason !== undefined) {
-      context.report(
-        'modelfile/stop-never-matches',
-        valueSpan(entry),
-        { reason: reason.text },
-        { fixes: reason.fixes },
-      );
-    }
-  }
-}
-
-/** The texts of `["a", "b"]`; undefined for what is no such list. */
-function textsOfList(args: string): readonly string[] | undefined {
-  if (!/^\[\s*"[^]*"\s*\]$/.test(args)) {
-    return undefined;
-  }
-  try {
-    const list: unknown = JSON.parse(args);
-    return Array.isArray(list) && list.length > 0 && list.every((text) => typeof text === 'string' && text !== '')
-      ? (list as string[])
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function neverMatches(context: LintContext, args: string, entry: Entry): { text: string; fixes: Fix[] } | undefined {
-  const { span, dropped } = entry.value;
-  if (args === '') {
-    return { text: 'it is empty.', fixes: [context.removal(entry.instruction, false)] };
-  }
-  const single = /^(?:'(.+)'|[‘’“”„](.+)[‘’“”])$/s.exec(args);
-  if (single !== null) {
-    const inner = single[1] ?? single[2] ?? '';
-    return {
-      text: `the quotes are part of it (${quoted(args)}); only " and \"\"\" delimit a value.`,
-      fixes: [fix('Use double quotes', true, edit(span, `"${inner}"`))],
-    };
-  }
-  const list = textsOfList(args);
-  if (list !== undefined) {
-    const { start } = entry.instruction.span;
-    const lines = list.map((text) => `PARAMETER stop "${text}"`).join(context.newline);
-    const fixes = list.some((text) => /["\r\n]/.test(text))
-      ? []
-      : [fix('Write one line for each text', true, edit({ start, end: span.end }, lines))];
-    return { text: 'a list is taken as one text. Write one PARAMETER stop for each.', fixes };
-  }
-  const escape = /\\(?:n|t|r|"|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2})/.exec(args);
-  if (escape !== null) {
-    const newline = args.replaceAll('\\n', '\n').replaceAll('\\t', '\t').replaceAll('\\"', '"');
-    const fixes = /^[^\\]*$/.test(newline)
-      ? [fix('Write the character itself', true, edit(span, `"""${newline}"""`))]
-      : [];
-    return { text: `${escape[0]} is not interpreted; it means a backslash and what follows it.`, fixes };
-  }
-  return dropped.length === 0 ? undefined : { text: 'it holds characters that Ollama drops.', fixes: [] };
 }

@@ -1,6 +1,7 @@
 import { edit, fix, quoted } from '../diagnostic';
 import type { Entry, LintContext } from '../lintContext';
 import { INSTRUCTION_NAMES } from '../modelfileTypes';
+import { stopListOf } from './stops';
 
 const PATH_KEYWORDS: ReadonlySet<string | undefined> = new Set([
   'FROM',
@@ -16,7 +17,8 @@ const INSTRUCTION_IN_VALUE = new RegExp(`[\\r\\n](${INSTRUCTION_NAMES.join('|')}
 export function quotingRules(context: LintContext): void {
   for (const entry of context.entries) {
     const isStop = entry.command.name === 'stop';
-    if (!quotesDropped(context, entry) && !isStop) {
+    const isList = isStop && stopListOf(context, entry) !== undefined;
+    if (!isList && !quotesDropped(context, entry) && !isStop) {
       singleQuotes(context, entry);
     }
     swallowed(context, entry);
