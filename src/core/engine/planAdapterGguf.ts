@@ -218,7 +218,7 @@ function factorDrafts(modules: readonly MappedModule[], adapter: Adapter, type: 
           : `the experts with different ranks (${[...ranks].join(', ')})`;
       throw new StudioError(
         'adapter/no-gguf-form',
-        `${adapter.path} changes ${what} of ${name}, and a GGUF adapter holds all experts as one stack of one rank. Fuse it instead: modelfile-studio build --base DIR --adapter ${adapter.path}.`,
+        `${adapter.path} changes ${what} of ${name}, and a GGUF adapter holds all experts as one stack of one rank. Fuse it instead: modelfile-studio build --base DIR --adapter ${adapter.path} --type Q4_K_M --out model.gguf`,
         { path: adapter.path, detail: { reason: 'experts', tensor: name } },
       );
     }

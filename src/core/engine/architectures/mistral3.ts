@@ -41,7 +41,7 @@ export const mistral3: Architecture = {
     if (config.raw['model_type'] === 'mistral4') {
       throw new StudioError(
         'model/architecture',
-        "Mistral 4 is not built in. Convert the model with llama.cpp's own converter, `convert_hf_to_gguf.py DIRECTORY --outtype f16 --outfile MODEL.gguf`, and then run `modelfile-studio quantize MODEL.gguf --type Q4_K_M`.",
+        "Mistral 4 is not built in. Convert the model with llama.cpp's own converter, `convert_hf_to_gguf.py DIRECTORY --outtype f16 --outfile MODEL.gguf`, and then run `modelfile-studio quantize MODEL.gguf OUT.gguf Q4_K_M`.",
       );
     }
     checkRope(config, ['linear', 'yarn']);
