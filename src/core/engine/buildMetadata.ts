@@ -4,7 +4,8 @@ import { type GgufEntry, string, u32 } from '../formats/gguf/ggufValue';
 import { generalMetadata } from '../formats/huggingface/generalMetadata';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
 import { countParameters, type NamedShape } from '../formats/huggingface/sizeLabel';
-import { type Sha256, tokenizerMetadata } from '../formats/huggingface/tokenizer/tokenizerMetadata';
+import { tokenizerMetadata } from '../formats/huggingface/tokenizer/tokenizerMetadata';
+import type { Sha256 } from '../formats/huggingface/tokenizer/sha256';
 import type { Architecture, ModelConfig } from './architectures/architecture';
 
 export interface BuildMetadataOptions {

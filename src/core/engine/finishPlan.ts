@@ -23,6 +23,7 @@ export interface PlanParts {
   readonly layout: GgufLayout;
   readonly base: {
     readonly path: string;
+    readonly takenBecause?: string | undefined;
     readonly architecture: string;
     readonly label: string;
     readonly dtype: string;
@@ -82,6 +83,7 @@ function plannedAdapter({ adapter, weight }: WeightedAdapter): PlannedAdapter {
   return {
     path: adapter.path,
     weightsFile: adapter.weightsFile,
+    takenBecause: adapter.takenBecause,
     format: adapter.format,
     method: adapter.method,
     weight,

@@ -21,6 +21,14 @@ export interface TokenizerFiles {
   readonly chatTemplateJson?: JsonObject | undefined;
   /** `additional_chat_templates/NAME.jinja` by NAME. */
   readonly additionalTemplates?: ReadonlyMap<string, string> | undefined;
+  /** The folder that the chat templates came from, where it is another than `directory`. */
+  readonly templateDirectory?: string | undefined;
+}
+
+/** Something about a model folder that its user should know. */
+export interface ModelNote {
+  readonly code: string;
+  readonly message: string;
 }
 
 /** Everything of a Hugging Face model folder but the weights themselves. */
@@ -38,4 +46,16 @@ export interface HuggingFaceModel {
   readonly weightsFormat?: string | undefined;
   /** README.md, for the card's licence, base model and tags. */
   readonly readme?: string | undefined;
+  /** Why this folder stands for the path that was given (`the best of 3 checkpoints, …`); undefined when it is that path. */
+  readonly takenBecause?: string | undefined;
+  /** What was left aside or read otherwise than it stands there. */
+  readonly notes?: readonly ModelNote[] | undefined;
+}
+
+/** A model whose folder is there to be read again. */
+export interface ModelFolder extends HuggingFaceModel {
+  /** The folder that was read, as it can be opened. */
+  readonly directory: string;
+  /** config.json as it is written. */
+  readonly configText: string;
 }

@@ -1,6 +1,7 @@
+import type { Sha256 } from './sha256';
 import { StudioError } from '../../../errors';
 import type { JsonObject } from '../../../json';
-import type { VocabularyRules } from '../../../engine/architectures/architecture';
+import type { VocabularyRules } from './vocabularyRules';
 import { bool, type GgufEntry, string, strings, u32 } from '../../gguf/ggufValue';
 import type { TokenizerFiles } from '../huggingFaceModel';
 import { bpeVocabulary, mergeStrings } from './bpeVocabulary';
@@ -16,9 +17,6 @@ import {
   type TokenizerJson,
 } from './tokenizerJson';
 import type { Vocabulary } from './vocabulary';
-
-/** SHA-256 of bytes as lower-case hex; core has no cryptography of its own. */
-export type Sha256 = (bytes: Uint8Array) => string;
 
 export interface TokenizerMetadataOptions {
   readonly rules: VocabularyRules;
