@@ -1,3 +1,5 @@
+import type { TensorRef } from '../tensorRef';
+import type { HuggingFaceModel } from './huggingFaceModel';
 import { normaliseTensorName } from '../../engine/architectures/textTensors';
 
 /** Wrappers that torch.compile, FSDP and activation checkpointing leave in names. */
@@ -13,6 +15,20 @@ const HEADLESS = /^(?:layers|embed_tokens|norm)\./;
 export function canonicalTensorName(name: string): string {
   const normal = normaliseTensorName(name.replace(WRAPPERS, ''));
   return HEADLESS.test(normal) ? `model.${normal}` : normal;
+}
+
+/** The tensor of a model that has this canonical name, whatever it is called in its file; undefined where there is none. */
+export function findTensor(model: HuggingFaceModel, canonical: string): TensorRef | undefined {
+  const exact = model.tensors.get(canonical);
+  if (exact !== undefined) {
+    return exact;
+  }
+  for (const tensor of model.tensors.values()) {
+    if (canonicalTensorName(tensor.name) === canonical) {
+      return tensor;
+    }
+  }
+  return undefined;
 }
 
 /** `q_proj` of `model.layers.0.self_attn.q_proj.weight`. */
