@@ -24,6 +24,7 @@ export interface PlanParts {
   readonly layout: GgufLayout;
   readonly base: {
     readonly path: string;
+    readonly takenBecause?: string | undefined;
     readonly architecture: string;
     readonly label: string;
     readonly dtype: string;
@@ -83,6 +84,7 @@ function plannedAdapter({ adapter, weight }: WeightedAdapter): PlannedAdapter {
   return {
     path: adapter.path,
     weightsFile: adapter.weightsFile,
+    takenBecause: adapter.takenBecause,
     format: adapter.format,
     method: adapter.method,
     weight,

@@ -85,13 +85,14 @@ export function planFuse(input: FuseInput): BuildPlan {
     layout: { tensors, outputs, metadata: [], importance: undefined, warnings: [] },
     base: {
       path: base.path,
+      takenBecause: base.takenBecause,
       architecture: architecture.name,
       label: familyName(config.className),
       dtype: fused[0]?.merged.base.encoding ?? '',
     },
     adapters,
     checks: input.checks ?? [],
-    warnings: [...(input.warnings ?? []), ...merged.notes],
+    warnings: [...(base.notes ?? []), ...(input.warnings ?? []), ...merged.notes],
   });
 }
 

@@ -144,7 +144,7 @@ async function loadInputs(request: {
   const states = await statesOf([...[...loaded.tensors.values()].map(({ file }) => file), ...filesOf(adapters)]);
   const own = adapters.flatMap(({ adapter }) => (adapter.format === 'gguf' ? [] : [adapter.directory]));
   const { base, checks, warnings } = await withTrainedTokenizer(
-    { ...loaded, path: request.base },
+    { ...loaded, path: request.base, takenBecause: resolved.takenBecause },
     [...own, ...(request.trainedWith ?? [])],
     request.signal,
   );

@@ -27,6 +27,12 @@ export interface TokenizerFiles {
   readonly templateDirectory?: string | undefined;
 }
 
+/** Something about a model folder that its user should know. */
+export interface ModelNote {
+  readonly code: string;
+  readonly message: string;
+}
+
 /** Everything of a Hugging Face model folder but the weights themselves. */
 export interface HuggingFaceModel {
   /** As the user gave it. */
@@ -42,6 +48,10 @@ export interface HuggingFaceModel {
   readonly weightsFormat?: string | undefined;
   /** README.md, for the card's licence, base model and tags. */
   readonly readme?: string | undefined;
+  /** Why this folder stands for the path that was given (`the best of 3 checkpoints, …`); undefined when it is that path. */
+  readonly takenBecause?: string | undefined;
+  /** What was left aside or read otherwise than it stands there. */
+  readonly notes?: readonly ModelNote[] | undefined;
 }
 
 /** A model whose folder is there to be read again. */

@@ -256,7 +256,7 @@ function convertible(context: LintContext, span: Span, path: string, model: Mode
 
 /** One pass of ours where we know the architecture, else llama.cpp's converter. */
 function routeFor(context: LintContext, path: string, { ggufArchitecture }: ModelFolderFacts): string {
-  const converter = `llama.cpp’s convert_hf_to_gguf.py ${shellWord(path)} --outfile model-f16.gguf, then modelfile-studio quantize model-f16.gguf --type Q4_K_M --out model.gguf`;
+  const converter = `llama.cpp’s convert_hf_to_gguf.py ${shellWord(path)} --outfile model-f16.gguf, then modelfile-studio quantize model-f16.gguf model.gguf Q4_K_M`;
   return ggufArchitecture === undefined ? converter : buildRoute(context, path);
 }
 

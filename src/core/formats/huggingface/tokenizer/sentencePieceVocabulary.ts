@@ -1,6 +1,6 @@
 import { StudioError } from '../../../errors';
 import { isJsonObject, type Json } from '../../../json';
-import type { VocabularyRules } from '../../../engine/architectures/architecture';
+import type { VocabularyRules } from './vocabularyRules';
 import type { TokenizerFiles } from '../huggingFaceModel';
 import { readSentencePieceModel } from './sentencePieceModel';
 import { invalidTokenizer, readTokenizerJson, type TokenizerJson } from './tokenizerJson';

@@ -1,7 +1,7 @@
 import type { Sha256 } from './sha256';
 import { StudioError } from '../../../errors';
 import type { JsonObject } from '../../../json';
-import type { VocabularyRules } from '../../../engine/architectures/architecture';
+import type { VocabularyRules } from './vocabularyRules';
 import { bool, type GgufEntry, string, strings, u32 } from '../../gguf/ggufValue';
 import type { TokenizerFiles } from '../huggingFaceModel';
 import { bpeVocabulary, mergeStrings } from './bpeVocabulary';
