@@ -27,6 +27,7 @@ export interface FuseInput {
   readonly dtype?: FuseType | undefined;
   /** What was found right before planning, to be said in the plan. */
   readonly checks?: readonly PlanNote[] | undefined;
+  readonly warnings?: readonly PlanNote[] | undefined;
 }
 
 /** Bytes of weights in one file of the result, as transformers writes them. */
@@ -84,13 +85,14 @@ export function planFuse(input: FuseInput): BuildPlan {
     layout: { tensors, outputs, metadata: [], importance: undefined, warnings: [] },
     base: {
       path: base.path,
+      takenBecause: base.takenBecause,
       architecture: architecture.name,
       label: familyName(config.className),
       dtype: fused[0]?.merged.base.encoding ?? '',
     },
     adapters,
     checks: input.checks ?? [],
-    warnings: merged.notes,
+    warnings: [...(base.notes ?? []), ...(input.warnings ?? []), ...merged.notes],
   });
 }
 
