@@ -1,4 +1,5 @@
-import { DIAGNOSTICS, SEVERITIES, type DiagnosticInfo, type Severity } from '../../src/core/modelfile/diagnosticCodes';
+import { DIAGNOSTICS } from '../../src/core/modelfile/diagnosticCodes';
+import { SEVERITIES, type DiagnosticInfo, type Severity } from '../../src/core/modelfile/diagnostics/diagnosticInfo';
 
 const TITLES: Readonly<Record<Severity, string>> = {
   error: 'Errors',

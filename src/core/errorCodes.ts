@@ -42,6 +42,7 @@ export const ERROR_CODES = {
   'safetensors/layout': 'Tensors of a safetensors file overlap, leave holes or do not end with the file.',
   'safetensors/tensor': 'A tensor entry has a dtype, shape or span that do not fit each other.',
   'safetensors/truncated': 'A safetensors file is shorter than its header says.',
+  'safetensors/values': 'Tensor data of a safetensors file holds NaN or infinite values.',
 
   'index/unsafe-name': 'A shard index names a file outside its folder.',
   'index/missing': 'A shard that the index names is not there.',
@@ -55,6 +56,7 @@ export const ERROR_CODES = {
   'model/tensor-unknown': 'A weight that the architecture does not know.',
   'model/tensor-shape': 'A weight has another shape than config.json says.',
   'model/quantised': 'A base in a quantised form that cannot be read exactly; the 16-bit base is needed.',
+  'model/unmerged': 'A model that was saved with its adapter beside it, or in the pieces of its training.',
   'model/dtype': 'Weights of a dtype that is not read.',
 
   'tokenizer/missing': 'No tokenizer was found.',

@@ -71,14 +71,19 @@ export class JsonScanner {
     return this.literal(code);
   }
 
-  /** An object: `member` is called after each key and must consume its value. Duplicate keys are refused. */
-  object(member: (key: string) => void): void {
+  /** Where the cursor stands, in characters from the start. */
+  get position(): number {
+    return this.at;
+  }
+
+  /** An object: `member` is called after each key, with where it begins, and must consume its value. Duplicate keys are refused. */
+  object(member: (key: string, keyAt: number) => void): void {
     const seen = new Set<string>();
     this.members((key, keyAt) => {
       if (seen.size === seen.add(key).size) {
         throw this.duplicate(key, keyAt);
       }
-      member(key);
+      member(key, keyAt);
     });
   }
 

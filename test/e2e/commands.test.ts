@@ -101,6 +101,30 @@ describe.skipIf(missingVSCode !== undefined)('commands', () => {
     await code.screenshot('jobs-done');
   });
 
+  it("run a plan by its title's button and from the palette, here where the server rewrites conditions", async () => {
+    const request = { base: `${code.folder}/base`, type: 'BF16' };
+    await code.plan('modelfileStudio.convert', { ...request, out: `${code.folder}/title.BF16.gguf` });
+    await code.page.locator('.editor-actions .action-label[aria-label^="Run Plan"]').first().click();
+    await code.job('title.BF16.gguf', /, done/);
+    await verified(`${code.folder}/title.BF16.gguf`);
+
+    await code.plan('modelfileStudio.convert', { ...request, out: `${code.folder}/palette.BF16.gguf` });
+    for (const title of ['Copy as Command', 'Change Type', 'Run Plan']) {
+      await code.openPalette(`Modelfile Studio: ${title}`);
+      await code.quickRows().filter({ hasText: title }).first().waitFor();
+    }
+    await code.page.keyboard.press('Enter');
+    await code.job('palette.BF16.gguf', /, done/);
+    await verified(`${code.folder}/palette.BF16.gguf`);
+
+    // A report looks like a plan and is none.
+    await code.runCommand('Modelfile Studio: Diagnose Setup');
+    await code.until('the report', async () =>
+      code.inHost((vscode) => vscode.window.activeTextEditor?.document.languageId === 'modelfile-studio-report'),
+    );
+    expect(await code.page.locator('.editor-actions .action-label[aria-label^="Run Plan"]').count()).toBe(0);
+  });
+
   it('show a plan for every way to make a file, and make it', async () => {
     const { folder } = code;
     const runs: readonly [command: string, title: RegExp, out: string, request: object][] = [

@@ -126,6 +126,21 @@ describe('the manifest', () => {
     ).toEqual([]);
   });
 
+  it('names no scheme but file that a server rewrites in conditions', () => {
+    // VS Code's server (SSH, WSL, containers, code-server) replaces the word file in values of resourceScheme, wherever it stands.
+    const conditions = [
+      ...JSON.stringify(manifest.contributes).matchAll(/"(?:when|enablement)":"((?:[^"\\]|\\.)*)"/g),
+    ].map(([, when]) => when!);
+    expect(conditions.length).toBeGreaterThan(40);
+    const schemes = conditions.flatMap((when) =>
+      [...when.matchAll(/resourceScheme\s*(?:[!=]=|=~|in)\s*(\S+)/g)].map(([, scheme]) => scheme!),
+    );
+    expect(schemes).toContain('file');
+    expect(schemes.filter((scheme) => scheme !== 'file' && scheme.includes('file'))).toEqual([]);
+    const plan = menus['editor/title']!.find(({ command }) => command === 'modelfileStudio.runPlan');
+    expect(plan?.when).toContain('resourceLangId == modelfile-studio-plan');
+  });
+
   it('has a picture for the marketplace', () => {
     const png = readFileSync(join(ROOT, manifest.icon));
     expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([128, 128]);
@@ -156,7 +171,9 @@ describe('commands', () => {
 
   it('are in the palette with nothing selected: at least ten, and only trust hides them', () => {
     const rules = new Map(menus['commandPalette']!.map(({ command, when }) => [command, when]));
-    const shown = ids.filter((id) => rules.get(id) !== 'false' && !/resourceScheme/.test(rules.get(id) ?? ''));
+    const shown = ids.filter(
+      (id) => rules.get(id) !== 'false' && !/resourceLangId == modelfile-studio-plan/.test(rules.get(id) ?? ''),
+    );
     expect(shown.length).toBeGreaterThanOrEqual(25);
     for (const id of shown) {
       expect([undefined, 'isWorkspaceTrusted && !virtualWorkspace'], id).toContain(rules.get(id));

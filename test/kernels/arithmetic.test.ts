@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Bench } from './instance';
-import { Random, SEED } from './values';
+import { SEED } from './seed';
+import { Random } from './values';
 
 let bench: Bench;
 beforeAll(async () => {

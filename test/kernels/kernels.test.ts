@@ -2,7 +2,8 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Kernels, QUANTISED_TYPES } from '../../src/core/engine/kernels/kernels';
 import { GGML_TYPES } from '../../src/core/formats/gguf/ggmlTypes';
 import { Bench } from './instance';
-import { makeRows, NOISE, Random, SEED } from './values';
+import { SEED } from './seed';
+import { makeRows, NOISE, Random } from './values';
 
 let bench: Bench;
 beforeAll(async () => {

@@ -3,7 +3,8 @@ import { QUANTISED_TYPES, type QuantisedType } from '../../src/core/engine/kerne
 import { GGML_TYPES } from '../../src/core/formats/gguf/ggmlTypes';
 import { ggmlOrSkip, type Ggml } from './ggml';
 import { Bench } from './instance';
-import { joinRows, makeRows, NOISE, NOT_FINITE, Random, SEED, UGLY, WEIGHTS, type Rows } from './values';
+import { SEED } from './seed';
+import { joinRows, makeRows, NOISE, NOT_FINITE, Random, UGLY, WEIGHTS, type Rows } from './values';
 
 let bench: Bench;
 beforeAll(async () => {

@@ -3,7 +3,8 @@ import { QUANTISED_TYPES } from '../../src/core/engine/kernels/kernels';
 import { GGML_TYPES } from '../../src/core/formats/gguf/ggmlTypes';
 import { ggmlOrSkip } from './ggml';
 import { Bench } from './instance';
-import { Random, SEED } from './values';
+import { SEED } from './seed';
+import { Random } from './values';
 
 let bench: Bench;
 beforeAll(async () => {

@@ -3,7 +3,8 @@ import { QUANTISED_TYPES, type QuantisedType } from '../../src/core/engine/kerne
 import { GGML_TYPES } from '../../src/core/formats/gguf/ggmlTypes';
 import { ggmlOrSkip } from './ggml';
 import { Bench } from './instance';
-import { joinRows, makeRows, NOISE, Random, SEED, UGLY } from './values';
+import { SEED } from './seed';
+import { joinRows, makeRows, NOISE, Random, UGLY } from './values';
 
 let bench: Bench;
 beforeAll(async () => {

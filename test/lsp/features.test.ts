@@ -17,7 +17,7 @@ import {
   ModelfileDocument,
   TOKEN_TYPES,
 } from '../../language-server/src/service/languageService';
-import { applySureFixes } from '../../src/core/modelfile/applyFixes';
+import { fixAll } from '../../src/core/modelfile/applyFixes';
 import { lintModelfile } from '../../src/core/modelfile/lintModelfile';
 import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
 import { NO_FACTS, type WorkspaceFacts } from '../../src/core/modelfile/workspaceFacts';
@@ -376,10 +376,9 @@ describe('fix all', () => {
         mutate(random, randomModelfile(random)).replaceAll('\n', random.chance(0.3) ? '\r\n' : '\n'),
       );
       const { parsed } = document;
-      let expected = parsed.text;
-      for (let round = 0; round < 10; round += 1) {
-        expected = applySureFixes(expected, await lintModelfile(parseModelfile(expected)));
-      }
+      const { text: expected } = await fixAll(parsed.text, await lintModelfile(parsed), (text) =>
+        lintModelfile(parseModelfile(text)),
+      );
       const range = { start: { line: 0, character: 0 }, end: { line: 0, character: 0 } };
       const [action] = await computeCodeActions(
         document,

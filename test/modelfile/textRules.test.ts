@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { applySureFixes } from '../../src/core/modelfile/applyFixes';
-import type { DiagnosticCode, Severity } from '../../src/core/modelfile/diagnosticCodes';
+import { fixAll } from '../../src/core/modelfile/applyFixes';
+import type { Diagnostic } from '../../src/core/modelfile/diagnostic';
+import type { DiagnosticCode } from '../../src/core/modelfile/diagnosticCodes';
+import type { Severity } from '../../src/core/modelfile/diagnostics/diagnosticInfo';
 import { lintText } from '../../src/core/modelfile/lintModelfile';
 import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
 
@@ -12,12 +14,9 @@ function found(text: string, severities?: ReadonlyMap<DiagnosticCode, Severity |
   );
 }
 
-function fixed(text: string): string {
-  let current = text;
-  for (let round = 0; round < 5; round += 1) {
-    current = applySureFixes(current, lintText(parseModelfile(current)));
-  }
-  return current;
+async function fixed(text: string): Promise<string> {
+  const lint = (next: string): Promise<readonly Diagnostic[]> => Promise.resolve(lintText(parseModelfile(next)));
+  return (await fixAll(text, await lint(text), lint)).text;
 }
 
 const CHATML =
@@ -52,17 +51,17 @@ describe('grammar', () => {
     expect(found(text)).toEqual(codes);
   });
 
-  it('repairs what is surely meant', () => {
-    expect(fixed('FROM a\nSYSTM hi')).toBe('FROM a\nSYSTEM hi');
-    expect(fixed('FROM=llama3')).toBe('FROM llama3');
-    expect(fixed('FROM: llama3')).toBe('FROM llama3');
-    expect(fixed('FROM a\nPARAMETER top-p 1')).toBe('FROM a\nPARAMETER top_p 1');
-    expect(fixed('FROM a\nPARAMETER num_ctx=4096')).toBe('FROM a\nPARAMETER num_ctx 4096');
-    expect(fixed('FROM a\nMESSAGE User: hi')).toBe('FROM a\nMESSAGE user hi');
-    expect(fixed('FROM a\nMESSAGE \t user hi')).toBe('FROM a\nMESSAGE user hi');
-    expect(fixed('FROM a\nPARAMETER  stop x')).toBe('FROM a\nPARAMETER stop x');
+  it('repairs what is surely meant', async () => {
+    expect(await fixed('FROM a\nSYSTM hi')).toBe('FROM a\nSYSTEM hi');
+    expect(await fixed('FROM=llama3')).toBe('FROM llama3');
+    expect(await fixed('FROM: llama3')).toBe('FROM llama3');
+    expect(await fixed('FROM a\nPARAMETER top-p 1')).toBe('FROM a\nPARAMETER top_p 1');
+    expect(await fixed('FROM a\nPARAMETER num_ctx=4096')).toBe('FROM a\nPARAMETER num_ctx 4096');
+    expect(await fixed('FROM a\nMESSAGE User: hi')).toBe('FROM a\nMESSAGE user hi');
+    expect(await fixed('FROM a\nMESSAGE \t user hi')).toBe('FROM a\nMESSAGE user hi');
+    expect(await fixed('FROM a\nPARAMETER  stop x')).toBe('FROM a\nPARAMETER stop x');
     // A word of prose may look like an instruction.
-    expect(fixed('FROM a\nSYSTEM write\nform letters')).toBe('FROM a\nSYSTEM write\nform letters');
+    expect(await fixed('FROM a\nSYSTEM write\nform letters')).toBe('FROM a\nSYSTEM write\nform letters');
   });
 });
 
@@ -91,32 +90,84 @@ describe('parameters', () => {
     ['PARAMETER stop ["a", "b"]', ['stop-never-matches: ["a", "b"]']],
     ['PARAMETER stop "say \\"x"', ['stop-never-matches: "say \\"x"']],
     ['PARAMETER stop [INST]', []],
+    ['PARAMETER stop <|im_end|>  # end of turn', ['stop-never-matches: <|im_end|>  # end of turn']],
+    ['PARAMETER stop <|im_end|>, <|im_start|>', ['stop-never-matches: <|im_end|>, <|im_start|>']],
+    ['PARAMETER stop "<|im_end|>", "<|im_start|>"', ['stop-never-matches: "<|im_end|>", "<|im_start|>"']],
+    ['PARAMETER stop ### Response:', []],
+    ['PARAMETER stop "Hello, world"', []],
     ['PARAMETER stop ""', ['stop-never-matches: ""']],
     ['PARAMETER stop "a\u200bb"', ['stop-never-matches: "a\u200bb"']],
   ])('case %#', (line, codes) => {
     expect(found(`FROM a\n${line}\n`)).toEqual(codes);
   });
 
-  it('repairs values and names', () => {
-    expect(fixed('FROM a\nPARAMETER temperature 0.7 # warm\n')).toBe('FROM a\n# warm\nPARAMETER temperature 0.7\n');
-    expect(fixed('FROM a\nPARAMETER temperature 0,7\n')).toBe('FROM a\nPARAMETER temperature 0.7\n');
-    expect(fixed('FROM a\nPARAMETER num_ctx 8k\n')).toBe('FROM a\nPARAMETER num_ctx 8192\n');
-    expect(fixed('FROM a\nPARAMETER num_ctx 4_096\n')).toBe('FROM a\nPARAMETER num_ctx 4096\n');
-    expect(fixed('FROM a\nPARAMETER use_mmap on\n')).toBe('FROM a\nPARAMETER use_mmap true\n');
-    expect(fixed('FROM a\nPARAMETER Temperature 1\nPARAMETER tfs_z 1\nPARAMETER mirostat 2\n')).toBe(
+  it('repairs values and names', async () => {
+    expect(await fixed('FROM a\nPARAMETER temperature 0.7 # warm\n')).toBe(
+      'FROM a\n# warm\nPARAMETER temperature 0.7\n',
+    );
+    expect(await fixed('FROM a\nPARAMETER temperature 0,7\n')).toBe('FROM a\nPARAMETER temperature 0.7\n');
+    expect(await fixed('FROM a\nPARAMETER num_ctx 8k\n')).toBe('FROM a\nPARAMETER num_ctx 8192\n');
+    expect(await fixed('FROM a\nPARAMETER num_ctx 4_096\n')).toBe('FROM a\nPARAMETER num_ctx 4096\n');
+    expect(await fixed('FROM a\nPARAMETER use_mmap on\n')).toBe('FROM a\nPARAMETER use_mmap true\n');
+    expect(await fixed('FROM a\nPARAMETER Temperature 1\nPARAMETER tfs_z 1\nPARAMETER mirostat 2\n')).toBe(
       'FROM a\nPARAMETER temperature 1\n',
     );
-    expect(fixed("FROM a\nPARAMETER stop '</s>'\n")).toBe('FROM a\nPARAMETER stop "</s>"\n');
-    expect(fixed('FROM a\r\nPARAMETER stop ["</s>", "[INST]"]\r\n')).toBe(
+    expect(await fixed("FROM a\nPARAMETER stop '</s>'\n")).toBe('FROM a\nPARAMETER stop "</s>"\n');
+    expect(await fixed('FROM a\r\nPARAMETER stop ["</s>", "[INST]"]\r\n')).toBe(
       'FROM a\r\nPARAMETER stop "</s>"\r\nPARAMETER stop "[INST]"\r\n',
     );
-    expect(fixed('FROM a\r\nPARAMETER temperature 0.7 # warm\r\n')).toBe(
+    expect(await fixed('FROM a\r\nPARAMETER temperature 0.7 # warm\r\n')).toBe(
       'FROM a\r\n# warm\r\nPARAMETER temperature 0.7\r\n',
     );
-    expect(fixed('FROM a\nPARAMETER stop “</s>”\n')).toBe('FROM a\nPARAMETER stop "</s>"\n');
-    expect(parseModelfile(fixed('FROM a\nPARAMETER stop "\\n\\n"\n')).verdict).toMatchObject({
+    expect(await fixed('FROM a\nPARAMETER stop “</s>”\n')).toBe('FROM a\nPARAMETER stop "</s>"\n');
+    expect(parseModelfile(await fixed('FROM a\nPARAMETER stop "\\n\\n"\n')).verdict).toMatchObject({
       commands: [{}, { name: 'stop', args: '\n\n' }],
     });
+  });
+});
+
+describe('stop texts that a fix writes', () => {
+  it.each([
+    [
+      'stop_sequence ["\\n\\n", "###"]  # where to end',
+      '# where to end\nPARAMETER stop """\n\n"""\nPARAMETER stop "###"',
+    ],
+    ['stop <|im_end|>  # end of turn', '# end of turn\nPARAMETER stop "<|im_end|>"'],
+    ['stop <|im_end|>, <|im_start|>', 'PARAMETER stop "<|im_end|>"\nPARAMETER stop "<|im_start|>"'],
+    ['stop_token "<|im_end|>", "<|im_start|>"', 'PARAMETER stop "<|im_end|>"\nPARAMETER stop "<|im_start|>"'],
+    ["stop ['</s>', '[INST]']", 'PARAMETER stop "</s>"\nPARAMETER stop "[INST]"'],
+    // Texts that the file has already are not written again, and none twice.
+    ['stop ["</s>", "</s>"]\nPARAMETER stop </s>', 'PARAMETER stop </s>'],
+    ['stop "</s>", "x"\nPARAMETER stop x', 'PARAMETER stop "</s>"\nPARAMETER stop x'],
+    // What is not sure is left to people.
+    ['stop User:, Assistant:', 'PARAMETER stop User:, Assistant:'],
+  ])('%s', async (line, expected) => {
+    const text = await fixed(`FROM a\nPARAMETER ${line}\n`);
+    expect(text).toBe(`FROM a\n${expected}\n`);
+    expect(parseModelfile(text).verdict.ok).toBe(true);
+  });
+
+  const withTemplate = (template: string, more = ''): Promise<string> =>
+    fixed(`FROM ./none.gguf\nTEMPLATE """${template}"""\n${more}`);
+
+  it('are none of what stands between a question and its answer', async () => {
+    const deepseek =
+      '{{ range .Messages }}{{ if eq .Role "user" }}<｜User｜>{{ .Content }}{{ else if eq .Role "assistant" }}<｜Assistant｜>{{ .Content }}{{ end }}{{ end }}<｜Assistant｜>';
+    expect(await withTemplate(deepseek, 'PARAMETER stop "<｜User｜>"\n')).not.toContain('stop "<｜Assistant｜>"');
+    for (const template of [
+      deepseek,
+      '[INST] {{ .System }} {{ .Prompt }} [/INST]{{ .Response }}',
+      '<|user|>\n{{ .Prompt }}\n<|assistant|>\n{{ .Response }}',
+      '<|start_header_id|>user<|end_header_id|>{{ .Prompt }}<|start_header_id|>assistant<|end_header_id|>{{ .Response }}',
+      '<｜User｜>{{ .Prompt }}<｜Assistant｜>{{ .Response }}',
+      // Completion in the middle of a text has no turns.
+      '<|fim_prefix|>{{ .Prompt }}<|fim_suffix|>{{ .Suffix }}<|fim_middle|>',
+      '<PRE> {{ .Prompt }} <SUF>{{ .Suffix }} <MID>',
+      '<fim_prefix>{{ .Prompt }}<fim_suffix>{{ .Suffix }}<fim_middle>{{ .Response }}<|endoftext|>',
+      '{{ .Prompt }}',
+    ]) {
+      expect(await withTemplate(template), template).toBe(`FROM ./none.gguf\nTEMPLATE """${template}"""\n`);
+    }
   });
 });
 
@@ -163,10 +214,10 @@ describe('quoting', () => {
     expect(found(`FROM a\n${line}\n`)).toEqual(codes);
   });
 
-  it('repairs what is surely meant', () => {
-    expect(fixed('FROM llama3.2 # the base\n')).toBe('# the base\nFROM llama3.2\n');
-    expect(fixed("FROM './a.gguf'\n")).toBe('FROM "./a.gguf"\n');
-    expect(fixed('FROM a\nSYSTEM a\u00a0b\n')).toBe('FROM a\nSYSTEM a b\n');
+  it('repairs what is surely meant', async () => {
+    expect(await fixed('FROM llama3.2 # the base\n')).toBe('# the base\nFROM llama3.2\n');
+    expect(await fixed("FROM './a.gguf'\n")).toBe('FROM "./a.gguf"\n');
+    expect(await fixed('FROM a\nSYSTEM a\u00a0b\n')).toBe('FROM a\nSYSTEM a b\n');
   });
 });
 
@@ -180,7 +231,7 @@ describe('templates', () => {
     ['{{ .System }}{{ .Promt }}{{ .Prompt }}|{{ .Response }}<|end|>', ['template-unknown-field: Promt']],
     ['{% if x %}{{ .System }}{{ .Prompt }}|{{ .Response }}<|end|>', ['template-is-jinja: {% if x %}']],
     ['{{ .Prompt }}|{{ .Response }}<|end|>', ['template-ignores-system: TEMPLATE']],
-    ['{{ .System }}{{ .Prompt }}{{ .Response }}', ['template-no-turn-end: TEMPLATE']],
+    ['{{ .System }}{{ .Prompt }}{{ .Response }}', ['template-completion: TEMPLATE']],
     [
       '<|im_start|>system\n{{ .System }}<|im_end|>\n<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n{{ .Response }}',
       ['template-no-turn-end: TEMPLATE'],

@@ -1,11 +1,7 @@
 import { resolveOllamaAddress } from '../../../src/core/ollama/ollamaAddress';
 import { requiresVersion } from '../../../src/core/golang/semver';
-import {
-  isDiagnosticCode,
-  SEVERITIES,
-  type DiagnosticCode,
-  type Severity,
-} from '../../../src/core/modelfile/diagnosticCodes';
+import { isDiagnosticCode, type DiagnosticCode } from '../../../src/core/modelfile/diagnosticCodes';
+import { SEVERITIES, type Severity } from '../../../src/core/modelfile/diagnostics/diagnosticInfo';
 
 /** Section of the settings that the server asks for. */
 export const SETTINGS_SECTION = 'modelfileStudio';

@@ -5,9 +5,8 @@ import {
   type Range,
   type TextEdit,
 } from 'vscode-languageserver-types';
-import { applySureFixes, sureEdits } from '../../../src/core/modelfile/applyFixes';
+import { fixAll } from '../../../src/core/modelfile/applyFixes';
 import type { Diagnostic as Finding, TextEdit as CoreEdit } from '../../../src/core/modelfile/diagnostic';
-import { applyEdits } from '../../../src/core/modelfile/formatModelfile';
 import { lintModelfile } from '../../../src/core/modelfile/lintModelfile';
 import { parseModelfile } from '../../../src/core/modelfile/parseModelfile';
 import type { WorkspaceFacts } from '../../../src/core/modelfile/workspaceFacts';
@@ -50,10 +49,7 @@ export async function computeCodeActions(
   return actions;
 }
 
-/** Fixes can make room for others; after these many rounds something goes in circles. */
-const MAX_ROUNDS = 10;
-
-/** What `lint --fix` does: rounds of sure fixes until none is left. One round stays as it is, several become one edit of what differs. */
+/** What `lint --fix` does. One round stays as it is, several become one edit of what differs. */
 async function allSureEdits(
   document: ModelfileDocument,
   findings: readonly Finding[],
@@ -61,17 +57,11 @@ async function allSureEdits(
   severities: Severities | undefined,
   signal: AbortSignal | undefined,
 ): Promise<readonly CoreEdit[]> {
-  const first = sureEdits(findings);
   const { text } = document.parsed;
-  let before = applyEdits(text, first);
-  for (let round = 1; round < MAX_ROUNDS && first.length > 0; round += 1) {
-    const next = applySureFixes(before, await lintModelfile(parseModelfile(before), { facts, severities, signal }));
-    if (next === before) {
-      return round === 1 ? first : [difference(text, before)];
-    }
-    before = next;
-  }
-  return first.length === 0 ? [] : [difference(text, before)];
+  const fixed = await fixAll(text, findings, (next) =>
+    lintModelfile(parseModelfile(next), { facts, severities, signal }),
+  );
+  return fixed.text === text ? [] : (fixed.edits ?? [difference(text, fixed.text)]);
 }
 
 /** One edit of the lines that differ. */

@@ -202,8 +202,8 @@ async function stopTexts(
 ): Promise<CompletionItem[]> {
   const base = await readBaseModel(document.context, facts, signal);
   const found = new Map<string, string>();
-  const after = document.template?.probe?.afterAnswer;
-  const marker = after === undefined ? undefined : stopTextOf(after);
+  const probe = document.template?.probe;
+  const marker = probe === undefined ? undefined : stopTextOf(probe);
   if (marker !== undefined) {
     found.set(marker, 'ends a turn in TEMPLATE');
   }

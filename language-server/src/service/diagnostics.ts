@@ -1,6 +1,7 @@
 import { DiagnosticSeverity, DiagnosticTag, type Diagnostic } from 'vscode-languageserver-types';
 import type { Diagnostic as Finding } from '../../../src/core/modelfile/diagnostic';
-import type { DiagnosticCode, Severity } from '../../../src/core/modelfile/diagnosticCodes';
+import type { DiagnosticCode } from '../../../src/core/modelfile/diagnosticCodes';
+import type { Severity } from '../../../src/core/modelfile/diagnostics/diagnosticInfo';
 import { lintModelfile, lintText } from '../../../src/core/modelfile/lintModelfile';
 import type { WorkspaceFacts } from '../../../src/core/modelfile/workspaceFacts';
 import type { ModelfileDocument } from './modelfileDocument';

@@ -7,11 +7,11 @@ import { ROUTES, type RouteName } from '../../core/routes/planRoutes';
 import {
   createFromArtefacts as createFrom,
   prepareCreateFrom,
-  requireFolder,
   type CreateFromOptions,
   type CreateFromRequest,
   type PreparedCreate,
 } from '../../node/create/createFromArtefacts';
+import { requireFolder } from '../../node/create/keptFiles';
 import type { CommandContext, CommandResult, OptionValues } from '../command';
 import { follow } from '../follow';
 import { loadBaseArgument } from '../loadBaseArgument';

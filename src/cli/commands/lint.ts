@@ -1,6 +1,6 @@
 import { StudioError, throwIfAborted, toStudioError, type ErrorJson } from '../../core/errors';
 import { escapeControls } from '../../core/escapeControls';
-import { applySureFixes } from '../../core/modelfile/applyFixes';
+import { fixAll } from '../../core/modelfile/applyFixes';
 import { decodeModelfile } from '../../core/modelfile/decodeModelfile';
 import type { Diagnostic } from '../../core/modelfile/diagnostic';
 import { encodeModelfile } from '../../core/modelfile/encodeModelfile';
@@ -30,9 +30,6 @@ interface FileResult extends LintedFile {
   readonly fixed: boolean;
   readonly error?: ErrorJson | undefined;
 }
-
-/** Fixes can make room for others; after these many rounds something goes in circles. */
-const MAX_ROUNDS = 10;
 
 /** `lint FILE… [--fix] [--sarif]`: every diagnostic of the language server, from the text and the files around it. */
 export async function lintCommand(args: LintCommandArgs): Promise<ModelfileCommandResult> {
@@ -79,16 +76,12 @@ async function fixFile(
   signal: AbortSignal,
 ): Promise<FileResult> {
   const original = decodeModelfile(bytes);
-  let text = original;
-  let diagnostics: readonly Diagnostic[] = await lintModelfile(parseModelfile(bytes), { facts, signal });
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const next = applySureFixes(text, diagnostics);
-    if (next === text) {
-      break;
-    }
-    text = next;
-    diagnostics = await lintModelfile(parseModelfile(text), { facts, signal });
-  }
+  const lint = (text: string): Promise<readonly Diagnostic[]> => lintModelfile(parseModelfile(text), { facts, signal });
+  const { text, diagnostics } = await fixAll(
+    original,
+    await lintModelfile(parseModelfile(bytes), { facts, signal }),
+    lint,
+  );
   if (text === original) {
     return { path, text, diagnostics, fixed: false };
   }

@@ -61,6 +61,7 @@ function byFormat(facts: FileFacts, name: string): Described | undefined {
             problems: [asProblem(facts.error)],
           }
         : undefined;
+    case 'npz':
     case 'json':
     case 'text':
     case 'unknown':

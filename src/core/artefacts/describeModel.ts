@@ -5,7 +5,9 @@ import { canonicalTensorName } from '../formats/huggingface/tensorNames';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
 import { refuseQuantisedBase } from '../formats/huggingface/quantisedBase';
 import type { SafetensorsHeader } from '../formats/safetensors/safetensorsTypes';
+import { unwrapTensors } from '../formats/huggingface/unwrapTensors';
 import { checkShards, isPlainFileName } from '../formats/safetensors/shardIndex';
+import { INDEX_FILE as INDEX, staleNote, weightFiles, type WeightFiles } from '../formats/safetensors/weightFiles';
 import { elementCount, type TensorRef } from '../formats/tensorRef';
 import { isJsonObject, type JsonObject } from '../json';
 import { LIMITS } from '../limits';
@@ -16,8 +18,6 @@ import type { Finding, ModelShapes } from './finding';
 import { readModelCardBase } from './modelCardBase';
 import { producerOf } from './producer';
 import { isModelWeights } from './trainingFolders';
-
-const INDEX = 'model.safetensors.index.json';
 
 /** True when the folder is, or was to be, a model of its own: full weights, or what names them. */
 export function isModelFolder(folder: FolderFacts): boolean {
@@ -91,7 +91,7 @@ export function describeModel(folder: FolderFacts): Finding {
 class ModelWeights {
   readonly shards: readonly string[];
   readonly missing: readonly string[];
-  readonly tensors = new Map<string, TensorRef>();
+  tensors: ReadonlyMap<string, TensorRef> = new Map();
   readonly absent = new Set<string>();
   readonly problems: ArtefactProblem[] = [];
   readonly isComplete: boolean;
@@ -99,16 +99,18 @@ class ModelWeights {
   constructor(private readonly folder: FolderFacts) {
     const index = this.readIndex();
     const present = [...folder.files.keys()].filter(isModelWeights);
-    this.shards = index === undefined ? numbered(present) : [...new Set(index.values())].sort();
+    const chosen = weightFiles(present, index);
+    this.shards = chosen.index === undefined ? numbered(chosen.files) : chosen.files;
     this.missing = this.shards.filter((name) => !folder.files.has(name));
-    for (const [tensor, shard] of index ?? []) {
+    for (const [tensor, shard] of chosen.index ?? []) {
       if (this.missing.includes(shard)) {
         this.absent.add(canonicalTensorName(tensor));
       }
     }
     this.readShards();
     this.report();
-    this.checkIndex(index);
+    this.checkIndex(chosen.index);
+    this.unwrap(chosen);
     this.isComplete = this.shards.length > 0 && this.missing.length === 0 && this.problems.length === 0;
   }
 
@@ -137,6 +139,7 @@ class ModelWeights {
   }
 
   private readShards(): void {
+    const tensors = new Map<string, TensorRef>();
     for (const shard of this.shards) {
       const facts = this.folder.facts.get(shard);
       const error = errorOf(facts);
@@ -146,10 +149,11 @@ class ModelWeights {
       if (facts?.format === 'safetensors') {
         this.problems.push(...facts.description.problems.map(asProblem));
         for (const tensor of facts.description.tensors.values()) {
-          this.tensors.set(tensor.name, { ...tensor, file: this.folder.pathOf(shard) });
+          tensors.set(tensor.name, { ...tensor, file: this.folder.pathOf(shard) });
         }
       }
     }
+    this.tensors = tensors;
   }
 
   /** Shards and index of one model; only asked when all of them could be read. */
@@ -169,6 +173,26 @@ class ModelWeights {
     } catch (error) {
       this.problems.push(asProblem(toStudioError(error)));
     }
+  }
+
+  /** The names that the model itself gives to its weights, and what another save left beside them. */
+  private unwrap(chosen: WeightFiles): void {
+    try {
+      staleNote(chosen, new Set(this.tensors.keys()), this.otherNames(chosen), this.folder.path);
+      this.tensors = unwrapTensors(this.tensors, this.folder.path).tensors;
+    } catch (error) {
+      this.problems.push(asProblem(toStudioError(error)));
+    }
+  }
+
+  private otherNames({ staleFiles }: WeightFiles): readonly string[] | undefined {
+    const there = numbered(staleFiles).every((name) => this.folder.files.has(name));
+    return there
+      ? staleFiles.flatMap((name) => {
+          const facts = this.folder.facts.get(name);
+          return facts?.format === 'safetensors' ? [...facts.description.tensors.keys()] : [];
+        })
+      : undefined;
   }
 
   private report(): void {

@@ -1,5 +1,5 @@
 import type { Adapter } from '../formats/adapters/adapter';
-import type { BaseTensorShape } from '../formats/adapters/matchBase';
+import type { BaseTensorShape } from '../formats/adapters/baseTensorShape';
 import type { Artefact } from './artefact';
 import type { BuildRecord } from './buildRecordFacts';
 import type { FolderFacts } from './folderFacts';

@@ -2,6 +2,8 @@ import { readBytes, readFully, type ByteSource } from '../bytes';
 import { StudioError, throwIfAborted, toStudioError } from '../errors';
 import { detectFormat, DETECTION_BYTES } from '../formats/detectFormat';
 import { lfsPointerError, pickleError } from '../formats/foreignFile';
+import { readNpz } from '../formats/readNpz';
+import type { TensorRef } from '../formats/tensorRef';
 import { parseLfsPointer } from '../formats/lfsPointer';
 import { describeGguf } from '../formats/gguf/readGguf';
 import type { GgufDescription } from '../formats/gguf/ggufTypes';
@@ -19,6 +21,8 @@ export type FileFacts =
   /** `text`: the first bytes as Latin-1, for traces of the tools that wrote it. */
   | { readonly format: 'pickle'; readonly text: string; readonly error: StudioError }
   | { readonly format: 'lfs-pointer'; readonly error: StudioError }
+  /** Arrays of mlx as NumPy keeps them. */
+  | { readonly format: 'npz'; readonly tensors: ReadonlyMap<string, TensorRef> }
   | { readonly format: 'json'; readonly value: Json }
   | { readonly format: 'text'; readonly text: string }
   | { readonly format: 'imatrix-legacy' }
@@ -56,7 +60,7 @@ export function readingOf(name: string, bytes: number): Reading | undefined {
     return 'text';
   }
   if (
-    /\.(?:gguf|safetensors|bin|pt|pth|ckpt|pkl|pickle|dat)$/i.test(name) ||
+    /\.(?:gguf|safetensors|npz|bin|pt|pth|ckpt|pkl|pickle|dat)$/i.test(name) ||
     /imatrix/i.test(name) ||
     /^sha256[-:][0-9a-f]{64}$/.test(name)
   ) {
@@ -155,6 +159,9 @@ async function readHeader(
   if (format === 'safetensors' || /\.safetensors$/i.test(name)) {
     refuseLongHeader(first, options.headerLimit, path);
     return { format: 'safetensors', description: await describeSafetensors(source, { path, signal }) };
+  }
+  if (/\.npz$/i.test(name)) {
+    return { format: 'npz', tensors: await readNpz(source, { path, signal }) };
   }
   return { format: 'unknown' };
 }

@@ -1,4 +1,5 @@
-import { looksLikeToken, probeTemplate, stopTextOf } from './templateProbe';
+import { probeTemplate, stopTextOf } from './templateProbe';
+import { looksLikeToken } from './turnMarkers';
 import { parseTemplate } from '../goTemplate/parseTemplate';
 import type { ChatFormat } from './chatFormat';
 
@@ -40,17 +41,18 @@ function templateStops(template: string | undefined): readonly StopText[] {
   if (parsed?.ok !== true) {
     return [];
   }
-  const { afterAnswer } = probeTemplate(parsed.template);
-  const text = afterAnswer === undefined ? undefined : stopTextOf(afterAnswer);
+  const probe = probeTemplate(parsed.template);
+  const text = stopTextOf(probe);
   if (text === undefined) {
     return [];
   }
   return [
     {
       text,
-      reason: looksLikeToken(text)
-        ? 'the template ends an answer with it'
-        : 'the template begins the next turn with it',
+      reason:
+        looksLikeToken(text) && text === probe.turnEnd
+          ? 'the template ends an answer with it'
+          : 'the template begins the next turn with it',
     },
   ];
 }

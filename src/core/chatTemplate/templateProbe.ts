@@ -1,6 +1,7 @@
 import { executeTemplate, type TemplateExecution } from '../goTemplate/executeTemplate';
 import { NO_VALUES, plainMessage, type ChatMessage, type Tool } from '../goTemplate/ollama/conversation';
 import type { ParsedTemplate } from '../goTemplate/parseTemplate';
+import { BEGIN_MARKERS, END_MARKERS, isFimMarker, markersIn } from './turnMarkers';
 
 /** Words that no template holds. */
 const SYSTEM = 'qxSystemqx';
@@ -17,12 +18,20 @@ export interface TemplateProbe {
   /** The same with tools, where the template names them. */
   readonly tools?: TemplateExecution | undefined;
   readonly printsSystem: boolean;
+  /** What stands between a question and its answer in the history; undefined where the rendering does not show it. */
+  readonly pastHeader?: string | undefined;
+  /** What the prompt writes behind the last question: where the answer is to begin. */
+  readonly answerHeader?: string | undefined;
   /** What stands between an answer and the next question; undefined where the rendering does not show it. */
   readonly afterAnswer?: string | undefined;
+  /** The marker that ends an answer as the template writes it, `<|im_end|>`; undefined where none does. */
+  readonly turnEnd?: string | undefined;
+  /** Where nothing ends an answer: the marker that ends the other turns, and should end answers too. */
+  readonly missingEnd?: string | undefined;
   /** The answer runs into the next question: nothing, or only what begins a turn, stands between. */
   readonly runsOn: boolean;
-  /** The marker that ends a question, `<|im_end|>`; undefined where the format has none. */
-  readonly userEnd?: string | undefined;
+  /** The template has no turns: `bare` writes the prompt and no more, `fim` is for completion in the middle of a text. */
+  readonly completion?: 'bare' | 'fim' | undefined;
 }
 
 /** Small, for it runs at every keystroke. */
@@ -68,33 +77,81 @@ export function probeTemplate(template: ParsedTemplate): TemplateProbe {
     plainMessage('user', SECOND),
   ]);
   const tools = template.vars.includes('tools') ? run(toolConversation(), [TOOL]) : undefined;
-  const text = chat.ok ? chat.text : '';
-  const answer = text.indexOf(ANSWER);
-  const second = text.indexOf(SECOND, answer);
-  const afterAnswer = answer >= 0 && second > answer ? text.slice(answer + ANSWER.length, second) : undefined;
-  const between = text.slice(text.indexOf(FIRST) + FIRST.length, Math.max(answer, 0));
-  const userEnd = MARKER.exec(between)?.[0];
-  return {
-    question,
-    chat,
-    tools,
-    printsSystem: text.includes(SYSTEM),
-    afterAnswer,
-    userEnd,
-    runsOn: afterAnswer !== undefined && runsOn(afterAnswer, question, userEnd),
-  };
+  return { question, chat, tools, ...turnsOf(question, chat) };
 }
 
-/** What ends the user's turns must end the assistant's too, where the format has markers at all. */
-function runsOn(afterAnswer: string, question: TemplateExecution, userEnd: string | undefined): boolean {
-  if (afterAnswer.trim() === '') {
-    return true;
+type Turns = Omit<TemplateProbe, 'question' | 'chat' | 'tools'>;
+
+function turnsOf(question: TemplateExecution, chat: TemplateExecution): Turns {
+  const text = chat.ok ? chat.text : '';
+  const first = text.indexOf(FIRST);
+  const answer = text.indexOf(ANSWER, Math.max(first, 0));
+  const second = text.indexOf(SECOND, Math.max(answer, 0));
+  const printsSystem = text.includes(SYSTEM);
+  const completion = completionOf(question);
+  const answerHeader = second < 0 ? undefined : text.slice(second + SECOND.length);
+  if (answer < 0 || second < answer) {
+    return { printsSystem, answerHeader, runsOn: false, completion };
   }
-  const beforeQuestion = question.ok ? question.text.slice(0, question.text.indexOf(FIRST)) : '';
-  const next = MARKER.exec(afterAnswer)?.[0];
-  return (
-    userEnd !== undefined && next !== undefined && next !== userEnd && beforeQuestion.endsWith(afterAnswer.trimStart())
-  );
+  const afterAnswer = text.slice(answer + ANSWER.length, second);
+  const pastHeader = first >= 0 && first < answer ? text.slice(first + FIRST.length, answer) : undefined;
+  const turns = { printsSystem, pastHeader, answerHeader, afterAnswer };
+  // Whoever ends answers has turns, with or without words between them.
+  if (completion !== undefined && (completion === 'fim' || markersIn(afterAnswer).length === 0)) {
+    return { ...turns, completion, runsOn: false };
+  }
+  const opening = question.ok ? question.text.slice(0, Math.max(question.text.indexOf(FIRST), 0)) : '';
+  const questionEnd = endOfQuestion(pastHeader ?? answerHeader ?? '', opening);
+  const turnEnd = endOfAnswer(afterAnswer, opening, questionEnd);
+  const runsOn = turnEnd === undefined && (afterAnswer.trim() === '' || questionEnd !== undefined);
+  return { ...turns, turnEnd, runsOn, missingEnd: runsOn ? questionEnd : undefined };
+}
+
+/** Whether a template writes the prompt alone, or markers for completion in the middle only. */
+function completionOf(question: TemplateExecution): 'bare' | 'fim' | undefined {
+  if (!question.ok || !question.text.includes(FIRST)) {
+    return undefined;
+  }
+  const around = question.text.replaceAll(FIRST, '');
+  const markers = markersIn(around);
+  const turns = markers.filter((marker) => !BEGIN_MARKERS.has(marker));
+  if (turns.length > 0) {
+    return turns.every(isFimMarker) ? 'fim' : undefined;
+  }
+  const rest = markers.reduce((left, marker) => left.replace(marker, ''), around);
+  return rest.trim() === '' ? 'bare' : undefined;
+}
+
+/**
+ * The marker that ends a question, as opposed to the one that begins its answer: known as such, or the first of several. Between
+ * `<｜User｜>…<｜Assistant｜>` there is none.
+ */
+function endOfQuestion(header: string, opening: string): string | undefined {
+  const [marker, ...others] = markersIn(header);
+  if (marker === undefined || isFimMarker(marker) || BEGIN_MARKERS.has(marker)) {
+    return undefined;
+  }
+  const isFirstOfSeveral = others.length > 0 && !others.includes(marker) && !markersIn(opening).includes(marker);
+  return END_MARKERS.has(marker) || (isFirstOfSeveral && !isTag(marker)) ? marker : undefined;
+}
+
+/** `<context>` and `</context>` stand around contents; they are no markers of turns. */
+function isTag(marker: string): boolean {
+  return /^<\/?[a-z][a-z-]*>$/.test(marker) && !END_MARKERS.has(marker);
+}
+
+/** The first marker behind an answer, unless all that stands there begins the next question. */
+function endOfAnswer(afterAnswer: string, opening: string, questionEnd: string | undefined): string | undefined {
+  const after = markersIn(afterAnswer);
+  const [marker] = after;
+  if (marker === undefined || isFimMarker(marker) || BEGIN_MARKERS.has(marker)) {
+    return undefined;
+  }
+  if (END_MARKERS.has(marker) || marker === questionEnd) {
+    return marker;
+  }
+  const begins = markersIn(opening);
+  return begins.slice(-after.length).join('\n') === after.join('\n') ? undefined : marker;
 }
 
 function toolConversation(): ChatMessage[] {
@@ -108,19 +165,15 @@ function toolConversation(): ChatMessage[] {
   ];
 }
 
-/** Markers as models have them: `<|im_end|>`, `</s>`, `<end_of_turn>`, `[INST]`. */
-const MARKER = /<\|[^|<>\s]{1,60}\|>|<\/?[A-Za-z_｜][^<>\s]{0,60}>|\[\/?[A-Z_]{2,30}\]/u;
-
 /** The text at which an answer should stop: the first marker behind it, else the first line of what follows. */
-export function stopTextOf(afterAnswer: string): string | undefined {
-  const marker = MARKER.exec(afterAnswer)?.[0];
-  if (marker !== undefined) {
-    return marker;
+export function stopTextOf({ turnEnd, afterAnswer, completion, runsOn }: TemplateProbe): string | undefined {
+  if (afterAnswer === undefined || completion !== undefined || runsOn) {
+    return undefined;
+  }
+  const [marker] = markersIn(afterAnswer);
+  if (turnEnd !== undefined || marker !== undefined) {
+    return turnEnd ?? marker;
   }
   const line = afterAnswer.trim().split('\n')[0]?.trim();
   return line === undefined || line === '' ? undefined : line;
-}
-
-export function looksLikeToken(text: string): boolean {
-  return MARKER.exec(text)?.[0] === text;
 }

@@ -1,6 +1,6 @@
 import { StudioError } from '../errors';
 import type { Adapter, AdapterPart } from '../formats/adapters/adapter';
-import type { BaseTensorShape } from '../formats/adapters/matchBase';
+import type { BaseTensorShape } from '../formats/adapters/baseTensorShape';
 import type { AdapterTarget } from './adapterTarget';
 import { EMBEDDING, HEAD } from './applyAdapters';
 

@@ -2,7 +2,7 @@ import { StudioError } from '../errors';
 import type { Adapter, AdapterPart } from '../formats/adapters/adapter';
 import { matchAdapterToBase } from '../formats/adapters/matchBase';
 import type { PlanNote } from './buildPlan';
-import type { LogicalTensor } from './logicalTensors';
+import type { LogicalTensor } from './logicalTensor';
 
 /** An adapter and how much of it is wanted; weights of several add up. */
 export interface WeightedAdapter {

@@ -1,4 +1,4 @@
-import type { Imatrix } from '../formats/gguf/imatrix';
+import type { Imatrix } from '../formats/gguf/importanceMatrix';
 import type { FileTypeName, WritableType } from './fileTypes';
 
 /** What the user chose for a GGUF. */

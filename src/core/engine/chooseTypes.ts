@@ -1,27 +1,9 @@
+import type { TypeCandidate, MixtureModel } from './typeCandidate';
 import { StudioError } from '../errors';
 import { GGML_TYPES, type GgmlTypeName } from '../formats/gguf/ggmlTypes';
 import { FILE_TYPES, isQuantised, type FileTypeName, type WritableType } from './fileTypes';
 import { mixedType, type MixtureState } from './tensorTypeRules';
 import { allowsQuantisation, isValueLike, tensorCategory } from './tensorCategory';
-
-/** A tensor whose target type is to be chosen; `type` is what it keeps where nothing applies. */
-export interface TypeCandidate {
-  readonly name: string;
-  /** GGUF order. */
-  readonly shape: readonly number[];
-  readonly type: GgmlTypeName;
-}
-
-/** What the mixture rules need to know of a model. */
-export interface MixtureModel {
-  /** `general.architecture`. */
-  readonly architecture: string;
-  /** All layers, including those for multi-token prediction. */
-  readonly layers: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly experts: number;
-}
 
 /** The options of llama-quantize that choose types. */
 export interface TypeOptions {

@@ -4,7 +4,8 @@ import type { GgufValue } from '../formats/gguf/ggufTypes';
 import { encodeGgufHeader } from '../formats/gguf/writeGguf';
 import type { BuildOptions } from './buildOptions';
 import type { PlannedOutput, PlannedSlice, PlannedTensor, PlanNote } from './buildPlan';
-import { chooseTypes, type MixtureModel } from './chooseTypes';
+import { chooseTypes } from './chooseTypes';
+import type { MixtureModel } from './typeCandidate';
 import { imatrixMetadata, planImportance } from './planImportance';
 import { compareTensorNames } from './tensorCategory';
 

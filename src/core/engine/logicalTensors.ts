@@ -1,30 +1,11 @@
+import type { LogicalTensor } from './logicalTensor';
 import { StudioError } from '../errors';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
 import { outerSlice, type TensorRef } from '../formats/tensorRef';
-import { expertOfStack } from './architectures/expertTensors';
-import { normaliseTensorName } from './architectures/textTensors';
-import type { RowSource } from './buildPlan';
-import type { InputFiles } from './inputFiles';
+import { expertOfStack, normaliseTensorName } from '../formats/huggingface/tensorNames';
 import { isMlxPart, mlxWeight } from './mlxWeight';
 import { isScalePart, scaledWeight } from './scaledWeight';
 import { storedMatrix, storedType } from './storedMatrix';
-
-/** One weight of a base as the model sees it, however it is stored. */
-export interface LogicalTensor {
-  /** The name in a text-only checkpoint. */
-  readonly name: string;
-  /** The name in its file; of one expert of a stack, the one that it has where experts are stored one by one. */
-  readonly storedName: string;
-  /** Slowest dimension first, dequantised. */
-  readonly shape: readonly number[];
-  /** What it is stored as, for people: `BF16`, `4-bit affine`. */
-  readonly encoding: string;
-  /** The type of its numbers (of its scales, where it is packed). */
-  readonly dtype: TensorRef['dtype'];
-  readonly file: string;
-  /** Builds the source; `asColumn` for vectors whose values are moved like rows. */
-  source(files: InputFiles, asColumn: boolean): RowSource;
-}
 
 /**
  * The weights of a base by their normalised names: quantised ones are one tensor of their full shape, stacked experts one

@@ -4,7 +4,7 @@ import { elementCount, type TensorRef } from '../formats/tensorRef';
 import { isJsonObject, type Json, type JsonObject } from '../json';
 import type { RowSource, StoredBytes } from './buildPlan';
 import type { InputFiles } from './inputFiles';
-import type { LogicalTensor } from './logicalTensors';
+import type { LogicalTensor } from './logicalTensor';
 import { storedMatrix } from './storedMatrix';
 
 /** mlx's modes (`mx.quantize`): affine levels with scale and bias, E2M1 or E4M3 floats with E8M0 or E4M3 scales. */

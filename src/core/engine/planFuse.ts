@@ -7,7 +7,7 @@ import { elementCount } from '../formats/tensorRef';
 import { applyAdapters, type MergedTensor, type WeightedAdapter } from './applyAdapters';
 import { findArchitecture } from './architectures/architectures';
 import { readModelConfig } from './architectures/readModelConfig';
-import type { BuildPlan, PlannedOutput, PlannedTensor } from './buildPlan';
+import type { BuildPlan, PlannedOutput, PlannedTensor, PlanNote } from './buildPlan';
 import { finishPlan } from './finishPlan';
 import { InputFiles } from './inputFiles';
 import { logicalTensors } from './logicalTensors';
@@ -25,6 +25,9 @@ export interface FuseInput {
   readonly output: string;
   /** Undefined: each tensor keeps the base's own type, that of its scales where it is packed. */
   readonly dtype?: FuseType | undefined;
+  /** What was found right before planning, to be said in the plan. */
+  readonly checks?: readonly PlanNote[] | undefined;
+  readonly warnings?: readonly PlanNote[] | undefined;
 }
 
 /** Bytes of weights in one file of the result, as transformers writes them. */
@@ -82,13 +85,14 @@ export function planFuse(input: FuseInput): BuildPlan {
     layout: { tensors, outputs, metadata: [], importance: undefined, warnings: [] },
     base: {
       path: base.path,
+      takenBecause: base.takenBecause,
       architecture: architecture.name,
       label: familyName(config.className),
       dtype: fused[0]?.merged.base.encoding ?? '',
     },
     adapters,
-    checks: [],
-    warnings: merged.notes,
+    checks: input.checks ?? [],
+    warnings: [...(base.notes ?? []), ...(input.warnings ?? []), ...merged.notes],
   });
 }
 

@@ -3,7 +3,7 @@ import { GGML_TYPES, type GgmlTypeName } from '../formats/gguf/ggmlTypes';
 import type { GgufFile, GgufMetadata, GgufTensor, GgufValue } from '../formats/gguf/ggufTypes';
 import type { BuildOptions } from './buildOptions';
 import type { BuildPlan } from './buildPlan';
-import type { MixtureModel } from './chooseTypes';
+import type { MixtureModel } from './typeCandidate';
 import { FILE_TYPES, isQuantised, WRITABLE_TYPES } from './fileTypes';
 import { finishPlan } from './finishPlan';
 import { InputFiles } from './inputFiles';

@@ -3,7 +3,7 @@ import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
 import { elementCount, type TensorRef } from '../formats/tensorRef';
 import { isJsonObject, type JsonObject } from '../json';
 import type { LevelEncoding, RowSource, ScaleType } from './buildPlan';
-import type { LogicalTensor } from './logicalTensors';
+import type { LogicalTensor } from './logicalTensor';
 
 /** What stands beside a weight that is stored as levels and scales, by the ending of its name. */
 const PARTS =

@@ -1,6 +1,6 @@
 import { StudioError } from '../errors';
 import { GGML_TYPES, type GgmlTypeName } from '../formats/gguf/ggmlTypes';
-import type { MixtureModel, TypeCandidate } from './chooseTypes';
+import type { MixtureModel, TypeCandidate } from './typeCandidate';
 import type { FileTypeName, WritableType } from './fileTypes';
 import { isValueLike, layerOf, type TensorCategory } from './tensorCategory';
 

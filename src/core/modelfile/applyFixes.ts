@@ -1,13 +1,82 @@
-import type { Diagnostic, TextEdit } from './diagnostic';
+import type { Diagnostic, Fix, TextEdit } from './diagnostic';
 import { applyEdits } from './formatModelfile';
 
-/** Sure fixes that do not touch one another, in the order of the diagnostics: what one pass applies. */
-export function sureEdits(diagnostics: readonly Diagnostic[]): readonly TextEdit[] {
-  const chosen: TextEdit[] = [];
+/** Fixes can make room for others; after these many rounds something goes in circles. */
+const MAX_ROUNDS = 10;
+
+/** A text after all sure fixes, with what is found in it then. */
+export interface FixedText {
+  readonly text: string;
+  readonly diagnostics: readonly Diagnostic[];
+  /** The edits of the first round, where that was the only one: they touch less than a comparison of the texts would. */
+  readonly edits?: readonly TextEdit[] | undefined;
+}
+
+/**
+ * Rounds of sure fixes until none is left. What a round makes is linted again: a fix that leaves more errors and warnings than there
+ * were is taken back, whatever its rule thought of it.
+ */
+export async function fixAll(
+  text: string,
+  diagnostics: readonly Diagnostic[],
+  lint: (text: string) => Promise<readonly Diagnostic[]>,
+): Promise<FixedText> {
+  const refused = new Set<string>();
+  let current: FixedText = { text, diagnostics };
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const fixes = sureFixes(current.diagnostics, refused);
+    const edits = fixes.flatMap((fix) => fix.edits);
+    const next = applyEdits(current.text, edits);
+    if (next === current.text) {
+      break;
+    }
+    const found = await lint(next);
+    if (weight(found) <= weight(current.diagnostics)) {
+      current = { text: next, diagnostics: found, edits: round === 0 ? edits : undefined };
+    } else if (fixes.length === 1) {
+      refused.add(keyOf(fixes[0]));
+    } else {
+      await refuseWorse(current, fixes, lint, refused);
+    }
+  }
+  return current;
+}
+
+/** Marks those fixes of a round that alone leave a worse text; all, where none does but they do together. */
+async function refuseWorse(
+  { text, diagnostics }: FixedText,
+  fixes: readonly Fix[],
+  lint: (text: string) => Promise<readonly Diagnostic[]>,
+  refused: Set<string>,
+): Promise<void> {
+  const before = refused.size;
+  for (const fix of fixes) {
+    if (weight(await lint(applyEdits(text, fix.edits))) > weight(diagnostics)) {
+      refused.add(keyOf(fix));
+    }
+  }
+  if (refused.size === before) {
+    fixes.forEach((fix) => refused.add(keyOf(fix)));
+  }
+}
+
+function weight(diagnostics: readonly Diagnostic[]): number {
+  return diagnostics.filter(({ severity }) => severity === 'error' || severity === 'warning').length;
+}
+
+function keyOf(fix: Fix | undefined): string {
+  return JSON.stringify([fix?.title, fix?.edits]);
+}
+
+/** Sure fixes that do not touch one another, in the order of the diagnostics: what one round applies. */
+function sureFixes(diagnostics: readonly Diagnostic[], refused: ReadonlySet<string>): readonly Fix[] {
+  const chosen: Fix[] = [];
+  const edits: TextEdit[] = [];
   for (const { fixes } of diagnostics) {
-    const sure = fixes.find((fix) => fix.isSure);
-    if (sure !== undefined && sure.edits.every((edit) => !chosen.some((other) => touches(edit, other)))) {
-      chosen.push(...sure.edits);
+    const sure = fixes.find((fix) => fix.isSure && !refused.has(keyOf(fix)));
+    if (sure !== undefined && sure.edits.every((edit) => !edits.some((other) => touches(edit, other)))) {
+      chosen.push(sure);
+      edits.push(...sure.edits);
     }
   }
   return chosen;
@@ -16,9 +85,4 @@ export function sureEdits(diagnostics: readonly Diagnostic[]): readonly TextEdit
 /** Two insertions at one place touch, too: their order would be chance. */
 function touches(a: TextEdit, b: TextEdit): boolean {
   return a.span.start <= b.span.end && b.span.start <= a.span.end;
-}
-
-/** One pass of sure fixes over a text; the same text when there are none. */
-export function applySureFixes(text: string, diagnostics: readonly Diagnostic[]): string {
-  return applyEdits(text, sureEdits(diagnostics));
 }

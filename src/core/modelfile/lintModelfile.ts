@@ -1,6 +1,7 @@
 import { LIMITS } from '../limits';
 import type { Diagnostic } from './diagnostic';
-import type { DiagnosticCode, Severity } from './diagnosticCodes';
+import type { DiagnosticCode } from './diagnosticCodes';
+import type { Severity } from './diagnostics/diagnosticInfo';
 import { LintContext } from './lintContext';
 import { readBaseModel } from './modelFacts';
 import type { ParsedModelfile } from './modelfileTypes';
@@ -9,8 +10,10 @@ import { contextOverflow, conversationRules } from './rules/conversation';
 import { fromRules } from './rules/from';
 import { grammarRules } from './rules/grammar';
 import { instructionRules, versionRules } from './rules/instructions';
-import { parameterRules, stopRules } from './rules/parameters';
+import { literalTextRules } from './rules/literalText';
+import { parameterRules } from './rules/parameters';
 import { quotingRules } from './rules/quoting';
+import { stopRules } from './rules/stops';
 import { templateRules } from './rules/template';
 import { templateModelRules } from './rules/templateModel';
 import { readSuppressions, type Suppressions } from './suppressions';
@@ -82,6 +85,7 @@ function textRules(context: LintContext): void {
   stopRules(context);
   instructionRules(context);
   quotingRules(context);
+  literalTextRules(context);
   conversationRules(context);
 }
 

@@ -1,5 +1,6 @@
 import type { Diagnostic } from './diagnostic';
-import { DIAGNOSTICS, type Severity } from './diagnosticCodes';
+import { DIAGNOSTICS } from './diagnosticCodes';
+import { type Severity } from './diagnostics/diagnosticInfo';
 import { LineIndex } from './lineIndex';
 
 /** A file with what was found in it. */

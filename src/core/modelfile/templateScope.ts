@@ -1,4 +1,4 @@
-import { BOOL, INT, STRING, type GoType } from '../goTemplate/reflect/goType';
+import { BOOL, INT, STRING, type GoType } from '../goTemplate/reflect/value';
 import { MESSAGES, TEMPLATE_TOOLS } from '../goTemplate/ollama/ollamaTypes';
 import type { TolerantParse } from '../goTemplate/parseTemplate';
 import type {

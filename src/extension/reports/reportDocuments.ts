@@ -16,7 +16,7 @@ export async function showReport(title: string, write: (signal: AbortSignal) => 
   texts.set(uri.toString(), vscode.l10n.t('Looking…'));
   const document = await vscode.languages.setTextDocumentLanguage(
     await vscode.workspace.openTextDocument(uri),
-    'modelfile-studio-plan',
+    'modelfile-studio-report',
   );
   await vscode.window.showTextDocument(document, { preview: true });
   const closed = vscode.workspace.onDidCloseTextDocument((other) => {

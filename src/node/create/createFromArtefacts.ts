@@ -1,8 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
 import type { FileTypeName } from '../../core/engine/fileTypes';
 import { StudioError, throwIfAborted } from '../../core/errors';
 import { modelfileFor } from '../../core/modelfile/writeModelfile';
@@ -23,13 +21,13 @@ import { buildFromPlan } from '../engine/buildFromPlan';
 import { chooseTemplateFor, readChatFormat } from '../jinja/chooseTemplate';
 import { convertAdapter, prepareConvertAdapter } from '../engine/convertAdapter';
 import { createModel, type CreatedModel, type CreateModelOptions } from './createModel';
-import { freeBytes } from '../files/freeSpace';
 import { installedModelFile, OLLAMA_PREFIX } from '../inputs/installedModelFile';
 import { lookUpModel } from '../registry/libraryLookup';
 import { resolveBasePath } from '../inputs/loadBasePath';
 import { requireOllama } from '../ollama/ollamaState';
 import { existsError } from '../output/partialOutput';
 import { prepareBuild, type AdapterRequest } from '../engine/prepareBuild';
+import { keptModelfile, relativeTo, stem, temporaryFolder, writeModelfile } from './keptFiles';
 import { gatherRouteFacts, type InstalledBase } from './routeFacts';
 
 export interface CreateFromRequest {
@@ -67,8 +65,6 @@ export interface PreparedCreate {
   readonly route: Route;
   /** Template and stops; undefined where the installed base has them. */
   readonly choice: TemplateChoice | undefined;
-  /** The adapter's folder, where its chat template takes the place of the base's: in the GGUF too, for Ollama may prefer that one to TEMPLATE. */
-  readonly templateFrom?: string | undefined;
   /** Of the installed base, where the result is a model of its own. */
   readonly system?: string | undefined;
 }
@@ -170,7 +166,6 @@ function chosenRoute(request: CreateFromRequest, facts: RouteFacts, plan: RouteP
 /** What a Modelfile takes over beside the weights. */
 interface Inherited {
   readonly choice: TemplateChoice | undefined;
-  readonly templateFrom?: string | undefined;
   readonly system?: string | undefined;
 }
 
@@ -193,9 +188,9 @@ async function inherit(
       : (await lookUpModel(library, { ollama: client, offline: isInstalled, bundleFolder, signal })).model;
   const base = looked === undefined ? undefined : libraryBase(looked);
   const path = await templateSource(request, facts, signal);
-  const templateFrom = facts.base.kind === 'huggingface' ? await ownTemplate(path, facts, signal) : undefined;
-  const choice = await chooseTemplateFor(path, { bundleFolder, base, signal, adapter: templateFrom });
-  return { choice, templateFrom, ...(isInstalled && looked?.system !== undefined ? { system: looked.system } : {}) };
+  const ownTemplateFolder = facts.base.kind === 'huggingface' ? await ownTemplate(path, facts, signal) : undefined;
+  const choice = await chooseTemplateFor(path, { bundleFolder, base, signal, adapter: ownTemplateFolder });
+  return { choice, ...(isInstalled && looked?.system !== undefined ? { system: looked.system } : {}) };
 }
 
 /** The folder of the last adapter that has another chat template than the base: the one that it was trained with, and so the right one. */
@@ -320,48 +315,6 @@ function header({ request: { name, adapters, base }, facts, route }: PreparedCre
   ];
 }
 
-/** Where the Modelfile is written; undefined while it is made in a folder that is removed. */
-function keptModelfile({ modelfilePath, keepIn, name }: CreateFromRequest): string | undefined {
-  return modelfilePath ?? (keepIn === undefined ? undefined : join(keepIn, `${stem(name)}.Modelfile`));
-}
-
-/** As a Modelfile names a file beside it; any other by its whole path. */
-function relativeTo(modelfile: string, file: string): string {
-  const path = relative(dirname(resolve(modelfile)), resolve(file));
-  return path.startsWith('..') || isAbsolute(path) ? resolve(file) : `./${path.replaceAll('\\', '/')}`;
-}
-
-/** In the usual place for temporary files, or beside the user where that has no room. */
-async function temporaryFolder(route: Route): Promise<string> {
-  const needed = (route.temporaryBytes ?? 0) * 1.05;
-  const free = await freeBytes(join(tmpdir(), 'x'));
-  if (free === undefined || free >= needed) {
-    return await mkdtemp(join(tmpdir(), 'modelfile-studio-create-'));
-  }
-  const folder = join(process.cwd(), `.modelfile-studio-create-${randomBytes(6).toString('hex')}`);
-  await mkdir(folder);
-  return folder;
-}
-
-async function writeModelfile(path: string, text: string, replace: boolean): Promise<void> {
-  try {
-    await writeFile(path, text, { flag: replace ? 'w' : 'wx' });
-  } catch (thrown) {
-    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST') {
-      throw existsError(path);
-    }
-    throw new StudioError('output/unwritable', `${path} cannot be written. Check the folder and its permissions.`, {
-      path,
-      cause: thrown,
-    });
-  }
-}
-
-/** File names of a model's name. */
-function stem(name: string): string {
-  return name.replace(/:latest$/, '').replace(/[^A-Za-z0-9._-]+/g, '-');
-}
-
 /** Makes the GGUF files of a route. */
 class FileMaker {
   readonly made: string[] = [];
@@ -388,7 +341,9 @@ class FileMaker {
       fileType,
       output: this.path(`${fileType}.gguf`),
       layout: 'quantised',
-      templateFrom: this.prepared.templateFrom,
+      trainedWith: fused
+        ? []
+        : facts.adapters.flatMap(({ format, directory }) => (format === 'gguf' ? [] : [directory])),
       signal: this.options.signal,
     });
     this.note(plan.warnings);
@@ -439,15 +394,4 @@ class FileMaker {
   private note(notes: readonly { readonly code: string; readonly message: string }[]): void {
     this.warnings.push(...notes.map(({ code, message }) => ({ code, message })));
   }
-}
-
-/** A folder to keep files in, as the user named it. */
-export async function requireFolder(path: string): Promise<string> {
-  const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory() !== true) {
-    throw new StudioError('output/unwritable', `${path} is no folder. Create it first, or choose another place.`, {
-      path,
-    });
-  }
-  return path;
 }

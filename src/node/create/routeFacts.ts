@@ -31,7 +31,8 @@ import { loadAdapter } from '../inputs/loadAdapter';
 import { loadAdapterTarget } from '../inputs/loadAdapterTarget';
 import { resolveBasePath } from '../inputs/loadBasePath';
 import { loadHuggingFaceModel } from '../inputs/loadHuggingFaceModel';
-import { sha256, withResizedTokenizer, type AdapterRequest } from '../engine/prepareBuild';
+import { sha256, type AdapterRequest } from '../engine/prepareBuild';
+import { withTrainedTokenizer } from '../inputs/trainedTokenizer';
 import { readGgufParts } from '../inputs/readGgufParts';
 
 export interface RouteRequest {
@@ -232,7 +233,10 @@ async function readHeader(path: string): Promise<GgufFile> {
 type Planner = (fileType: FileTypeName) => BuildPlan;
 
 async function folderPlanner(model: HuggingFaceModel, adapters: readonly WeightedAdapter[]): Promise<Planner> {
-  const base = await withResizedTokenizer(model, adapters);
+  const { base } = await withTrainedTokenizer(
+    model,
+    adapters.flatMap(({ adapter }) => (adapter.format === 'gguf' ? [] : [adapter.directory])),
+  );
   return (fileType) =>
     planBuild({
       base,

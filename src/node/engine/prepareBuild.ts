@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { EMBEDDING, type WeightedAdapter } from '../../core/engine/applyAdapters';
+import type { WeightedAdapter } from '../../core/engine/applyAdapters';
 import type { BuildOptions } from '../../core/engine/buildOptions';
 import type { BuildPlan, PlanNote } from '../../core/engine/buildPlan';
 import { planBuild } from '../../core/engine/planBuild';
@@ -8,9 +8,10 @@ import { planGgufBuild } from '../../core/engine/planGgufBuild';
 import { planQuantize } from '../../core/engine/planQuantize';
 import { formatBytes } from '../../core/formatBytes';
 import { readImatrix } from '../../core/formats/gguf/imatrix';
-import type { HuggingFaceModel, TokenizerFiles } from '../../core/formats/huggingface/huggingFaceModel';
+import type { ModelFolder } from '../../core/formats/huggingface/huggingFaceModel';
 import { checkOutput, type ReadPaths } from '../output/checkOutput';
 import { deltaFacts } from './deltaFacts';
+import { unnamedRows } from './unnamedRows';
 import { openFileSource } from '../files/fileSource';
 import { freeBytes } from '../files/freeSpace';
 import { identify, identityText } from '../files/inputIdentity';
@@ -18,7 +19,8 @@ import { installedModelFile, OLLAMA_PREFIX } from '../inputs/installedModelFile'
 import { loadAdapter } from '../inputs/loadAdapter';
 import { resolveBasePath } from '../inputs/loadBasePath';
 import { readGgufParts } from '../inputs/readGgufParts';
-import { loadHuggingFaceModel, loadTokenizerFiles } from '../inputs/loadHuggingFaceModel';
+import { loadHuggingFaceModel } from '../inputs/loadHuggingFaceModel';
+import { withTrainedTokenizer } from '../inputs/trainedTokenizer';
 
 /** An adapter as the user names it. */
 export interface AdapterRequest {
@@ -31,8 +33,8 @@ export interface BuildRequest extends Omit<BuildOptions, 'imatrix'> {
   readonly base: string;
   readonly adapters: readonly AdapterRequest[];
   readonly imatrixPath?: string | undefined;
-  /** Folder of an adapter whose chat template takes the place of the base's: the one that it was trained with. */
-  readonly templateFrom?: string | undefined;
+  /** Folders of adapters that are not merged here, but whose tokenizer and chat template count: they were trained with them. */
+  readonly trainedWith?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -55,13 +57,9 @@ export async function prepareBuild(request: BuildRequest): Promise<BuildPlan> {
   if (isGgufBase(request.base)) {
     return await prepareGgufBuild(request);
   }
-  const { base: loaded, adapters, folders, states } = await loadInputs(request);
-  const base =
-    request.templateFrom === undefined
-      ? loaded
-      : withTemplateOf(loaded, await loadTokenizerFiles(request.templateFrom));
+  const { base, adapters, folders, states, checks, warnings } = await loadInputs(request);
   const imatrix = await loadImatrix(request.imatrixPath);
-  const plan = planBuild({ base, adapters, options: { ...request, imatrix }, sha256 });
+  const plan = planBuild({ base, adapters, options: { ...request, imatrix }, sha256, checks, warnings });
   return await withFacts(plan, { files: imatrixFiles(request), folders, states }, request.signal);
 }
 
@@ -85,10 +83,10 @@ async function prepareGgufBuild(request: BuildRequest): Promise<BuildPlan> {
 /** Reads what a merge needs and plans it. */
 export async function prepareFuse(
   request: FuseRequest,
-): Promise<{ readonly plan: BuildPlan; readonly base: HuggingFaceModel }> {
-  const { base, adapters, folders, states } = await loadInputs(request);
+): Promise<{ readonly plan: BuildPlan; readonly base: ModelFolder }> {
+  const { base, adapters, folders, states, checks, warnings } = await loadInputs(request);
   const plan = await withFacts(
-    planFuse({ base, adapters, output: request.output, dtype: request.dtype }),
+    planFuse({ base, adapters, output: request.output, dtype: request.dtype, checks, warnings }),
     { files: [], folders, states },
     request.signal,
   );
@@ -108,11 +106,14 @@ export async function prepareQuantize(request: QuantizeRequest): Promise<BuildPl
 }
 
 interface LoadedInputs {
-  readonly base: HuggingFaceModel;
+  readonly base: ModelFolder;
   readonly adapters: readonly WeightedAdapter[];
   /** The folders that they were read from. */
   readonly folders: readonly string[];
   readonly states: InputStates;
+  /** What was taken from the adapters beside their weights, and what is amiss with that. */
+  readonly checks: readonly PlanNote[];
+  readonly warnings: readonly PlanNote[];
 }
 
 /** What files were when their headers were read, by path. */
@@ -133,6 +134,7 @@ function imatrixFiles(request: { readonly imatrixPath?: string | undefined }): s
 async function loadInputs(request: {
   readonly base: string;
   readonly adapters: readonly AdapterRequest[];
+  readonly trainedWith?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }): Promise<LoadedInputs> {
   const resolved = await resolveBasePath(request.base);
@@ -140,7 +142,18 @@ async function loadInputs(request: {
   const adapters = await loadAdapters(request);
   const folders = [resolved.directory, ...adapters.map(({ adapter }) => adapter.directory)];
   const states = await statesOf([...[...loaded.tensors.values()].map(({ file }) => file), ...filesOf(adapters)]);
-  return { base: await withResizedTokenizer({ ...loaded, path: request.base }, adapters), adapters, folders, states };
+  const own = adapters.flatMap(({ adapter }) => (adapter.format === 'gguf' ? [] : [adapter.directory]));
+  const { base, checks, warnings } = await withTrainedTokenizer(
+    { ...loaded, path: request.base, takenBecause: resolved.takenBecause },
+    [...own, ...(request.trainedWith ?? [])],
+    request.signal,
+  );
+  const unnamed = await unnamedRows(
+    base,
+    adapters.map(({ adapter }) => adapter),
+    request.signal,
+  );
+  return { base, adapters, folders, states, checks, warnings: [...warnings, ...unnamed] };
 }
 
 async function loadAdapters(request: {
@@ -159,36 +172,6 @@ async function loadAdapters(request: {
 
 function filesOf(adapters: readonly WeightedAdapter[]): string[] {
   return adapters.flatMap(({ adapter }) => [...adapter.tensors.values()].map(({ file }) => file));
-}
-
-/** An adapter that brings more vocabulary rows brings the tokenizer that names them. */
-export async function withResizedTokenizer(
-  base: HuggingFaceModel,
-  adapters: readonly WeightedAdapter[],
-): Promise<HuggingFaceModel> {
-  const rows = base.tensors.get(EMBEDDING)?.shape[0];
-  for (const { adapter } of adapters) {
-    const resized = adapter.parts.some(
-      (part) =>
-        (part.kind === 'base' || part.kind === 'replace') && part.target === EMBEDDING && part.source.shape[0] !== rows,
-    );
-    if (resized && adapter.hasTokenizer) {
-      return { ...base, tokenizer: await loadTokenizerFiles(adapter.directory) };
-    }
-  }
-  return base;
-}
-
-/** The base with the chat templates of other tokenizer files. */
-function withTemplateOf(
-  base: HuggingFaceModel,
-  { tokenizerConfig, chatTemplate, chatTemplateJson, additionalTemplates }: TokenizerFiles,
-): HuggingFaceModel {
-  const config = { ...base.tokenizer.tokenizerConfig, chat_template: tokenizerConfig?.['chat_template'] ?? null };
-  return {
-    ...base,
-    tokenizer: { ...base.tokenizer, tokenizerConfig: config, chatTemplate, chatTemplateJson, additionalTemplates },
-  };
 }
 
 /** Deltas this much larger than the weights that they change are seldom meant. */

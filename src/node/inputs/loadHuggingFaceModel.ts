@@ -1,14 +1,14 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { StudioError } from '../../core/errors';
-import type { HuggingFaceModel } from '../../core/formats/huggingface/huggingFaceModel';
+import type { ModelFolder } from '../../core/formats/huggingface/huggingFaceModel';
 import { refuseQuantisedBase } from '../../core/formats/huggingface/quantisedBase';
 import type { JsonObject } from '../../core/json';
 import { LIMITS } from '../../core/limits';
 import { readError } from '../files/fileSource';
 import { loadTokenizerFiles } from './loadTokenizerFiles';
 import { loadWeights } from './loadWeights';
-import { readModelJson, readModelText } from './readModelFile';
+import { parseModelJson, readModelFile, readModelJson, readModelText } from './readModelFile';
 
 export { loadTokenizerFiles } from './loadTokenizerFiles';
 
@@ -27,27 +27,31 @@ const README_BYTES = 1024 * 1024;
 export async function loadHuggingFaceModel(
   path: string,
   options: LoadHuggingFaceModelOptions = {},
-): Promise<HuggingFaceModel> {
+): Promise<ModelFolder> {
   const { signal } = options;
   const directoryName = modelName(await resolveDirectory(path));
   const names = await readdir(path).catch((cause: unknown) => {
     throw readError(path, cause);
   });
   const small = { signal, limit: LIMITS.json.configBytes };
-  const config = await readModelJson(path, 'config.json', small);
-  if (config === undefined) {
+  const configBytes = await readModelFile(path, 'config.json', small);
+  if (configBytes === undefined) {
     throw noConfig(path, names);
   }
-  const { tensors, format } = await loadWeights(path, names, signal);
+  const config = parseModelJson(path, 'config.json', configBytes, small.limit);
+  const { tensors, format, notes } = await loadWeights(path, names, signal);
   refuseQuantisedBase({ path, directoryName, config, tensors });
   return {
     path,
+    directory: path,
     directoryName,
     config,
+    configText: new TextDecoder().decode(configBytes),
     generationConfig: await readGenerationConfig(path, signal),
     tokenizer: await loadTokenizerFiles(path, options),
     tensors,
     weightsFormat: format,
+    notes,
     readme: await readModelText(path, 'README.md', { signal, limit: README_BYTES, cut: true }),
   };
 }

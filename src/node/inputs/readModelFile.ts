@@ -65,9 +65,14 @@ export async function readModelJson(
   if (bytes === undefined) {
     return undefined;
   }
+  return parseModelJson(directory, name, bytes, options.limit);
+}
+
+/** A JSON object from the text of a file of a model folder; `json/…` when it is none. */
+export function parseModelJson(directory: string, name: string, text: string | Uint8Array, limit: number): JsonObject {
   const path = join(directory, name);
   // Python's json module writes and reads NaN and Infinity.
-  const json = parseStrictJson(bytes, { path, pythonLiterals: true, maxBytes: options.limit });
+  const json = parseStrictJson(text, { path, pythonLiterals: true, maxBytes: limit });
   if (!isJsonObject(json)) {
     throw new StudioError('json/syntax', `${name} does not hold a JSON object. Fetch it again.`, { path });
   }

@@ -5,7 +5,8 @@ import { SPACED_JSON, toolDefinition } from './jsonText';
 import { HOLE } from './marks';
 import { choose, type Piece, type Question, type Sample } from './pieceTable';
 import { probeJinja } from './probeJinja';
-import { readShape, type ChatShape, type ToolTurnShape } from './readShape';
+import { readShape } from './readShape';
+import type { ChatShape, ToolTurnShape } from './chatShape';
 
 /** A Go template written from what a Jinja template was seen to do. */
 export interface GeneratedTemplate {

@@ -1,6 +1,6 @@
 import { pythonJson } from './jsonText';
 import { after, beforeMark, between, commonPrefix, commonSuffix, HOLE, MARKS } from './marks';
-import type { ToolTurnShape } from './readShape';
+import type { ToolTurnShape } from './chatShape';
 
 /** A turn with calls, cut at the names and arguments. */
 export interface SplitCall {

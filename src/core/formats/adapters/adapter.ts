@@ -109,6 +109,8 @@ export interface Adapter {
   readonly path: string;
   /** The weights file that was taken, as it can be opened. */
   readonly weightsFile: string;
+  /** Why this file stands for the path that was given (`the best of 3 checkpoints, …`); undefined when it was named itself. */
+  readonly takenBecause?: string | undefined;
   readonly directory: string;
   readonly format: AdapterFormat;
   readonly method: AdapterMethod;

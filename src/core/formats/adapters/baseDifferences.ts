@@ -1,4 +1,4 @@
-import type { BaseTensorShape } from './matchBase';
+import type { BaseTensorShape } from './baseTensorShape';
 
 /** Modules whose input, or else output, is as wide as the hidden state. */
 const READS_HIDDEN =

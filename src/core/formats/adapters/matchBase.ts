@@ -1,12 +1,8 @@
+import type { BaseTensorShape } from './baseTensorShape';
 import { StudioError } from '../../errors';
 import type { Adapter, AdapterPart } from './adapter';
 import { hiddenSizes, layersOf, nearestNames } from './baseDifferences';
 import { resolveExperts } from './resolveExperts';
-
-/** The shape of a base tensor, slowest dimension first; of a quantised one, what it has dequantised. */
-export interface BaseTensorShape {
-  readonly shape: readonly number[];
-}
 
 export interface BaseMatch {
   /** Parts that have their place in this base. */

@@ -2,7 +2,7 @@ import { StudioError } from '../../errors';
 import { LIMITS } from '../../limits';
 import type { ByteSource } from '../../bytes';
 import { GgufCursor } from './ggufCursor';
-import type { Imatrix } from './imatrix';
+import type { Imatrix } from './importanceMatrix';
 import { quoteName } from '../../quoteName';
 
 /** Name length, one byte of name, calls, number of values, one value. */

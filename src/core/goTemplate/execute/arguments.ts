@@ -1,6 +1,5 @@
 import { fromByteString } from '../../golang/byteString';
-import { ANY, type GoType } from '../reflect/goType';
-import { complexValue, floatValue, intValue, withoutInterface, type Value } from '../reflect/value';
+import { ANY, type GoType, complexValue, floatValue, intValue, withoutInterface, type Value } from '../reflect/value';
 import type { NumberNode } from '../syntax/nodes';
 
 /**

@@ -1,9 +1,22 @@
+import type { EvaluationOptions } from './evaluationOptions';
 import { fromByteString, toByteString, type ByteString } from '../../golang/byteString';
 import { quoteText } from '../../golang/quote';
 import { findFunction, REFLECT_VALUE, type CallContext, type TemplateFunction } from '../functions/templateFunctions';
 import { isTrue } from '../functions/truth';
-import { ANY, canBeNil, pointerTo, STRING, type GoType } from '../reflect/goType';
-import { boolValue, elemType, indirect, stringValue, Value, withoutInterface, zeroData } from '../reflect/value';
+import {
+  ANY,
+  canBeNil,
+  pointerTo,
+  STRING,
+  type GoType,
+  boolValue,
+  elemType,
+  indirect,
+  stringValue,
+  Value,
+  withoutInterface,
+  zeroData,
+} from '../reflect/value';
 import {
   withoutParentheses,
   type ChainNode,
@@ -19,20 +32,8 @@ import { idealNumber, isAssignable, passed, reflectedText } from './arguments';
 import type { BudgetMeter } from './budget';
 import { CallFailure, ExecutionFailure, type Place } from './failures';
 import { findMethod, type Callable } from './methods';
+import { MISSING, NO_ARGS, type Piped } from './piped';
 import { VariableStack } from './variableStack';
-
-/** What comes from the left of a `|`; MISSING where nothing does. undefined is the invalid value. */
-type Piped = Value | undefined;
-const MISSING = new Value({ kind: 'struct', name: 'template.missingValType', size: 0, comparable: true }, []);
-const NO_ARGS: readonly Operand[] = [];
-
-/** Decides what differs between Ollama's executions of a template. */
-export interface EvaluationOptions {
-  /** `missingkey=zero`: a key that a map lacks is the zero of its type, not the invalid value. */
-  readonly missingKeyIsZero: boolean;
-  /** Whether a function of this name exists. */
-  readonly isDefined: (name: string) => boolean;
-}
 
 /**
  * Evaluates expressions as Go's executor does, with its errors at its places. Statements are the walker's; it sets

@@ -1,5 +1,4 @@
-import type { GoType, Method } from '../reflect/goType';
-import { elemType, type Value } from '../reflect/value';
+import { type GoType, type Method, elemType, type Value } from '../reflect/value';
 import { CallFailure } from './failures';
 
 /** Something that can be called: a function, or a method with its receiver. */

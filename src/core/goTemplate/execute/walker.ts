@@ -5,12 +5,12 @@ import { sprint, sprintReflected } from '../format/print';
 import { OutputBuffer } from '../format/outputBuffer';
 import { printableValue } from '../functions/printable';
 import { isTrue } from '../functions/truth';
-import { UINT8 } from '../reflect/goType';
-import { indirect, intValue, stringValue, Value, type GoSequence } from '../reflect/value';
+import { UINT8, indirect, intValue, stringValue, Value, type GoSequence } from '../reflect/value';
 import type { ActionNode, BranchNode, ListNode, Statement, TemplateCallNode, TextNode, Tree } from '../syntax/nodes';
 import { nodeText } from '../syntax/nodeText';
 import type { BudgetMeter } from './budget';
-import { Evaluator, type EvaluationOptions } from './evaluator';
+import { Evaluator } from './evaluator';
+import type { EvaluationOptions } from './evaluationOptions';
 import { VariableStack } from './variableStack';
 
 /** Go's limit of templates within each other. */

@@ -1,6 +1,5 @@
 import type { ByteString } from '../../golang/byteString';
-import { isStringer, STRING } from '../reflect/goType';
-import { BYTES, stringOfBytes, Value } from '../reflect/value';
+import { isStringer, STRING, BYTES, stringOfBytes, Value } from '../reflect/value';
 import { Formatter } from './formatter';
 import { OutputBuffer, type ByteMeter } from './outputBuffer';
 

@@ -2,8 +2,7 @@ import { fromByteString } from '../../golang/byteString';
 import type { BudgetMeter } from '../execute/budget';
 import { CallFailure } from '../execute/failures';
 import { sprintReflected } from '../format/print';
-import { canBeNil } from '../reflect/goType';
-import { withoutInterface, type Data, type Value } from '../reflect/value';
+import { canBeNil, withoutInterface, type Data, type Value } from '../reflect/value';
 
 type BasicKind = 'bool' | 'complex' | 'int' | 'float' | 'string' | 'uint' | 'none';
 

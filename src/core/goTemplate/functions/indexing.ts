@@ -1,6 +1,5 @@
 import { CallFailure } from '../execute/failures';
-import { STRING } from '../reflect/goType';
-import { elemType, indirect, Value, withoutInterface, zeroData } from '../reflect/value';
+import { STRING, elemType, indirect, Value, withoutInterface, zeroData } from '../reflect/value';
 
 /** An index as Go takes it from any integer; `capacity` itself passes here. */
 function indexArgument(index: Value | undefined, capacity: number): number {

@@ -11,9 +11,6 @@ import {
   type GoType,
   type Method,
   type StructField,
-} from '../reflect/goType';
-import { marshalJsonOrNothing, marshalString } from '../reflect/marshalJson';
-import {
   BYTES,
   boolValue,
   bytesData,
@@ -23,6 +20,7 @@ import {
   type Data,
   type GoSequence,
 } from '../reflect/value';
+import { marshalJsonOrNothing, marshalString } from '../reflect/marshalJson';
 import { sprint } from '../format/print';
 import { typeScriptType } from './typeScriptType';
 

@@ -1,6 +1,16 @@
 import { toByteString, type ByteString } from '../../golang/byteString';
-import { ANY, BOOL, FLOAT64, STRING, type GoType } from '../reflect/goType';
-import { sliceData, stringValue, Value, type Data, type GoSlice } from '../reflect/value';
+import {
+  ANY,
+  BOOL,
+  FLOAT64,
+  STRING,
+  type GoType,
+  sliceData,
+  stringValue,
+  Value,
+  type Data,
+  type GoSlice,
+} from '../reflect/value';
 import type { ChatMessage, Tool, ToolCall, ToolProperties, ToolProperty } from './conversation';
 import {
   ANY_MAP,

@@ -1,7 +1,6 @@
 import { decodeRune, RUNE_ERROR, type ByteString } from '../../golang/byteString';
 import { formatFloat } from '../../golang/formatFloat';
-import type { GoType } from './goType';
-import { stringOfBytes, type Value } from './value';
+import { type GoType, stringOfBytes, type Value } from './value';
 
 /** What `encoding/json` cannot write: a complex number or a function. */
 export class MarshalFailure extends Error {}

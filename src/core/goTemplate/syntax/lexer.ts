@@ -1,5 +1,20 @@
+import { isPrint } from '../../golang/unicode';
 import { quoteText } from '../../golang/quote';
-import { isDigit, isLetter, isPrint } from '../../golang/unicode';
+import {
+  BINARY_DIGITS,
+  DIGITS,
+  describeRune,
+  EXPONENTS,
+  HEX_DIGITS,
+  HEX_EXPONENTS,
+  IMAGINARY,
+  isAlphaNumeric,
+  isDecimal,
+  isSpace,
+  OCTAL_DIGITS,
+  SIGNS,
+  type CharacterSet,
+} from './characterClasses';
 import { KEYWORDS, TokenType, type Token } from './tokens';
 
 const EOF = -1;
@@ -10,48 +25,10 @@ const RIGHT_BRACE = 0x7d;
 /** The trim marker is a dash with one space on its inner side. */
 const TRIM_MARKER_LENGTH = 2;
 
-/** 1 at the codes of its characters, all of them ASCII. */
-type CharacterSet = Uint8Array;
-
-function characterSet(characters: string): CharacterSet {
-  const set = new Uint8Array(128);
-  for (const char of characters) {
-    set[char.charCodeAt(0)] = 1;
-  }
-  return set;
-}
-
-const SIGNS = characterSet('+-');
-const DIGITS = characterSet('0123456789_');
-const HEX_DIGITS = characterSet('0123456789abcdefABCDEF_');
-const OCTAL_DIGITS = characterSet('01234567_');
-const BINARY_DIGITS = characterSet('01_');
-const EXPONENTS = characterSet('eE');
-const HEX_EXPONENTS = characterSet('pP');
-const IMAGINARY = characterSet('i');
-
 /** A comment: where its `/*` begins and its closing mark ends. */
 export interface CommentSpan {
   readonly start: number;
   readonly end: number;
-}
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x09 || code === 0x0d || code === NEWLINE;
-}
-
-function isAlphaNumeric(rune: number): boolean {
-  return rune === 0x5f || isLetter(rune) || isDigit(rune);
-}
-
-function isDecimal(code: number): boolean {
-  return code >= 0x30 && code <= 0x39;
-}
-
-/** Go's `%#U`: `U+0041 'A'`. */
-function describeRune(rune: number): string {
-  const name = `U+${rune.toString(16).toUpperCase().padStart(4, '0')}`;
-  return isPrint(rune) ? `${name} '${String.fromCodePoint(rune)}'` : name;
 }
 
 /**

@@ -11,6 +11,12 @@ export interface OpenList {
   readonly nodes: Statement[];
 }
 
+/** An empty list that begins at the next token of a tree. */
+export function openList(tree: TreeState): OpenList {
+  const pos = tree.peekNonSpace().start;
+  return { pos, start: pos, nodes: [] };
+}
+
 export interface OpenRoot {
   readonly scope: 'root';
   readonly tree: TreeState;

@@ -1,13 +1,12 @@
-import { fromByteString, toByteString, type ByteString } from '../../golang/byteString';
-import { quote } from '../../golang/quote';
-import { unquote } from '../../golang/unquote';
-import { isEmptyList, isSpace } from './emptyTree';
+import { DefinedTrees } from './definedTrees';
+import { isSpace } from './emptyTree';
 import { Lexer, type CommentSpan } from './lexer';
-import type { Definition, ListNode, PipeNode, Span, Statement, TemplateCallNode, Tree } from './nodes';
+import type { Definition, PipeNode, Span, Statement, TemplateCallNode } from './nodes';
 import {
   closeBranch,
   closeDefinition,
   closeList,
+  openList,
   statementsOf,
   unreadableBlock,
   VISITED_PIPE,
@@ -15,11 +14,12 @@ import {
   type OpenBranch,
   type OpenDefinition,
   type Opener,
-  type OpenList,
   type OpenRoot,
 } from './openBlocks';
 import type { ParseOutput, ParserOptions } from './parserOptions';
-import { INVALID_SYNTAX, PipelineParser } from './pipelineParser';
+import { PipelineParser } from './pipelineParser';
+import { resumeOffset } from './resumeOffset';
+import { templateName } from './templateName';
 import { TokenType, type Token } from './tokens';
 import { asFailure, TreeState, type SyntaxFailure } from './treeState';
 
@@ -33,7 +33,7 @@ export class TemplateParser {
   private readonly comments: CommentSpan[] = [];
   private readonly pipelines = new PipelineParser();
   private readonly lexer: Lexer;
-  private readonly trees = new Map<ByteString, Tree>();
+  private readonly trees = new DefinedTrees();
   private readonly definitions: Definition[] = [];
   private readonly open: Open[] = [];
   private readonly root: OpenRoot;
@@ -62,8 +62,8 @@ export class TemplateParser {
       }
     }
     const root = closeList(this.root.list, this.text.length);
-    this.guarded(() => this.define('', root, this.root.tree));
-    return { trees: this.trees, root, definitions: this.definitions, comments: this.comments };
+    this.guarded(() => this.trees.define('', root, this.root.tree));
+    return { trees: this.trees.byName, root, definitions: this.definitions, comments: this.comments };
   }
 
   private newTree(): TreeState {
@@ -135,17 +135,14 @@ export class TemplateParser {
     this.opening = 'define';
     const own = this.newTree();
     const token = own.nextNonSpace();
-    if (token.type !== TokenType.String && token.type !== TokenType.RawString) {
-      own.unexpected(token, CONTEXTS.define);
-    }
-    const name = this.unquoted(own, token);
+    const name = templateName(own, token, CONTEXTS.define);
     const end = own.expect(TokenType.RightDelim, CONTEXTS.define);
     const header = { start: delim.start, end: end.end };
     this.push({
       scope: 'definition',
       kind: 'define',
       tree: own,
-      list: this.newList(own),
+      list: openList(own),
       name,
       nameSpan: token,
       header,
@@ -156,15 +153,6 @@ export class TemplateParser {
   private push(open: Open): void {
     this.opening = undefined;
     this.open.push(open);
-  }
-
-  private newList(tree: TreeState): OpenList {
-    const pos = tree.peekNonSpace().start;
-    return { pos, start: pos, nodes: [] };
-  }
-
-  private unquoted(tree: TreeState, token: Token): ByteString {
-    return unquote(toByteString(tree.value(token))) ?? tree.fail(INVALID_SYNTAX);
   }
 
   private textOrAction(tree: TreeState): void {
@@ -258,7 +246,7 @@ export class TemplateParser {
       header,
       mark,
       implied,
-      list: this.newList(tree),
+      list: openList(tree),
       elseList: undefined,
       elseAction: undefined,
     });
@@ -267,7 +255,7 @@ export class TemplateParser {
   private block(tree: TreeState): void {
     this.opening = 'block';
     const token = tree.nextNonSpace();
-    const name = this.templateName(tree, token, CONTEXTS.block);
+    const name = templateName(tree, token, CONTEXTS.block);
     const pipe = this.pipeline(tree, CONTEXTS.block);
     const header = this.actionSpan(tree);
     const call: TemplateCallNode = { kind: 'template', pos: token.start, ...header, name, nameSpan: token, pipe };
@@ -276,7 +264,7 @@ export class TemplateParser {
       scope: 'definition',
       kind: 'block',
       tree: own,
-      list: this.newList(own),
+      list: openList(own),
       name,
       nameSpan: token,
       header,
@@ -284,15 +272,10 @@ export class TemplateParser {
     });
   }
 
-  private templateName(tree: TreeState, token: Token, context: string): ByteString {
-    const named = token.type === TokenType.String || token.type === TokenType.RawString;
-    return named ? this.unquoted(tree, token) : tree.unexpected(token, context);
-  }
-
   private templateCall(tree: TreeState): void {
     const context = 'template clause';
     const token = tree.nextNonSpace();
-    const name = this.templateName(tree, token, context);
+    const name = templateName(tree, token, context);
     let pipe: PipeNode | undefined;
     if (tree.nextNonSpace().type !== TokenType.RightDelim) {
       tree.backup();
@@ -339,7 +322,7 @@ export class TemplateParser {
       return false;
     }
     top.elseAction = this.actionSpan(tree);
-    top.elseList = this.newList(tree);
+    top.elseList = openList(tree);
     return true;
   }
 
@@ -387,17 +370,7 @@ export class TemplateParser {
       this.add(open.call);
     }
     if (open.unreadable !== true) {
-      this.guarded(() => this.define(definition.name, definition.root, open.tree));
-    }
-  }
-
-  /** Go keeps the first definition of a name that is not empty, and refuses a second one. */
-  private define(name: ByteString, root: ListNode, tree: TreeState): void {
-    const known = this.trees.get(name);
-    if (known === undefined || isEmptyList(known.root)) {
-      this.trees.set(name, { name, root });
-    } else if (!isEmptyList(root)) {
-      tree.fail(`template: multiple definition of template ${fromByteString(quote(name))}`);
+      this.guarded(() => this.trees.define(definition.name, definition.root, open.tree));
     }
   }
 
@@ -408,7 +381,9 @@ export class TemplateParser {
     const { top } = this;
     this.report(failure, atEnd && top.scope !== 'root' ? top.header : undefined);
     top.tree.dropLookAhead();
-    this.lexer.resume(atEnd || this.skipRest ? this.text.length : this.resumeOffset(failure.at));
+    this.lexer.resume(
+      atEnd || this.skipRest ? this.text.length : resumeOffset(this.text, failure.at, this.delim, this.lexer.offset),
+    );
     if (this.opening !== undefined) {
       const header = { start: this.delim.start, end: this.lexer.offset };
       this.push(unreadableBlock(this.opening, top.tree, this.newTree(), header));
@@ -418,19 +393,5 @@ export class TemplateParser {
         this.closeTop({ start: this.text.length, end: this.text.length });
       }
     }
-  }
-
-  /** Behind the next `}}`, or at the next `{{` if that comes first. */
-  private resumeOffset(at: Token): number {
-    if (at.type === TokenType.RightDelim) {
-      return this.lexer.offset;
-    }
-    const from = Math.max(at.start, this.delim.start + 2);
-    const close = this.text.indexOf('}}', from);
-    const open = this.text.indexOf('{{', from);
-    if (open >= 0 && (close < 0 || open < close)) {
-      return open;
-    }
-    return close < 0 ? this.text.length : close + 2;
   }
 }

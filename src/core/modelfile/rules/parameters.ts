@@ -1,8 +1,9 @@
-import { didYouMean } from '../didYouMean';
-import { edit, fix, quoted, suggestion, type Fix } from '../diagnostic';
-import type { Entry, LintContext } from '../lintContext';
+import { edit, fix, type Fix } from '../diagnostic';
+import { foreignAdvice, foreignParameter, type ForeignParameter } from '../foreignParameters';
+import { valueSpan, type Entry, type LintContext } from '../lintContext';
 import { DEPRECATED_PARAMETERS, PARAMETERS, REMOVED_PARAMETERS, type ParameterInfo } from '../parameters';
 import { readParameter, type ParameterValue } from '../parameterValue';
+import { stopLinesFix } from './stops';
 
 /** Command names that are instructions, by the instruction that makes them. */
 const INSTRUCTION_COMMANDS: ReadonlyMap<string, string> = new Map([
@@ -98,36 +99,33 @@ function unknown(context: LintContext, entry: Entry, name: string): void {
   if (context.isEnough('modelfile/unknown-parameter', span)) {
     return;
   }
-  const meant = didYouMean(name, PARAMETERS.keys()) ?? SYNONYMS.get(name.toLowerCase());
-  const fixes = meant === undefined ? [] : [fix(`Write ${meant}`, true, edit(span, meant))];
-  context.report('modelfile/unknown-parameter', span, { word: name, suggestion: suggestion(meant) }, { fixes });
+  const foreign = foreignParameter(name);
+  context.report(
+    'modelfile/unknown-parameter',
+    span,
+    { word: name, suggestion: foreignAdvice(foreign) },
+    { fixes: foreign === undefined ? [] : foreignFixes(context, entry, foreign) },
+  );
 }
 
-/** What the same thing is called elsewhere. */
-const SYNONYMS: ReadonlyMap<string, string> = new Map([
-  ['max_tokens', 'num_predict'],
-  ['max_new_tokens', 'num_predict'],
-  ['n_predict', 'num_predict'],
-  ['max_length', 'num_ctx'],
-  ['context_length', 'num_ctx'],
-  ['n_ctx', 'num_ctx'],
-  ['ctx_size', 'num_ctx'],
-  ['repetition_penalty', 'repeat_penalty'],
-  ['stop_sequence', 'stop'],
-  ['stop_token', 'stop'],
-  ['stopwords', 'stop'],
-  ['temp', 'temperature'],
-  ['n_gpu_layers', 'num_gpu'],
-  ['gpu_layers', 'num_gpu'],
-  ['threads', 'num_thread'],
-  ['n_threads', 'num_thread'],
-  ['batch_size', 'num_batch'],
-  ['n_batch', 'num_batch'],
-]);
-
-function valueSpan(entry: Entry): { start: number; end: number } {
-  const { span } = entry.value;
-  return span.start < span.end ? span : nameSpan(entry);
+function foreignFixes(context: LintContext, entry: Entry, foreign: ForeignParameter): Fix[] {
+  const span = nameSpan(entry);
+  switch (foreign.kind) {
+    case 'parameter': {
+      const { name, isSure } = foreign;
+      // A list, or a comment behind the text: renamed alone it would be accepted, and never match.
+      const lines = name === 'stop' && isSure ? stopLinesFix(context, entry) : undefined;
+      // Set already under its right name: one of the two is wrong, and nobody knows which.
+      const isAlone = name === 'stop' || context.last(name) === undefined;
+      return [lines ?? fix(`Write ${name}`, isSure && isAlone, edit(span, name))];
+    }
+    case 'instruction': {
+      const { start } = entry.instruction.keywordSpan;
+      return [fix(`Write ${foreign.instruction}`, false, edit({ start, end: span.end }, foreign.instruction))];
+    }
+    default:
+      return [context.removal(entry.instruction, false)];
+  }
 }
 
 /** A comment behind the number, a decimal comma, a fraction where none is taken, a word for a truth value. */
@@ -216,68 +214,4 @@ function repetition(context: LintContext, entry: Entry, name: string): void {
     fixes,
     tag: 'unnecessary',
   });
-}
-
-/** Stop texts that no output can contain. */
-export function stopRules(context: LintContext): void {
-  for (const entry of context.all('stop')) {
-    const { args } = entry.command;
-    const reason = neverMatches(context, args, entry);
-    if (reason !== undefined) {
-      context.report(
-        'modelfile/stop-never-matches',
-        valueSpan(entry),
-        { reason: reason.text },
-        { fixes: reason.fixes },
-      );
-    }
-  }
-}
-
-/** The texts of `["a", "b"]`; undefined for what is no such list. */
-function textsOfList(args: string): readonly string[] | undefined {
-  if (!/^\[\s*"[^]*"\s*\]$/.test(args)) {
-    return undefined;
-  }
-  try {
-    const list: unknown = JSON.parse(args);
-    return Array.isArray(list) && list.length > 0 && list.every((text) => typeof text === 'string' && text !== '')
-      ? (list as string[])
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function neverMatches(context: LintContext, args: string, entry: Entry): { text: string; fixes: Fix[] } | undefined {
-  const { span, dropped } = entry.value;
-  if (args === '') {
-    return { text: 'it is empty.', fixes: [context.removal(entry.instruction, false)] };
-  }
-  const single = /^(?:'(.+)'|[‘’“”„](.+)[‘’“”])$/s.exec(args);
-  if (single !== null) {
-    const inner = single[1] ?? single[2] ?? '';
-    return {
-      text: `the quotes are part of it (${quoted(args)}); only " and \"\"\" delimit a value.`,
-      fixes: [fix('Use double quotes', true, edit(span, `"${inner}"`))],
-    };
-  }
-  const list = textsOfList(args);
-  if (list !== undefined) {
-    const { start } = entry.instruction.span;
-    const lines = list.map((text) => `PARAMETER stop "${text}"`).join(context.newline);
-    const fixes = list.some((text) => /["\r\n]/.test(text))
-      ? []
-      : [fix('Write one line for each text', true, edit({ start, end: span.end }, lines))];
-    return { text: 'a list is taken as one text. Write one PARAMETER stop for each.', fixes };
-  }
-  const escape = /\\(?:n|t|r|"|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2})/.exec(args);
-  if (escape !== null) {
-    const newline = args.replaceAll('\\n', '\n').replaceAll('\\t', '\t').replaceAll('\\"', '"');
-    const fixes = /^[^\\]*$/.test(newline)
-      ? [fix('Write the character itself', true, edit(span, `"""${newline}"""`))]
-      : [];
-    return { text: `${escape[0]} is not interpreted; it means a backslash and what follows it.`, fixes };
-  }
-  return dropped.length === 0 ? undefined : { text: 'it holds characters that Ollama drops.', fixes: [] };
 }

@@ -1,6 +1,8 @@
 import { edit, fix, quoted } from '../diagnostic';
 import type { Entry, LintContext } from '../lintContext';
 import { INSTRUCTION_NAMES } from '../modelfileTypes';
+import { stopListOf } from './stops';
+import { textBehindQuote } from './textBehindQuote';
 
 const PATH_KEYWORDS: ReadonlySet<string | undefined> = new Set([
   'FROM',
@@ -16,7 +18,8 @@ const INSTRUCTION_IN_VALUE = new RegExp(`[\\r\\n](${INSTRUCTION_NAMES.join('|')}
 export function quotingRules(context: LintContext): void {
   for (const entry of context.entries) {
     const isStop = entry.command.name === 'stop';
-    if (!quotesDropped(context, entry) && !isStop) {
+    const isList = isStop && stopListOf(context, entry) !== undefined;
+    if (!isList && !quotesDropped(context, entry) && !isStop) {
       singleQuotes(context, entry);
     }
     swallowed(context, entry);
@@ -58,11 +61,18 @@ function singleQuotes(context: LintContext, entry: Entry): void {
 }
 
 function swallowed(context: LintContext, { value }: Entry): void {
-  const match = value.quote === '"' ? INSTRUCTION_IN_VALUE.exec(value.text) : null;
-  if (match !== null) {
+  const match = value.quote === '' ? null : INSTRUCTION_IN_VALUE.exec(value.text);
+  const behind = match === null ? undefined : textBehindQuote(context, value.span, value.quote);
+  // Between three quotes anything may stand; only quotes that were meant to close tell that it was not meant to.
+  if (match !== null && (value.quote === '"' || behind !== undefined)) {
     const { start, end } = value.span;
     const line = context.lines.position(end).line + 1;
-    context.report('modelfile/swallowed-instruction', { start, end: start + 1 }, { line, instruction: match[1] });
+    context.report(
+      'modelfile/swallowed-instruction',
+      { start, end: start + value.quote.length },
+      { line, instruction: match[1], suggestion: behind?.suggestion ?? '' },
+      { fixes: behind?.fix === undefined ? [] : [behind.fix] },
+    );
   }
 }
 

@@ -4,8 +4,9 @@ import { looksLikePath, type BaseModel } from '../modelFacts';
 import { AUTOMATIC_RENDERERS, CONVERTIBLE_ARCHITECTURES, RENDERERS } from '../ollamaFeatures';
 import type { TemplateAnalysis } from '../templateAnalysis';
 import { prefersJinja } from '../../chatTemplate/templateChoice';
-import { looksLikeToken, stopTextOf } from '../../chatTemplate/templateProbe';
+import { looksLikeToken } from '../../chatTemplate/turnMarkers';
 import { dead } from './template';
+import { USUAL_END_TOKENS } from './turns';
 
 /** TEMPLATE, RENDERER, PARSER and stop texts against the model of this file. */
 export function templateModelRules(
@@ -130,18 +131,14 @@ function isConverted({ folder }: BaseModel): boolean {
   );
 }
 
-/** End tokens that no model has but as its own. */
-const USUAL_END_TOKENS: ReadonlySet<string> = new Set(['</s>', '<eos>', '<|endoftext|>', '<|end_of_text|>']);
-
 function missingStop(context: LintContext, analysis: TemplateAnalysis, base: BaseModel): void {
   const { probe } = analysis;
-  // Where nothing ends the assistant's turn, what ends the user's is the best guess.
-  const after = probe?.runsOn === true ? probe.userEnd : probe?.afterAnswer;
-  const token = after === undefined ? undefined : stopTextOf(after);
+  const token = probe?.turnEnd;
   const isInheriting = base.nameLine !== undefined && !looksLikePath(base.nameLine.entry.command.args);
-  if (after === undefined || token === undefined || (isInheriting && base.installed === undefined)) {
+  if (token === undefined || (isInheriting && base.installed === undefined)) {
     return;
   }
+  const after = probe?.afterAnswer ?? '';
   const own = context.all('stop').map(({ command }) => command.args);
   const stops = own.length > 0 ? own : (base.installed?.stops ?? []);
   const isNative = base.endTokens.length === 0 && USUAL_END_TOKENS.has(token);

@@ -216,7 +216,9 @@ export function searchedLevels(p: usize, k: i32, n: i32, limit: i32, peak: f32, 
     }
     if (t == 0 || (s2 > 0 && sx * sx > best * s2)) {
       kept = s;
-      best = s2 != 0 ? sx / s2 * sx : 0;
+      // A scale of 0 times an infinite sum is NaN, above which nothing comes.
+      const scale: f32 = s2 != 0 ? sx / s2 : 0;
+      best = scale * sx;
     }
   }
   for (let i = 0; i < n; i++) store<u8>(out + i, limit + clamped(kept * load<f32>(lane + <usize>i * STEP), limit));

@@ -11,17 +11,11 @@ type ChatTemplates = string | readonly NamedTemplate[];
 
 /**
  * The chat templates of a folder: tokenizer_config's `chat_template`, else `chat_template.jinja` with its additional templates,
- * else `chat_template.json`. As the converter, none without tokenizer_config.json; unlike it, a null there does not hide the files.
+ * else `chat_template.json`. Unlike the converter, neither a null there nor a folder without tokenizer_config.json hides the files.
  */
 function findTemplates(files: TokenizerFiles): ChatTemplates | undefined {
-  const config = files.tokenizerConfig;
-  if (config === undefined || Object.keys(config).length === 0) {
-    return undefined;
-  }
-  return (
-    readTemplates(config['chat_template'] ?? undefined) ??
-    (config['chat_template'] === undefined || config['chat_template'] === null ? fileTemplates(files) : undefined)
-  );
+  const own = files.tokenizerConfig?.['chat_template'] ?? undefined;
+  return own === undefined ? fileTemplates(files) : readTemplates(own);
 }
 
 function readTemplates(value: Json | undefined): ChatTemplates | undefined {

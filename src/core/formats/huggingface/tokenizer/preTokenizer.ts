@@ -3,7 +3,7 @@ import { isJsonObject, type Json, type JsonObject } from '../../../json';
 import hashes from '../pretokenizerHashes.json';
 import { makeBpeEncoder } from './bpeEncoder';
 import type { TokenizerJson } from './tokenizerJson';
-import type { Sha256 } from './tokenizerMetadata';
+import type { Sha256 } from './sha256';
 
 /**
  * The text whose token ids identify a tokenizer: a fact of llama.cpp's converter, which hashes what a tokenizer makes of it.

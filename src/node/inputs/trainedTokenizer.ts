@@ -1,0 +1,125 @@
+import type { PlanNote } from '../../core/engine/buildPlan';
+import { throwIfAborted, toStudioError } from '../../core/errors';
+import type { HuggingFaceModel, TokenizerFiles } from '../../core/formats/huggingface/huggingFaceModel';
+import { chatTemplateEntries } from '../../core/formats/huggingface/tokenizer/chatTemplate';
+import { chooseTokenizer } from '../../core/formats/huggingface/tokenizer/chooseTokenizer';
+import { loadTokenizerFiles } from './loadTokenizerFiles';
+
+/** A base with the tokenizer and the chat template that its adapters were trained with. */
+export interface TrainedBase<Base extends HuggingFaceModel> {
+  readonly base: Base;
+  /** What was taken from an adapter. */
+  readonly checks: readonly PlanNote[];
+  readonly warnings: readonly PlanNote[];
+}
+
+/**
+ * The base as its adapters were trained: one that brings a tokenizer which knows more, or another chat template, is right
+ * about it. Of several the last counts.
+ * @param folders of the adapters, in their order
+ */
+export async function withTrainedTokenizer<Base extends HuggingFaceModel>(
+  base: Base,
+  folders: readonly string[],
+  signal?: AbortSignal,
+): Promise<TrainedBase<Base>> {
+  const notes: Notes = { checks: [], warnings: [] };
+  const own = base.tokenizer;
+  let tokenizer = own;
+  let templates: TokenizerFiles | undefined;
+  for (const folder of folders) {
+    const files = await readable(folder, notes, signal);
+    tokenizer = files === undefined ? tokenizer : (trained(own, files, notes) ?? tokenizer);
+    templates = files !== undefined && hasOtherTemplates(files, own) ? files : templates;
+  }
+  if (templates !== undefined) {
+    tokenizer = sameTemplates(templates, tokenizer) ? tokenizer : withTemplates(tokenizer, templates);
+    notes.checks.push({ code: 'check/template', message: "chat template: the adapter's own" });
+  } else if (!sameTemplates(own, tokenizer)) {
+    // A tokenizer without a template of its own is used with the base's.
+    tokenizer = withTemplates(tokenizer, own);
+  }
+  return { base: { ...base, tokenizer }, ...notes };
+}
+
+interface Notes {
+  readonly checks: PlanNote[];
+  readonly warnings: PlanNote[];
+}
+
+/** Files that cannot be read are no reason to refuse the adapter, whose weights they are not. */
+async function readable(
+  folder: string,
+  notes: Notes,
+  signal: AbortSignal | undefined,
+): Promise<TokenizerFiles | undefined> {
+  try {
+    return await loadTokenizerFiles(folder, { signal });
+  } catch (thrown) {
+    throwIfAborted(signal);
+    notes.warnings.push(unreadable(folder, thrown));
+    return undefined;
+  }
+}
+
+function unreadable(folder: string, thrown: unknown): PlanNote {
+  return {
+    code: 'adapter/tokenizer',
+    message: `the tokenizer in ${folder} cannot be read and is left out: ${toStudioError(thrown).message}`,
+  };
+}
+
+function trained(own: TokenizerFiles, files: TokenizerFiles, notes: Notes): TokenizerFiles | undefined {
+  try {
+    const choice = chooseTokenizer(own, files);
+    if (choice.kind === 'foreign') {
+      notes.warnings.push({
+        code: 'adapter/tokenizer',
+        message: `the tokenizer in ${files.directory} is of another model (${choice.agreeing} of ${choice.tokens} tokens agree with the base's) and is left out`,
+      });
+    }
+    if (choice.kind === 'trained') {
+      const what = [
+        ...(choice.more > 0 ? [`${choice.more} more`] : []),
+        ...(choice.renamed > 0 ? [`${choice.renamed} other`] : []),
+      ].join(', ');
+      notes.checks.push({ code: 'check/tokenizer', message: `tokenizer: the adapter's own (${what})` });
+      return choice.files;
+    }
+    return undefined;
+  } catch (thrown) {
+    notes.warnings.push(unreadable(files.directory, thrown));
+    return undefined;
+  }
+}
+
+function hasOtherTemplates(files: TokenizerFiles, own: TokenizerFiles): boolean {
+  return chatTemplateEntries(files).length > 0 && !sameTemplates(files, own);
+}
+
+function sameTemplates(a: TokenizerFiles, b: TokenizerFiles): boolean {
+  return JSON.stringify(chatTemplateEntries(a)) === JSON.stringify(chatTemplateEntries(b));
+}
+
+/** Tokenizer files with the chat templates of others. */
+function withTemplates(
+  tokenizer: TokenizerFiles,
+  {
+    directory,
+    templateDirectory,
+    tokenizerConfig,
+    chatTemplate,
+    chatTemplateJson,
+    additionalTemplates,
+  }: TokenizerFiles,
+): TokenizerFiles {
+  const config = { ...tokenizer.tokenizerConfig, chat_template: tokenizerConfig?.['chat_template'] ?? null };
+  return {
+    ...tokenizer,
+    tokenizerConfig: config,
+    chatTemplate,
+    chatTemplateJson,
+    additionalTemplates,
+    templateDirectory: templateDirectory ?? directory,
+  };
+}
