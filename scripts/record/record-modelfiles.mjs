@@ -20,5 +20,8 @@ await build({
 });
 const { recordModelfiles } = await import(pathToFileURL(bundle).href);
 const versions = process.argv.slice(2);
-await recordModelfiles(join(root, 'test/conformance/modelfiles.jsonl'), versions.length > 0 ? versions : TESTED_VERSIONS);
+await recordModelfiles(
+  join(root, 'test/conformance/modelfiles.jsonl'),
+  versions.length > 0 ? versions : TESTED_VERSIONS,
+);
 rmSync(folder, { recursive: true });

@@ -32,7 +32,13 @@ export async function recordModelfiles(output: string, versions: readonly [strin
     );
     const others = more.flatMap((other, index) => (other === answer ? [] : [[versions[index + 1], other]]));
     different += others.length > 0 ? 1 : 0;
-    lines.push(JSON.stringify({ source: base64, answer, ...(others.length > 0 ? { others: Object.fromEntries(others) as unknown } : {}) }));
+    lines.push(
+      JSON.stringify({
+        source: base64,
+        answer,
+        ...(others.length > 0 ? { others: Object.fromEntries(others) as unknown } : {}),
+      }),
+    );
   }
   oracles.forEach((oracle) => oracle.stop());
   rmSync(folder, { recursive: true });

@@ -30,12 +30,7 @@ export function modelfileKind(folder: string, version: string): FuzzKind<Buffer>
   };
 }
 
-async function compareModelfiles(
-  source: Buffer,
-  folder: string,
-  version: string,
-  oracle: GoOracle,
-): Promise<Verdict> {
+async function compareModelfiles(source: Buffer, folder: string, version: string, oracle: GoOracle): Promise<Verdict> {
   const raw = await oracle.askRaw({ op: 'parse', base64: source.toString('base64'), dir: folder });
   const ours = await answerModelfile(source, folder, version);
   const theirs = oracleAnswer(raw);

@@ -14,7 +14,13 @@ export function writeFilesForModelfiles(folder: string): void {
   }
   put('model.gguf', binary);
   put('adapter.gguf', 'GGUF adapter');
-  for (const name of ['part-00001-of-00002.gguf', 'part-00002-of-00002.gguf', 'm[1].gguf', 'm1.gguf', 'Stück-ü1.gguf']) {
+  for (const name of [
+    'part-00001-of-00002.gguf',
+    'part-00002-of-00002.gguf',
+    'm[1].gguf',
+    'm1.gguf',
+    'Stück-ü1.gguf',
+  ]) {
     put(name, binary);
   }
   put('in[x]side/a.gguf', binary);

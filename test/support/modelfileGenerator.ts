@@ -275,7 +275,29 @@ const PATHS = [
   'insid*/a.gguf',
 ];
 /** What patterns are put together from. */
-const PATTERN_PARTS = ['*', '?', '[', ']', '[^', '-', '\\', '**', 'm', '1', 'part', '.gguf', '/', 'hf', 'é', '[a-', '[1]', '[]a]', '[m-p]', 'hf/..', 'x'];
+const PATTERN_PARTS = [
+  '*',
+  '?',
+  '[',
+  ']',
+  '[^',
+  '-',
+  '\\',
+  '**',
+  'm',
+  '1',
+  'part',
+  '.gguf',
+  '/',
+  'hf',
+  'é',
+  '[a-',
+  '[1]',
+  '[]a]',
+  '[m-p]',
+  'hf/..',
+  'x',
+];
 const SPACES = [' ', ' ', ' ', ' ', '\t', '  ', ' \t ', '', '\u00a0', '\n', '\r'];
 const NEWLINES = ['\n', '\n', '\n', '\r\n', '\r', '\n\n', '\n \n', ' \n', '\t\r\n'];
 const QUOTES = ['"', '"""', '""', '""""', '"""""', '""""""', '"\u200b""', "'", ''];

@@ -20,7 +20,11 @@ export function recordedModelfiles(): RecordedModelfiles {
     .split('\n');
   const { versions } = JSON.parse(head) as { readonly versions: readonly string[] };
   const cases = lines.map((line) => {
-    const { source, answer, others = {} } = JSON.parse(line) as {
+    const {
+      source,
+      answer,
+      others = {},
+    } = JSON.parse(line) as {
       readonly source: string;
       readonly answer: string;
       readonly others?: Readonly<Record<string, string>>;

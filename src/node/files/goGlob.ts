@@ -70,7 +70,8 @@ async function matchesIn(directory: ByteString, file: ByteString): Promise<ByteS
     () => false,
   );
   const names = isFolder ? await readdir(path, { encoding: 'buffer' }).catch(() => []) : [];
-  const separator = /[\\/]$/.test(directory) && (SYSTEM.isWindows || directory === '/') ? '' : SYSTEM.isWindows ? '\\' : '/';
+  const separator =
+    /[\\/]$/.test(directory) && (SYSTEM.isWindows || directory === '/') ? '' : SYSTEM.isWindows ? '\\' : '/';
   return names
     .sort((a, b) => a.compare(b))
     .map((name) => name.toString('latin1'))
