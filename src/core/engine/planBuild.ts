@@ -28,6 +28,7 @@ export interface BuildInput {
   readonly sha256: Sha256;
   /** What was found right before planning, to be said in the plan. */
   readonly checks?: readonly PlanNote[] | undefined;
+  readonly warnings?: readonly PlanNote[] | undefined;
 }
 
 /** A merged tensor with its place in the GGUF. */
@@ -55,11 +56,14 @@ export function planBuild(input: BuildInput): BuildPlan {
   const files = new InputFiles();
   const drafts = [...generatedDrafts(architecture, config), ...tensorDrafts(mapped, files, config, options)];
   requireAll(drafts, config, architecture, base);
+  const vocabRows = merged.tensors.get(EMBEDDING)?.shape[0] ?? config.vocabSize;
+  const notes: PlanNote[] = [];
   const metadata = buildMetadata({ ...base, config: json }, config, architecture, {
     fileType: FILE_TYPES[options.fileType].id,
     tensors: drafts.map(({ name, shape }) => ({ name, shape })),
-    vocabRows: merged.tensors.get(EMBEDDING)?.shape[0] ?? config.vocabSize,
+    vocabRows,
     sha256: input.sha256,
+    note: (note) => notes.push(note),
   });
   const layout = layOutGguf(
     drafts,
@@ -89,7 +93,7 @@ export function planBuild(input: BuildInput): BuildPlan {
     },
     adapters,
     checks: input.checks ?? [],
-    warnings: [...(base.notes ?? []), ...merged.notes, ...layout.warnings],
+    warnings: [...(base.notes ?? []), ...(input.warnings ?? []), ...merged.notes, ...notes, ...layout.warnings],
   });
 }
 

@@ -1,3 +1,6 @@
+import type { TensorRef } from '../tensorRef';
+import type { HuggingFaceModel } from './huggingFaceModel';
+
 /** Wrappers that torch.compile, FSDP, Lightning and activation checkpointing leave anywhere in names. */
 const WRAPPERS = /(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|_forward_module)\./g;
 
@@ -19,6 +22,20 @@ export function withoutWrappers(name: string): string {
 export function canonicalTensorName(name: string): string {
   const normal = normaliseTensorName(withoutWrappers(name).replace(/^module\./, ''));
   return HEADLESS.test(normal) ? `model.${normal}` : normal;
+}
+
+/** The tensor of a model that has this canonical name, whatever it is called in its file; undefined where there is none. */
+export function findTensor(model: HuggingFaceModel, canonical: string): TensorRef | undefined {
+  const exact = model.tensors.get(canonical);
+  if (exact !== undefined) {
+    return exact;
+  }
+  for (const tensor of model.tensors.values()) {
+    if (canonicalTensorName(tensor.name) === canonical) {
+      return tensor;
+    }
+  }
+  return undefined;
 }
 
 /** `q_proj` of `model.layers.0.self_attn.q_proj.weight`. */
