@@ -77,23 +77,15 @@ function scanChunk(
   }
   let isInRange = false;
   for (let i = start; i < pattern.length; i += 1) {
-    switch (pattern[i]) {
-      case '\\':
-        if (!isWindows && i + 1 < pattern.length) {
-          i += 1;
-        }
-        break;
-      case '[':
-        isInRange = true;
-        break;
-      case ']':
-        isInRange = false;
-        break;
-      case '*':
-        if (!isInRange) {
-          return { star: start > 0, chunk: pattern.slice(start, i), after: pattern.slice(i) };
-        }
-        break;
+    const character = pattern[i];
+    if (character === '\\' && !isWindows && i + 1 < pattern.length) {
+      i += 1;
+    } else if (character === '[') {
+      isInRange = true;
+    } else if (character === ']') {
+      isInRange = false;
+    } else if (character === '*' && !isInRange) {
+      return { star: start > 0, chunk: pattern.slice(start, i), after: pattern.slice(i) };
     }
   }
   return { star: start > 0, chunk: pattern.slice(start), after: '' };
@@ -107,30 +99,25 @@ function matchChunk(chunk: ByteString, text: ByteString, system: PatternSystem):
   let place = 0;
   while (at < chunk.length) {
     failed ||= place >= text.length;
-    let literal = at;
-    switch (chunk[at]) {
-      case '[': {
-        const { rune, width } = failed ? { rune: 0, width: 0 } : decodeRune(text, place);
-        place += width;
-        const range = readClass(chunk, at + 1, rune, system);
-        at = range.end;
-        failed ||= !range.matches;
-        continue;
+    if (chunk[at] === '[') {
+      const { rune, width } = failed ? { rune: 0, width: 0 } : decodeRune(text, place);
+      place += width;
+      const range = readClass(chunk, at + 1, rune, system);
+      at = range.end;
+      failed ||= !range.matches;
+      continue;
+    }
+    if (chunk[at] === '?') {
+      if (!failed) {
+        failed = text[place] === separator;
+        place += decodeRune(text, place).width;
       }
-      case '?':
-        if (!failed) {
-          failed = text[place] === separator;
-          place += decodeRune(text, place).width;
-        }
-        at += 1;
-        continue;
-      case '\\':
-        if (!system.isWindows) {
-          literal += 1;
-          if (literal >= chunk.length) {
-            throw new BadPatternError();
-          }
-        }
+      at += 1;
+      continue;
+    }
+    const literal = chunk[at] === '\\' && !system.isWindows ? at + 1 : at;
+    if (literal >= chunk.length) {
+      throw new BadPatternError();
     }
     if (!failed) {
       failed = chunk[literal] !== text[place];
