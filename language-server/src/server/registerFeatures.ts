@@ -72,7 +72,12 @@ export function registerFeatures(
   connection.onDocumentRangeFormatting(handle((document, { range }) => computeFormatting(document, range), []));
   connection.onCodeAction(
     handle((document, { range, context }, signal) => {
-      const request = { range, diagnostics: context.diagnostics, only: context.only };
+      const request = {
+        range,
+        diagnostics: context.diagnostics,
+        only: context.only,
+        canBuild: state.canBuild,
+      };
       return computeCodeActions(document, request, state.facts(document.uri), state.settings.severities, signal);
     }, []),
   );

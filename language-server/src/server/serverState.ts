@@ -11,6 +11,8 @@ import { readSettings, type ServerSettings } from './settings';
 /** What the server knows between requests: settings, trust, and one parsed form of every open document. */
 export class ServerState {
   isTrusted = true;
+  /** The editor has a command that builds a GGUF for a Modelfile. */
+  canBuild = false;
   private current: ServerSettings;
   private ollama: OllamaFacts | undefined;
   private readonly documents = new WeakMap<TextDocument, ModelfileDocument>();

@@ -32,6 +32,8 @@ export const TRUST_NOTIFICATION = 'modelfile/trust';
 interface InitializationOptions {
   /** False where the workspace is not trusted: no file is looked at, no server asked. Default true. */
   readonly isTrusted?: boolean;
+  /** True where the editor has the command `modelfileStudio.buildForModelfile`, which fixes may then call. */
+  readonly canBuild?: boolean;
   /** The settings, for editors that are not asked for them. */
   readonly settings?: unknown;
 }
@@ -64,6 +66,7 @@ export function startServer(connection: Connection, options: ServerOptions = {})
     workspace.setFolders(foldersOf(params));
     const initial = (params.initializationOptions ?? {}) as InitializationOptions;
     state.isTrusted = initial.isTrusted !== false;
+    state.canBuild = initial.canBuild === true;
     state.configure(initial.settings);
     return initializeResult(options.version, pulls());
   });

@@ -1,12 +1,13 @@
 import {
   CodeActionKind,
   type CodeAction,
+  type Command,
   type Diagnostic,
   type Range,
   type TextEdit,
 } from 'vscode-languageserver-types';
 import { fixAll } from '../../../src/core/modelfile/applyFixes';
-import type { Diagnostic as Finding, TextEdit as CoreEdit } from '../../../src/core/modelfile/diagnostic';
+import type { BuildRequest, Diagnostic as Finding, TextEdit as CoreEdit } from '../../../src/core/modelfile/diagnostic';
 import { lintModelfile } from '../../../src/core/modelfile/lintModelfile';
 import { parseModelfile } from '../../../src/core/modelfile/parseModelfile';
 import type { WorkspaceFacts } from '../../../src/core/modelfile/workspaceFacts';
@@ -21,6 +22,21 @@ export interface CodeActionRequest {
   readonly diagnostics: readonly Diagnostic[];
   /** Kinds that are wanted; all when undefined. */
   readonly only?: readonly string[] | undefined;
+  /** The editor knows `BUILD_COMMAND`: fixes that build are offered. */
+  readonly canBuild?: boolean | undefined;
+}
+
+/** The command of an editor that builds a GGUF and puts it into a Modelfile; its argument is a `BuildArgument`. */
+export const BUILD_COMMAND = 'modelfileStudio.buildForModelfile';
+
+export interface BuildArgument extends BuildRequest {
+  /** Of the Modelfile. */
+  readonly uri: string;
+}
+
+function buildCommand(title: string, uri: string, build: BuildRequest): Command {
+  const argument: BuildArgument = { uri, ...build };
+  return { title, command: BUILD_COMMAND, arguments: [argument] };
 }
 
 /** Fixes for what is found in a range, all sure fixes of the file, and a comment that silences. */
@@ -92,12 +108,14 @@ function quickFixes(document: ModelfileDocument, finding: Finding, request: Code
   );
   const common = { kind: CodeActionKind.QuickFix, diagnostics: shown };
   return [
-    ...finding.fixes.map((fix) => ({
-      ...common,
-      title: fix.title,
-      isPreferred: fix.isSure,
-      edit: workspaceEdit(document, fix.edits),
-    })),
+    ...finding.fixes.flatMap((fix): CodeAction[] => {
+      if (fix.build === undefined) {
+        return [{ ...common, title: fix.title, isPreferred: fix.isSure, edit: workspaceEdit(document, fix.edits) }];
+      }
+      return request.canBuild === true
+        ? [{ ...common, title: fix.title, command: buildCommand(fix.title, document.uri, fix.build) }]
+        : [];
+    }),
     {
       ...common,
       title: `Ignore ${finding.code} here`,

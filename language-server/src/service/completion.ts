@@ -1,14 +1,21 @@
-import { CompletionItemKind, InsertTextFormat, type CompletionItem, type Position } from 'vscode-languageserver-types';
+import {
+  CompletionItemKind,
+  CompletionItemTag,
+  InsertTextFormat,
+  type CompletionItem,
+  type Position,
+} from 'vscode-languageserver-types';
 import { DIAGNOSTICS } from '../../../src/core/modelfile/diagnosticCodes';
 import { readBaseModel } from '../../../src/core/modelfile/modelFacts';
 import { type Instruction, type Span } from '../../../src/core/modelfile/modelfileTypes';
 import { INSTRUCTION_NAMES } from '../../../src/core/ollama/instructionNames';
-import { PARSERS, RENDERERS } from '../../../src/core/modelfile/ollamaFeatures';
+import { availabilityText, type OllamaProfile } from '../../../src/core/ollama/ollamaProfile';
+import { ollamaNames, type OllamaNameKind } from '../../../src/core/ollama/ollamaTable';
 import { PARAMETERS } from '../../../src/core/modelfile/parameters';
 import { stopTextOf } from '../../../src/core/chatTemplate/templateProbe';
 import type { WorkspaceFacts } from '../../../src/core/modelfile/workspaceFacts';
 import { cursorAt } from './cursor';
-import { INSTRUCTION_DOCUMENTATION, parameterFacts } from './documentation';
+import { INSTRUCTION_DOCUMENTATION, instructionAvailability, parameterFacts } from './documentation';
 import { markdown } from './markdown';
 import type { ModelfileDocument } from './modelfileDocument';
 import { completeTemplate } from './templateCompletion';
@@ -26,12 +33,12 @@ export async function computeCompletions(
     case 'comment':
       return ignoredCodes(document, cursor.span, offset);
     case 'keyword':
-      return keywords(document, cursor.span, offset);
+      return keywords(document, cursor.span, offset, await facts.ollama(signal));
     case 'name': {
       const span = { start: cursor.span.start, end: offset };
       return cursor.instruction.keyword === 'MESSAGE'
         ? roles(document, span)
-        : parameters(document, span, cursor.instruction);
+        : parameters(document, span, cursor.instruction, await facts.ollama(signal));
     }
     case 'template':
       return completeTemplate(document, cursor.value, cursor.index, offset);
@@ -52,17 +59,23 @@ function item(
   return { label, textEdit: { range: document.range(span), newText }, filterText: label, ...more };
 }
 
-function keywords(document: ModelfileDocument, span: Span, offset: number): CompletionItem[] {
+function keywords(document: ModelfileDocument, span: Span, offset: number, profile: OllamaProfile): CompletionItem[] {
   const edited = { start: span.start, end: Math.min(Math.max(offset, span.start), span.end) };
   return INSTRUCTION_NAMES.map((name) => {
     const { snippet, text, usage } = INSTRUCTION_DOCUMENTATION[name];
     return item(document, edited, name, snippet, {
       kind: CompletionItemKind.Keyword,
       detail: usage,
-      documentation: markdown(text),
+      documentation: markdown(text, instructionAvailability(name)),
       insertTextFormat: InsertTextFormat.Snippet,
+      ...(isGone(name, profile) ? { tags: [CompletionItemTag.Deprecated], sortText: `z${name}` } : {}),
     });
   });
+}
+
+/** Instructions that `ollama create` of this version refuses. */
+function isGone(name: string, profile: OllamaProfile): boolean {
+  return (name === 'ADAPTER' && !profile.does('adapterLayers')) || profile.standing('instruction', name) === 'gone';
 }
 
 function roles(document: ModelfileDocument, span: Span): CompletionItem[] {
@@ -71,7 +84,12 @@ function roles(document: ModelfileDocument, span: Span): CompletionItem[] {
   );
 }
 
-function parameters(document: ModelfileDocument, span: Span, instruction: Instruction): CompletionItem[] {
+function parameters(
+  document: ModelfileDocument,
+  span: Span,
+  instruction: Instruction,
+  profile: OllamaProfile,
+): CompletionItem[] {
   const hasValue = instruction.value !== undefined && instruction.value.text !== '';
   return [...PARAMETERS.values()].map((info) => {
     const value =
@@ -85,6 +103,9 @@ function parameters(document: ModelfileDocument, span: Span, instruction: Instru
       detail: info.defaultValue === undefined ? info.type : `${info.type}, ${info.defaultValue}`,
       documentation: markdown(info.documentation, parameterFacts(info)),
       insertTextFormat: hasValue ? InsertTextFormat.PlainText : InsertTextFormat.Snippet,
+      ...(info.name === 'typical_p' && !profile.does('typicalP')
+        ? { tags: [CompletionItemTag.Deprecated], sortText: `z${info.name}` }
+        : {}),
     });
   });
 }
@@ -103,14 +124,14 @@ async function values(
     case 'DRAFT':
       return paths(document, span, facts, signal);
     case 'RENDERER':
-      return versioned(document, span, RENDERERS);
+      return versioned(document, span, 'renderer', facts, signal);
     case 'PARSER':
-      return versioned(document, span, PARSERS);
+      return versioned(document, span, 'parser', facts, signal);
     case 'PARAMETER':
       return parameterValues(document, instruction, span, facts, signal);
     case 'REQUIRES': {
-      const version = await facts.ollamaVersion(signal);
-      return version === undefined
+      const { isAssumed, version } = await facts.ollama(signal);
+      return isAssumed
         ? []
         : [item(document, span, version, version, { kind: CompletionItemKind.Value, detail: 'the configured Ollama' })];
     }
@@ -119,10 +140,24 @@ async function values(
   }
 }
 
-function versioned(document: ModelfileDocument, span: Span, names: ReadonlyMap<string, string>): CompletionItem[] {
-  return [...names].map(([name, since]) =>
-    item(document, span, name, name, { kind: CompletionItemKind.EnumMember, detail: `since Ollama ${since}` }),
-  );
+/** Names of a kind, those that this Ollama has first. */
+async function versioned(
+  document: ModelfileDocument,
+  span: Span,
+  kind: OllamaNameKind,
+  facts: WorkspaceFacts,
+  signal: AbortSignal | undefined,
+): Promise<CompletionItem[]> {
+  const profile = await facts.ollama(signal);
+  return Array.from(ollamaNames(kind), ([name, availability]) => {
+    const detail = availabilityText(availability);
+    return item(document, span, name, name, {
+      kind: CompletionItemKind.EnumMember,
+      sortText: `${profile.has(kind, name) ? 'a' : 'b'}${name}`,
+      ...(detail === undefined ? {} : { detail }),
+      ...(profile.standing(kind, name) === 'gone' ? { tags: [CompletionItemTag.Deprecated] } : {}),
+    });
+  });
 }
 
 const PATH_DETAILS = {

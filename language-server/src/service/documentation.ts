@@ -1,5 +1,8 @@
 import type { InstructionName } from '../../../src/core/ollama/instructionNames';
-import type { ParameterInfo } from '../../../src/core/modelfile/parameters';
+import { parameterAvailability, type ParameterInfo } from '../../../src/core/modelfile/parameters';
+import { behaviour } from '../../../src/core/ollama/ollamaBehaviours';
+import { availabilityText } from '../../../src/core/ollama/ollamaProfile';
+import { NEWEST_KNOWN, ollamaNames, type OllamaNameKind } from '../../../src/core/ollama/ollamaTable';
 import { code } from './markdown';
 
 export interface InstructionDocumentation {
@@ -13,7 +16,7 @@ export interface InstructionDocumentation {
 export const INSTRUCTION_DOCUMENTATION: Readonly<Record<InstructionName, InstructionDocumentation>> = {
   FROM: {
     usage: 'FROM name or path',
-    text: 'What the model is made from: the name of a model, a GGUF file, or a folder with safetensors. Paths are relative to this file. Needed; it may stand anywhere, and several name the parts of one model.',
+    text: 'What the model is made from: the name of a model, a GGUF file, or a folder with safetensors. Paths are relative to this file, and patterns for later versions of Ollama (`model-*.gguf`). Needed; it may stand anywhere, and several name the parts of one model.',
     snippet: 'FROM ${1:llama3.2}',
   },
   PARAMETER: {
@@ -33,12 +36,12 @@ export const INSTRUCTION_DOCUMENTATION: Readonly<Record<InstructionName, Instruc
   },
   ADAPTER: {
     usage: 'ADAPTER path',
-    text: 'A LoRA adapter in GGUF form, applied to the model at run time. The last one counts.',
+    text: 'A LoRA adapter in GGUF form, applied to the model at run time; the last one counts. Later versions of Ollama take none: an adapter is fused into its base, which modelfile-studio create does by itself.',
     snippet: 'ADAPTER ${1:./adapter.gguf}',
   },
   DRAFT: {
     usage: 'DRAFT path',
-    text: 'A small model that proposes tokens for this one to check (speculative decoding). Since Ollama 0.23.1.',
+    text: 'A small model that proposes tokens for this one to check (speculative decoding).',
     snippet: 'DRAFT ${1:./draft.gguf}',
   },
   LICENSE: {
@@ -53,20 +56,34 @@ export const INSTRUCTION_DOCUMENTATION: Readonly<Record<InstructionName, Instruc
   },
   RENDERER: {
     usage: 'RENDERER name',
-    text: 'Writes prompts with code built into Ollama; TEMPLATE is then not used. Since Ollama 0.12.',
+    text: 'Writes prompts with code built into Ollama; TEMPLATE is then not used.',
     snippet: 'RENDERER $1',
   },
   PARSER: {
     usage: 'PARSER name',
-    text: 'Reads answers (thinking, tool calls) with code built into Ollama, and turns the model file’s own template off. Since Ollama 0.12.',
+    text: 'Reads answers (thinking, tool calls) with code built into Ollama, and turns the model file’s own template off.',
     snippet: 'PARSER $1',
   },
   REQUIRES: {
     usage: 'REQUIRES version',
-    text: 'The lowest Ollama version that may run the model. Since Ollama 0.14.',
-    snippet: 'REQUIRES ${1:0.14.0}',
+    text: 'The lowest Ollama version that may run the model.',
+    snippet: `REQUIRES \${1:${NEWEST_KNOWN}}`,
   },
 };
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** `Since Ollama 0.12.0, until 0.34.0.` of a name in Ollama's sources; undefined where nothing is known. */
+export function namesAvailability(kind: OllamaNameKind, name: string): string | undefined {
+  const text = availabilityText(ollamaNames(kind).get(name) ?? {});
+  return text === undefined ? undefined : `${capital(text)}.`;
+}
+
+/** Since when, and until when, an instruction is taken. */
+export function instructionAvailability(name: InstructionName): string | undefined {
+  const versions = name === 'ADAPTER' ? availabilityText(behaviour('adapterLayers')) : undefined;
+  return versions === undefined ? namesAvailability('instruction', name) : `${capital(versions)}.`;
+}
 
 const TYPE_NAMES = {
   float: 'number',
@@ -87,6 +104,15 @@ export function parameterFacts(info: ParameterInfo): string {
     lines.push(
       `- Usual range: ${info.minimum ?? ''}${info.maximum === undefined ? ' and above' : ` to ${info.maximum}`}`,
     );
+  }
+  if (info.isSampling === true) {
+    lines.push(
+      `- ${capital(availabilityText(behaviour('samplingKeys')) ?? '')}, a default that the model file brings comes before this one`,
+    );
+  }
+  const versions = availabilityText(parameterAvailability(info.name) ?? {});
+  if (versions !== undefined) {
+    lines.push(`- ${capital(versions)}`);
   }
   for (const [value, meaning] of Object.entries(info.special ?? {})) {
     lines.push(`- ${code(value)}: ${meaning}`);
@@ -146,9 +172,9 @@ export const FUNCTION_DOCUMENTATION: ReadonlyMap<string, FunctionDocumentation> 
   documented('urlquery x…', 'The text escaped for a URL.'),
   documented('call f x…', 'The result of a function value.'),
   documented('json x', 'The value as JSON. Ollama’s own.'),
-  documented('currentDate', 'The date of today, 2006-01-02. Ollama’s own, since 0.11.1.'),
-  documented('yesterdayDate', 'The date of yesterday. Ollama’s own, since 0.13.3.'),
-  documented('toTypeScriptType x', 'The type of a tool’s property in TypeScript. Ollama’s own, since 0.11.3.'),
+  documented('currentDate', 'The date of today, 2006-01-02. Ollama’s own.'),
+  documented('yesterdayDate', 'The date of yesterday. Ollama’s own.'),
+  documented('toTypeScriptType x', 'The type of a tool’s property in TypeScript. Ollama’s own.'),
 ]);
 
 /** Words of the template language itself. */

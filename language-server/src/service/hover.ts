@@ -1,7 +1,8 @@
 import type { Hover, Position } from 'vscode-languageserver-types';
 import { DIAGNOSTICS, isDiagnosticCode } from '../../../src/core/modelfile/diagnosticCodes';
 import type { Instruction, ModelfileValue, Span } from '../../../src/core/modelfile/modelfileTypes';
-import { PARSERS, RENDERERS } from '../../../src/core/modelfile/ollamaFeatures';
+import { availabilityText, judgedFor } from '../../../src/core/ollama/ollamaProfile';
+import { ollamaNames } from '../../../src/core/ollama/ollamaTable';
 import { DEPRECATED_PARAMETERS, PARAMETERS, REMOVED_PARAMETERS } from '../../../src/core/modelfile/parameters';
 import { inDocument } from '../../../src/core/modelfile/templateAnalysis';
 import { typeTitle } from '../../../src/core/modelfile/templateScope';
@@ -10,7 +11,9 @@ import { cursorAt } from './cursor';
 import {
   FIELD_DOCUMENTATION,
   FUNCTION_DOCUMENTATION,
+  namesAvailability,
   INSTRUCTION_DOCUMENTATION,
+  instructionAvailability,
   parameterFacts,
   TEMPLATE_KEYWORDS,
 } from './documentation';
@@ -36,7 +39,7 @@ export async function computeHover(
         return undefined;
       }
       const { usage, text } = INSTRUCTION_DOCUMENTATION[keyword];
-      return hover(document, cursor.span, `**${usage}**`, text);
+      return hover(document, cursor.span, `**${usage}**`, text, instructionAvailability(keyword));
     }
     case 'name':
       return cursor.instruction.keyword === 'MESSAGE'
@@ -110,13 +113,16 @@ async function value(
     }
     case 'RENDERER':
     case 'PARSER': {
-      const since = (instruction.keyword === 'RENDERER' ? RENDERERS : PARSERS).get(text);
       const kind = instruction.keyword === 'RENDERER' ? 'renderer' : 'parser';
+      const availability = ollamaNames(kind).get(text);
+      const versions = availability === undefined ? undefined : availabilityText(availability);
       return hover(
         document,
         span,
         code(text),
-        since === undefined ? `No ${kind} of Ollama 0.32.15.` : `A ${kind} built into Ollama since ${since}.`,
+        availability === undefined
+          ? `No ${kind} that Modelfile Studio knows (${judgedFor(await facts.ollama(signal))}).`
+          : `A ${kind} built into Ollama${versions === undefined ? '' : `: ${versions}`}.`,
       );
     }
     case 'PARAMETER': {
@@ -148,12 +154,19 @@ function template(document: ModelfileDocument, instruction: Instruction, index: 
     const text = field.isUnknown
       ? `No field of ${typeTitle(field.owner)}.`
       : FIELD_DOCUMENTATION.get(`${title}.${field.name}`);
-    return hover(document, inDocument(analysis.entry, field.span), `**.${field.name}**`, text, facts);
+    const versions = field.owner === 'root' ? namesAvailability('templateField', field.name) : undefined;
+    return hover(document, inDocument(analysis.entry, field.span), `**.${field.name}**`, text, facts, versions);
   }
   const used = analysis.scopes.functions.find(({ span }) => holds(span));
   const documentation = used === undefined ? undefined : FUNCTION_DOCUMENTATION.get(used.name);
   if (used !== undefined && documentation !== undefined) {
-    return hover(document, inDocument(analysis.entry, used.span), code(documentation.signature), documentation.text);
+    return hover(
+      document,
+      inDocument(analysis.entry, used.span),
+      code(documentation.signature),
+      documentation.text,
+      namesAvailability('templateFunction', used.name),
+    );
   }
   return keyword(document, analysis.entry, index);
 }

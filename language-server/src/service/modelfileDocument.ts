@@ -1,3 +1,4 @@
+import { ollamaProfile } from '../../../src/core/ollama/ollamaProfile';
 import type { Position, Range } from 'vscode-languageserver-types';
 import { LineIndex } from '../../../src/core/modelfile/lineIndex';
 import { LintContext } from '../../../src/core/modelfile/lintContext';
@@ -30,7 +31,7 @@ export class ModelfileDocument {
 
   /** Commands by name, without any diagnostics. */
   get context(): LintContext {
-    this.lintContext ??= new LintContext(this.parsed, undefined);
+    this.lintContext ??= new LintContext(this.parsed, ollamaProfile(undefined));
     return this.lintContext;
   }
 

@@ -2,17 +2,18 @@ import { StudioError, throwIfAborted, toStudioError, type ErrorJson } from '../.
 import { escapeControls } from '../../core/escapeControls';
 import { fixAll } from '../../core/modelfile/applyFixes';
 import { decodeModelfile } from '../../core/modelfile/decodeModelfile';
-import type { Diagnostic } from '../../core/modelfile/diagnostic';
+import type { Diagnostic, Fix } from '../../core/modelfile/diagnostic';
 import { encodeModelfile } from '../../core/modelfile/encodeModelfile';
 import { LineIndex } from '../../core/modelfile/lineIndex';
 import { lintModelfile } from '../../core/modelfile/lintModelfile';
 import { parseModelfile } from '../../core/modelfile/parseModelfile';
 import { sarifLog, type LintedFile } from '../../core/modelfile/sarif';
 import type { WorkspaceFacts } from '../../core/modelfile/workspaceFacts';
+import { judgedFor } from '../../core/ollama/ollamaProfile';
 import { OllamaFacts } from '../../node/modelfile/ollamaFacts';
 import { readSmallFile, replaceFile } from '../../node/files/textFile';
 import { factsForFile } from '../../node/modelfile/workspaceFacts';
-import type { ModelfileCommandArgs, ModelfileCommandResult } from './parse';
+import { profileJson, type ModelfileCommandArgs, type ModelfileCommandResult } from './parse';
 
 export interface LintCommandArgs extends ModelfileCommandArgs {
   /** Applies the sure fixes and writes the files. */
@@ -40,23 +41,30 @@ export async function lintCommand(args: LintCommandArgs): Promise<ModelfileComma
   const failed = files.some(
     ({ error, diagnostics }) => error !== undefined || diagnostics.some(({ severity }) => severity === 'error'),
   );
-  const sarif = args.sarif === true ? sarifLog(files) : undefined;
+  const profile = await factsOf('.', args).ollama(args.signal);
+  const sarif = args.sarif === true ? sarifLog(files, judgedFor(profile)) : undefined;
   return {
     exitCode: failed ? 1 : 0,
-    json: sarif ?? { files: files.map((file) => fileJson(file, args.fix === true)) },
-    text: sarif === undefined ? files.flatMap(fileLines).join('\n') : JSON.stringify(sarif, null, 2),
+    json: sarif ?? {
+      ollama: profileJson(profile),
+      files: files.map((file) => fileJson(file, args.fix === true)),
+    },
+    text: sarif === undefined ? [...files.flatMap(fileLines), judgedFor(profile)].join('\n') : JSON.stringify(sarif, null, 2),
   };
+}
+
+function factsOf(path: string, { ollamaVersion, ollamaHost }: LintCommandArgs): WorkspaceFacts {
+  return factsForFile(path, {
+    isTrusted: true,
+    ollamaVersion,
+    ollama: ollamaHost === undefined ? undefined : new OllamaFacts(ollamaHost),
+  });
 }
 
 async function lintFile(path: string, args: LintCommandArgs): Promise<FileResult> {
   try {
     const bytes = await readSmallFile(path, args.signal);
-    const { ollamaVersion, ollamaHost } = args;
-    const facts = factsForFile(path, {
-      isTrusted: true,
-      ollamaVersion,
-      ollama: ollamaHost === undefined ? undefined : new OllamaFacts(ollamaHost),
-    });
+    const facts = factsOf(path, args);
     if (args.fix === true) {
       return await fixFile(path, bytes, facts, args.signal);
     }
@@ -106,12 +114,23 @@ function fileJson({ path, text, diagnostics, fixed, error }: FileResult, fixing:
   return {
     path,
     ...(fixing ? { fixed } : {}),
-    diagnostics: diagnostics.map(({ code, severity, message, span, fixes }) => ({
+    diagnostics: diagnostics.map(({ code, severity, message, span, fixes: all }) => ({
       code,
       severity,
       message,
       range: range(span),
-      ...(fixes.length === 0
+      ...editFixes(all, range),
+    })),
+  };
+}
+
+/** Of the fixes those that are edits: a build is a command of its own. */
+function editFixes(
+  all: readonly Fix[],
+  range: (span: { readonly start: number; readonly end: number }) => unknown,
+): object {
+  const fixes = all.filter(({ build }) => build === undefined);
+  return fixes.length === 0
         ? {}
         : {
             fixes: fixes.map(({ title, isSure, edits }) => ({
@@ -119,9 +138,7 @@ function fileJson({ path, text, diagnostics, fixed, error }: FileResult, fixing:
               sure: isSure,
               edits: edits.map((edit) => ({ range: range(edit.span), newText: edit.newText })),
             })),
-          }),
-    })),
-  };
+          };
 }
 
 /** `file:line:col: severity code: message`, with lines and columns from 1. */

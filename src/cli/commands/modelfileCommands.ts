@@ -1,6 +1,7 @@
 import { requiresVersion } from '../../core/golang/semver';
 import { resolveOllamaAddress } from '../../core/ollama/ollamaAddress';
-import type { Command } from '../command';
+import { NEWEST_KNOWN } from '../../core/ollama/ollamaTable';
+import type { Command, OptionValues } from '../command';
 import { flag, required, usageError } from '../options';
 import { formatCommand } from './format';
 import { lintCommand } from './lint';
@@ -14,13 +15,22 @@ function filesOf(name: string, positionals: readonly string[]): readonly string[
   return positionals;
 }
 
+/** The value of `--ollama-version`. */
+function versionOption(options: OptionValues): string | undefined {
+  const version = options['ollama-version'];
+  if (typeof version === 'string' && requiresVersion(version) === undefined) {
+    throw usageError(`--ollama-version ${version} is no version. For example: --ollama-version ${NEWEST_KNOWN}`);
+  }
+  return typeof version === 'string' ? version.replace(/^v/, '') : undefined;
+}
+
 const parse: Command = {
   name: 'parse',
-  usage: 'FILE…',
+  usage: 'FILE… [--ollama-version V]',
   does: 'a Modelfile as Ollama reads it',
-  options: {},
-  run: (positionals, _options, { json, signal }) =>
-    parseCommand({ paths: filesOf('parse', positionals), json, signal }),
+  options: { 'ollama-version': { type: 'string' } },
+  run: (positionals, options, { json, signal }) =>
+    parseCommand({ paths: filesOf('parse', positionals), json, signal, ollamaVersion: versionOption(options) }),
 };
 
 const lint: Command = {
@@ -34,17 +44,13 @@ const lint: Command = {
     'ollama-version': { type: 'string' },
   },
   run: (positionals, options, { json, signal }) => {
-    const version = options['ollama-version'];
-    if (typeof version === 'string' && requiresVersion(version) === undefined) {
-      throw usageError(`--ollama-version ${version} is no version. For example: --ollama-version 0.20.0`);
-    }
     return lintCommand({
       paths: filesOf('lint', positionals),
       json,
       signal,
       fix: flag(options, 'fix'),
       sarif: flag(options, 'sarif'),
-      ollamaVersion: typeof version === 'string' ? version.replace(/^v/, '') : undefined,
+      ollamaVersion: versionOption(options),
       ollamaHost: flag(options, 'ollama')
         ? resolveOllamaAddress({ setting: undefined, environment: process.env['OLLAMA_HOST'] }).url
         : undefined,
@@ -63,14 +69,15 @@ const format: Command = {
 
 const render: Command = {
   name: 'render',
-  usage: 'FILE… --conversations F.json',
+  usage: 'FILE… --conversations F.json [--ollama-version V]',
   does: 'the prompts that templates make of conversations',
-  options: { conversations: { type: 'string' } },
+  options: { conversations: { type: 'string' }, 'ollama-version': { type: 'string' } },
   run: (positionals, options, { json, signal }) =>
     renderCommand({
       paths: filesOf('render', positionals),
       json,
       signal,
+      ollamaVersion: versionOption(options),
       conversations: required(options, 'conversations', 'conversations.json'),
     }),
 };

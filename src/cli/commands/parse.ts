@@ -5,6 +5,9 @@ import { toCreateRequest } from '../../core/modelfile/createRequest';
 import { marshalCreateRequest } from '../../core/modelfile/marshalCreateRequest';
 import type { ModelfileCommand } from '../../core/modelfile/modelfileTypes';
 import { parseModelfile } from '../../core/modelfile/parseModelfile';
+import { createRefusal } from '../../core/modelfile/createRefusal';
+import { judgedFor, type OllamaProfile } from '../../core/ollama/ollamaProfile';
+import { findOllamaProfile, installedOllamaVersion } from '../../node/ollama/whichOllama';
 import { localFileResolver } from '../../node/modelfile/modelfileFiles';
 import { readSmallFile } from '../../node/files/textFile';
 
@@ -12,6 +15,19 @@ export interface ModelfileCommandArgs {
   readonly paths: readonly string[];
   readonly json: boolean;
   readonly signal: AbortSignal;
+  /** The version of Ollama that counts, `0.34.4`; else that of the installed program, else the newest known. */
+  readonly ollamaVersion?: string | undefined;
+}
+
+/** Which Ollama counts when no server is asked. */
+export function profileOf({ ollamaVersion, signal }: ModelfileCommandArgs): Promise<OllamaProfile> {
+  return findOllamaProfile({ given: ollamaVersion, program: () => installedOllamaVersion(signal) });
+}
+
+/** The Ollama that something was judged for, for `--json`. */
+export function profileJson(profile: OllamaProfile): unknown {
+  const { version, source, isNewerThanKnown } = profile;
+  return { version, source, isNewerThanKnown, judged: judgedFor(profile) };
 }
 
 export interface ModelfileCommandResult {
@@ -28,23 +44,26 @@ type ParsedFile =
       readonly commands: readonly ModelfileCommand[];
       readonly request?: unknown;
       readonly requestError?: string;
+      /** Why `ollama create` refuses what its parser takes. */
+      readonly createError?: string;
     }
   | { readonly path: string; readonly ok: false; readonly error: unknown; readonly line?: number };
 
 /** `parse FILE…`: a Modelfile as Ollama sees it. Files that FROM and ADAPTER name are read for their digests. */
 export async function parseCommand(args: ModelfileCommandArgs): Promise<ModelfileCommandResult> {
   const files: ParsedFile[] = [];
+  const profile = await profileOf(args);
   for (const path of args.paths) {
-    files.push(await parseFile(path, args.signal));
+    files.push(await parseFile(path, profile, args.signal));
   }
   return {
     exitCode: files.every(({ ok }) => ok) ? 0 : 1,
-    json: { files },
-    text: files.map(describe).join('\n'),
+    json: { ollama: profileJson(profile), files },
+    text: [...files.map(describe), judgedFor(profile)].join('\n'),
   };
 }
 
-async function parseFile(path: string, signal: AbortSignal): Promise<ParsedFile> {
+async function parseFile(path: string, profile: OllamaProfile, signal: AbortSignal): Promise<ParsedFile> {
   let bytes: Uint8Array;
   try {
     bytes = await readSmallFile(path, signal);
@@ -60,10 +79,17 @@ async function parseFile(path: string, signal: AbortSignal): Promise<ParsedFile>
     return { path, ok: false, error: verdict.error, ...(verdict.line === undefined ? {} : { line: verdict.line }) };
   }
   const { commands } = verdict;
-  const built = await toCreateRequest(commands, localFileResolver(dirname(path), { signal }));
+  const built = await toCreateRequest(commands, localFileResolver(dirname(path), { signal, profile }));
   const marshalled = built.ok ? marshalCreateRequest(built.request) : built;
+  const createError = createRefusal(commands, profile);
   return marshalled.ok
-    ? { path, ok: true, commands, request: exactJson(marshalled.json) }
+    ? {
+        path,
+        ok: true,
+        commands,
+        request: exactJson(marshalled.json),
+        ...(createError === undefined ? {} : { createError }),
+      }
     : { path, ok: true, commands, requestError: marshalled.error };
 }
 
@@ -97,6 +123,7 @@ function describe(file: ParsedFile): string {
   const commands = file.commands.map(
     ({ name, args }) => `  ${escapeControls(name)} ${escapeControls(JSON.stringify(args))}`,
   );
-  const end = file.requestError === undefined ? '  accepted' : `  refused: ${escapeControls(file.requestError)}`;
+  const refusal = file.requestError ?? file.createError;
+  const end = refusal === undefined ? '  accepted' : `  refused: ${escapeControls(refusal)}`;
   return [`${path}:`, ...commands, end].join('\n');
 }

@@ -11,7 +11,8 @@ import {
   type RenderedConversation,
 } from '../../core/goTemplate/renderConversations';
 import { readSmallFile } from '../../node/files/textFile';
-import type { ModelfileCommandArgs, ModelfileCommandResult } from './parse';
+import { judgedFor, type OllamaProfile } from '../../core/ollama/ollamaProfile';
+import { profileJson, profileOf, type ModelfileCommandArgs, type ModelfileCommandResult } from './parse';
 
 export interface RenderCommandArgs extends ModelfileCommandArgs {
   /** The file of `--conversations`. */
@@ -29,14 +30,15 @@ type RenderedFile =
  */
 export async function renderCommand(args: RenderCommandArgs): Promise<ModelfileCommandResult> {
   const conversations = await readConversations(args.conversations, args.signal);
+  const profile = await profileOf(args);
   const files: RenderedFile[] = [];
   for (const path of args.paths) {
-    files.push(await renderFile(path, conversations, args.signal));
+    files.push(await renderFile(path, conversations, profile, args.signal));
   }
   return {
     exitCode: files.every(succeeded) ? 0 : 1,
-    json: { files },
-    text: files.map(describe).join('\n'),
+    json: { ollama: profileJson(profile), files },
+    text: [...files.map(describe), judgedFor(profile)].join('\n'),
   };
 }
 
@@ -53,6 +55,7 @@ async function readConversations(path: string, signal: AbortSignal): Promise<Rea
 async function renderFile(
   path: string,
   conversations: ReadonlyMap<string, OrderedJson>,
+  profile: OllamaProfile,
   signal: AbortSignal,
 ): Promise<RenderedFile> {
   try {
@@ -60,7 +63,7 @@ async function renderFile(
     if (!source.ok) {
       return { path, ...source };
     }
-    const parsed = parseTemplate(source.text);
+    const parsed = parseTemplate(source.text, (name) => profile.has('templateFunction', name));
     if (!parsed.ok) {
       return { path, ok: false, error: parsed.error, line: parsed.line };
     }

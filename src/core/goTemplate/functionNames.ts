@@ -21,7 +21,7 @@ export const GO_FUNCTIONS = [
   'urlquery',
 ] as const;
 
-/** Functions that Ollama 0.32.15 adds. */
+/** Functions that Ollama adds. */
 export const OLLAMA_FUNCTIONS = ['currentDate', 'json', 'toTypeScriptType', 'yesterdayDate'] as const;
 
 export type GoFunction = (typeof GO_FUNCTIONS)[number];

@@ -165,3 +165,45 @@ function readCharacter(
   }
   return { rune, end: at + width };
 }
+
+/** Beyond these many separators Go takes a pattern for malformed. */
+const MAX_DEPTH = 10_000;
+/** No system has a path of this length: it is checked as a whole only, since every folder part would take as long again. */
+const MAX_LENGTH = 65_536;
+
+/** How `filepath.Glob` takes a pattern apart: it begins with what is no pattern, and then matches name by name. */
+export interface PatternWalk {
+  /** A path without anything special, or the folder to begin in. */
+  readonly start: ByteString;
+  /** What the names in the folders found so far must match, from the first level on; empty for a plain path. */
+  readonly names: readonly ByteString[];
+}
+
+/**
+ * The steps of Go's `filepath.Glob` for a pattern.
+ * @throws BadPatternError where Go finds it, or the folder part of it, malformed: before it looks at any file
+ */
+export function walkOfPattern(pattern: ByteString, system: PatternSystem): PatternWalk {
+  const names: ByteString[] = [];
+  for (let current = pattern; ;) {
+    if (names.length === MAX_DEPTH) {
+      throw new BadPatternError();
+    }
+    matchPath(current, '', system);
+    if (!hasMeta(current, system) || current.length > MAX_LENGTH) {
+      return { start: current, names: names.reverse() };
+    }
+    const cut = Math.max(current.lastIndexOf('/'), system.isWindows ? current.lastIndexOf('\\') : -1);
+    const head = current.slice(0, cut + 1);
+    const isRoot = head.length === 1 || (system.isWindows && /^[A-Za-z]:[\\/]$/.test(head));
+    const folder = head === '' ? '.' : isRoot ? head : head.slice(0, -1);
+    names.push(current.slice(cut + 1));
+    if (!hasMeta(folder, system)) {
+      return { start: folder, names: names.reverse() };
+    }
+    if (folder === current) {
+      throw new BadPatternError();
+    }
+    current = folder;
+  }
+}

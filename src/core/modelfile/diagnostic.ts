@@ -13,6 +13,16 @@ export interface Fix {
   readonly edits: readonly TextEdit[];
   /** Right beyond doubt: `lint --fix` and "fix all" apply it. */
   readonly isSure: boolean;
+  /** Set where the fix is a build, whose result then takes the place of what it was made from; `edits` is empty. */
+  readonly build?: BuildRequest | undefined;
+}
+
+/** What a fix would build: the values of the file as they stand there. */
+export interface BuildRequest {
+  /** FROM: a path relative to the Modelfile, or the name of a model. */
+  readonly base: string;
+  /** ADAPTER, where there is one. */
+  readonly adapters: readonly string[];
 }
 
 export interface Diagnostic {

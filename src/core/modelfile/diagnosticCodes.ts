@@ -5,7 +5,7 @@ import { TEMPLATE_DIAGNOSTICS } from './diagnostics/templateDiagnostics';
 import { TEXT_DIAGNOSTICS } from './diagnostics/textDiagnostics';
 
 /**
- * Every diagnostic of the language server and of `lint`. An error is what Ollama 0.32.15 refuses from the text alone
+ * Every diagnostic of the language server and of `lint`. An error is what Ollama refuses from the text alone
  * (`parser.ParseFile`, the value checks of `CreateRequest`, `template.Parse`), or what makes its server panic.
  * `language-server/VALIDATOR.md` is generated from this table.
  */

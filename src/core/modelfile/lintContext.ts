@@ -8,6 +8,7 @@ import {
   type MessageValues,
 } from './diagnostic';
 import type { DiagnosticCode } from './diagnosticCodes';
+import type { OllamaProfile } from '../ollama/ollamaProfile';
 import { LineIndex } from './lineIndex';
 import { ownerAt } from './ownerAt';
 import type { Instruction, ModelfileCommand, ModelfileValue, ParsedModelfile, Span } from './modelfileTypes';
@@ -58,8 +59,8 @@ export class LintContext {
 
   constructor(
     readonly parsed: ParsedModelfile,
-    /** Of the Ollama that is configured or installed, when known. */
-    readonly ollamaVersion: string | undefined,
+    /** The Ollama that the file is judged for. */
+    readonly profile: OllamaProfile,
   ) {
     this.lines = new LineIndex(parsed.text);
     const entries: Entry[] = [];

@@ -5,19 +5,21 @@ import type { Severity } from './diagnostics/diagnosticInfo';
 import { LintContext } from './lintContext';
 import { readBaseModel } from './modelFacts';
 import type { ParsedModelfile } from './modelfileTypes';
-import { adapterRules } from './rules/adapter';
+import { adapterRules, adapterSupport } from './rules/adapter';
 import { contextOverflow, conversationRules } from './rules/conversation';
 import { fromRules } from './rules/from';
 import { grammarRules } from './rules/grammar';
-import { instructionRules, versionRules } from './rules/instructions';
+import { instructionRules } from './rules/instructions';
 import { literalTextRules } from './rules/literalText';
 import { parameterRules } from './rules/parameters';
 import { quotingRules } from './rules/quoting';
 import { stopRules } from './rules/stops';
 import { templateRules } from './rules/template';
 import { templateModelRules } from './rules/templateModel';
+import { requiresRules, versionRules } from './rules/versions';
 import { readSuppressions, type Suppressions } from './suppressions';
 import { analyseTemplate } from './templateAnalysis';
+import { ollamaProfile } from '../ollama/ollamaProfile';
 import { NO_FACTS, type WorkspaceFacts } from './workspaceFacts';
 
 export interface LintOptions {
@@ -32,12 +34,12 @@ export function lintText(
   parsed: ParsedModelfile,
   options: Pick<LintOptions, 'severities'> = {},
 ): readonly Diagnostic[] {
-  const context = new LintContext(parsed, undefined);
+  const context = new LintContext(parsed, ollamaProfile(undefined));
   textRules(context);
   if (isAnalysed(parsed)) {
     const analysis = analyseTemplate(context);
     templateRules(context, analysis);
-    versionRules(context, analysis);
+    requiresRules(context, analysis);
     contextOverflow(context);
   }
   return finish(context, options);
@@ -49,14 +51,16 @@ export async function lintModelfile(
   options: LintOptions = {},
 ): Promise<readonly Diagnostic[]> {
   const { facts = NO_FACTS, signal } = options;
-  const context = new LintContext(parsed, await facts.ollamaVersion(signal));
+  const context = new LintContext(parsed, await facts.ollama(signal));
   textRules(context);
   if (isAnalysed(parsed)) {
     const analysis = analyseTemplate(context);
     templateRules(context, analysis);
+    requiresRules(context, analysis);
     versionRules(context, analysis);
     const base = await readBaseModel(context, facts, signal);
     await fromRules(context, base, facts, signal);
+    adapterSupport(context);
     await adapterRules(context, base, facts, signal);
     templateModelRules(context, analysis, base);
     contextOverflow(context, { contextLength: base.contextLength, numCtx: base.installed?.numCtx });

@@ -5,12 +5,14 @@ import type { InstalledModelFacts, ModelFolderFacts, PathFacts, WorkspaceFacts }
 /** A FROM line with what it leads to. */
 export interface FromFacts {
   readonly entry: Entry;
+  /** The path or name as it is written, or a path that the pattern there matches. */
+  readonly name: string;
   readonly path: PathFacts;
 }
 
 /** What a Modelfile's FROM lines together make, as far as it is known. */
 export interface BaseModel {
-  /** Every FROM with its path. */
+  /** Every FROM with its path; one for each path that a pattern matches. */
   readonly lines: readonly FromFacts[];
   /** Set when the model comes from files; the line that names the model itself. */
   readonly fileLine?: FromFacts | undefined;
@@ -44,12 +46,17 @@ export async function readBaseModel(
   facts: WorkspaceFacts,
   signal: AbortSignal | undefined,
 ): Promise<BaseModel> {
-  const lines = await Promise.all(
-    context.all('model').map(async (entry, index) => ({
-      entry,
-      path: index < MAX_LOOKED_AT ? await facts.path(entry.command.args, signal) : NOT_LOOKED_AT,
-    })),
-  );
+  const lines = (
+    await Promise.all(
+      context
+        .all('model')
+        .map(async (entry, index) =>
+          index < MAX_LOOKED_AT
+            ? pathLines(context, entry, facts, signal)
+            : [{ entry, name: entry.command.args, path: NOT_LOOKED_AT }],
+        ),
+    )
+  ).flat();
   const nameLine = lines.findLast(({ entry, path }) => isName(entry.command.args, path));
   if (nameLine !== undefined) {
     return named(lines, nameLine, await installedModel(nameLine.entry.command.args, facts, signal));
@@ -59,6 +66,27 @@ export async function readBaseModel(
       (path.kind === 'model-folder' && isWhole(path.model)) || (path.kind === 'gguf' && path.gguf.role === 'model'),
   );
   return fromFiles(lines, fileLine);
+}
+
+/** What a FROM or DRAFT leads to: all that it matches where this Ollama takes it for a pattern. */
+export async function pathLines(
+  context: LintContext,
+  entry: Entry,
+  facts: WorkspaceFacts,
+  signal: AbortSignal | undefined,
+): Promise<readonly FromFacts[]> {
+  const { args } = entry.command;
+  if (!context.profile.does('fromGlobs')) {
+    return [{ entry, name: args, path: await facts.path(args, signal) }];
+  }
+  const found = await facts.patternPaths(args, signal);
+  return found.kind === 'malformed'
+    ? [{ entry, name: args, path: { kind: 'bad-pattern', inFolder: found.inFolder } }]
+    : Promise.all(
+        found.paths
+          .slice(0, MAX_LOOKED_AT)
+          .map(async (name) => ({ entry, name, path: await facts.path(name, signal) })),
+      );
 }
 
 /** A folder that Ollama would come to convert; what is wrong with any other is said of the folder itself. */

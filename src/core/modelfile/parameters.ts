@@ -1,7 +1,10 @@
+import { behaviour } from '../ollama/ollamaBehaviours';
+import { ollamaNames, type Availability } from '../ollama/ollamaTable';
+
 /** How Ollama reads the value of a parameter (the Go type behind it). */
 export type ParameterType = 'float' | 'int' | 'bool' | 'strings';
 
-/** A parameter that Ollama 0.32.15 takes. */
+/** A parameter that some Ollama takes; see `parameterAvailability`. */
 export interface ParameterInfo {
   readonly name: string;
   readonly type: ParameterType;
@@ -13,8 +16,8 @@ export interface ParameterInfo {
   /** Negative values (and others) with a meaning of their own. */
   readonly special?: Readonly<Record<string, string>>;
   readonly documentation: string;
-  /** First Ollama version that has it, when that is not lost in time. */
-  readonly since?: string;
+  /** Later versions of Ollama take a default of the model file before the one here (`general.sampling` of a GGUF). */
+  readonly isSampling?: boolean;
 }
 
 const info = (
@@ -47,22 +50,26 @@ export const PARAMETERS: ReadonlyMap<string, ParameterInfo> = new Map(
       'How freely the next token is drawn: 0 always takes the likeliest, higher values vary more.',
       {
         defaultValue: '0.8',
+        isSampling: true,
         minimum: 0,
         maximum: 2,
       },
     ),
     info('top_k', 'int', 'Draws from the k likeliest tokens only.', {
       defaultValue: '40',
+      isSampling: true,
       minimum: 0,
       special: { '0': 'no limit' },
     }),
     info('top_p', 'float', 'Draws from the likeliest tokens whose probabilities add up to p.', {
       defaultValue: '0.9',
+      isSampling: true,
       minimum: 0,
       maximum: 1,
     }),
     info('min_p', 'float', 'Drops tokens less likely than p times the likeliest one.', {
       defaultValue: '0',
+      isSampling: true,
       minimum: 0,
       maximum: 1,
     }),
@@ -72,27 +79,32 @@ export const PARAMETERS: ReadonlyMap<string, ParameterInfo> = new Map(
       'Locally typical sampling: prefers tokens of about the expected surprise. 1 turns it off.',
       {
         defaultValue: '1',
+        isSampling: true,
         minimum: 0,
         maximum: 1,
       },
     ),
     info('repeat_penalty', 'float', 'Makes tokens that were used lately less likely; 1 leaves them alone.', {
       defaultValue: '1',
+      isSampling: true,
       minimum: 0,
       maximum: 2,
     }),
     info('repeat_last_n', 'int', 'How many of the last tokens the repetition penalty looks at.', {
       defaultValue: '64',
+      isSampling: true,
       minimum: -1,
       special: { '0': 'off', '-1': 'the whole context' },
     }),
     info('presence_penalty', 'float', 'Makes tokens that occurred at all less likely.', {
       defaultValue: '0',
+      isSampling: true,
       minimum: -2,
       maximum: 2,
     }),
     info('frequency_penalty', 'float', 'Makes tokens less likely the more often they occurred.', {
       defaultValue: '0',
+      isSampling: true,
       minimum: -2,
       maximum: 2,
     }),
@@ -141,17 +153,14 @@ export const PARAMETERS: ReadonlyMap<string, ParameterInfo> = new Map(
 );
 
 /** Accepted, warned about and then ignored. */
-export const DEPRECATED_PARAMETERS: ReadonlySet<string> = new Set([
-  'penalize_newline',
-  'low_vram',
-  'f16_kv',
-  'logits_all',
-  'vocab_only',
-  'use_mlock',
-  'mirostat',
-  'mirostat_tau',
-  'mirostat_eta',
-]);
+export const DEPRECATED_PARAMETERS: ReadonlySet<string> = new Set(ollamaNames('deprecatedParameter').keys());
+
+/** The releases of Ollama that take a parameter; undefined for what none takes. */
+export function parameterAvailability(name: string): Availability | undefined {
+  const known = ollamaNames('parameter').get(name);
+  // Its field is still in the sources; `create` and requests are refused with it.
+  return name === 'typical_p' ? { ...known, ...behaviour('typicalP') } : known;
+}
 
 /** Once taken, now refused as unknown; with what took their place. */
 export const REMOVED_PARAMETERS: ReadonlyMap<string, string> = new Map([

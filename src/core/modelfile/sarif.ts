@@ -20,8 +20,11 @@ const LEVELS: Readonly<Record<Severity, 'error' | 'warning' | 'note'>> = {
   hint: 'note',
 };
 
-/** The findings as a SARIF 2.1.0 log with one run; rules are the codes of the table, fixes are replacements. */
-export function sarifLog(files: readonly LintedFile[]): unknown {
+/**
+ * The findings as a SARIF 2.1.0 log with one run; rules are the codes of the table, fixes are replacements.
+ * @param judged the words about which Ollama the files were judged for
+ */
+export function sarifLog(files: readonly LintedFile[], judged: string): unknown {
   const codes = Object.keys(DIAGNOSTICS) as (keyof typeof DIAGNOSTICS)[];
   const index = new Map(codes.map((code, i) => [code, i]));
   return {
@@ -50,6 +53,7 @@ export function sarifLog(files: readonly LintedFile[]): unknown {
           },
         ],
         columnKind: 'utf16CodeUnits',
+        properties: { ollama: judged },
         artifacts: files.map(({ path }) => ({ location: { uri: toUri(path) } })),
         results: files.flatMap((file) => fileResults(file, index)),
       },
@@ -89,7 +93,7 @@ function fileResults({ path, text, diagnostics }: LintedFile, index: ReadonlyMap
     };
   };
   const artifactLocation = { uri: toUri(path) };
-  return diagnostics.map(({ code, severity, message, span, fixes }) => ({
+  return diagnostics.map(({ code, severity, message, span, fixes: all }) => ({ code, severity, message, span, fixes: all.filter(({ build }) => build === undefined) })).map(({ code, severity, message, span, fixes }) => ({
     ruleId: code,
     ruleIndex: index.get(code) ?? -1,
     level: LEVELS[severity],

@@ -1,3 +1,5 @@
+import { ollamaProfile, type OllamaProfile } from '../ollama/ollamaProfile';
+
 /** What a GGUF header tells, as far as a Modelfile is concerned. */
 export interface GgufFacts {
   readonly architecture: string;
@@ -74,6 +76,8 @@ export type PathFacts =
   | { readonly kind: 'absent' }
   /** Not looked at: a network or device path, an untrusted workspace, a virtual file. */
   | { readonly kind: 'unknown'; readonly remote: boolean }
+  /** Ollama takes the path for a pattern, and Go finds it malformed. `inFolder`: the folder of the Modelfile is what makes it so. */
+  | { readonly kind: 'bad-pattern'; readonly inFolder: boolean }
   | { readonly kind: 'gguf'; readonly gguf: GgufFacts }
   | { readonly kind: 'bad-gguf'; readonly truncated: boolean; readonly reason: string }
   | { readonly kind: 'lfs-pointer' }
@@ -84,6 +88,13 @@ export type PathFacts =
   /** A folder with adapter_config.json that cannot be read as an adapter. */
   | { readonly kind: 'broken-adapter'; readonly reason: string }
   | { readonly kind: 'model-folder'; readonly model: ModelFolderFacts };
+
+/** What a path names that may be a pattern. */
+export type PatternPaths =
+  /** The paths that match, in order; the path itself where nothing matches or nobody looked. */
+  | { readonly kind: 'paths'; readonly paths: readonly string[] }
+  /** Go: syntax error in pattern. `inFolder`: it is the folder of the Modelfile whose name is none. */
+  | { readonly kind: 'malformed'; readonly inFolder: boolean };
 
 /** A model of the configured Ollama, by `/api/tags` and `/api/show`. */
 export interface InstalledModelFacts {
@@ -129,8 +140,10 @@ export interface WorkspaceFacts {
   installedModels(signal?: AbortSignal): Promise<readonly string[] | undefined>;
   /** One installed model; undefined when it is not there or no Ollama answers. */
   installedModel(name: string, signal?: AbortSignal): Promise<InstalledModelFacts | undefined>;
-  /** Version of the Ollama that is installed or configured, `0.32.15`. */
-  ollamaVersion(signal?: AbortSignal): Promise<string | undefined>;
+  /** The Ollama to judge for: the one that was named, else the running server, else the installed program, else the newest known. */
+  ollama(signal?: AbortSignal): Promise<OllamaProfile>;
+  /** What a FROM or DRAFT that Ollama takes for a pattern (Go's `filepath.Glob`) names; only asked where it does. */
+  patternPaths(path: string, signal?: AbortSignal): Promise<PatternPaths>;
 }
 
 /** Nothing is known: what the rules say of a text alone. */
@@ -140,5 +153,6 @@ export const NO_FACTS: WorkspaceFacts = {
   suggestPaths: () => Promise.resolve([]),
   installedModels: () => Promise.resolve(undefined),
   installedModel: () => Promise.resolve(undefined),
-  ollamaVersion: () => Promise.resolve(undefined),
+  ollama: () => Promise.resolve(ollamaProfile(undefined)),
+  patternPaths: (path) => Promise.resolve({ kind: 'paths', paths: [path] }),
 };

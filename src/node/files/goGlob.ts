@@ -1,17 +1,8 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { fromByteString, toByteString, type ByteString } from '../../core/golang/byteString';
-import { BadPatternError, hasMeta, matchPath } from '../../core/golang/pathPattern';
+import { matchPath, walkOfPattern } from '../../core/golang/pathPattern';
 
 const SYSTEM = { isWindows: process.platform === 'win32' };
-/** Beyond these many separators Go takes a pattern for malformed. */
-const MAX_DEPTH = 10_000;
-
-/** A pattern with the folder part that is a pattern itself split off. */
-interface Level {
-  readonly directory: ByteString;
-  readonly file: ByteString;
-}
-
 /**
  * Go's `filepath.Glob` to the letter: the paths that match, those of a folder in byte order; none for what cannot be read. A path
  * without anything special in it is there or not.
@@ -19,48 +10,18 @@ interface Level {
  * @throws BadPatternError for a malformed one
  */
 export async function goGlob(pattern: string): Promise<string[]> {
-  const levels: Level[] = [];
-  let found: readonly ByteString[];
-  for (let current = toByteString(pattern); ;) {
-    if (levels.length === MAX_DEPTH) {
-      throw new BadPatternError();
-    }
-    matchPath(current, '', SYSTEM);
-    if (!hasMeta(current, SYSTEM)) {
-      found = (await isThere(current)) ? [current] : [];
-      break;
-    }
-    const level = split(current);
-    if (!hasMeta(level.directory, SYSTEM)) {
-      found = await matchesIn(level.directory, level.file);
-      break;
-    }
-    if (level.directory === current) {
-      throw new BadPatternError();
-    }
-    levels.push(level);
-    current = level.directory;
-  }
-  for (const { file } of levels.reverse()) {
+  const { start, names } = walkOfPattern(toByteString(pattern), SYSTEM);
+  let found: readonly ByteString[] = names.length > 0 || (await isThere(start)) ? [start] : [];
+  for (const name of names) {
     const next: ByteString[] = [];
     for (const directory of found) {
-      for (const path of await matchesIn(directory, file)) {
+      for (const path of await matchesIn(directory, name)) {
         next.push(path);
       }
     }
     found = next;
   }
   return found.map(fromByteString);
-}
-
-function split(pattern: ByteString): Level {
-  const cut = Math.max(pattern.lastIndexOf('/'), SYSTEM.isWindows ? pattern.lastIndexOf('\\') : -1);
-  const head = pattern.slice(0, cut + 1);
-  const isRoot = head.length === 1 || (SYSTEM.isWindows && /^[A-Za-z]:[\\/]$/.test(head));
-  return {
-    directory: head === '' ? '.' : isRoot ? head : head.slice(0, -1),
-    file: pattern.slice(cut + 1),
-  };
 }
 
 async function matchesIn(directory: ByteString, file: ByteString): Promise<ByteString[]> {

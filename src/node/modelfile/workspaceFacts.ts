@@ -4,8 +4,14 @@ import type {
   InstalledModelFacts,
   PathFacts,
   PathSuggestion,
+  PatternPaths,
   WorkspaceFacts,
 } from '../../core/modelfile/workspaceFacts';
+import { toByteString } from '../../core/golang/byteString';
+import { BadPatternError, hasMeta, walkOfPattern } from '../../core/golang/pathPattern';
+import type { OllamaProfile } from '../../core/ollama/ollamaProfile';
+import { goGlob } from '../files/goGlob';
+import { findOllamaProfile, installedOllamaVersion } from '../ollama/whichOllama';
 import { adapterMisfits } from './adapterMisfits';
 import { FactCache } from '../files/factCache';
 import { formatOf } from '../files/fileFormat';
@@ -25,6 +31,9 @@ export interface NodeWorkspaceFactsOptions {
   readonly ollamaVersion?: string | undefined;
 }
 
+const SYSTEM = { isWindows: process.platform === 'win32' };
+/** No path is longer; what is, nobody looks for. */
+const LONGEST_PATTERN = 8192;
 /** Beyond these many entries a folder is not offered for completion in full. */
 const MAX_SUGGESTIONS = 500;
 const DEVICE_NAMES = /^(?:con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(?:[. ]|$)/i;
@@ -99,22 +108,58 @@ export class NodeWorkspaceFacts implements WorkspaceFacts {
   }
 
   installedModels(signal?: AbortSignal): Promise<readonly string[] | undefined> {
-    return this.ollama?.models(signal) ?? Promise.resolve(undefined);
+    return this.server?.models(signal) ?? Promise.resolve(undefined);
   }
 
   installedModel(name: string, signal?: AbortSignal): Promise<InstalledModelFacts | undefined> {
-    return this.ollama?.model(name, signal) ?? Promise.resolve(undefined);
+    return this.server?.model(name, signal) ?? Promise.resolve(undefined);
   }
 
-  ollamaVersion(signal?: AbortSignal): Promise<string | undefined> {
-    const { ollamaVersion } = this.options;
-    return ollamaVersion !== undefined
-      ? Promise.resolve(ollamaVersion)
-      : (this.ollama?.version(signal) ?? Promise.resolve(undefined));
+  ollama(signal?: AbortSignal): Promise<OllamaProfile> {
+    const { ollamaVersion, isTrusted, ollama } = this.options;
+    return findOllamaProfile({
+      given: ollamaVersion,
+      server: isTrusted && ollama !== undefined ? () => ollama.version(signal) : undefined,
+      program: isTrusted ? () => installedOllamaVersion(signal) : undefined,
+    });
   }
 
-  private get ollama(): OllamaFacts | undefined {
+  async patternPaths(path: string, signal?: AbortSignal): Promise<PatternPaths> {
+    const plain: PatternPaths = { kind: 'paths', paths: [path] };
+    if (path.length > LONGEST_PATTERN || isUntouchable(path)) {
+      return plain;
+    }
+    try {
+      if (!this.options.isTrusted) {
+        walkOfPattern(toByteString(path), SYSTEM);
+        return plain;
+      }
+      const absolute = await expandModelfilePath(path, this.options.directory);
+      if (!hasMeta(toByteString(absolute), SYSTEM)) {
+        return plain;
+      }
+      const matches = await goGlob(absolute);
+      signal?.throwIfAborted();
+      return matches.length === 0 || (matches.length === 1 && matches[0] === absolute)
+        ? plain
+        : { kind: 'paths', paths: matches };
+    } catch (thrown) {
+      signal?.throwIfAborted();
+      return thrown instanceof BadPatternError ? { kind: 'malformed', inFolder: isWellFormed(path) } : plain;
+    }
+  }
+
+  private get server(): OllamaFacts | undefined {
     return this.options.isTrusted ? this.options.ollama : undefined;
+  }
+}
+
+function isWellFormed(pattern: string): boolean {
+  try {
+    walkOfPattern(toByteString(pattern), SYSTEM);
+    return true;
+  } catch {
+    return false;
   }
 }
 

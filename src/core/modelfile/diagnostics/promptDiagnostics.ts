@@ -115,12 +115,16 @@ export const PROMPT_DIAGNOSTICS = {
     'REQUIRES keeps an older Ollama from running the model; it should name the version that knows everything in the file.',
   ),
   'modelfile/requires-above-installed': information(
-    'The configured Ollama is {installed}; this file requires {version}.',
+    'This file requires Ollama {version}; it is {judged}.',
     'That Ollama will refuse the model, or ignore the line.',
   ),
   'modelfile/too-new': warning(
-    '{feature} needs Ollama {since}; the configured one is {installed}.',
+    '{feature} needs Ollama {since}; {judged}.',
     'An older Ollama refuses the instruction, or does not know the name.',
+  ),
+  'modelfile/gone': warning(
+    '{feature} is gone since Ollama {gone}; {judged}.',
+    'A newer Ollama refuses the instruction, or does not know the name any more.',
   ),
 
   // About the checks

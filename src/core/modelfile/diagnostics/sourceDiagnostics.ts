@@ -1,4 +1,4 @@
-import { type DiagnosticInfo, information, warning } from './diagnosticInfo';
+import { error, information, warning, type DiagnosticInfo } from './diagnosticInfo';
 
 /** What FROM, ADAPTER and DRAFT can have wrong. */
 export const SOURCE_DIAGNOSTICS = {
@@ -68,8 +68,16 @@ export const SOURCE_DIAGNOSTICS = {
     'Ollama follows links and refuses files outside the folder that FROM names, also when the folder itself is a link.',
   ),
   'modelfile/from-unsupported-architecture': warning(
-    'Ollama cannot convert {architecture}: unsupported architecture. Convert it to GGUF first ({route}) and name that file in FROM.',
-    'Ollama’s own converter knows some architectures only; a GGUF runs for all that llama.cpp knows.',
+    'Ollama cannot import {architecture}: {says} ({judged}). Make a GGUF of it ({route}) and name that in FROM; modelfile-studio create does it by itself.',
+    'Ollama imports folders of some classes only: until 0.34.0 those that its converter knew, since 0.34.1 those that its MLX runner knows. A GGUF runs for all that llama.cpp knows.',
+  ),
+  'modelfile/from-needs-mlx': warning(
+    'Ollama imports {architecture} folders by MLX only, since {since}: on a Mac that works, and the model then gets a renderer in place of its own template; without an MLX runtime it fails (MLX runtime is not available); {judged}. To keep the template and run anywhere, make a GGUF of it ({route}); modelfile-studio create does it by itself.',
+    'Since Ollama 0.34.1 `FROM` a folder with safetensors is no longer converted to GGUF. It is imported by MLX, which is there on a Mac with Apple silicon and where the CUDA payload of MLX is installed. A RENDERER and a PARSER are set by themselves, so that what a fine-tune changed in its chat template is not used. Modelfile Studio always makes a GGUF of a folder.',
+  ),
+  'modelfile/from-pattern': error(
+    'Ollama takes {instruction} for a pattern since {since}, and {what} is none: {says}; {judged}. {advice}',
+    'FROM and DRAFT are patterns as Go’s `filepath.Glob` has them: `*`, `?`, `[a-z]`, `[^a]`, and a backslash before what is meant as it stands (not on Windows). The folder of the Modelfile is part of the pattern. An error where the version of Ollama is known, a warning where the newest is assumed.',
   ),
   'modelfile/from-name-and-file': warning(
     'FROM names a model ({name}) beside files: Ollama silently ignores the files. Keep one of the two.',
@@ -109,9 +117,17 @@ export const SOURCE_DIAGNOSTICS = {
     '{path} does not exist. Ollama: {error}.',
     'Unlike FROM, an ADAPTER or DRAFT must be there when the model is created.',
   ),
+  'modelfile/adapter-gone': warning(
+    'Since {gone} Ollama makes no models with adapters (LoRA adapters are no longer supported); {judged}. Fuse the adapter into its base: modelfile-studio create does it by itself, and build makes a GGUF for FROM.',
+    '`ollama create` refuses every Modelfile with ADAPTER since 0.34.1, whatever the adapter. Models that have an adapter already are still served, for now. `modelfile-studio create` fuses the adapter into its base on every version, so this never stops it.',
+  ),
+  'modelfile/adapter-ending': information(
+    'Ollama takes ADAPTER only until {last}: from {gone} on it makes no models with adapters ({judged}). A fused model works with every version: modelfile-studio create makes one.',
+    'Adapters that are kept apart lose their support, also those of models that are made already.',
+  ),
   'modelfile/adapter-directory': warning(
     'ollama create refuses adapter folders: it looks for model*.safetensors and finds none. Convert the adapter to GGUF, or fuse it into its base.',
-    'Since 0.12.11 the command line cannot take a PEFT or mlx adapter folder (github.com/ollama/ollama/issues/13314). `modelfile-studio convert-adapter` makes a GGUF adapter, `modelfile-studio build` a fused model.',
+    'From 0.12.11 on the command line could not take a PEFT or mlx adapter folder (github.com/ollama/ollama/issues/13314), and since 0.34.1 it takes no adapter at all. `modelfile-studio build` makes a fused model.',
   ),
   'modelfile/adapter-architecture': warning(
     'Ollama converts safetensors adapters for llama and gemma2 bases only; this base is {architecture}. Convert the adapter to GGUF, or fuse it into its base.',

@@ -41,6 +41,10 @@ export const TEXT_DIAGNOSTICS = {
     "Ollama no longer knows {word}. {reason} It says: unknown parameter '{word}'. Remove the line.",
     'Older Modelfiles, and many on the net, still use parameters that are gone; a current Ollama refuses the whole file.',
   ),
+  'modelfile/gone-parameter': error(
+    'Ollama takes {name} no longer, since {gone}: {says} ({judged}). Remove the line.',
+    '`typical_p` is refused by `ollama create` and in the options of requests since 0.34.1; models that have it keep it. An error where the version of Ollama is known, a warning where the newest is assumed.',
+  ),
   'modelfile/parameter-value': error(
     '{name} takes {expected}. Ollama: {error}.',
     'Numbers are read as Go does: `1e-5`, `.5`, `0x1p-2`, `inf` are numbers, `0.7 # warm` and `1,5` are not. A comment cannot follow a value on its line.',

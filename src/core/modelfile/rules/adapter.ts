@@ -1,8 +1,10 @@
 import { edit, fix } from '../diagnostic';
 import type { Entry, LintContext } from '../lintContext';
-import { isName, type BaseModel } from '../modelFacts';
-import { ADAPTER_FOLDERS_REFUSED_SINCE } from '../ollamaFeatures';
-import { compareVersions } from '../../golang/semver';
+import { behaviour } from '../../ollama/ollamaBehaviours';
+import { judgedFor, lastBefore } from '../../ollama/ollamaProfile';
+import { buildFix } from '../buildFix';
+import { isName, pathLines, type BaseModel } from '../modelFacts';
+import { badPattern } from './fromPattern';
 import type { AdapterFolderFacts, GgufFacts, PathFacts, WorkspaceFacts } from '../workspaceFacts';
 
 /** What ADAPTER and DRAFT lead to, and whether an adapter fits the base of this file. */
@@ -13,8 +15,9 @@ export async function adapterRules(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   for (const entry of context.all('draft')) {
-    const path = await facts.path(entry.command.args, signal);
-    draft(context, entry, path, base);
+    for (const { path } of await pathLines(context, entry, facts, signal)) {
+      draft(context, entry, path, base);
+    }
   }
   // Only the last adapter counts.
   for (const entry of context.all('adapter').slice(-1)) {
@@ -35,6 +38,8 @@ function draft(context: LintContext, entry: Entry, path: PathFacts, base: BaseMo
   const plain = (text: string): string => text.replace(/^\.[\\/]/, '').replace(/[\\/]$/, '');
   if (path.kind === 'absent') {
     missing(context, entry);
+  } else if (path.kind === 'bad-pattern') {
+    badPattern(context, entry, path.inFolder);
   } else if (
     base.lines.some(
       (line) =>
@@ -144,6 +149,20 @@ function ggufAdapter(context: LintContext, entry: Entry, gguf: GgufFacts, base: 
   }
 }
 
+/**
+ * ADAPTER at all: refused by later versions of Ollama, and without a future in those that take it. `create` of ours fuses it on every
+ * version, so this is never an error.
+ */
+export function adapterSupport(context: LintContext): void {
+  const { gone = '' } = behaviour('adapterLayers');
+  const { profile } = context;
+  for (const entry of context.all('adapter')) {
+    const values = { gone, last: lastBefore(gone) ?? gone, version: profile.version, judged: judgedFor(profile) };
+    const code = profile.does('adapterLayers') ? 'modelfile/adapter-ending' : 'modelfile/adapter-gone';
+    context.report(code, entry.instruction.span, values, { fixes: [buildFix(context)] });
+  }
+}
+
 /** Names of `general.architecture` whose safetensors adapters Ollama converts. */
 const CONVERTED_ADAPTER_BASES: ReadonlySet<string> = new Set([
   'llama',
@@ -154,13 +173,17 @@ const CONVERTED_ADAPTER_BASES: ReadonlySet<string> = new Set([
 
 function folderAdapter(context: LintContext, entry: Entry, adapter: AdapterFolderFacts, base: BaseModel): void {
   const { span } = entry.value;
-  const refused =
-    context.ollamaVersion === undefined || compareVersions(context.ollamaVersion, ADAPTER_FOLDERS_REFUSED_SINCE) >= 0;
-  if (refused && !/^model.*\.safetensors$/s.test(adapter.weightsFile)) {
-    context.report('modelfile/adapter-directory', span);
-  }
   for (const reason of adapter.refusals) {
     context.report('modelfile/adapter-refused', span, { path: entry.command.args, reason });
+  }
+  baseName(context, entry, adapter, base);
+  // What Ollama's own converter would do to the folder matters only where it comes to it.
+  if (!context.profile.does('adapterLayers')) {
+    return;
+  }
+  const fixes = [buildFix(context)];
+  if (!context.profile.does('adapterFolders') && !/^model.*\.safetensors$/s.test(adapter.weightsFile)) {
+    context.report('modelfile/adapter-directory', span, {}, { fixes });
   }
   if (adapter.method === 'full' || adapter.method === 'dora') {
     context.report(adapter.method === 'full' ? 'modelfile/adapter-full' : 'modelfile/adapter-dora', span);
@@ -174,7 +197,6 @@ function folderAdapter(context: LintContext, entry: Entry, adapter: AdapterFolde
   if (isLlama && adapter.method !== 'full' && adapter.targets.some((name) => name === 'q_proj' || name === 'k_proj')) {
     context.report('modelfile/adapter-attention-scrambled', span);
   }
-  baseName(context, entry, adapter, base);
 }
 
 function scaleLost(

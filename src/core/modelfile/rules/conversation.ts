@@ -1,8 +1,10 @@
 import { edit, fix, type Fix } from '../diagnostic';
 import { estimateTokens } from '../estimateTokens';
 import type { Entry, LintContext } from '../lintContext';
-import { DEFAULT_CONTEXT } from '../ollamaFeatures';
 import { readParameter } from '../parameterValue';
+
+/** What Ollama sets when the file names none, in tokens: on small GPUs and the CPU (more with more memory). */
+const DEFAULT_CONTEXT = 4096;
 
 /** SYSTEM and MESSAGE: repetitions, order, and whether they fit into the context. */
 export function conversationRules(context: LintContext): void {

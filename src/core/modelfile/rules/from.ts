@@ -4,8 +4,9 @@ import { edit, fix, suggestion, type Fix } from '../diagnostic';
 import type { LintContext } from '../lintContext';
 import { looksLikePath, type BaseModel, type FromFacts } from '../modelFacts';
 import type { Span } from '../modelfileTypes';
+import { convertible } from './fromFolder';
 import { missingPath, webAddress, whyNoName } from './fromPath';
-import { CONVERTIBLE_ARCHITECTURES } from '../ollamaFeatures';
+import { badPattern, patternReason } from './fromPattern';
 import { readParameter } from '../parameterValue';
 import type { GgufFacts, ModelFolderFacts, WorkspaceFacts } from '../workspaceFacts';
 
@@ -21,27 +22,35 @@ export async function fromRules(
     if (line.path.kind === 'absent') {
       await absent(context, line, installed, facts, signal);
     } else {
-      oneLine(context, line, installed);
+      oneLine(context, line, base.lines, installed);
     }
     if (line.path.kind === 'gguf' && line.path.gguf.split !== undefined && line.path.gguf.split.count > 1) {
-      await split(context, line, line.path.gguf.split, facts, signal);
+      await split(context, line, base.lines, line.path.gguf.split, facts, signal);
     }
   }
   namesBesideFiles(context, base);
   contextLength(context, base);
 }
 
-function oneLine(context: LintContext, line: FromFacts, installed: readonly string[] | undefined): void {
-  const path = line.entry.command.args;
+function oneLine(
+  context: LintContext,
+  line: FromFacts,
+  lines: readonly FromFacts[],
+  installed: readonly string[] | undefined,
+): void {
+  const path = line.name;
   const { span } = line.entry.value;
   switch (line.path.kind) {
     case 'absent':
+      return;
+    case 'bad-pattern':
+      badPattern(context, line.entry, line.path.inFolder);
       return;
     case 'unknown':
       unknown(context, line);
       return;
     case 'gguf':
-      gguf(context, line, line.path.gguf, installed);
+      gguf(context, line, lines, line.path.gguf, installed);
       return;
     case 'bad-gguf': {
       const code = line.path.truncated ? 'modelfile/gguf-truncated' : 'modelfile/gguf-invalid';
@@ -72,6 +81,7 @@ function oneLine(context: LintContext, line: FromFacts, installed: readonly stri
   }
 }
 
+/** As it is written, and never nothing. */
 const shownPath = (path: string): string => (path === '' ? '.' : path);
 
 function unknown(context: LintContext, line: FromFacts): void {
@@ -100,6 +110,11 @@ async function absent(
   const { span } = entry.value;
   const reference = parseModelReference(args);
   if (webAddress(context, line)) {
+    return;
+  }
+  const pattern = patternReason(context, args);
+  if (pattern !== undefined) {
+    context.report('modelfile/from-missing-path', span, { path: args, reason: pattern });
     return;
   }
   if (looksLikePath(args)) {
@@ -132,20 +147,28 @@ function isModel(text: string, name: ModelName): boolean {
   return other !== undefined && sameModelName(other.name, name);
 }
 
-function weightsFile(context: LintContext, { entry }: FromFacts): void {
-  const { args } = entry.command;
+function weightsFile(context: LintContext, { entry, name: args }: FromFacts): void {
   const cut = Math.max(args.lastIndexOf('/'), args.lastIndexOf('\\'));
   const parent = cut < 0 ? '.' : args.slice(0, Math.max(cut, 1));
   context.report(
     'modelfile/from-weights-file',
     entry.value.span,
     { folder: parent },
-    { fixes: [fix(`Name the folder ${parent}`, true, edit(entry.value.span, parent))] },
+    {
+      fixes:
+        args === entry.command.args ? [fix(`Name the folder ${parent}`, true, edit(entry.value.span, parent))] : [],
+    },
   );
 }
 
-function gguf(context: LintContext, line: FromFacts, file: GgufFacts, installed: readonly string[] | undefined): void {
-  const path = line.entry.command.args;
+function gguf(
+  context: LintContext,
+  line: FromFacts,
+  lines: readonly FromFacts[],
+  file: GgufFacts,
+  installed: readonly string[] | undefined,
+): void {
+  const path = line.name;
   const { span } = line.entry.value;
   if (file.role === 'adapter') {
     const keyword = line.entry.instruction.keywordSpan;
@@ -156,7 +179,7 @@ function gguf(context: LintContext, line: FromFacts, file: GgufFacts, installed:
       { fixes: [fix('Write ADAPTER', false, edit(keyword, 'ADAPTER'))] },
     );
   }
-  if (file.role === 'projector' && !context.all('model').some(({ command }) => command.args !== path)) {
+  if (file.role === 'projector' && !lines.some(({ name }) => name !== path)) {
     context.report('modelfile/gguf-is-projector', span, { path });
   }
   shadowed(context, line, 'file', installed);
@@ -168,20 +191,20 @@ const SPLIT_NAME = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/s;
 async function split(
   context: LintContext,
   line: FromFacts,
+  lines: readonly FromFacts[],
   { number, count }: NonNullable<GgufFacts['split']>,
   facts: WorkspaceFacts,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const path = line.entry.command.args;
+  const path = line.name;
   const prefix = SPLIT_NAME.exec(path)?.[1];
-  const named = new Set(context.all('model').map(({ command }) => command.args.replace(/^\.\//, '')));
+  const named = new Set(lines.map(({ name }) => name.replace(/^\.\//, '')));
   const all = Array.from(
     { length: Math.min(count, 999) },
     (_, i) => `${prefix ?? ''}-${pad(i + 1)}-of-${pad(count)}.gguf`,
   );
   const missing = prefix === undefined ? [] : all.filter((name) => !named.has(name.replace(/^\.\//, '')));
-  const isFirst =
-    context.all('model').find(({ command }) => SPLIT_NAME.exec(command.args)?.[1] === prefix) === line.entry;
+  const isFirst = lines.find(({ name }) => SPLIT_NAME.exec(name)?.[1] === prefix) === line;
   if (missing.length === 0 || !isFirst) {
     return;
   }
@@ -193,7 +216,13 @@ async function split(
     'modelfile/gguf-split',
     line.entry.value.span,
     { path, part: number + 1, count, missing: shown },
-    { fixes: [fix('Add the other parts', there.every(Boolean), edit({ start: end, end }, added))] },
+    // Of a pattern nobody knows how its author would have it.
+    {
+      fixes:
+        path === line.entry.command.args
+          ? [fix('Add the other parts', there.every(Boolean), edit({ start: end, end }, added))]
+          : [],
+    },
   );
 }
 
@@ -208,12 +237,7 @@ function visibleSpan({ entry }: FromFacts): Span {
 function adapterFolder(context: LintContext, line: FromFacts): void {
   const hasAdapter = context.all('adapter').length > 0;
   const fixes = hasAdapter ? [] : [fix('Write ADAPTER', false, edit(line.entry.instruction.keywordSpan, 'ADAPTER'))];
-  context.report(
-    'modelfile/from-is-adapter',
-    visibleSpan(line),
-    { path: shownPath(line.entry.command.args) },
-    { fixes },
-  );
+  context.report('modelfile/from-is-adapter', visibleSpan(line), { path: shownPath(line.name) }, { fixes });
 }
 
 function folder(
@@ -222,7 +246,7 @@ function folder(
   model: ModelFolderFacts,
   installed: readonly string[] | undefined,
 ): void {
-  const path = shownPath(line.entry.command.args);
+  const path = shownPath(line.name);
   const span = visibleSpan(line);
   if (shadowed(context, line, 'folder', installed, model.weights === 'none')) {
     return;
@@ -258,51 +282,17 @@ function innerGguf(context: LintContext, span: Span, path: string, { gguf: inner
   }
 }
 
-/** What Ollama's converter makes of a folder with safetensors. */
-function convertible(context: LintContext, span: Span, path: string, model: ModelFolderFacts): void {
-  if (!model.hasConfig) {
-    context.report('modelfile/from-no-config', span, { path });
-  } else if (model.architecture === undefined) {
-    context.report('modelfile/from-no-architecture', span, { path });
-  } else if (!CONVERTIBLE_ARCHITECTURES.has(model.architecture)) {
-    context.report('modelfile/from-unsupported-architecture', span, {
-      architecture: model.architecture,
-      route: routeFor(context, path, model),
-    });
-  } else if (model.quantisation !== undefined) {
-    const route =
-      model.quantisation === 'mlx' && model.ggufArchitecture !== undefined
-        ? buildRoute(context, path)
-        : 'take the 16-bit model that it was made from';
-    context.report('modelfile/from-quantised-folder', span, { path, how: model.quantisation, route });
-  }
-}
-
-/** One pass of ours where we know the architecture, else llama.cpp's converter. */
-function routeFor(context: LintContext, path: string, { ggufArchitecture }: ModelFolderFacts): string {
-  const converter = `llama.cpp’s convert_hf_to_gguf.py ${shellWord(path)} --outfile model-f16.gguf, then modelfile-studio quantize model-f16.gguf model.gguf Q4_K_M`;
-  return ggufArchitecture === undefined ? converter : buildRoute(context, path);
-}
-
-/** The command that makes a GGUF of the base, and of the adapter that the file names. */
-function buildRoute(context: LintContext, path: string): string {
-  const adapter = context.last('adapter')?.command.args ?? '';
-  const more = adapter === '' || /\.gguf$/i.test(adapter) ? '' : ` --adapter ${shellWord(adapter)}`;
-  return `modelfile-studio build --base ${shellWord(path)}${more} --type Q4_K_M --out model.gguf`;
-}
-
-const shellWord = (text: string): string => (/^[\w./@:+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-
 /** A file or folder that happens to be called as a model: one that is installed, or a folder that is no model itself. */
 function shadowed(
   context: LintContext,
-  { entry }: FromFacts,
+  { entry, name: written }: FromFacts,
   kind: string,
   installed: readonly string[] | undefined,
   isNoModel = false,
 ): boolean {
   const { args } = entry.command;
-  const reference = looksLikePath(args) || /[\\/]$/.test(args) ? undefined : parseModelReference(args);
+  const isPlain = written === args && !looksLikePath(args) && !/[\\/]$/.test(args);
+  const reference = isPlain ? parseModelReference(args) : undefined;
   const isInstalled = reference !== undefined && installed?.some((name) => isModel(name, reference.name)) === true;
   if (reference === undefined || (!isInstalled && !isNoModel)) {
     return false;
@@ -329,7 +319,7 @@ function namesBesideFiles(context: LintContext, { lines, nameLine }: BaseModel):
   }
   const name = nameLine.entry.command.args;
   for (const { entry, path } of lines) {
-    if (path.kind !== 'absent' && path.kind !== 'unknown') {
+    if (path.kind !== 'absent' && path.kind !== 'unknown' && path.kind !== 'bad-pattern') {
       context.report('modelfile/from-name-and-file', entry.value.span, { name });
     } else if (entry !== nameLine.entry && path.kind === 'absent' && !looksLikePath(entry.command.args)) {
       const fixes = [context.removal(entry.instruction, false)];

@@ -1,7 +1,8 @@
+import { AUTOMATIC_RENDERERS } from '../../ollama/automaticRenderers';
+import { ollamaNames } from '../../ollama/ollamaTable';
 import { edit, fix, type Fix } from '../diagnostic';
 import type { Entry, LintContext } from '../lintContext';
 import { looksLikePath, type BaseModel } from '../modelFacts';
-import { AUTOMATIC_RENDERERS, CONVERTIBLE_ARCHITECTURES, RENDERERS } from '../ollamaFeatures';
 import type { TemplateAnalysis } from '../templateAnalysis';
 import { prefersJinja } from '../../chatTemplate/templateChoice';
 import { looksLikeToken } from '../../chatTemplate/turnMarkers';
@@ -96,9 +97,9 @@ function missing(context: LintContext, base: BaseModel, parser: string): void {
   }
   const entry = context.last('parser');
   if (entry !== undefined && entry.command.args !== '') {
-    const suggestion = RENDERERS.has(parser) ? parser : 'of the same model';
+    const suggestion = context.profile.has('renderer', parser) ? parser : 'of the same model';
     const end = entry.instruction.span.end;
-    const fixes = RENDERERS.has(parser)
+    const fixes = context.profile.has('renderer', parser)
       ? [fix(`Add RENDERER ${parser}`, true, edit({ start: end, end }, `${context.newline}RENDERER ${parser}`))]
       : [];
     context.report('modelfile/parser-without-renderer', entry.instruction.span, { suggestion }, { fixes });
@@ -127,7 +128,7 @@ function missing(context: LintContext, base: BaseModel, parser: string): void {
 function isConverted({ folder }: BaseModel): boolean {
   return (
     folder === undefined ||
-    (folder.quantisation === undefined && CONVERTIBLE_ARCHITECTURES.has(folder.architecture ?? ''))
+    (folder.quantisation === undefined && ollamaNames('convertedClass').has(folder.architecture ?? ''))
   );
 }
 
