@@ -52,6 +52,7 @@ export const ERROR_CODES = {
   'model/incomplete': 'A model folder lacks files that are needed.',
   'model/config': 'config.json lacks a value, or has one that cannot be right.',
   'model/architecture': 'An architecture that is not built in.',
+  'model/purpose': 'A model or adapter that writes no text: a classifier, a reranker, speech and the like.',
   'model/tensor-missing': 'A weight that the architecture needs is not there.',
   'model/tensor-unknown': 'A weight that the architecture does not know.',
   'model/tensor-shape': 'A weight has another shape than config.json says.',

@@ -16,6 +16,7 @@ import { InputFiles } from './inputFiles';
 import { layOutGguf, type TensorDraft } from './layOutGguf';
 import { logicalTensors } from './logicalTensors';
 import { matrixShape, mergedSlice } from './mergedSlice';
+import { refuseOtherPurposes } from './refuseOtherPurposes';
 import { keptType, storedType } from './storedMatrix';
 import { toHuggingFaceNames } from './toHuggingFaceNames';
 
@@ -41,6 +42,7 @@ interface MappedTensor {
  */
 export function planBuild(input: BuildInput): BuildPlan {
   const { base, options } = input;
+  refuseOtherPurposes(input.adapters, base);
   const first = readModelConfig(base.config);
   const architecture = findArchitecture(first.className);
   const tensors = logicalTensors(base);

@@ -11,6 +11,7 @@ import { layOutGguf, type TensorDraft } from './layOutGguf';
 import { matrixShape, mergedSlice } from './mergedSlice';
 import { familyName, templateName } from './planBuild';
 import { type GgufPart, mainType, mixtureModel, planQuantize, quantisedMetadata, tensorDraft } from './planQuantize';
+import { refuseOtherPurposes } from './refuseOtherPurposes';
 import { toHuggingFaceNames } from './toHuggingFaceNames';
 
 /** Everything that a build on a GGUF is planned from. */
@@ -36,6 +37,7 @@ export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): Bui
   if (adapters.length === 0) {
     return planQuantize(parts, { ...options, allowRequantize: true });
   }
+  refuseOtherPurposes(adapters);
   const [{ path, file }] = parts as readonly [GgufPart];
   const model = mixtureModel(file.metadata, path);
   const base = ggufBase(parts);
