@@ -27,6 +27,7 @@ export interface FuseInput {
   readonly dtype?: FuseType | undefined;
   /** What was found right before planning, to be said in the plan. */
   readonly checks?: readonly PlanNote[] | undefined;
+  readonly warnings?: readonly PlanNote[] | undefined;
 }
 
 /** Bytes of weights in one file of the result, as transformers writes them. */
@@ -91,7 +92,7 @@ export function planFuse(input: FuseInput): BuildPlan {
     },
     adapters,
     checks: input.checks ?? [],
-    warnings: [...(base.notes ?? []), ...merged.notes],
+    warnings: [...(base.notes ?? []), ...(input.warnings ?? []), ...merged.notes],
   });
 }
 

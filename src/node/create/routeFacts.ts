@@ -233,7 +233,10 @@ async function readHeader(path: string): Promise<GgufFile> {
 type Planner = (fileType: FileTypeName) => BuildPlan;
 
 async function folderPlanner(model: HuggingFaceModel, adapters: readonly WeightedAdapter[]): Promise<Planner> {
-  const { base } = await withTrainedTokenizer(model, adapters);
+  const { base } = await withTrainedTokenizer(
+    model,
+    adapters.flatMap(({ adapter }) => (adapter.format === 'gguf' ? [] : [adapter.directory])),
+  );
   return (fileType) =>
     planBuild({
       base,

@@ -3,7 +3,7 @@ import type { TensorRef } from '../tensorRef';
 
 /** The tokenizer files of a folder, read and parsed; absent ones are undefined. */
 export interface TokenizerFiles {
-  /** The folder they came from: an adapter's own when it brings a resized vocabulary, else the base's. */
+  /** The folder they came from: an adapter's own where that knows more tokens, else the base's. */
   readonly directory: string;
   readonly tokenizerJson?: JsonObject | undefined;
   /** SentencePiece protobuf (`tokenizer.model`). */
@@ -21,6 +21,8 @@ export interface TokenizerFiles {
   readonly chatTemplateJson?: JsonObject | undefined;
   /** `additional_chat_templates/NAME.jinja` by NAME. */
   readonly additionalTemplates?: ReadonlyMap<string, string> | undefined;
+  /** The folder that tokenizer.model came from, where it is another than `directory`. */
+  readonly modelDirectory?: string | undefined;
   /** The folder that the chat templates came from, where it is another than `directory`. */
   readonly templateDirectory?: string | undefined;
 }
