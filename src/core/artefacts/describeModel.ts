@@ -341,7 +341,9 @@ function isPooled(folder: FolderFacts): boolean {
   return (
     facts?.format === 'json' &&
     Array.isArray(facts.value) &&
-    (facts.value as readonly Json[]).some((module) => isJsonObject(module) && /Pooling$/.test(String(module['type'])))
+    (facts.value as readonly Json[]).some(
+      (module) => isJsonObject(module) && stringOf(module, 'type')?.endsWith('Pooling') === true,
+    )
   );
 }
 

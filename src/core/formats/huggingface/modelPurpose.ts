@@ -199,7 +199,7 @@ export function purposeOfGguf(metadata: GgufMetadata): ModelPurpose | undefined 
   const name = metadata.get('general.architecture');
   const architecture = name?.type === 'string' ? name.value : '';
   const pooling = metadata.get(`${architecture}.pooling_type`);
-  const type = pooling?.type === 'u32' ? Number(pooling.value) : undefined;
+  const type = pooling?.type === 'u32' ? pooling.value : undefined;
   if (type === RANK_POOLING) {
     return 'reranker';
   }
