@@ -41,9 +41,11 @@ export function softwareBill(root) {
   const components = all.components
     .filter((component) => bundled.has(idOf(component)))
     // For npm they are development's: a bundle carries them itself.
-    .map(({ scope, properties, ...component }) => component)
+    .map((component) => ({ ...component, scope: undefined, properties: undefined }))
     .sort((a, b) => (a['bom-ref'] < b['bom-ref'] ? -1 : 1));
   const { component, tools } = all.metadata;
+  // npm takes the folder's name.
+  const { name } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const shipped = new Set([component['bom-ref'], ...components.map((one) => one['bom-ref'])]);
   const dependencies = all.dependencies
     .filter(({ ref }) => shipped.has(ref))
@@ -53,7 +55,7 @@ export function softwareBill(root) {
     bomFormat: all.bomFormat,
     specVersion: all.specVersion,
     version: 1,
-    metadata: { lifecycles: [{ phase: 'build' }], tools, component: { ...component, scope: undefined } },
+    metadata: { lifecycles: [{ phase: 'build' }], tools, component: { ...component, name, scope: undefined } },
     components,
     dependencies,
   };
