@@ -56,6 +56,7 @@ export const ERROR_CODES = {
   'model/tensor-missing': 'A weight that the architecture needs is not there.',
   'model/tensor-unknown': 'A weight that the architecture does not know.',
   'model/tensor-shape': 'A weight has another shape than config.json says.',
+  'model/head': 'A head of its own that the result has no place for.',
   'model/quantised': 'A base in a quantised form that cannot be read exactly; the 16-bit base is needed.',
   'model/unmerged': 'A model that was saved with its adapter beside it, or in the pieces of its training.',
   'model/dtype': 'Weights of a dtype that is not read.',

@@ -46,12 +46,7 @@ export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): Bui
     adapter: toHuggingFaceNames(adapter, base.tensors.keys(), base.architecture, base.config),
     weight,
   }));
-  const merged = applyAdapters(
-    base.tensors,
-    named,
-    !base.mappings.has('lm_head.weight'),
-    base.architecture.noOutputTensor !== true,
-  );
+  const merged = applyAdapters(base.tensors, named, base.architecture.noOutputTensor !== true);
   refuseResized(merged.tensors.get(EMBEDDING), path);
   const changed = changedTensors(merged.tensors.values(), base);
   const files = new InputFiles();
@@ -111,7 +106,8 @@ function refuseResized(embedding: MergedTensor | undefined, path: string): void 
 function changedTensors(tensors: Iterable<MergedTensor>, base: GgufBase): Map<string, ChangedTensor[]> {
   const changed = new Map<string, ChangedTensor[]>();
   for (const tensor of tensors) {
-    if (tensor.parts.length === 0) {
+    // A head that adapters set apart may itself be what it was.
+    if (tensor.parts.length === 0 && base.tensors.has(tensor.base.name)) {
       continue;
     }
     const places = base.mappings.get(tensor.base.name) ?? mapTensor(base.architecture, tensor.base.name, base.config);
