@@ -8,14 +8,14 @@ import { temporaryFolder } from '../support/models';
 const BASE = join(FIXTURES, 'rugby', 'base');
 const work = temporaryFolder();
 
-async function templateOf(templateFrom: string | undefined): Promise<string | undefined> {
+async function templateOf(folder: string | undefined): Promise<string | undefined> {
   const plan = await prepareBuild({
     base: BASE,
     adapters: [],
     fileType: 'BF16',
     output: join(work, 'out.gguf'),
     layout: 'quantised',
-    templateFrom,
+    trainedWith: folder === undefined ? [] : [folder],
   });
   const value = plan.metadata.find(([key]) => key === 'tokenizer.chat_template')?.[1];
   return value?.type === 'string' ? value.value : undefined;

@@ -65,8 +65,6 @@ export interface PreparedCreate {
   readonly route: Route;
   /** Template and stops; undefined where the installed base has them. */
   readonly choice: TemplateChoice | undefined;
-  /** The adapter's folder, where its chat template takes the place of the base's: in the GGUF too, for Ollama may prefer that one to TEMPLATE. */
-  readonly templateFrom?: string | undefined;
   /** Of the installed base, where the result is a model of its own. */
   readonly system?: string | undefined;
 }
@@ -168,7 +166,6 @@ function chosenRoute(request: CreateFromRequest, facts: RouteFacts, plan: RouteP
 /** What a Modelfile takes over beside the weights. */
 interface Inherited {
   readonly choice: TemplateChoice | undefined;
-  readonly templateFrom?: string | undefined;
   readonly system?: string | undefined;
 }
 
@@ -191,9 +188,9 @@ async function inherit(
       : (await lookUpModel(library, { ollama: client, offline: isInstalled, bundleFolder, signal })).model;
   const base = looked === undefined ? undefined : libraryBase(looked);
   const path = await templateSource(request, facts, signal);
-  const templateFrom = facts.base.kind === 'huggingface' ? await ownTemplate(path, facts, signal) : undefined;
-  const choice = await chooseTemplateFor(path, { bundleFolder, base, signal, adapter: templateFrom });
-  return { choice, templateFrom, ...(isInstalled && looked?.system !== undefined ? { system: looked.system } : {}) };
+  const ownTemplateFolder = facts.base.kind === 'huggingface' ? await ownTemplate(path, facts, signal) : undefined;
+  const choice = await chooseTemplateFor(path, { bundleFolder, base, signal, adapter: ownTemplateFolder });
+  return { choice, ...(isInstalled && looked?.system !== undefined ? { system: looked.system } : {}) };
 }
 
 /** The folder of the last adapter that has another chat template than the base: the one that it was trained with, and so the right one. */
@@ -344,7 +341,9 @@ class FileMaker {
       fileType,
       output: this.path(`${fileType}.gguf`),
       layout: 'quantised',
-      templateFrom: this.prepared.templateFrom,
+      trainedWith: fused
+        ? []
+        : facts.adapters.flatMap(({ format, directory }) => (format === 'gguf' ? [] : [directory])),
       signal: this.options.signal,
     });
     this.note(plan.warnings);

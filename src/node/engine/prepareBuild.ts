@@ -11,6 +11,8 @@ import { readImatrix } from '../../core/formats/gguf/imatrix';
 import type { ModelFolder } from '../../core/formats/huggingface/huggingFaceModel';
 import { checkOutput, type ReadPaths } from '../output/checkOutput';
 import { deltaFacts } from './deltaFacts';
+import { withoutTiedCopies, withoutTiedParts } from './tiedCopies';
+import { unnamedRows } from './unnamedRows';
 import { openFileSource } from '../files/fileSource';
 import { freeBytes } from '../files/freeSpace';
 import { identify, identityText } from '../files/inputIdentity';
@@ -18,8 +20,8 @@ import { installedModelFile, OLLAMA_PREFIX } from '../inputs/installedModelFile'
 import { loadAdapter } from '../inputs/loadAdapter';
 import { resolveBasePath } from '../inputs/loadBasePath';
 import { readGgufParts } from '../inputs/readGgufParts';
-import { loadHuggingFaceModel, loadTokenizerFiles } from '../inputs/loadHuggingFaceModel';
-import { withTemplates, withTrainedTokenizer } from '../inputs/trainedTokenizer';
+import { loadHuggingFaceModel } from '../inputs/loadHuggingFaceModel';
+import { withTrainedTokenizer } from '../inputs/trainedTokenizer';
 
 /** An adapter as the user names it. */
 export interface AdapterRequest {
@@ -32,8 +34,8 @@ export interface BuildRequest extends Omit<BuildOptions, 'imatrix'> {
   readonly base: string;
   readonly adapters: readonly AdapterRequest[];
   readonly imatrixPath?: string | undefined;
-  /** Folder of an adapter whose chat template takes the place of the base's: the one that it was trained with. */
-  readonly templateFrom?: string | undefined;
+  /** Folders of adapters that are not merged here, but whose tokenizer and chat template count: they were trained with them. */
+  readonly trainedWith?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -56,9 +58,9 @@ export async function prepareBuild(request: BuildRequest): Promise<BuildPlan> {
   if (isGgufBase(request.base)) {
     return await prepareGgufBuild(request);
   }
-  const { base, adapters, folders, states, checks } = await loadInputs(request);
+  const { base, adapters, folders, states, checks, warnings } = await loadInputs(request);
   const imatrix = await loadImatrix(request.imatrixPath);
-  const plan = planBuild({ base, adapters, options: { ...request, imatrix }, sha256, checks });
+  const plan = planBuild({ base, adapters, options: { ...request, imatrix }, sha256, checks, warnings });
   return await withFacts(plan, { files: imatrixFiles(request), folders, states }, request.signal);
 }
 
@@ -71,7 +73,9 @@ async function prepareGgufBuild(request: BuildRequest): Promise<BuildPlan> {
   const parts = await readGgufParts(
     request.base.startsWith(OLLAMA_PREFIX) ? await installedModelFile(request.base, request.signal) : request.base,
   );
-  const adapters = await loadAdapters(request);
+  const read = await loadAdapters(request);
+  const isTied = !parts.some(({ file }) => file.tensors.some(({ name }) => name === 'output.weight'));
+  const adapters = isTied ? await withoutTiedParts(read, request.signal) : read;
   const states = await statesOf([...parts.map(({ path }) => path), ...filesOf(adapters)]);
   const imatrix = await loadImatrix(request.imatrixPath);
   const plan = planGgufBuild({ parts, adapters, options: { ...request, imatrix } });
@@ -83,9 +87,9 @@ async function prepareGgufBuild(request: BuildRequest): Promise<BuildPlan> {
 export async function prepareFuse(
   request: FuseRequest,
 ): Promise<{ readonly plan: BuildPlan; readonly base: ModelFolder }> {
-  const { base, adapters, folders, states, checks } = await loadInputs(request);
+  const { base, adapters, folders, states, checks, warnings } = await loadInputs(request);
   const plan = await withFacts(
-    planFuse({ base, adapters, output: request.output, dtype: request.dtype, checks }),
+    planFuse({ base, adapters, output: request.output, dtype: request.dtype, checks, warnings }),
     { files: [], folders, states },
     request.signal,
   );
@@ -110,8 +114,9 @@ interface LoadedInputs {
   /** The folders that they were read from. */
   readonly folders: readonly string[];
   readonly states: InputStates;
-  /** What was taken from the adapters beside their weights. */
+  /** What was taken from the adapters beside their weights, and what is amiss with that. */
   readonly checks: readonly PlanNote[];
+  readonly warnings: readonly PlanNote[];
 }
 
 /** What files were when their headers were read, by path. */
@@ -132,21 +137,32 @@ function imatrixFiles(request: { readonly imatrixPath?: string | undefined }): s
 async function loadInputs(request: {
   readonly base: string;
   readonly adapters: readonly AdapterRequest[];
-  readonly templateFrom?: string | undefined;
+  readonly trainedWith?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }): Promise<LoadedInputs> {
   const resolved = await resolveBasePath(request.base);
   const loaded = await loadHuggingFaceModel(resolved.directory);
-  const adapters = await loadAdapters(request);
-  const folders = [resolved.directory, ...adapters.map(({ adapter }) => adapter.directory)];
-  const states = await statesOf([...[...loaded.tensors.values()].map(({ file }) => file), ...filesOf(adapters)]);
-  const trained = await withTrainedTokenizer({ ...loaded, path: request.base }, adapters, request.signal);
-  const { base, checks } = trained;
-  if (request.templateFrom === undefined) {
-    return { base, adapters, folders, states, checks };
-  }
-  const tokenizer = withTemplates(base.tokenizer, await loadTokenizerFiles(request.templateFrom, request));
-  return { base: { ...base, tokenizer }, adapters, folders, states, checks };
+  const read = await loadAdapters(request);
+  const folders = [resolved.directory, ...read.map(({ adapter }) => adapter.directory)];
+  const states = await statesOf([...[...loaded.tensors.values()].map(({ file }) => file), ...filesOf(read)]);
+  const own = read.flatMap(({ adapter }) => (adapter.format === 'gguf' ? [] : [adapter.directory]));
+  const single = await withoutTiedCopies(
+    { ...loaded, path: request.base, takenBecause: resolved.takenBecause },
+    read,
+    request.signal,
+  );
+  const { adapters } = single;
+  const { base, checks, warnings } = await withTrainedTokenizer(
+    single.base,
+    [...own, ...(request.trainedWith ?? [])],
+    request.signal,
+  );
+  const unnamed = await unnamedRows(
+    base,
+    adapters.map(({ adapter }) => adapter),
+    request.signal,
+  );
+  return { base, adapters, folders, states, checks, warnings: [...single.warnings, ...warnings, ...unnamed] };
 }
 
 async function loadAdapters(request: {
