@@ -70,6 +70,15 @@ describe('the rows of a list of artefacts', () => {
     expect(rows.at(-1)).toMatchObject({ icon: 'error', detail: expect.stringContaining('It is cut short.') as string });
   });
 
+  it('put a folder whose weights are damaged among what cannot be taken', () => {
+    const [folder] = run('old', 1);
+    const problems = [{ code: 'safetensors/truncated', message: 'It is cut short.' }];
+    expect(rowsOf([{ ...folder!, problems }])[0]!.group).toBe('unusable');
+    expect(rowsOf([{ ...folder!, problems: [{ code: 'adapter/base-missing', message: 'No base.' }] }])[0]!.group).toBe(
+      'adapters',
+    );
+  });
+
   it('lengthen names that are alike until they differ, whatever the system', () => {
     const at = (path: string): Artefact => ({ path, kind: 'peft-adapter', bytes: 1, problems: [] });
     const rows = rowsOf(['/a/x/adapters', '/b/x/adapters', '/c/y/adapters', 'C:\\t\\z\\lora'].map(at));

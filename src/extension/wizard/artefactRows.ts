@@ -46,6 +46,9 @@ export function artefactRows(artefacts: readonly Artefact[], options: RowOptions
     .map(({ row }) => row);
 }
 
+/** Codes of problems with which nothing can be built: the weights cannot be read. */
+const DAMAGED = /^(?:safetensors|gguf|input)\//;
+
 const GROUPS: readonly ArtefactRow['group'][] = ['adapters', 'models', 'unusable'];
 
 const descending = (a: string, b: string): number => (a < b ? 1 : a > b ? -1 : 0);
@@ -81,7 +84,7 @@ function rowOf(artefact: Artefact, label: string, options: RowOptions): Artefact
   const place = artefactLabel({ ...artefact, partOf: undefined }, options);
   const time = artefact.modified === undefined ? [] : [options.relativeTime(artefact.modified)];
   const [problem] = artefact.problems;
-  const isUsable = options.filter(artefact);
+  const isUsable = options.filter(artefact) && !artefact.problems.some(({ code }) => DAMAGED.test(code));
   const reason = problem === undefined ? [] : [`$(warning) ${escapeControls(problem.message)}`];
   return {
     artefact,
