@@ -34,7 +34,7 @@ interface ChangedTensor {
  */
 export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): BuildPlan {
   if (adapters.length === 0) {
-    return planQuantize(parts, { ...options, allowRequantize: true });
+    return planQuantize(parts, options);
   }
   const [{ path, file }] = parts as readonly [GgufPart];
   const model = mixtureModel(file.metadata, path);

@@ -1,4 +1,4 @@
-import { isOlderThan } from '../ollama/ollamaVersion';
+import { attachesAdapters, isOlderThan, LAST_WITH_ADAPTERS } from '../ollama/ollamaVersion';
 import type { RouteFacts } from './planRoutes';
 
 /** Since this version every GGUF runs in llama.cpp's own server, which applies adapters to any architecture. */
@@ -28,12 +28,44 @@ export function adapterAsItIs(facts: RouteFacts): Verdict {
     };
   }
   if (adapter.format === 'gguf') {
-    const problem = weightProblem(facts) ?? architectureProblem(facts) ?? fitProblem(facts) ?? engineProblem(facts);
+    const problem =
+      apartProblem(facts) ??
+      weightProblem(facts) ??
+      architectureProblem(facts) ??
+      fitProblem(facts) ??
+      engineProblem(facts);
     return problem === undefined
-      ? { works: true, why: 'The adapter is a GGUF already, and ADAPTER takes it as it is.' }
+      ? { works: true, why: `The adapter is a GGUF already, and ADAPTER takes it as it is. ${ONLY_UNTIL}` }
       : { works: false, why: problem };
   }
-  return { works: false, why: `Ollama would ${lostByOllama(facts).join('; it would ')}.` };
+  const gone = goneProblem(facts);
+  return { works: false, why: gone ?? `Ollama would ${lostByOllama(facts).join('; it would ')}.` };
+}
+
+/** What is said of every route that keeps the adapter apart, where it still works. */
+export const ONLY_UNTIL = `Only until Ollama ${LAST_WITH_ADAPTERS}: later versions attach no adapters.`;
+
+/** A server that attaches no adapters at all. */
+function goneProblem({ ollamaVersion }: RouteFacts): string | undefined {
+  if (attachesAdapters(ollamaVersion)) {
+    return undefined;
+  }
+  const whose = ollamaVersion === undefined ? `Ollama after ${LAST_WITH_ADAPTERS}` : `Ollama ${ollamaVersion}`;
+  return `${whose} attaches no adapters ("LoRA adapters are no longer supported"): the adapter is fused into its base`;
+}
+
+/** What keeps any adapter from staying apart: the server, or a type that only a fused model can have. */
+function apartProblem(facts: RouteFacts): string | undefined {
+  const { base, adapters, wantedType } = facts;
+  return (
+    (adapters.some(({ isInstalled }) => isInstalled === true)
+      ? 'the adapter is part of the installed model already: it is fused into its base'
+      : undefined) ??
+    goneProblem(facts) ??
+    (wantedType !== undefined && base.stored !== undefined && base.stored.type !== wantedType
+      ? `the base would stay ${base.stored.type}, and ${wantedType} was asked for: fused, the result is ${wantedType}`
+      : undefined)
+  );
 }
 
 /** Everything that Ollama's own conversion of a PEFT or mlx folder gets wrong for this adapter. */
@@ -81,7 +113,7 @@ export function ggufAdapterProblem(facts: RouteFacts): string | undefined {
   if (adapter.format === 'gguf') {
     return 'The adapter is a GGUF already: the route ADAPTER as it is takes it';
   }
-  return adapter.ggufProblem?.message ?? engineProblem(facts);
+  return apartProblem(facts) ?? adapter.ggufProblem?.message ?? engineProblem(facts);
 }
 
 function weightProblem({ adapters }: RouteFacts): string | undefined {

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { WeightedAdapter } from '../../core/engine/applyAdapters';
 import type { BuildOptions } from '../../core/engine/buildOptions';
 import type { BuildPlan, PlanNote } from '../../core/engine/buildPlan';
 import { planBuild } from '../../core/engine/planBuild';
@@ -13,27 +12,27 @@ import { checkOutput, type ReadPaths } from '../output/checkOutput';
 import { deltaFacts } from './deltaFacts';
 import { openFileSource } from '../files/fileSource';
 import { freeBytes } from '../files/freeSpace';
-import { identify, identityText } from '../files/inputIdentity';
-import { installedModelFile, OLLAMA_PREFIX } from '../inputs/installedModelFile';
-import { loadAdapter } from '../inputs/loadAdapter';
 import { resolveBasePath } from '../inputs/loadBasePath';
+import {
+  buildInputs,
+  loadAdapters,
+  loadBuildBase,
+  statesOf,
+  type AdapterRequest,
+  type BuildInputs,
+  type InputStates,
+} from '../inputs/loadBuildInputs';
+import { loadHuggingFaceModel } from '../inputs/loadHuggingFaceModel';
 import { readGgufParts } from '../inputs/readGgufParts';
-import { loadHuggingFaceModel, loadTokenizerFiles } from '../inputs/loadHuggingFaceModel';
-import { withTemplates, withTrainedTokenizer } from '../inputs/trainedTokenizer';
+import { withTrainedTemplate, withTrainedTokenizer } from '../inputs/trainedTokenizer';
 
-/** An adapter as the user names it. */
-export interface AdapterRequest {
-  readonly path: string;
-  readonly weight: number;
-}
+export type { AdapterRequest } from '../inputs/loadBuildInputs';
 
 /** The options of a build as they come from a user; `imatrix` is still a path. */
 export interface BuildRequest extends Omit<BuildOptions, 'imatrix'> {
   readonly base: string;
   readonly adapters: readonly AdapterRequest[];
   readonly imatrixPath?: string | undefined;
-  /** Folder of an adapter whose chat template takes the place of the base's: the one that it was trained with. */
-  readonly templateFrom?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -53,37 +52,41 @@ export interface QuantizeRequest extends Omit<BuildOptions, 'imatrix'> {
 
 /** Reads what a build needs and plans it; nothing is written. */
 export async function prepareBuild(request: BuildRequest): Promise<BuildPlan> {
-  if (isGgufBase(request.base)) {
-    return await prepareGgufBuild(request);
+  const { base, adapters, signal } = request;
+  const inputs = await buildInputs(await loadBuildBase(base, signal), await loadAdapters(adapters, signal));
+  return await planFromInputs(inputs, request);
+}
+
+/** Plans a build of what was read already. */
+export async function planFromInputs(
+  { base, adapters, folders, states }: BuildInputs,
+  request: Omit<BuildRequest, 'base' | 'adapters'>,
+): Promise<BuildPlan> {
+  const { signal } = request;
+  const imatrix = await loadImatrix(request.imatrixPath);
+  const options = { ...request, imatrix };
+  const read = { files: imatrixFiles(request), folders, states };
+  if (base.kind === 'folder') {
+    const trained = await withTrainedTokenizer(base.model, adapters, signal);
+    return await withFacts(planBuild({ ...trained, adapters, options, sha256 }), read, signal);
   }
-  const { base, adapters, folders, states, checks } = await loadInputs(request);
-  const imatrix = await loadImatrix(request.imatrixPath);
-  const plan = planBuild({ base, adapters, options: { ...request, imatrix }, sha256, checks });
-  return await withFacts(plan, { files: imatrixFiles(request), folders, states }, request.signal);
-}
-
-/** A base that is a GGUF, or a model that Ollama has. */
-export function isGgufBase(base: string): boolean {
-  return base.startsWith(OLLAMA_PREFIX) || /\.gguf$/i.test(base);
-}
-
-async function prepareGgufBuild(request: BuildRequest): Promise<BuildPlan> {
-  const parts = await readGgufParts(
-    request.base.startsWith(OLLAMA_PREFIX) ? await installedModelFile(request.base, request.signal) : request.base,
-  );
-  const adapters = await loadAdapters(request);
-  const states = await statesOf([...parts.map(({ path }) => path), ...filesOf(adapters)]);
-  const imatrix = await loadImatrix(request.imatrixPath);
-  const plan = planGgufBuild({ parts, adapters, options: { ...request, imatrix } });
-  const folders = adapters.map(({ adapter }) => adapter.directory);
-  return await withFacts(plan, { files: imatrixFiles(request), folders, states }, request.signal);
+  const { parts, checks } = await withTrainedTemplate(base.parts, adapters, signal);
+  const plan = planGgufBuild({ parts, adapters, options });
+  return await withFacts({ ...plan, checks: [...plan.checks, ...checks] }, read, signal);
 }
 
 /** Reads what a merge needs and plans it. */
 export async function prepareFuse(
   request: FuseRequest,
 ): Promise<{ readonly plan: BuildPlan; readonly base: ModelFolder }> {
-  const { base, adapters, folders, states, checks } = await loadInputs(request);
+  const { directory } = await resolveBasePath(request.base);
+  const model = { ...(await loadHuggingFaceModel(directory, request)), path: request.base };
+  const inputs = await buildInputs(
+    { kind: 'folder', model, directory },
+    await loadAdapters(request.adapters, request.signal),
+  );
+  const { adapters, folders, states } = inputs;
+  const { base, checks } = await withTrainedTokenizer(model, adapters, request.signal);
   const plan = await withFacts(
     planFuse({ base, adapters, output: request.output, dtype: request.dtype, checks }),
     { files: [], folders, states },
@@ -104,67 +107,8 @@ export async function prepareQuantize(request: QuantizeRequest): Promise<BuildPl
   );
 }
 
-interface LoadedInputs {
-  readonly base: ModelFolder;
-  readonly adapters: readonly WeightedAdapter[];
-  /** The folders that they were read from. */
-  readonly folders: readonly string[];
-  readonly states: InputStates;
-  /** What was taken from the adapters beside their weights. */
-  readonly checks: readonly PlanNote[];
-}
-
-/** What files were when their headers were read, by path. */
-type InputStates = ReadonlyMap<string, string>;
-
-async function statesOf(paths: Iterable<string>): Promise<InputStates> {
-  const states = new Map<string, string>();
-  for (const path of new Set(paths)) {
-    states.set(path, identityText(await identify(path)));
-  }
-  return states;
-}
-
 function imatrixFiles(request: { readonly imatrixPath?: string | undefined }): string[] {
   return request.imatrixPath === undefined ? [] : [request.imatrixPath];
-}
-
-async function loadInputs(request: {
-  readonly base: string;
-  readonly adapters: readonly AdapterRequest[];
-  readonly templateFrom?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-}): Promise<LoadedInputs> {
-  const resolved = await resolveBasePath(request.base);
-  const loaded = await loadHuggingFaceModel(resolved.directory);
-  const adapters = await loadAdapters(request);
-  const folders = [resolved.directory, ...adapters.map(({ adapter }) => adapter.directory)];
-  const states = await statesOf([...[...loaded.tensors.values()].map(({ file }) => file), ...filesOf(adapters)]);
-  const trained = await withTrainedTokenizer({ ...loaded, path: request.base }, adapters, request.signal);
-  const { base, checks } = trained;
-  if (request.templateFrom === undefined) {
-    return { base, adapters, folders, states, checks };
-  }
-  const tokenizer = withTemplates(base.tokenizer, await loadTokenizerFiles(request.templateFrom, request));
-  return { base: { ...base, tokenizer }, adapters, folders, states, checks };
-}
-
-async function loadAdapters(request: {
-  readonly adapters: readonly AdapterRequest[];
-  readonly signal?: AbortSignal | undefined;
-}): Promise<WeightedAdapter[]> {
-  const adapters: WeightedAdapter[] = [];
-  for (const { path, weight } of request.adapters) {
-    adapters.push({
-      adapter: await loadAdapter(path, request.signal === undefined ? {} : { signal: request.signal }),
-      weight,
-    });
-  }
-  return adapters;
-}
-
-function filesOf(adapters: readonly WeightedAdapter[]): string[] {
-  return adapters.flatMap(({ adapter }) => [...adapter.tensors.values()].map(({ file }) => file));
 }
 
 /** Deltas this much larger than the weights that they change are seldom meant. */

@@ -1,6 +1,7 @@
 import type { WeightedAdapter } from '../../core/engine/applyAdapters';
 import { EMBEDDING } from '../../core/engine/applyAdapters';
 import type { PlanNote } from '../../core/engine/buildPlan';
+import type { GgufPart } from '../../core/engine/planQuantize';
 import type { HuggingFaceModel, TokenizerFiles } from '../../core/formats/huggingface/huggingFaceModel';
 import { chatTemplateEntries } from '../../core/formats/huggingface/tokenizer/chatTemplate';
 import { loadTokenizerFiles } from './loadTokenizerFiles';
@@ -36,10 +37,34 @@ export async function withTrainedTokenizer<Base extends HuggingFaceModel>(
     tokenizer = withTemplates(tokenizer, templates);
   }
   if (templates !== undefined) {
-    checks.push({ code: 'check/template', message: "chat template: the adapter's own" });
+    checks.push(OWN_TEMPLATE);
   }
   return { base: { ...base, tokenizer }, checks };
 }
+
+/**
+ * A GGUF with the chat template that its adapters were trained with, where that is another than its own; the tokenizer stays.
+ */
+export async function withTrainedTemplate(
+  parts: readonly GgufPart[],
+  adapters: readonly WeightedAdapter[],
+  signal?: AbortSignal,
+): Promise<{ readonly parts: readonly GgufPart[]; readonly checks: readonly PlanNote[] }> {
+  const [first, ...rest] = parts;
+  const own = first?.file.metadata.get('tokenizer.chat_template')?.value;
+  for (const { adapter } of [...adapters].reverse()) {
+    const files = adapter.format === 'gguf' ? undefined : await loadTokenizerFiles(adapter.directory, { signal });
+    const entries = files === undefined ? [] : chatTemplateEntries(files);
+    if (first !== undefined && entries.length > 0 && new Map(entries).get('tokenizer.chat_template')?.value !== own) {
+      const kept = [...first.file.metadata].filter(([key]) => !/^tokenizer\.chat_templates?(?:\.|$)/.test(key));
+      const metadata = new Map([...kept, ...entries]);
+      return { parts: [{ ...first, file: { ...first.file, metadata } }, ...rest], checks: [OWN_TEMPLATE] };
+    }
+  }
+  return { parts, checks: [] };
+}
+
+const OWN_TEMPLATE: PlanNote = { code: 'check/template', message: "chat template: the adapter's own" };
 
 /** The files of the last adapter with another chat template than the base: the one that it was trained with. */
 async function trainedTemplates(
