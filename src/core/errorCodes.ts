@@ -42,6 +42,7 @@ export const ERROR_CODES = {
   'safetensors/layout': 'Tensors of a safetensors file overlap, leave holes or do not end with the file.',
   'safetensors/tensor': 'A tensor entry has a dtype, shape or span that do not fit each other.',
   'safetensors/truncated': 'A safetensors file is shorter than its header says.',
+  'safetensors/values': 'Tensor data of a safetensors file holds NaN or infinite values.',
 
   'index/unsafe-name': 'A shard index names a file outside its folder.',
   'index/missing': 'A shard that the index names is not there.',
@@ -51,10 +52,13 @@ export const ERROR_CODES = {
   'model/incomplete': 'A model folder lacks files that are needed.',
   'model/config': 'config.json lacks a value, or has one that cannot be right.',
   'model/architecture': 'An architecture that is not built in.',
+  'model/purpose': 'A model or adapter that writes no text: a classifier, a reranker, speech and the like.',
   'model/tensor-missing': 'A weight that the architecture needs is not there.',
   'model/tensor-unknown': 'A weight that the architecture does not know.',
   'model/tensor-shape': 'A weight has another shape than config.json says.',
+  'model/head': 'A head of its own that the result has no place for.',
   'model/quantised': 'A base in a quantised form that cannot be read exactly; the 16-bit base is needed.',
+  'model/unmerged': 'A model that was saved with its adapter beside it, or in the pieces of its training.',
   'model/dtype': 'Weights of a dtype that is not read.',
 
   'tokenizer/missing': 'No tokenizer was found.',

@@ -59,7 +59,7 @@ export class StudioError extends Error {
 
   /** Rebuilds an error that crossed a process or worker boundary as JSON. */
   static fromJSON(json: ErrorJson): StudioError {
-    const code = json.code in ERROR_CODES ? (json.code as ErrorCode) : 'internal/unexpected';
+    const code = Object.hasOwn(ERROR_CODES, json.code) ? (json.code as ErrorCode) : 'internal/unexpected';
     return new StudioError(code, json.message, { path: json.path, line: json.line, detail: json.detail });
   }
 }

@@ -126,7 +126,8 @@ describe('one path', () => {
     const folder = writeTree(temporaryFolder(), {
       ...below('pissa', peft({ init_lora_weights: 'pissa' })),
       ...below('half', {
-        ...model(),
+        'config.json': model()['config.json'],
+        'tokenizer.json': '{}',
         'model.safetensors.index.json': { weight_map: { a: 'model-00001-of-00001.safetensors' } },
       }),
     });

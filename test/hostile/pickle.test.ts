@@ -8,7 +8,7 @@ import { describeGguf, readGguf } from '../../src/core/formats/gguf/readGguf';
 import { readImatrix } from '../../src/core/formats/gguf/imatrix';
 import { detectPickle } from '../../src/core/formats/pickle/detectPickle';
 import { listPickleImports, PICKLE_NOTE } from '../../src/core/formats/pickle/listPickleImports';
-import { listZipEntries, storedZipEntry } from '../../src/core/formats/pickle/zipDirectory';
+import { listZipEntries, storedZipEntry } from '../../src/core/formats/zipDirectory';
 import { describeSafetensors, readSafetensorsHeader } from '../../src/core/formats/safetensors/readSafetensors';
 import { openFileSource } from '../../src/node/files/fileSource';
 import { join, u8 } from './ggufBuilder';

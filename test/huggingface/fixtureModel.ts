@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import type { Architecture, ModelConfig } from '../../src/core/engine/architectures/architecture';
 import { findArchitecture } from '../../src/core/engine/architectures/architectures';
 import { readModelConfig } from '../../src/core/engine/architectures/readModelConfig';
+import { mapTensor } from '../../src/core/engine/architectures/tensorTable';
+import { ggufShape } from '../../src/core/engine/mergedSlice';
 import type { GgufValue } from '../../src/core/formats/gguf/ggufTypes';
 import type { HuggingFaceModel } from '../../src/core/formats/huggingface/huggingFaceModel';
 import type { NamedShape } from '../../src/core/formats/huggingface/sizeLabel';
@@ -44,13 +46,12 @@ export function outputShapes({ model, config, architecture }: Loaded): NamedShap
     shapes.set(name, [...shape]);
   }
   for (const tensor of model.tensors.values()) {
-    const mapping = architecture.mapTensor(tensor.name, config);
-    if (mapping === undefined) {
+    const places = mapTensor(architecture, tensor.name, config);
+    if (places === undefined) {
       throw new Error(`unknown tensor ${tensor.name}`);
     }
-    if (mapping !== 'drop') {
-      const stack = mapping.stack === undefined ? [] : [mapping.stack.experts];
-      shapes.set(mapping.name, [...[...tensor.shape].reverse(), ...stack]);
+    for (const mapping of places === 'drop' ? [] : places) {
+      shapes.set(mapping.name, [...ggufShape(tensor.shape, mapping)]);
     }
   }
   return [...shapes].map(([name, shape]) => ({ name, shape }));

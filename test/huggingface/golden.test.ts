@@ -1,3 +1,4 @@
+import { requiredTensors } from '../../src/core/engine/architectures/tensorTable';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildMetadata, toQuantisedLayout } from '../../src/core/engine/buildMetadata';
 import {
@@ -78,7 +79,7 @@ describe.each(MODELS)('%s', (name) => {
       .sort(byName);
     expect([...outputShapes(loaded)].sort(byName)).toEqual(golden);
     const names = golden.map((tensor) => tensor.name);
-    expect(loaded.architecture.requiredTensors(loaded.config).filter((tensor) => !names.includes(tensor))).toEqual([]);
+    expect(requiredTensors(loaded.architecture, loaded.config).filter((tensor) => !names.includes(tensor))).toEqual([]);
   });
 
   it('computes the generated tensors to the bit', () => {

@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Architecture, ModelConfig } from '../../src/core/engine/architectures/architecture';
+import type { ModelConfig } from '../../src/core/engine/architectures/architecture';
 import { ARCHITECTURES, findArchitecture } from '../../src/core/engine/architectures/architectures';
 import { readModelConfig } from '../../src/core/engine/architectures/readModelConfig';
-import { normaliseTensorName } from '../../src/core/engine/architectures/textTensors';
+import { mapTensor, requiredTensors, tensorNames } from '../../src/core/engine/architectures/tensorTable';
+import { normaliseTensorName } from '../../src/core/formats/huggingface/tensorNames';
 import { buildMetadata } from '../../src/core/engine/buildMetadata';
 import type { JsonObject } from '../../src/core/json';
 import { FIXTURES, sha256 } from './fixtureModel';
@@ -185,8 +186,12 @@ it('refuses a Qwen3 reranker, whose class is that of the chat model', () => {
 describe('mapTensor', () => {
   const config = readModelConfig(spec('llama3'));
   const architecture = findArchitecture('LlamaForCausalLM');
-  const mapTensor = (name: string, of: ModelConfig): ReturnType<Architecture['mapTensor']> =>
-    architecture.mapTensor(name, of);
+  const map = (name: string, of: ModelConfig): unknown => {
+    const places = mapTensor(architecture, name, of);
+    return typeof places === 'string' || places === undefined
+      ? places
+      : { name: places[0]?.name, transform: places[0]?.transform, count: places.length };
+  };
 
   it.each([
     ['model.layers.3.self_attn.q_proj.weight', 'blk.3.attn_q.weight', { kind: 'permute', heads: 4 }],
@@ -196,7 +201,7 @@ describe('mapTensor', () => {
     ['language_model.lm_head.weight', 'output.weight', { kind: 'none' }],
     ['model.embed_tokens.weight', 'token_embd.weight', { kind: 'none' }],
   ])('knows %s', (name, to, transform) => {
-    expect(mapTensor(name, config)).toEqual({ name: to, transform });
+    expect(map(name, config)).toEqual({ name: to, transform, count: 1 });
   });
 
   it.each([
@@ -206,7 +211,7 @@ describe('mapTensor', () => {
     'model.vision_tower.x.weight',
     'multi_modal_projector.linear.weight',
   ])('drops %s', (name) => {
-    expect(mapTensor(name, config)).toBe('drop');
+    expect(map(name, config)).toBe('drop');
   });
 
   it.each([
@@ -219,18 +224,20 @@ describe('mapTensor', () => {
     '',
     'model.layers.99999999999.mlp.up_proj.weight',
   ])('does not know %s', (name) => {
-    expect(mapTensor(name, config)).toBeUndefined();
+    expect(map(name, config)).toBeUndefined();
   });
 
   it('maps experts, under the names of Qwen and of Mixtral', () => {
     const moe = readModelConfig(spec('qwen3moe'));
     const qwen = findArchitecture('Qwen3MoeForCausalLM');
-    const map = (name: string, of: ModelConfig): ReturnType<Architecture['mapTensor']> => qwen.mapTensor(name, of);
-    expect(map('model.layers.1.mlp.experts.3.down_proj.weight', moe)).toEqual({
-      name: 'blk.1.ffn_down_exps.weight',
-      transform: { kind: 'none' },
-      stack: { expert: 3, experts: 4 },
-    });
+    const map = (name: string, of: ModelConfig): ReturnType<typeof mapTensor> => mapTensor(qwen, name, of);
+    expect(map('model.layers.1.mlp.experts.3.down_proj.weight', moe)).toEqual([
+      {
+        name: 'blk.1.ffn_down_exps.weight',
+        transform: { kind: 'none' },
+        stack: { expert: 3, experts: 4 },
+      },
+    ]);
     expect(map('model.layers.1.block_sparse_moe.experts.3.w2.weight', moe)).toEqual(
       map('model.layers.1.mlp.experts.3.down_proj.weight', moe),
     );
@@ -240,4 +247,18 @@ describe('mapTensor', () => {
   it('normalises names that need no change to themselves', () => {
     expect(normaliseTensorName('model.layers.0.mlp.up_proj.weight')).toBe('model.layers.0.mlp.up_proj.weight');
   });
+
+  it.each(readdirSync(join(FIXTURES, 'specs')).map((file) => file.replace(/\.json$/, '')))(
+    'reads the table of %s both ways: every required tensor has a name that leads to it',
+    (name) => {
+      const of = readModelConfig(spec(name));
+      const family = findArchitecture(of.className);
+      const places = [...tensorNames(family, of)].flatMap((path) => {
+        const found = mapTensor(family, path, of);
+        expect(found, path).not.toBeUndefined();
+        return found === 'drop' || found === undefined ? [] : found.map((place) => place.name);
+      });
+      expect(requiredTensors(family, of).filter((required) => !places.includes(required))).toEqual([]);
+    },
+  );
 });

@@ -88,7 +88,7 @@ describe('lint', () => {
     const { exitCode, text } = await lintCommand({ paths: [path], json: false, signal });
     expect(exitCode).toBe(1);
     expect(text.split('\n').map((line) => line.split(': ').slice(0, 2).join(': '))).toEqual([
-      `${path}:1:6: warning modelfile/from-missing-path`,
+      `${path}:1:6: information modelfile/from-missing-path`,
       `${path}:2:11: error modelfile/unknown-parameter`,
       `${path}:3:1: warning modelfile/system-empty`,
     ]);

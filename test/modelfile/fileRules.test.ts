@@ -235,7 +235,7 @@ describe('FROM', () => {
     ['FROM ./llama', ['template-missing: ./llama']],
     ['FROM ./linked', ['from-outside-link: ./linked']],
     ['FROM pickles', ['from-pickle: pickles']],
-    ['FROM empty', ['from-no-weights: empty']],
+    ['FROM empty', ['from-shadowed: empty']],
     ['FROM lora', ['from-is-adapter: lora']],
     ['FROM noconfig', ['from-no-config: noconfig']],
     ['FROM pointer', ['from-lfs-pointer: pointer']],

@@ -231,7 +231,7 @@ describe('templates', () => {
     ['{{ .System }}{{ .Promt }}{{ .Prompt }}|{{ .Response }}<|end|>', ['template-unknown-field: Promt']],
     ['{% if x %}{{ .System }}{{ .Prompt }}|{{ .Response }}<|end|>', ['template-is-jinja: {% if x %}']],
     ['{{ .Prompt }}|{{ .Response }}<|end|>', ['template-ignores-system: TEMPLATE']],
-    ['{{ .System }}{{ .Prompt }}{{ .Response }}', []],
+    ['{{ .System }}{{ .Prompt }}{{ .Response }}', ['template-completion: TEMPLATE']],
     [
       '<|im_start|>system\n{{ .System }}<|im_end|>\n<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n{{ .Response }}',
       ['template-no-turn-end: TEMPLATE'],

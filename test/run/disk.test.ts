@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
+  copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   openSync,
@@ -12,9 +14,9 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FIXTURES, runCli, type CliRun } from '../support/cli';
+import { CLI, FIXTURES, runCli, type CliRun } from '../support/cli';
 import { temporaryFolder } from '../support/models';
 import { writeNoiseAdapter, writeNoiseModel } from '../support/noiseModel';
 import { errorCode, startCli, until } from '../support/startCli';
@@ -46,6 +48,24 @@ if (small === undefined) {
 
 function build(out: string, ...more: string[]): Promise<CliRun> {
   return runCli(['build', ...rugby, '--type', 'Q8_0', '--out', out, '--json', ...more]);
+}
+
+/**
+ * Root may write anywhere: somebody else tries then, with a copy of the program, of Node and of the inputs, for the clone may lie in
+ * a folder that only its owner may enter.
+ */
+async function buildAsNobody(args: readonly string[]): Promise<CliRun> {
+  const there = join(folder, 'for-nobody');
+  cpSync(dirname(CLI), join(there, 'dist'), { recursive: true });
+  cpSync(join(FIXTURES, 'rugby', 'base'), join(there, 'base'), { recursive: true });
+  copyFileSync(process.execPath, join(there, 'node'));
+  chmodSync(join(there, 'node'), 0o755);
+  return await startCli(['build', '--base', join(there, 'base'), ...args], {
+    uid: 65534,
+    node: join(there, 'node'),
+    script: join(there, 'dist/cli.js'),
+    cwd: there,
+  }).ended;
 }
 
 /** Takes space until only `left` bytes are free. */
@@ -208,11 +228,8 @@ describe('W10 places that cannot be written', () => {
     mkdirSync(closed);
     chmodSync(closed, 0o555);
     chmodSync(folder, 0o755);
-    // Root may write anywhere: somebody else tries then.
-    const run = await startCli(
-      ['build', ...rugby, '--type', 'Q8_0', '--out', join(closed, 'out.gguf')],
-      isRoot ? { uid: 65534 } : {},
-    ).ended;
+    const args = ['--type', 'Q8_0', '--out', join(closed, 'out.gguf')];
+    const run = await (isRoot ? buildAsNobody(args) : startCli(['build', ...rugby, ...args]).ended);
     expect(errorCode(run), run.stdout + run.stderr).toBe('output/unwritable');
     chmodSync(closed, 0o755);
   });

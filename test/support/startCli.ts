@@ -13,9 +13,16 @@ export interface StartedCli {
 
 export function startCli(
   args: readonly string[],
-  options: { readonly cwd?: string; readonly uid?: number } = {},
+  options: {
+    readonly cwd?: string;
+    readonly uid?: number;
+    /** Another Node than this one, and another bundle. */
+    readonly node?: string;
+    readonly script?: string;
+  } = {},
 ): StartedCli {
-  const child = spawn(process.execPath, [CLI, ...args, '--json'], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  const { node = process.execPath, script = CLI, ...how } = options;
+  const child = spawn(node, [script, ...args, '--json'], { ...how, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));

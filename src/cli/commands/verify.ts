@@ -51,6 +51,9 @@ function describe(file: VerifiedFile, palette: { good(text: string): string; war
       : ` · ${file.format ?? ''} · ${file.tensors} tensors · ${formatBytes(file.bytes ?? 0)}`;
   return [
     `${head} ${escapeControls(file.path)}${what}`,
+    ...(file.unreadTypes === undefined
+      ? []
+      : [`    Values of type ${file.unreadTypes.join(', ')} were not looked at: only their place and size were.`]),
     ...file.problems.map((problem) => `    ${problem.code}: ${escapeControls(problem.message)}`),
   ].join('\n');
 }

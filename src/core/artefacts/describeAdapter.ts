@@ -1,52 +1,47 @@
 import type { Adapter } from '../formats/adapters/adapter';
-import { readMlxAdapter } from '../formats/adapters/readMlxAdapter';
-import { readPeftAdapter } from '../formats/adapters/readPeftAdapter';
+import { notText } from '../formats/huggingface/modelPurpose';
 import { recogniseAdapter } from '../formats/adapters/recogniseAdapter';
 import { elementCount, type TensorRef } from '../formats/tensorRef';
 import { isJsonObject, type JsonObject } from '../json';
 import type { Artefact, ArtefactKind, ArtefactProblem } from './artefact';
+import {
+  adapterWeights,
+  isAdapterWeights,
+  missingWeightsError,
+  numberedWeights,
+  pickledAdapter,
+  pickledAdapterError,
+  readAdapter,
+  unknownConfig,
+} from './adapterFolder';
 import { mostValues } from './describeModel';
+import { isTrainingLog, mlxLosses, type MlxLosses } from './mlxLog';
 import { describeTokenizer } from './describeTokenizer';
-import { asProblem, errorOf, isoTime, jsonOf, numberOf, sizeOf, stringOf, type FolderFacts } from './folderFacts';
+import {
+  asProblem,
+  errorOf,
+  isoTime,
+  jsonOf,
+  numberOf,
+  sizeOf,
+  stringOf,
+  textOf,
+  type FolderFacts,
+} from './folderFacts';
 import type { Finding } from './finding';
 import { readModelCardBase } from './modelCardBase';
 import { producerOf } from './producer';
-import {
-  ADAPTER_CONFIG,
-  hasTokenizerFiles,
-  mlxIteration,
-  MLX_WEIGHTS,
-  PEFT_PICKLE,
-  PEFT_WEIGHTS,
-} from './trainingFolders';
+import { ADAPTER_CONFIG, hasTokenizerFiles, mlxIteration, PEFT_WEIGHTS } from './trainingFolders';
 
 /** True when the folder is an adapter, or was to be one. */
 export function isAdapterFolder(folder: FolderFacts): boolean {
-  const { files } = folder;
-  return (
-    files.has(ADAPTER_CONFIG) ||
-    files.has(PEFT_WEIGHTS) ||
-    files.has(MLX_WEIGHTS) ||
-    files.has(PEFT_PICKLE) ||
-    numberedWeights(folder).length > 0
-  );
-}
-
-/** mlx-lm's numbered weights, oldest first. */
-export function numberedWeights(folder: FolderFacts): string[] {
-  return [...folder.files.keys()]
-    .filter((name) => mlxIteration(name) !== undefined)
-    .sort((a, b) => mlxIteration(a)! - mlxIteration(b)!);
-}
-
-/** The file that a merge would take. */
-export function adapterWeights(folder: FolderFacts): string | undefined {
-  return [PEFT_WEIGHTS, MLX_WEIGHTS].find((name) => folder.files.has(name)) ?? numberedWeights(folder).at(-1);
+  return folder.files.has(ADAPTER_CONFIG) || [...folder.files.keys()].some(isAdapterWeights);
 }
 
 /** Describes an adapter folder. */
 export function describeAdapter(folder: FolderFacts): Finding {
-  const weights = adapterWeights(folder);
+  const measured = measuredOf(folder);
+  const weights = measured.best?.file ?? adapterWeights(folder.files.keys());
   const tokenizer = describeTokenizer(folder, undefined);
   const own = [...folder.files.keys()].filter(
     (name) =>
@@ -64,7 +59,7 @@ export function describeAdapter(folder: FolderFacts): Finding {
     base: { name: reading.adapter?.baseName ?? configuredBase(folder), candidates: [] },
     tokenizer: tokenizer.tokenizer,
     template: tokenizer.template,
-    ...mlxSteps(folder),
+    ...mlxSteps(folder, measured),
     problems: [...reading.problems, ...tokenizer.problems],
   };
   return { artefact, adapter: reading.adapter, identity: folder.identity };
@@ -72,7 +67,8 @@ export function describeAdapter(folder: FolderFacts): Finding {
 
 /** Describes each numbered file of an mlx folder; `folderArtefact` is the folder they lie in. */
 export function describeMlxCheckpoints(folder: FolderFacts, folderArtefact: Artefact): Finding[] {
-  const names = numberedWeights(folder);
+  const names = numberedWeights(folder.files.keys());
+  const measured = measuredOf(folder);
   return names.map((name) => {
     const reading = readWeights(folder, name);
     const entry = folder.files.get(name)!;
@@ -87,7 +83,9 @@ export function describeMlxCheckpoints(folder: FolderFacts, folderArtefact: Arte
         ...reading.fields,
         base: { name: reading.adapter?.baseName ?? folderArtefact.base?.name, candidates: [] },
         step: mlxIteration(name),
+        evalLoss: measured.byFile.get(name),
         isNewest: name === names.at(-1),
+        isBest: name === measured.best?.file,
         problems: reading.problems,
       },
       adapter: reading.adapter,
@@ -95,14 +93,28 @@ export function describeMlxCheckpoints(folder: FolderFacts, folderArtefact: Arte
   });
 }
 
+/** The validation losses that a log of mlx-lm in the folder gives to its weights. */
+function measuredOf(folder: FolderFacts): MlxLosses {
+  const logs = [...folder.files.keys()].filter(isTrainingLog).flatMap((name) => {
+    const text = textOf(folder, name);
+    return text === undefined ? [] : [[name, text] as const];
+  });
+  return mlxLosses(folder.files.keys(), new Map(logs));
+}
+
 /** The numbered files as the folder's checkpoints. */
-function mlxSteps(folder: FolderFacts): Partial<Artefact> {
-  const names = numberedWeights(folder);
+function mlxSteps(folder: FolderFacts, { byFile, best }: MlxLosses): Partial<Artefact> {
+  const names = numberedWeights(folder.files.keys());
   return names.length === 0
     ? {}
     : {
-        checkpoints: names.map((name) => ({ path: folder.pathOf(name), step: mlxIteration(name)! })),
+        checkpoints: names.map((name) => ({
+          path: folder.pathOf(name),
+          step: mlxIteration(name)!,
+          evalLoss: byFile.get(name),
+        })),
         newestCheckpoint: folder.pathOf(names.at(-1)!),
+        ...(best === undefined ? {} : { bestCheckpoint: folder.pathOf(best.file), bestBy: 'eval-loss' as const }),
       };
 }
 
@@ -118,13 +130,7 @@ function readWeights(folder: FolderFacts, name: string | undefined): Reading {
   const format = config === undefined ? undefined : recogniseAdapter(config);
   const problems: ArtefactProblem[] = configError === undefined ? [] : [asProblem(configError)];
   if (configError === undefined && format === undefined) {
-    problems.push({
-      code: 'adapter/config',
-      message:
-        config === undefined
-          ? `The folder has no ${ADAPTER_CONFIG}, so the scale of the adapter is unknown. Copy it from where the adapter was trained.`
-          : `${ADAPTER_CONFIG} is neither PEFT's (no peft_type) nor mlx-lm's (no fine_tune_type). Restore it as the training tool wrote it.`,
-    });
+    problems.push(asProblem(unknownConfig(folder.path, name ?? ADAPTER_CONFIG, config)));
   }
   const tensors = name === undefined ? undefined : tensorsOf(folder, name, problems);
   if (name === undefined) {
@@ -134,23 +140,28 @@ function readWeights(folder: FolderFacts, name: string | undefined): Reading {
   if (tensors === undefined || config === undefined || format === undefined) {
     return { fields: { ...fromConfig, format, weightsFile: name, ...sizes(tensors) }, problems };
   }
-  const input = {
-    path: folder.path,
-    directory: folder.path,
-    weightsFile: folder.pathOf(name!),
+  const adapter = readAdapter(
+    {
+      path: folder.path,
+      directory: folder.path,
+      weightsFile: folder.pathOf(name!),
+      tensors,
+      hasTokenizer: hasTokenizerFiles(folder.files.keys()),
+    },
     config,
-    tensors,
-    hasTokenizer: hasTokenizerFiles(folder.files.keys()),
-  };
-  const adapter = format === 'peft' ? readPeftAdapter(input) : readMlxAdapter(input);
+  );
   const { method, rank, alpha, scale, targets } = adapter;
   const modules = adapter.parts.filter((part) => part.kind === 'lowRank').length;
   problems.push(...adapter.refusals.map(asProblem));
+  if (adapter.purpose !== undefined) {
+    problems.push(asProblem(notText(adapter.purpose.purpose, 'The adapter', adapter.purpose.seenBy)));
+  }
   return {
     adapter,
     fields: {
       format,
       weightsFile: name,
+      purpose: adapter.purpose?.purpose,
       method,
       rank,
       alpha,
@@ -169,6 +180,9 @@ function tensorsOf(folder: FolderFacts, name: string, problems: ArtefactProblem[
   if (error !== undefined) {
     problems.push(asProblem(error));
   }
+  if (facts?.format === 'npz') {
+    return new Map(facts.tensors);
+  }
   if (facts?.format !== 'safetensors') {
     if (error === undefined) {
       problems.push({
@@ -185,23 +199,12 @@ function tensorsOf(folder: FolderFacts, name: string, problems: ArtefactProblem[
 }
 
 function missingWeights(folder: FolderFacts): ArtefactProblem {
-  const pickled = [...folder.files.keys()].find((name) => /^adapter(?:_model)?\.(?:bin|pt|pth)$/.test(name));
-  if (pickled !== undefined) {
-    return {
-      code: 'input/pickle',
-      message: `${pickled} is a Python pickle, which is never loaded. Save the adapter as safetensors where it was trained: model.save_pretrained(DIR, safe_serialization=True).`,
-    };
-  }
-  return folder.folders.some((name) => /^global_step\d+$|^pytorch_model_fsdp/.test(name))
-    ? {
-        code: 'adapter/missing',
-        message:
-          'DeepSpeed or FSDP kept the weights in shards of their own. Run zero_to_fp32.py of the folder, or save with gathered weights.',
-      }
-    : {
-        code: 'adapter/missing',
-        message: `The folder has ${ADAPTER_CONFIG} but no weights. Copy them from where the adapter was trained.`,
-      };
+  const pickled = pickledAdapter(folder.files.keys());
+  return asProblem(
+    pickled === undefined
+      ? missingWeightsError(folder.path, folder.folders)
+      : pickledAdapterError(folder.path, pickled),
+  );
 }
 
 function sizes(tensors: ReadonlyMap<string, TensorRef> | undefined): Partial<Artefact> {
@@ -239,11 +242,7 @@ function configuredBase(folder: FolderFacts): string | undefined {
 function kindOf(folder: FolderFacts, adapter: Adapter | undefined): ArtefactKind {
   const config = jsonOf(folder, ADAPTER_CONFIG);
   const format = adapter?.format ?? (config === undefined ? undefined : recogniseAdapter(config));
-  const isMlx =
-    format === 'mlx' ||
-    (format === undefined &&
-      !folder.files.has(PEFT_WEIGHTS) &&
-      !folder.files.has(PEFT_PICKLE) &&
-      adapterWeights(folder) !== undefined);
+  const weights = adapterWeights(folder.files.keys());
+  const isMlx = format === 'mlx' || (format === undefined && weights !== undefined && weights !== PEFT_WEIGHTS);
   return isMlx ? 'mlx-adapter' : 'peft-adapter';
 }

@@ -1,11 +1,6 @@
 import type { Artefact } from './artefact';
-import {
-  adapterWeights,
-  describeAdapter,
-  describeMlxCheckpoints,
-  isAdapterFolder,
-  numberedWeights,
-} from './describeAdapter';
+import { adapterWeights, numberedWeights } from './adapterFolder';
+import { describeAdapter, describeMlxCheckpoints, isAdapterFolder } from './describeAdapter';
 import { describeFile } from './describeFile';
 import { describeModel, isModelFolder } from './describeModel';
 import { jsonOf, picklesOf, type FolderFacts } from './folderFacts';
@@ -83,8 +78,8 @@ function mlxCheckpoints(folder: FolderFacts, results: readonly Finding[]): Findi
 
 /** Files that are no part of the folder's own weights, and those of them that are broken. */
 function describeFiles(folder: FolderFacts, home: string | undefined): Finding[] {
-  const used = new Set(numberedWeights(folder));
-  const weights = isAdapterFolder(folder) ? adapterWeights(folder) : undefined;
+  const used = new Set(numberedWeights(folder.files.keys()));
+  const weights = isAdapterFolder(folder) ? adapterWeights(folder.files.keys()) : undefined;
   const findings: Finding[] = [];
   for (const [name, facts] of folder.facts) {
     const isSound = facts.format === 'safetensors' && facts.description.problems.length === 0;

@@ -3,11 +3,14 @@ import { logicalTensors } from '../engine/logicalTensors';
 import { StudioError, toStudioError } from '../errors';
 import { canonicalTensorName } from '../formats/huggingface/tensorNames';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
+import { notText, purposeOfModel } from '../formats/huggingface/modelPurpose';
 import { refuseQuantisedBase } from '../formats/huggingface/quantisedBase';
 import type { SafetensorsHeader } from '../formats/safetensors/safetensorsTypes';
+import { unwrapTensors } from '../formats/huggingface/unwrapTensors';
 import { checkShards, isPlainFileName } from '../formats/safetensors/shardIndex';
+import { INDEX_FILE as INDEX, staleNote, weightFiles, type WeightFiles } from '../formats/safetensors/weightFiles';
 import { elementCount, type TensorRef } from '../formats/tensorRef';
-import { isJsonObject, type JsonObject } from '../json';
+import { isJsonObject, type Json, type JsonObject } from '../json';
 import { LIMITS } from '../limits';
 import type { Artefact, ArtefactProblem } from './artefact';
 import { describeTokenizer } from './describeTokenizer';
@@ -16,8 +19,6 @@ import type { Finding, ModelShapes } from './finding';
 import { readModelCardBase } from './modelCardBase';
 import { producerOf } from './producer';
 import { isModelWeights } from './trainingFolders';
-
-const INDEX = 'model.safetensors.index.json';
 
 /** True when the folder is, or was to be, a model of its own: full weights, or what names them. */
 export function isModelFolder(folder: FolderFacts): boolean {
@@ -37,10 +38,20 @@ export function describeModel(folder: FolderFacts): Finding {
   const text = textConfig(config);
   const tokenizer = describeTokenizer(folder, numberOf(text, 'vocab_size'));
   const view = config === undefined ? undefined : modelView(folder, config, weights.tensors);
+  const family = familyOf(config);
+  const purpose = purposeOfModel(
+    family.architecture,
+    config,
+    isPooled(folder),
+    [...weights.tensors.keys()].map(canonicalTensorName),
+  );
   const packing = view === undefined ? undefined : packingOf(view, weights.tensors);
   const problems = [
     ...weights.problems,
     ...configProblems(folder, config),
+    ...(purpose === undefined || purpose.purpose === 'embedding'
+      ? []
+      : [asProblem(notText(purpose.purpose, 'The model', purpose.seenBy))]),
     ...(packing?.problems ?? []),
     ...tokenizer.problems,
   ];
@@ -59,7 +70,8 @@ export function describeModel(folder: FolderFacts): Finding {
     ...sizeOf(folder),
     weightsFile: weights.shards.length === 1 ? weights.shards[0] : undefined,
     base: baseOf(folder, config),
-    ...familyOf(config),
+    ...family,
+    purpose: purpose?.purpose,
     dtype: packing?.dtype,
     parameters: packing?.parameters,
     tensors: weights.tensors.size === 0 ? undefined : weights.tensors.size,
@@ -91,7 +103,7 @@ export function describeModel(folder: FolderFacts): Finding {
 class ModelWeights {
   readonly shards: readonly string[];
   readonly missing: readonly string[];
-  readonly tensors = new Map<string, TensorRef>();
+  tensors: ReadonlyMap<string, TensorRef> = new Map();
   readonly absent = new Set<string>();
   readonly problems: ArtefactProblem[] = [];
   readonly isComplete: boolean;
@@ -99,16 +111,18 @@ class ModelWeights {
   constructor(private readonly folder: FolderFacts) {
     const index = this.readIndex();
     const present = [...folder.files.keys()].filter(isModelWeights);
-    this.shards = index === undefined ? numbered(present) : [...new Set(index.values())].sort();
+    const chosen = weightFiles(present, index);
+    this.shards = chosen.index === undefined ? numbered(chosen.files) : chosen.files;
     this.missing = this.shards.filter((name) => !folder.files.has(name));
-    for (const [tensor, shard] of index ?? []) {
+    for (const [tensor, shard] of chosen.index ?? []) {
       if (this.missing.includes(shard)) {
         this.absent.add(canonicalTensorName(tensor));
       }
     }
     this.readShards();
     this.report();
-    this.checkIndex(index);
+    this.checkIndex(chosen.index);
+    this.unwrap(chosen);
     this.isComplete = this.shards.length > 0 && this.missing.length === 0 && this.problems.length === 0;
   }
 
@@ -137,6 +151,7 @@ class ModelWeights {
   }
 
   private readShards(): void {
+    const tensors = new Map<string, TensorRef>();
     for (const shard of this.shards) {
       const facts = this.folder.facts.get(shard);
       const error = errorOf(facts);
@@ -146,10 +161,11 @@ class ModelWeights {
       if (facts?.format === 'safetensors') {
         this.problems.push(...facts.description.problems.map(asProblem));
         for (const tensor of facts.description.tensors.values()) {
-          this.tensors.set(tensor.name, { ...tensor, file: this.folder.pathOf(shard) });
+          tensors.set(tensor.name, { ...tensor, file: this.folder.pathOf(shard) });
         }
       }
     }
+    this.tensors = tensors;
   }
 
   /** Shards and index of one model; only asked when all of them could be read. */
@@ -169,6 +185,26 @@ class ModelWeights {
     } catch (error) {
       this.problems.push(asProblem(toStudioError(error)));
     }
+  }
+
+  /** The names that the model itself gives to its weights, and what another save left beside them. */
+  private unwrap(chosen: WeightFiles): void {
+    try {
+      staleNote(chosen, new Set(this.tensors.keys()), this.otherNames(chosen), this.folder.path);
+      this.tensors = unwrapTensors(this.tensors, this.folder.path).tensors;
+    } catch (error) {
+      this.problems.push(asProblem(toStudioError(error)));
+    }
+  }
+
+  private otherNames({ staleFiles }: WeightFiles): readonly string[] | undefined {
+    const there = numbered(staleFiles).every((name) => this.folder.files.has(name));
+    return there
+      ? staleFiles.flatMap((name) => {
+          const facts = this.folder.facts.get(name);
+          return facts?.format === 'safetensors' ? [...facts.description.tensors.keys()] : [];
+        })
+      : undefined;
   }
 
   private report(): void {
@@ -297,6 +333,18 @@ function familyOf(config: JsonObject | undefined): Pick<Artefact, 'architecture'
   } catch {
     return { label: stringOf(config, 'model_type') };
   }
+}
+
+/** sentence-transformers lists the parts of its models, a pooling among them. */
+function isPooled(folder: FolderFacts): boolean {
+  const facts = folder.facts.get('modules.json');
+  return (
+    facts?.format === 'json' &&
+    Array.isArray(facts.value) &&
+    (facts.value as readonly Json[]).some(
+      (module) => isJsonObject(module) && stringOf(module, 'type')?.endsWith('Pooling') === true,
+    )
+  );
 }
 
 function labelOf(className: string): string {

@@ -2,6 +2,8 @@ import { readBytes, readFully, type ByteSource } from '../bytes';
 import { StudioError, throwIfAborted, toStudioError } from '../errors';
 import { detectFormat, DETECTION_BYTES } from '../formats/detectFormat';
 import { lfsPointerError, pickleError } from '../formats/foreignFile';
+import { readNpz } from '../formats/readNpz';
+import type { TensorRef } from '../formats/tensorRef';
 import { parseLfsPointer } from '../formats/lfsPointer';
 import { describeGguf } from '../formats/gguf/readGguf';
 import type { GgufDescription } from '../formats/gguf/ggufTypes';
@@ -10,6 +12,7 @@ import type { SafetensorsDescription } from '../formats/safetensors/safetensorsT
 import type { Json } from '../json';
 import { LIMITS } from '../limits';
 import { parseStrictJson } from '../strictJson';
+import { hasValidationLoss, isTrainingLog, LOG_BYTES } from './mlxLog';
 import type { ArtefactFiles, ListedEntry } from './artefactFiles';
 
 /** What the first bytes of a file, or its header, tell. */
@@ -19,6 +22,8 @@ export type FileFacts =
   /** `text`: the first bytes as Latin-1, for traces of the tools that wrote it. */
   | { readonly format: 'pickle'; readonly text: string; readonly error: StudioError }
   | { readonly format: 'lfs-pointer'; readonly error: StudioError }
+  /** Arrays of mlx as NumPy keeps them. */
+  | { readonly format: 'npz'; readonly tensors: ReadonlyMap<string, TensorRef> }
   | { readonly format: 'json'; readonly value: Json }
   | { readonly format: 'text'; readonly text: string }
   | { readonly format: 'imatrix-legacy' }
@@ -26,7 +31,7 @@ export type FileFacts =
   | { readonly format: 'unknown' };
 
 /** How much of a file is looked at: its header, all of a JSON file, or its first bytes as text. */
-export type Reading = 'header' | 'json' | 'text' | 'pointer';
+export type Reading = 'header' | 'json' | 'text' | 'log' | 'pointer';
 
 /** Bytes of the first read: what detection needs, and the whole header of most adapters' smaller kin. */
 export const FIRST_BYTES = 4096;
@@ -43,6 +48,7 @@ const READ_WHOLE = new Set([
   'tokenizer_config.json',
   'model.safetensors.index.json',
   'chat_template.json',
+  'modules.json',
 ]);
 const READ_TEXT = new Set(['README.md', 'chat_template.jinja']);
 const TOKENIZERS = new Set(['tokenizer.json', 'tokenizer.model', 'vocab.json']);
@@ -55,8 +61,11 @@ export function readingOf(name: string, bytes: number): Reading | undefined {
   if (READ_TEXT.has(name)) {
     return 'text';
   }
+  if (isTrainingLog(name)) {
+    return 'log';
+  }
   if (
-    /\.(?:gguf|safetensors|bin|pt|pth|ckpt|pkl|pickle|dat)$/i.test(name) ||
+    /\.(?:gguf|safetensors|npz|bin|pt|pth|ckpt|pkl|pickle|dat)$/i.test(name) ||
     /imatrix/i.test(name) ||
     /^sha256[-:][0-9a-f]{64}$/.test(name)
   ) {
@@ -117,6 +126,9 @@ export async function readFileFacts(
     if (reading === 'text') {
       return { format: 'text', text: new TextDecoder().decode(await head(source, first, TEXT_BYTES)) };
     }
+    if (reading === 'log') {
+      return await readLog(source, first);
+    }
     if (reading === 'json') {
       return { format: 'json', value: await readJson(source, first, options.path) };
     }
@@ -156,6 +168,9 @@ async function readHeader(
     refuseLongHeader(first, options.headerLimit, path);
     return { format: 'safetensors', description: await describeSafetensors(source, { path, signal }) };
   }
+  if (/\.npz$/i.test(name)) {
+    return { format: 'npz', tensors: await readNpz(source, { path, signal }) };
+  }
   return { format: 'unknown' };
 }
 
@@ -172,6 +187,18 @@ function refuseLongHeader(first: Uint8Array, limit: number | undefined, path: st
       { path, detail: { length: length.toString() } },
     );
   }
+}
+
+/** A log in which mlx-lm's validation stands, whole; it begins with one, so that other logs are not read on. */
+async function readLog(source: ByteSource, first: Uint8Array): Promise<FileFacts> {
+  const start = new TextDecoder().decode(await head(source, first, TEXT_BYTES));
+  if (source.size > LOG_BYTES || !hasValidationLoss(start)) {
+    return { format: 'unknown' };
+  }
+  return {
+    format: 'text',
+    text: source.size <= TEXT_BYTES ? start : new TextDecoder().decode(await head(source, first, LOG_BYTES)),
+  };
 }
 
 async function readJson(source: ByteSource, first: Uint8Array, path: string): Promise<Json> {

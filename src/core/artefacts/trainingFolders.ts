@@ -1,7 +1,8 @@
 /** Files of mlx-lm: the latest weights, and the numbered ones of every `save_every` steps. */
 export const MLX_WEIGHTS = 'adapters.safetensors';
+/** What mlx wrote until April 2024. */
+export const MLX_ARRAYS = 'adapters.npz';
 export const PEFT_WEIGHTS = 'adapter_model.safetensors';
-export const PEFT_PICKLE = 'adapter_model.bin';
 export const ADAPTER_CONFIG = 'adapter_config.json';
 export const TRAINER_STATE = 'trainer_state.json';
 
@@ -25,7 +26,7 @@ export function swiftRun(folder: string): number | undefined {
 
 /** Iteration of mlx-lm's `0000150_adapters.safetensors`. */
 export function mlxIteration(file: string): number | undefined {
-  return numberIn(/^(\d{1,12})_adapters\.safetensors$/, file);
+  return numberIn(/^(\d{1,12})_adapters\.(?:safetensors|npz)$/, file);
 }
 
 export function hasTokenizerFiles(names: Iterable<string>): boolean {

@@ -95,9 +95,10 @@ function turnsOf(question: TemplateExecution, chat: TemplateExecution): Turns {
   }
   const afterAnswer = text.slice(answer + ANSWER.length, second);
   const pastHeader = first >= 0 && first < answer ? text.slice(first + FIRST.length, answer) : undefined;
-  const turns = { printsSystem, pastHeader, answerHeader, afterAnswer, completion };
-  if (completion !== undefined) {
-    return { ...turns, runsOn: false };
+  const turns = { printsSystem, pastHeader, answerHeader, afterAnswer };
+  // Whoever ends answers has turns, with or without words between them.
+  if (completion !== undefined && (completion === 'fim' || markersIn(afterAnswer).length === 0)) {
+    return { ...turns, completion, runsOn: false };
   }
   const opening = question.ok ? question.text.slice(0, Math.max(question.text.indexOf(FIRST), 0)) : '';
   const questionEnd = endOfQuestion(pastHeader ?? answerHeader ?? '', opening);

@@ -3,10 +3,11 @@ import type { BaseTensorShape } from '../formats/adapters/baseTensorShape';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
 import type { TensorRef } from '../formats/tensorRef';
 import { EMBEDDING, HEAD } from './applyAdapters';
-import type { Architecture, ModelConfig } from './architectures/architecture';
+import type { Architecture, ModelConfig, TensorMapping } from './architectures/architecture';
 import { ARCHITECTURES, findArchitecture } from './architectures/architectures';
 import { readModelConfig } from './architectures/readModelConfig';
-import { normaliseTensorName } from './architectures/textTensors';
+import { mapTensor } from './architectures/tensorTable';
+import { normaliseTensorName } from '../formats/huggingface/tensorNames';
 import { logicalTensors } from './logicalTensors';
 import { storedType } from './storedMatrix';
 
@@ -132,6 +133,22 @@ function configOf(
   };
 }
 
+/** The shape in a checkpoint of what stands in a GGUF as these tensors; undefined where one is not there. */
+function shapeInCheckpoint(
+  mappings: readonly TensorMapping[],
+  tensors: ReadonlyMap<string, readonly number[]>,
+): readonly number[] | undefined {
+  const shapes = mappings.map(({ name, stack }) => {
+    const ne = tensors.get(name);
+    return ne === undefined ? undefined : [...(stack === undefined ? ne : ne.slice(0, -1))].reverse();
+  });
+  const [first] = shapes;
+  if (first === undefined || shapes.some((shape) => shape === undefined)) {
+    return undefined;
+  }
+  return mappings.length === 1 ? first : [shapes.reduce((sum, shape) => sum + shape![0]!, 0), ...first.slice(1)];
+}
+
 /** Shapes under Hugging Face names, for the names that lead to a tensor of the GGUF; the embedding and all layers' ends too, for messages. */
 function shapesOf(
   names: Iterable<string>,
@@ -142,10 +159,10 @@ function shapesOf(
   const shapes = new Map<string, BaseTensorShape>();
   const lastLayer = `model.layers.${config.layers - 1}.mlp.down_proj.weight`;
   for (const name of [...names, EMBEDDING, lastLayer]) {
-    const mapping = architecture.mapTensor(name, config);
-    const ne = mapping === undefined || mapping === 'drop' ? undefined : facts.tensors.get(mapping.name);
-    if (mapping !== undefined && mapping !== 'drop' && ne !== undefined) {
-      shapes.set(name, { shape: [...(mapping.stack === undefined ? ne : ne.slice(0, 2))].reverse() });
+    const mapping = mapTensor(architecture, name, config);
+    const shape = mapping === undefined || mapping === 'drop' ? undefined : shapeInCheckpoint(mapping, facts.tensors);
+    if (shape !== undefined) {
+      shapes.set(name, { shape });
     }
   }
   return shapes;

@@ -6,6 +6,7 @@ import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
 import { countParameters, type NamedShape } from '../formats/huggingface/sizeLabel';
 import { tokenizerMetadata } from '../formats/huggingface/tokenizer/tokenizerMetadata';
 import type { Sha256 } from '../formats/huggingface/tokenizer/sha256';
+import type { PlanNote } from './buildPlan';
 import type { Architecture, ModelConfig } from './architectures/architecture';
 
 export interface BuildMetadataOptions {
@@ -16,6 +17,8 @@ export interface BuildMetadataOptions {
   /** Rows of `token_embd.weight` as it will be written; an adapter may have resized it. */
   readonly vocabRows: number;
   readonly sha256: Sha256;
+  /** Told where the vocabulary is better than the converter's. */
+  readonly note?: ((note: PlanNote) => void) | undefined;
   /** Takes the place of the name made from the card or the folder. */
   readonly modelName?: string | undefined;
 }
@@ -61,6 +64,7 @@ export function buildMetadata(
       config: model.config,
       rows: options.vocabRows,
       sha256: options.sha256,
+      note: options.note,
     }),
   );
   return [...entries];

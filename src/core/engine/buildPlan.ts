@@ -49,6 +49,8 @@ export type RowSource =
       readonly scaleType: ScaleType;
       readonly rowBlock: number;
       readonly columnBlock: number;
+      /** Set where these are not the first rows of the weight: which they are. */
+      readonly firstRow?: number | undefined;
     }
   /** Computed from the configuration. */
   | { readonly kind: 'generated'; readonly values: readonly number[] };
@@ -75,6 +77,8 @@ export type Contribution =
       readonly columns?: ExpertColumns | undefined;
       /** Set where the rows of L stand in a GGUF's rotary order, of so many heads. */
       readonly permutedHeads?: number | undefined;
+      /** Set where the slice does not begin with the first row of the weight: which row of L is its first. */
+      readonly firstRow?: number | undefined;
       /** DoRA: one magnitude a row. */
       readonly magnitude?: StoredMatrix | undefined;
     }
@@ -83,6 +87,8 @@ export type Contribution =
       readonly kind: 'replaceRows';
       readonly matrix: StoredMatrix;
       readonly rows: readonly number[];
+      /** As above; `rows` count from the first of the whole weight. */
+      readonly firstRow?: number | undefined;
       readonly weight: number;
     }
   | { readonly kind: 'add'; readonly matrix: StoredMatrix; readonly scale: number };
@@ -93,6 +99,8 @@ export interface PlannedSlice {
   readonly rows: number;
   readonly contributions: readonly Contribution[];
   readonly transform: TensorTransform;
+  /** Which matrix of the tensor the rows belong to, where not every slice is one: several runs of rows can make up a matrix. */
+  readonly matrix?: number | undefined;
 }
 
 /** One tensor of the output, complete: nothing about it is decided later. */
@@ -133,6 +141,8 @@ export interface PlanNote {
 export interface PlanSummary {
   readonly base: {
     readonly path: string;
+    /** Why a folder in it was taken (`the best of 3 checkpoints, …`); undefined when it is what was named. */
+    readonly takenBecause?: string | undefined;
     readonly architecture: string;
     readonly label: string;
     readonly parameters: number;
@@ -150,6 +160,8 @@ export interface PlannedAdapter {
   readonly path: string;
   /** The weights file that was taken. */
   readonly weightsFile: string;
+  /** Why it stands for the path that was given; undefined when it was named itself. */
+  readonly takenBecause?: string | undefined;
   readonly format: string;
   readonly method: string;
   readonly weight: number;

@@ -43,7 +43,7 @@ export function describePlan(plan: BuildPlan, workers: number, palette: Palette 
     row(
       'Base',
       shortName(base.path),
-      `${base.label} · ${formatCount(base.parameters)} parameters · ${base.dtype}${template}`,
+      `${base.label} · ${formatCount(base.parameters)} parameters · ${base.dtype}${template}${base.takenBecause === undefined ? '' : ` · ${escapeControls(base.takenBecause)}`}`,
     ),
     ...summary.adapters.map((adapter) => row('Adapter', shortName(adapter.path), describeAdapter(adapter, plan))),
     row(
@@ -79,10 +79,13 @@ function describeAdapter(adapter: PlannedAdapter, plan: BuildPlan): string {
   const weight = adapter.weight === 1 ? '' : ` · weight ${adapter.weight}`;
   const delta =
     plan.summary.adapters.length === 1 ? plan.checks.find((check) => check.code === 'check/delta') : undefined;
+  const because = adapter.takenBecause === undefined ? '' : ` (${escapeControls(adapter.takenBecause)})`;
   const file =
-    adapter.weightsFile.endsWith('adapter_model.safetensors') && !adapter.weightsFile.includes('checkpoint-')
+    because === '' &&
+    adapter.weightsFile.endsWith('adapter_model.safetensors') &&
+    !adapter.weightsFile.includes('checkpoint-')
       ? ''
-      : ` · ${takenFrom(adapter)}`;
+      : ` · ${takenFrom(adapter)}${because}`;
   const what = adapter.method === 'full' ? 'tensors' : 'modules';
   return `${method}${rank}${weight} · ${adapter.modulesMatched} of ${adapter.modules} ${what} matched${delta === undefined ? '' : ` · ${delta.message}`}${file}`;
 }

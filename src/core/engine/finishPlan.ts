@@ -10,6 +10,7 @@ import type {
   RowSource,
   StoredMatrix,
 } from './buildPlan';
+import { TOKEN_TYPE } from '../formats/huggingface/tokenizer/vocabulary';
 import { isQuantised, type FileTypeName } from './fileTypes';
 import type { GgufLayout } from './layOutGguf';
 import { storedRowBytes } from './storedMatrix';
@@ -23,6 +24,7 @@ export interface PlanParts {
   readonly layout: GgufLayout;
   readonly base: {
     readonly path: string;
+    readonly takenBecause?: string | undefined;
     readonly architecture: string;
     readonly label: string;
     readonly dtype: string;
@@ -82,6 +84,7 @@ function plannedAdapter({ adapter, weight }: WeightedAdapter): PlannedAdapter {
   return {
     path: adapter.path,
     weightsFile: adapter.weightsFile,
+    takenBecause: adapter.takenBecause,
     format: adapter.format,
     method: adapter.method,
     weight,
@@ -99,15 +102,20 @@ function planChecks(parts: PlanParts, layout: GgufLayout): PlanNote[] {
     { code: 'check/shapes', message: parts.adapters.length > 0 ? 'shapes fit this base' : 'shapes fit config.json' },
   ];
   if (parts.adapters.length > 0) {
-    checks.push({ code: 'check/adapter-tensors', message: 'every adapter tensor is used' });
+    const leftOut = parts.adapters.reduce((sum, { adapter }) => sum + (adapter.leftOut?.length ?? 0), 0);
+    checks.push({
+      code: 'check/adapter-tensors',
+      message:
+        leftOut === 0 ? 'every adapter tensor is used' : `every adapter tensor but ${leftOut} of a value head is used`,
+    });
   }
   const keys = new Map(layout.metadata);
-  const tokens = keys.get('tokenizer.ggml.tokens');
-  const embedding = layout.tensors.find((tensor) => tensor.name === 'token_embd.weight');
-  if (tokens?.type === 'array' && embedding !== undefined) {
+  const { tokens, rows } = vocabularyOf(layout);
+  if (tokens > 0 && tokens <= rows) {
     checks.push({
       code: 'check/vocabulary',
-      message: `${tokens.value.length} tokens = ${embedding.shape[1] ?? 0} embedding rows`,
+      message:
+        tokens === rows ? `${tokens} tokens = ${rows} embedding rows` : `${tokens} tokens in ${rows} embedding rows`,
     });
   }
   const pre = keys.get('tokenizer.ggml.pre');
@@ -115,6 +123,20 @@ function planChecks(parts: PlanParts, layout: GgufLayout): PlanNote[] {
     checks.push({ code: 'check/pre-tokenizer', message: `pre-tokenizer ${pre.value}` });
   }
   return checks;
+}
+
+/** Tokens that have a name of their own, and rows that there are for them: rows to spare are called `[PAD640]` and unused. */
+function vocabularyOf({ metadata, tensors }: GgufLayout): { readonly tokens: number; readonly rows: number } {
+  const keys = new Map(metadata);
+  const tokens = keys.get('tokenizer.ggml.tokens');
+  const types = keys.get('tokenizer.ggml.token_type');
+  const rows = tensors.find((tensor) => tensor.name === 'token_embd.weight')?.shape[1] ?? 0;
+  let named = 0;
+  for (let id = 0; tokens?.type === 'array' && id < tokens.value.length; id++) {
+    const isUnused = types?.type === 'array' && types.value[id] === TOKEN_TYPE.unused;
+    named += isUnused && tokens.value[id] === `[PAD${id}]` ? 0 : 1;
+  }
+  return { tokens: named, rows };
 }
 
 function planWarnings(parts: PlanParts, tensors: readonly PlannedTensor[], parameters: number): PlanNote[] {

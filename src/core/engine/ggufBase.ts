@@ -4,6 +4,9 @@ import { GGML_TYPES } from '../formats/gguf/ggmlTypes';
 import type { GgufTensor } from '../formats/gguf/ggufTypes';
 import { targetOfGguf } from './adapterTarget';
 import type { Architecture, ModelConfig, TensorMapping } from './architectures/architecture';
+import { mapTensor, tensorNames } from './architectures/tensorTable';
+import type { RowSource } from './buildPlan';
+import type { InputFiles } from './inputFiles';
 import type { LogicalTensor } from './logicalTensor';
 import type { GgufPart } from './planQuantize';
 
@@ -13,35 +16,11 @@ export interface GgufBase {
   readonly config: ModelConfig;
   /** By Hugging Face name; one of every expert. */
   readonly tensors: ReadonlyMap<string, LogicalTensor>;
-  /** Where each of them stands in the GGUF. */
-  readonly mappings: ReadonlyMap<string, TensorMapping>;
+  /** Where each of them stands in the GGUF: in one tensor, or split over several. */
+  readonly mappings: ReadonlyMap<string, readonly TensorMapping[]>;
+  /** All rows of a tensor of the GGUF as they stand there. */
+  readonly rowsOf: (name: string, files: InputFiles) => RowSource;
 }
-
-/** Everything that a layer or a model can have, in the architectures that are built in. */
-const GLOBAL_MODULES = ['model.embed_tokens', 'model.norm', 'lm_head'];
-const LAYER_MODULES = [
-  'self_attn.q_proj',
-  'self_attn.k_proj',
-  'self_attn.v_proj',
-  'self_attn.o_proj',
-  'self_attn.qkv_proj',
-  'self_attn.q_norm',
-  'self_attn.k_norm',
-  'mlp.gate_proj',
-  'mlp.up_proj',
-  'mlp.down_proj',
-  'mlp.gate_up_proj',
-  'mlp.gate',
-  'mlp.shared_expert_gate',
-  'mlp.shared_expert.gate_proj',
-  'mlp.shared_expert.up_proj',
-  'mlp.shared_expert.down_proj',
-  'input_layernorm',
-  'post_attention_layernorm',
-  'pre_feedforward_layernorm',
-  'post_feedforward_layernorm',
-];
-const EXPERT_MODULES = ['gate_proj', 'up_proj', 'down_proj'];
 
 /**
  * Names the tensors of a GGUF as a Hugging Face checkpoint would: the architecture's own map, read backwards.
@@ -61,29 +40,26 @@ export function ggufBase(parts: readonly GgufPart[]): GgufBase {
     tensors: new Map([...stored].map(([name, { tensor }]) => [name, tensor.shape])),
   });
   const tensors = new Map<string, LogicalTensor>();
-  const mappings = new Map<string, TensorMapping>();
-  for (const name of candidateNames(config)) {
-    const mapping = architecture.mapTensor(name, config);
-    const found = mapping === undefined || mapping === 'drop' ? undefined : stored.get(mapping.name);
-    if (mapping !== undefined && mapping !== 'drop' && found !== undefined) {
-      tensors.set(name, storedTensor(name, mapping, found.tensor, found.part));
-      mappings.set(name, mapping);
+  const mappings = new Map<string, readonly TensorMapping[]>();
+  for (const name of tensorNames(architecture, config)) {
+    const mapping = mapTensor(architecture, name, config);
+    const places = mapping === undefined || mapping === 'drop' ? [] : mapping;
+    const found = places.flatMap((place) => stored.get(place.name) ?? []);
+    const [first] = found;
+    if (first !== undefined && found.length === places.length) {
+      const whole = storedTensor(name, places[0]!, first.tensor, first.part);
+      const rows =
+        places.length === 1 ? whole.shape[0]! : found.reduce((sum, { tensor }) => sum + (tensor.shape[1] ?? 1), 0);
+      tensors.set(name, { ...whole, shape: [rows, ...whole.shape.slice(1)] });
+      mappings.set(name, places);
     }
   }
-  return { architecture, config, tensors, mappings };
-}
-
-function* candidateNames({ layers, experts }: ModelConfig): Generator<string> {
-  yield* GLOBAL_MODULES.map((module) => `${module}.weight`);
-  for (let layer = 0; layer < layers; layer++) {
-    for (const module of LAYER_MODULES) {
-      yield `model.layers.${layer}.${module}.weight`;
-      yield `model.layers.${layer}.${module}.bias`;
-    }
-    for (let expert = 0; expert < experts; expert++) {
-      yield* EXPERT_MODULES.map((module) => `model.layers.${layer}.mlp.experts.${expert}.${module}.weight`);
-    }
-  }
+  const rowsOf = (name: string, files: InputFiles): RowSource => {
+    const { tensor, part } = stored.get(name)!;
+    const asColumn = tensor.shape.length === 1;
+    return storedTensor(name, { name, transform: { kind: 'none' } }, tensor, part).source(files, asColumn);
+  };
+  return { architecture, config, tensors, mappings, rowsOf };
 }
 
 /** A tensor of a GGUF, or one expert of a stack, with the order of its rows to be undone before anything is added. */

@@ -1,9 +1,10 @@
 import { StudioError } from '../errors';
 import type { AdapterPart } from '../formats/adapters/adapter';
 import type { AppliedPart, MergedTensor } from './applyAdapters';
-import type { TensorTransform } from './architectures/architecture';
+import type { TensorMapping, TensorTransform } from './architectures/architecture';
 import type { Contribution, PlannedSlice, RowSource } from './buildPlan';
 import type { InputFiles } from './inputFiles';
+import { rowsOfSlice, rowsOfSource } from './rowsOfSlice';
 import { storedMatrix } from './storedMatrix';
 
 /** Rows and row length of a tensor: a vector is one row, or one value a row where its values move like rows. */
@@ -16,13 +17,60 @@ export function matrixShape(
   return { rows: columns === 0 ? 0 : elements / columns, columns };
 }
 
+/** GGUF order; dimensions of 1 within a convolution's kernel are left out. */
+export function ggufShape(shape: readonly number[], mapping: TensorMapping): readonly number[] {
+  const rows = mapping.rows?.reduce((sum, run) => sum + run.count, 0);
+  const own = rows === undefined ? shape : [rows, ...shape.slice(1)];
+  const ne = own.length < 3 ? [...own].reverse() : own.filter((size, index) => size !== 1 || index === 0).reverse();
+  return mapping.stack === undefined ? ne : [...ne, mapping.stack.experts];
+}
+
+/** Whether rows change places: those of a vector are its values then. */
+export function movesRows({ transform, rows }: TensorMapping): boolean {
+  return transform.kind === 'permute' || rows !== undefined;
+}
+
+/**
+ * The plan of one merged tensor, run by run where the GGUF has its rows in another order, or some of them.
+ * @param inGguf rows of the base in the GGUF's own order, where the base is one
+ */
+export function mergedSlices(
+  tensor: MergedTensor,
+  mapping: TensorMapping,
+  files: InputFiles,
+  inGguf?: RowSource,
+): PlannedSlice[] {
+  const { slice, ofBase } = sliceOf(tensor, mapping.transform, files, movesRows(mapping));
+  if (mapping.rows === undefined) {
+    return [slice];
+  }
+  const total = mapping.rows.reduce((sum, run) => sum + run.count, 0);
+  let at = 0;
+  return mapping.rows.map((run) => {
+    const own = rowsOfSlice(slice, run);
+    const source =
+      inGguf !== undefined && ofBase ? rowsOfSource(inGguf, total, { first: at, count: run.count }) : own.source;
+    at += run.count;
+    return { ...own, source, matrix: mapping.stack?.expert ?? 0 };
+  });
+}
+
 /** The plan of one merged tensor: where its rows come from and what is added to them. */
 export function mergedSlice(tensor: MergedTensor, transform: TensorTransform, files: InputFiles): PlannedSlice {
-  const asColumn = tensor.shape.length === 1 && transform.kind === 'permute';
+  return sliceOf(tensor, transform, files, transform.kind === 'permute').slice;
+}
+
+function sliceOf(
+  tensor: MergedTensor,
+  transform: TensorTransform,
+  files: InputFiles,
+  moves: boolean,
+): { readonly slice: PlannedSlice; readonly ofBase: boolean } {
+  const asColumn = tensor.shape.length === 1 && moves;
   const { rows, columns } = matrixShape(tensor.shape, asColumn);
-  const { source, rest } = chooseSource(tensor, files, asColumn);
+  const { source, rest, ofBase } = chooseSource(tensor, files, asColumn);
   const contributions = rest.map((applied) => contribution(applied, files, rows, columns, asColumn));
-  return { source, rows, contributions, transform };
+  return { slice: { source, rows, contributions, transform }, ofBase };
 }
 
 /** The base, or what an adapter puts in its place. */
@@ -30,7 +78,7 @@ function chooseSource(
   tensor: MergedTensor,
   files: InputFiles,
   asColumn: boolean,
-): { readonly source: RowSource; readonly rest: readonly AppliedPart[] } {
+): { readonly source: RowSource; readonly rest: readonly AppliedPart[]; readonly ofBase: boolean } {
   const rest = tensor.parts.filter(({ part }) => part.kind !== 'base');
   const [only] = rest;
   const replaced = rest.length === 1 && only?.part.kind === 'replace' && only.weight === 1;
@@ -43,9 +91,10 @@ function chooseSource(
     return {
       source: { kind: 'stored', matrix: storedMatrix(source, files.number(source.file), asColumn) },
       rest: rest.filter((applied) => applied !== taken),
+      ofBase: false,
     };
   }
-  return { source: tensor.base.source(files, asColumn), rest };
+  return { source: tensor.base.source(files, asColumn), rest, ofBase: true };
 }
 
 function contribution(

@@ -1,3 +1,4 @@
+import { refuseOtherPurposes } from './refuseOtherPurposes';
 import { StudioError } from '../errors';
 import type { Adapter, AdapterPart, FactorLayout } from '../formats/adapters/adapter';
 import { matchAdapterToBase } from '../formats/adapters/matchBase';
@@ -9,7 +10,8 @@ import type { TensorRef } from '../formats/tensorRef';
 import type { AdapterTarget } from './adapterTarget';
 import { adapterScales, type ModuleScale } from './adapterScales';
 import { refuseUnfitForGguf } from './adapterGgufRefusals';
-import type { TensorMapping } from './architectures/architecture';
+import type { RowRun, TensorMapping } from './architectures/architecture';
+import { mapTensor } from './architectures/tensorTable';
 import type { PlanNote, PlannedOutput } from './buildPlan';
 
 /** Types that an adapter is written in, as llama.cpp's own converter offers them. */
@@ -26,6 +28,8 @@ export interface FactorSlice {
   readonly transposed: boolean;
   /** Rotary pairs of this many heads from halves to neighbours, along the rows. */
   readonly permuteHeads?: number | undefined;
+  /** Rows that are kept, in the order of the file; all of them where undefined. */
+  readonly runs?: readonly RowRun[] | undefined;
 }
 
 /** One tensor of the adapter file: `NAME.lora_a` [columns, rank] or `NAME.lora_b` [rank, rows], fastest dimension first. */
@@ -93,6 +97,7 @@ interface MappedModule {
  */
 export function planAdapterGguf(request: AdapterGgufRequest): AdapterGgufPlan {
   const { adapter, target, type } = request;
+  refuseOtherPurposes([{ adapter, weight: 1 }]);
   const [refusal] = adapter.refusals;
   if (refusal !== undefined) {
     throw refusal;
@@ -124,7 +129,9 @@ export function planAdapterGguf(request: AdapterGgufRequest): AdapterGgufPlan {
     );
   }
   const drafts = factorDrafts(
-    lowRank.map((part, index) => ({ part, mapping: mapModule(part, adapter, target), scale: scales.modules[index]! })),
+    lowRank.flatMap((part, index) =>
+      mapModule(part, adapter, target).map((mapping) => ({ part, mapping, scale: scales.modules[index]! })),
+    ),
     adapter,
     type,
   );
@@ -172,16 +179,16 @@ export function planAdapterGguf(request: AdapterGgufRequest): AdapterGgufPlan {
   };
 }
 
-function mapModule(part: LowRankPart, adapter: Adapter, target: AdapterTarget): TensorMapping {
-  const mapping = target.architecture.mapTensor(part.target, target.config);
-  if (mapping === undefined || mapping === 'drop') {
+function mapModule(part: LowRankPart, adapter: Adapter, target: AdapterTarget): readonly TensorMapping[] {
+  const places = mapTensor(target.architecture, part.target, target.config);
+  if (places === undefined || places === 'drop') {
     throw new StudioError(
       'adapter/unmatched',
       `${adapter.path} changes ${part.target}, which a ${target.architecture.label} model in a GGUF does not have. Train the adapter without it.`,
       { path: adapter.path, detail: { tensor: part.target } },
     );
   }
-  return mapping;
+  return places;
 }
 
 type FactorDraft = Omit<PlannedFactor, 'offset' | 'bytes'>;
@@ -213,7 +220,7 @@ function factorDrafts(modules: readonly MappedModule[], adapter: Adapter, type: 
           : `the experts with different ranks (${[...ranks].join(', ')})`;
       throw new StudioError(
         'adapter/no-gguf-form',
-        `${adapter.path} changes ${what} of ${name}, and a GGUF adapter holds all experts as one stack of one rank. Fuse it instead: modelfile-studio build --base DIR --adapter ${adapter.path}.`,
+        `${adapter.path} changes ${what} of ${name}, and a GGUF adapter holds all experts as one stack of one rank. Fuse it instead: modelfile-studio build --base DIR --adapter ${adapter.path} --type Q4_K_M --out model.gguf`,
         { path: adapter.path, detail: { reason: 'experts', tensor: name } },
       );
     }
@@ -226,7 +233,8 @@ function pair(name: string, members: readonly MappedModule[], type: AdapterType)
   const { left, right } = factorsOf(part);
   const permuteHeads = mapping.transform.kind === 'permute' ? mapping.transform.heads : undefined;
   const rank = part.rank;
-  const rows = lengthOf(left);
+  const runs = mapping.rows;
+  const rows = runs === undefined ? lengthOf(left) : runs.reduce((sum, run) => sum + run.count, 0);
   const columns = lengthOf(right);
   // The embedding is looked up by row, so its A lies the other way round (llm_build_inp_embd).
   const embedding = name === 'token_embd.weight';
@@ -243,6 +251,7 @@ function pair(name: string, members: readonly MappedModule[], type: AdapterType)
     ...sliceOf(factorsOf(member.part).left, false),
     factor: 1,
     permuteHeads,
+    runs: member.mapping.rows,
   }));
   const rights = members.map((member): FactorSlice => ({
     ...sliceOf(factorsOf(member.part).right, embedding),

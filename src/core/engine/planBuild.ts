@@ -2,10 +2,18 @@ import { chatTemplateName } from '../formats/huggingface/chatTemplateName';
 import { StudioError } from '../errors';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
 import type { JsonObject } from '../json';
-import { applyAdapters, EMBEDDING, type MergedModel, type MergedTensor, type WeightedAdapter } from './applyAdapters';
+import {
+  applyAdapters,
+  EMBEDDING,
+  HEAD,
+  type MergedModel,
+  type MergedTensor,
+  type WeightedAdapter,
+} from './applyAdapters';
 import type { Architecture, ModelConfig, TensorMapping } from './architectures/architecture';
 import { findArchitecture } from './architectures/architectures';
 import { readModelConfig } from './architectures/readModelConfig';
+import { mapTensor, requiredTensors } from './architectures/tensorTable';
 import { buildMetadata, toQuantisedLayout } from './buildMetadata';
 import type { BuildOptions, Sha256 } from './buildOptions';
 import type { BuildPlan, PlannedSlice, PlanNote } from './buildPlan';
@@ -15,7 +23,8 @@ import { finishPlan } from './finishPlan';
 import { InputFiles } from './inputFiles';
 import { layOutGguf, type TensorDraft } from './layOutGguf';
 import { logicalTensors } from './logicalTensors';
-import { matrixShape, mergedSlice } from './mergedSlice';
+import { ggufShape, matrixShape, mergedSlices, movesRows } from './mergedSlice';
+import { refuseOtherPurposes } from './refuseOtherPurposes';
 import { keptType, storedType } from './storedMatrix';
 import { toHuggingFaceNames } from './toHuggingFaceNames';
 
@@ -27,6 +36,7 @@ export interface BuildInput {
   readonly sha256: Sha256;
   /** What was found right before planning, to be said in the plan. */
   readonly checks?: readonly PlanNote[] | undefined;
+  readonly warnings?: readonly PlanNote[] | undefined;
 }
 
 /** A merged tensor with its place in the GGUF. */
@@ -41,6 +51,7 @@ interface MappedTensor {
  */
 export function planBuild(input: BuildInput): BuildPlan {
   const { base, options } = input;
+  refuseOtherPurposes(input.adapters, base);
   const first = readModelConfig(base.config);
   const architecture = findArchitecture(first.className);
   const tensors = logicalTensors(base);
@@ -48,17 +59,21 @@ export function planBuild(input: BuildInput): BuildPlan {
     adapter: toHuggingFaceNames(adapter, tensors.keys(), architecture, first),
     weight,
   }));
-  const merged = applyAdapters(tensors, adapters, first.tiedEmbeddings, architecture.noOutputTensor !== true);
+  refuseOwnHead(base, architecture, tensors);
+  const merged = applyAdapters(tensors, adapters, architecture.noOutputTensor !== true);
   const { config, json } = resizedConfig(first, base.config, merged);
   const mapped = mapTensors(merged, config, architecture);
   const files = new InputFiles();
   const drafts = [...generatedDrafts(architecture, config), ...tensorDrafts(mapped, files, config, options)];
   requireAll(drafts, config, architecture, base);
+  const vocabRows = merged.tensors.get(EMBEDDING)?.shape[0] ?? config.vocabSize;
+  const notes: PlanNote[] = [];
   const metadata = buildMetadata({ ...base, config: json }, config, architecture, {
     fileType: FILE_TYPES[options.fileType].id,
     tensors: drafts.map(({ name, shape }) => ({ name, shape })),
-    vocabRows: merged.tensors.get(EMBEDDING)?.shape[0] ?? config.vocabSize,
+    vocabRows,
     sha256: input.sha256,
+    note: (note) => notes.push(note),
   });
   const layout = layOutGguf(
     drafts,
@@ -80,6 +95,7 @@ export function planBuild(input: BuildInput): BuildPlan {
     layout,
     base: {
       path: base.path,
+      takenBecause: base.takenBecause,
       architecture: architecture.name,
       label: familyName(first.className),
       dtype: mainEncoding(mapped),
@@ -87,8 +103,24 @@ export function planBuild(input: BuildInput): BuildPlan {
     },
     adapters,
     checks: input.checks ?? [],
-    warnings: [...merged.notes, ...layout.warnings],
+    warnings: [...(base.notes ?? []), ...(input.warnings ?? []), ...merged.notes, ...notes, ...layout.warnings],
   });
+}
+
+/** A head that is a copy of the embedding was taken out before; another would be lost where the format has no place for it. */
+function refuseOwnHead(
+  base: HuggingFaceModel,
+  architecture: Architecture,
+  tensors: ReadonlyMap<string, { readonly storedName: string; readonly file: string }>,
+): void {
+  const head = tensors.get(HEAD);
+  if (architecture.noOutputTensor === true && head !== undefined) {
+    throw new StudioError(
+      'model/head',
+      `${head.storedName} of ${base.path} is not the embedding, and a GGUF of this architecture (${architecture.label}) has no place for a head of its own: the model would answer differently. Use the original model, or one whose head was left tied.`,
+      { path: head.file, detail: { tensor: head.storedName } },
+    );
+  }
 }
 
 /** Vocabulary rows that an adapter added count as config.json's own. */
@@ -109,7 +141,7 @@ function resizedConfig(
 function mapTensors(merged: MergedModel, config: ModelConfig, architecture: Architecture): MappedTensor[] {
   const mapped: MappedTensor[] = [];
   for (const tensor of merged.tensors.values()) {
-    const mapping = architecture.mapTensor(tensor.base.name, config);
+    const mapping = mapTensor(architecture, tensor.base.name, config);
     if (mapping === undefined) {
       throw new StudioError(
         'model/tensor-unknown',
@@ -121,8 +153,10 @@ function mapTensors(merged: MergedModel, config: ModelConfig, architecture: Arch
       );
     }
     if (mapping !== 'drop') {
-      checkShape(mapping.name, tensor.shape, config, tensor.base);
-      mapped.push({ tensor, mapping });
+      for (const one of mapping) {
+        checkShape(one.expected, tensor.shape, tensor.base);
+        mapped.push({ tensor, mapping: one });
+      }
     }
   }
   return mapped;
@@ -182,10 +216,9 @@ function tensorDrafts(
 
 function draft(name: string, members: readonly MappedTensor[], files: InputFiles, options: BuildOptions): TensorDraft {
   const [{ tensor, mapping }] = members as readonly [MappedTensor];
-  const asColumn = tensor.shape.length === 1 && mapping.transform.kind === 'permute';
-  const slices = members.map((member) => mergedSlice(member.tensor, member.mapping.transform, files));
-  const ne = [...tensor.shape].reverse();
-  const shape = mapping.stack === undefined ? ne : [...ne, members.length];
+  const asColumn = tensor.shape.length === 1 && movesRows(mapping);
+  const slices = members.flatMap((member) => mergedSlices(member.tensor, member.mapping, files));
+  const shape = ggufShape(tensor.shape, mapping);
   const left = options.leaveOutputTensor === true && name === 'output.weight';
   const kept = left ? keptType(storedType(tensor.base.dtype) ?? 'F32') : 'F32';
   return { name, shape, kept, columns: matrixShape(tensor.shape, asColumn).columns, slices };
@@ -198,7 +231,7 @@ function requireAll(
   base: HuggingFaceModel,
 ): void {
   const there = new Set(drafts.map((tensor) => tensor.name));
-  const missing = architecture.requiredTensors(config).filter((name) => !there.has(name));
+  const missing = requiredTensors(architecture, config).filter((name) => !there.has(name));
   if (missing.length > 0) {
     throw new StudioError(
       'model/tensor-missing',

@@ -1,6 +1,7 @@
 import { StudioError } from '../errors';
 import { applyAdapters, EMBEDDING, type MergedTensor, type WeightedAdapter } from './applyAdapters';
 import type { TensorMapping } from './architectures/architecture';
+import { mapTensor } from './architectures/tensorTable';
 import type { BuildOptions } from './buildOptions';
 import type { BuildPlan, PlanNote } from './buildPlan';
 import { FILE_TYPES, isQuantised } from './fileTypes';
@@ -8,9 +9,10 @@ import { finishPlan } from './finishPlan';
 import { ggufBase, type GgufBase } from './ggufBase';
 import { InputFiles } from './inputFiles';
 import { layOutGguf, type TensorDraft } from './layOutGguf';
-import { matrixShape, mergedSlice } from './mergedSlice';
+import { ggufShape, matrixShape, mergedSlices, movesRows } from './mergedSlice';
 import { familyName, templateName } from './planBuild';
 import { type GgufPart, mainType, mixtureModel, planQuantize, quantisedMetadata, tensorDraft } from './planQuantize';
+import { refuseOtherPurposes } from './refuseOtherPurposes';
 import { toHuggingFaceNames } from './toHuggingFaceNames';
 
 /** Everything that a build on a GGUF is planned from. */
@@ -36,6 +38,7 @@ export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): Bui
   if (adapters.length === 0) {
     return planQuantize(parts, options);
   }
+  refuseOtherPurposes(adapters);
   const [{ path, file }] = parts as readonly [GgufPart];
   const model = mixtureModel(file.metadata, path);
   const base = ggufBase(parts);
@@ -43,12 +46,7 @@ export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): Bui
     adapter: toHuggingFaceNames(adapter, base.tensors.keys(), base.architecture, base.config),
     weight,
   }));
-  const merged = applyAdapters(
-    base.tensors,
-    named,
-    !base.mappings.has('lm_head.weight'),
-    base.architecture.noOutputTensor !== true,
-  );
+  const merged = applyAdapters(base.tensors, named, base.architecture.noOutputTensor !== true);
   refuseResized(merged.tensors.get(EMBEDDING), path);
   const changed = changedTensors(merged.tensors.values(), base);
   const files = new InputFiles();
@@ -57,7 +55,7 @@ export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): Bui
       const plain = tensorDraft(tensor, part, files);
       const members = changed.get(tensor.name);
       changed.delete(tensor.name);
-      return members === undefined ? plain : changedDraft(plain, members, files);
+      return members === undefined ? plain : changedDraft(plain, members, base, files);
     }),
   );
   // A head of its own, where the adapter trained one beside the embedding.
@@ -108,42 +106,55 @@ function refuseResized(embedding: MergedTensor | undefined, path: string): void 
 function changedTensors(tensors: Iterable<MergedTensor>, base: GgufBase): Map<string, ChangedTensor[]> {
   const changed = new Map<string, ChangedTensor[]>();
   for (const tensor of tensors) {
-    if (tensor.parts.length === 0) {
+    // A head that adapters set apart may itself be what it was.
+    if (tensor.parts.length === 0 && base.tensors.has(tensor.base.name)) {
       continue;
     }
-    const mapping = base.mappings.get(tensor.base.name) ?? base.architecture.mapTensor(tensor.base.name, base.config);
-    if (mapping === undefined || mapping === 'drop') {
+    const places = base.mappings.get(tensor.base.name) ?? mapTensor(base.architecture, tensor.base.name, base.config);
+    if (places === undefined || places === 'drop') {
       throw new StudioError(
         'internal/unexpected',
         `${tensor.base.name} has no place in a GGUF of ${base.architecture.name}.`,
       );
     }
-    changed.set(mapping.name, [...(changed.get(mapping.name) ?? []), { tensor, mapping }]);
+    for (const mapping of places) {
+      changed.set(mapping.name, [...(changed.get(mapping.name) ?? []), { tensor, mapping }]);
+    }
   }
   return changed;
 }
 
-function changedDraft(plain: TensorDraft, members: readonly ChangedTensor[], files: InputFiles): TensorDraft {
-  const slices = [...plain.slices];
+function changedDraft(
+  plain: TensorDraft,
+  members: readonly ChangedTensor[],
+  base: GgufBase,
+  files: InputFiles,
+): TensorDraft {
+  const matrices = plain.slices.map((slice) => [slice]);
   let { columns } = plain;
   for (const { tensor, mapping } of members) {
-    slices[mapping.stack?.expert ?? 0] = mergedSlice(tensor, mapping.transform, files);
+    const own = mapping.rows === undefined ? undefined : base.rowsOf(mapping.name, files);
+    matrices[mapping.stack?.expert ?? 0] = mergedSlices(tensor, mapping, files, own);
     columns = columnsOf(tensor, mapping);
   }
-  return { ...plain, columns, slices };
+  return {
+    ...plain,
+    columns,
+    slices: matrices.flatMap((slices, matrix) => slices.map((slice) => ({ ...slice, matrix }))),
+  };
 }
 
 function addedDraft(name: string, members: readonly ChangedTensor[], files: InputFiles): TensorDraft {
   const [{ tensor, mapping }] = members as readonly [ChangedTensor];
   return {
     name,
-    shape: [...tensor.shape].reverse(),
+    shape: ggufShape(tensor.shape, mapping),
     kept: 'F32',
     columns: columnsOf(tensor, mapping),
-    slices: [mergedSlice(tensor, mapping.transform, files)],
+    slices: mergedSlices(tensor, mapping, files),
   };
 }
 
 function columnsOf(tensor: MergedTensor, mapping: TensorMapping): number {
-  return matrixShape(tensor.shape, tensor.shape.length === 1 && mapping.transform.kind === 'permute').columns;
+  return matrixShape(tensor.shape, tensor.shape.length === 1 && movesRows(mapping)).columns;
 }

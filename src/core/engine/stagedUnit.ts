@@ -108,7 +108,7 @@ export class StagedUnit {
         );
         return;
       case 'scaled': {
-        const skipped = (this.unit.row % source.rowBlock) + row;
+        const skipped = ((this.unit.row + (source.firstRow ?? 0)) % source.rowBlock) + row;
         widenScaled(
           kernels.memory.buffer,
           {
@@ -165,8 +165,10 @@ export class StagedUnit {
     target: number,
   ): void {
     const bytes = storedRowBytes(part.matrix.type, columns);
+    const skipped = part.firstRow ?? 0;
     const first = this.unit.row + row;
-    for (const wanted of part.rows) {
+    for (const one of part.rows) {
+      const wanted = one - skipped;
       if (wanted >= first && wanted < first + rows) {
         this.#kernels.widen(
           part.matrix.type,
@@ -271,7 +273,8 @@ class Stage {
   #scattered(part: Extract<Contribution, { kind: 'replaceRows' }>): number {
     const bytes = storedRowBytes(part.matrix.type, part.matrix.columns);
     const address = this.#take(this.#unit.rows * bytes);
-    part.rows.forEach((wanted, index) => {
+    part.rows.forEach((one, index) => {
+      const wanted = one - (part.firstRow ?? 0);
       if (wanted >= this.#unit.row && wanted < this.#unit.row + this.#unit.rows) {
         this.#read(
           part.matrix.file,

@@ -1,5 +1,6 @@
 import type { Adapter, AdapterPart } from '../formats/adapters/adapter';
 import type { Architecture, ModelConfig, TensorMapping } from './architectures/architecture';
+import { mapTensor } from './architectures/tensorTable';
 
 /**
  * A GGUF adapter with its parts under the names of a base in Hugging Face terms; any other adapter as it is. A part that has no
@@ -17,17 +18,22 @@ export function toHuggingFaceNames(
   }
   const places = new Map<string, { readonly name: string; readonly mapping: TensorMapping }>();
   for (const name of names) {
-    const mapping = architecture.mapTensor(name, config);
-    if (mapping !== undefined && mapping !== 'drop') {
+    for (const mapping of mappingsOf(architecture, name, config)) {
       places.set(placeOf(mapping.name, mapping.stack?.expert), { name, mapping });
     }
   }
   // A model without a head of its own has none to find; an adapter may change it all the same.
-  const head = architecture.mapTensor('lm_head.weight', config);
-  if (head !== undefined && head !== 'drop' && !places.has(head.name)) {
-    places.set(head.name, { name: 'lm_head.weight', mapping: head });
+  for (const head of mappingsOf(architecture, 'lm_head.weight', config)) {
+    if (!places.has(head.name)) {
+      places.set(head.name, { name: 'lm_head.weight', mapping: head });
+    }
   }
   return { ...adapter, parts: adapter.parts.map((part) => renamed(part, places)) };
+}
+
+function mappingsOf(architecture: Architecture, name: string, config: ModelConfig): readonly TensorMapping[] {
+  const found = mapTensor(architecture, name, config);
+  return found === undefined || found === 'drop' ? [] : found;
 }
 
 function renamed(

@@ -90,7 +90,7 @@ export class UnitRunner {
     }
     this.#sliceAtWork = key;
     if (tensor.importance >= 0 && this.#importance !== undefined) {
-      const first = tensor.importance + unit.slice * tensor.columns;
+      const first = tensor.importance + (slice.matrix ?? unit.slice) * tensor.columns;
       new Float32Array(this.#kernels.memory.buffer, this.#layout.importance, tensor.columns).set(
         this.#importance.subarray(first, first + tensor.columns),
       );

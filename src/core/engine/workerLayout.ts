@@ -51,8 +51,17 @@ export interface FactorMatrix {
 
 type LowRank = Extract<Contribution, { kind: 'lowRank' }>;
 
-/** Rows of a factor or matrix in a contribution that follow the rows of the base. */
+/** The factor whose rows follow the rows of the base, from the first row of the slice on. */
 export function leftMatrix(part: LowRank): FactorMatrix {
+  const whole = wholeLeftMatrix(part);
+  const { matrix, transposed } = whole;
+  const first = part.firstRow ?? 0;
+  // Where the rank comes first, rows of the weight are columns, and the rows of the file keep their length.
+  const skipped = transposed ? storedRowBytes(matrix.type, first) : first * storedRowBytes(matrix.type, matrix.columns);
+  return first === 0 ? whole : { ...whole, matrix: { ...matrix, offset: matrix.offset + skipped } };
+}
+
+function wholeLeftMatrix(part: LowRank): FactorMatrix {
   switch (part.layout) {
     case 'peftLinear':
       return { matrix: part.b, transposed: false };
@@ -212,8 +221,9 @@ export function scaleRows(
   source: Extract<RowSource, { kind: 'scaled' }>,
   unit: WorkUnit,
 ): { readonly first: number; readonly count: number } {
-  const first = Math.floor(unit.row / source.rowBlock);
-  return { first, count: Math.floor((unit.row + unit.rows - 1) / source.rowBlock) - first + 1 };
+  const row = unit.row + (source.firstRow ?? 0);
+  const first = Math.floor(row / source.rowBlock);
+  return { first, count: Math.floor((row + unit.rows - 1) / source.rowBlock) - first + 1 };
 }
 
 function place(

@@ -31,6 +31,8 @@ export type MessageValues = Readonly<Record<string, string | number | undefined>
 export interface DiagnosticExtras {
   readonly fixes?: readonly Fix[];
   readonly tag?: 'unnecessary' | 'deprecated';
+  /** Where the case at hand weighs less than the code does in general; never more. */
+  readonly severity?: Severity | undefined;
 }
 
 const LONGEST_VALUE = 120;
@@ -44,7 +46,14 @@ export function diagnostic(
 ): Diagnostic {
   const info = DIAGNOSTICS[code];
   const message = info.message.replace(/\{(\w+)\}/g, (_, name: string) => shown(values[name]));
-  return { code, severity: info.severity, message, span, fixes: extras.fixes ?? [], tag: extras.tag };
+  return {
+    code,
+    severity: extras.severity ?? info.severity,
+    message,
+    span,
+    fixes: extras.fixes ?? [],
+    tag: extras.tag,
+  };
 }
 
 function shown(value: string | number | undefined): string {

@@ -1,6 +1,7 @@
 import type { DiagnosticInfo } from './diagnostics/diagnosticInfo';
 import { PROMPT_DIAGNOSTICS } from './diagnostics/promptDiagnostics';
 import { SOURCE_DIAGNOSTICS } from './diagnostics/sourceDiagnostics';
+import { TEMPLATE_DIAGNOSTICS } from './diagnostics/templateDiagnostics';
 import { TEXT_DIAGNOSTICS } from './diagnostics/textDiagnostics';
 
 /**
@@ -12,6 +13,7 @@ export const DIAGNOSTICS = {
   ...TEXT_DIAGNOSTICS,
   ...SOURCE_DIAGNOSTICS,
   ...PROMPT_DIAGNOSTICS,
+  ...TEMPLATE_DIAGNOSTICS,
 } as const satisfies Record<string, DiagnosticInfo>;
 
 export type DiagnosticCode = keyof typeof DIAGNOSTICS;

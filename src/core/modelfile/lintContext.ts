@@ -42,6 +42,9 @@ class InstructionEntry implements Entry {
 /** Findings of one code that are told one by one; the rest is told as a number. */
 const MAX_OF_A_CODE = 1000;
 
+/** More stretches of stray text than anybody writes: every report is compared with them. */
+const MAX_SILENCED = 100;
+
 /** What every rule is given: the parsed text in handy form, and a place for findings. */
 export class LintContext {
   readonly lines: LineIndex;
@@ -50,6 +53,7 @@ export class LintContext {
   private readonly found: Diagnostic[] = [];
   private readonly counts = new Map<DiagnosticCode, number>();
   private readonly excess = new Map<DiagnosticCode, { count: number; readonly span: Span }>();
+  private readonly silenced: Span[] = [];
   private stops: ReadonlyMap<string, Entry> | undefined;
 
   constructor(
@@ -127,8 +131,16 @@ export class LintContext {
     return true;
   }
 
+  /** What is found in a stretch that is no instruction at all is no finding of its own. */
+  silence(span: Span): void {
+    if (this.silenced.length < MAX_SILENCED) {
+      this.silenced.push(span);
+    }
+  }
+
   report(code: DiagnosticCode, span: Span, values?: MessageValues, extras?: DiagnosticExtras): void {
-    if (this.isEnough(code, span)) {
+    const isSilenced = this.silenced.some(({ start, end }) => start <= span.start && span.start < end);
+    if (isSilenced || this.isEnough(code, span)) {
       return;
     }
     this.counts.set(code, (this.counts.get(code) ?? 0) + 1);

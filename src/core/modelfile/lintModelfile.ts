@@ -10,6 +10,7 @@ import { contextOverflow, conversationRules } from './rules/conversation';
 import { fromRules } from './rules/from';
 import { grammarRules } from './rules/grammar';
 import { instructionRules, versionRules } from './rules/instructions';
+import { literalTextRules } from './rules/literalText';
 import { parameterRules } from './rules/parameters';
 import { quotingRules } from './rules/quoting';
 import { stopRules } from './rules/stops';
@@ -84,6 +85,7 @@ function textRules(context: LintContext): void {
   stopRules(context);
   instructionRules(context);
   quotingRules(context);
+  literalTextRules(context);
   conversationRules(context);
 }
 

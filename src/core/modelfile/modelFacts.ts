@@ -82,12 +82,17 @@ export function isName(args: string, path: PathFacts): boolean {
 /** A text that people write for a path: with `./`, `~`, a drive or a file's ending. */
 export function looksLikePath(args: string): boolean {
   return (
-    args === '' ||
-    /^(?:\.{1,2}(?:[\\/]|$)|[\\/~]|[A-Za-z]:[\\/])/.test(args) ||
-    /\.(?:gguf|safetensors|bin|pth?|ckpt|json)$/i.test(args) ||
-    args.includes('\\')
+    !HOSTED.test(args) &&
+    (args === '' ||
+      /^(?:\.{1,2}(?:[\\/]|$)|[\\/~]|[A-Za-z]:[\\/])/.test(args) ||
+      /\.(?:gguf|safetensors|bin|pth?|ckpt|json)$/i.test(args) ||
+      args.includes('\\'))
   );
 }
+
+/** `hf.co/user/repository:FILE.gguf`: the name of a file is a tag there, and the whole a name. */
+const HOSTED =
+  /^(?:(?:https?:\/\/)?(?:hf\.co|huggingface\.co)\/[\w-]+\/[\w.-]+(?::[\w.-]+)?|(?:https?:\/\/)?[\w-]+(?:\.[\w-]+)+(?::\d+)?\/[\w-]+\/[\w.-]+:[\w.-]+)$/i;
 
 async function installedModel(
   args: string,

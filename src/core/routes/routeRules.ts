@@ -1,10 +1,9 @@
-import { attachesAdapters, isOlderThan, LAST_WITH_ADAPTERS } from '../ollama/ollamaVersion';
+import { behaviour } from '../ollama/ollamaBehaviours';
+import { ollamaProfile } from '../ollama/ollamaProfile';
 import type { RouteFacts } from './planRoutes';
+import { attachesAdapters, lastWithAdapters } from './serverAbilities';
 
-/** Since this version every GGUF runs in llama.cpp's own server, which applies adapters to any architecture. */
-const LLAMA_SERVER_SINCE = '0.30.0';
-
-/** Before that, these ran in Ollama's own engine, which answers the first request with `loras are not yet implemented`. */
+/** Before every GGUF ran in llama.cpp's own server, these ran in Ollama's own engine, which answers the first request with `loras are not yet implemented`. */
 const OWN_ENGINE: ReadonlySet<string> = new Set(['gemma3', 'mistral3', 'qwen3', 'qwen3moe']);
 
 /** Architectures whose safetensors adapters Ollama converts at all. */
@@ -43,14 +42,14 @@ export function adapterAsItIs(facts: RouteFacts): Verdict {
 }
 
 /** What is said of every route that keeps the adapter apart, where it still works. */
-export const ONLY_UNTIL = `Only until Ollama ${LAST_WITH_ADAPTERS}: later versions attach no adapters.`;
+export const ONLY_UNTIL = `Only until Ollama ${lastWithAdapters()}: later versions attach no adapters.`;
 
 /** A server that attaches no adapters at all. */
 function goneProblem({ ollamaVersion }: RouteFacts): string | undefined {
   if (attachesAdapters(ollamaVersion)) {
     return undefined;
   }
-  const whose = ollamaVersion === undefined ? `Ollama after ${LAST_WITH_ADAPTERS}` : `Ollama ${ollamaVersion}`;
+  const whose = ollamaVersion === undefined ? `Ollama after ${lastWithAdapters()}` : `Ollama ${ollamaVersion}`;
   return `${whose} attaches no adapters ("LoRA adapters are no longer supported"): the adapter is fused into its base`;
 }
 
@@ -72,7 +71,7 @@ function apartProblem(facts: RouteFacts): string | undefined {
 function lostByOllama({ base, adapters, ollamaVersion }: RouteFacts): string[] {
   const adapter = adapters[0]!;
   const lost: string[] = [];
-  if (ollamaVersion === undefined || !isOlderThan(ollamaVersion, '0.12.11')) {
+  if (!ollamaProfile(ollamaVersion).does('adapterFolders')) {
     lost.push(
       'not find it from a Modelfile: it looks for model*.safetensors, and adapters have other names (ollama/ollama#13314)',
     );
@@ -138,9 +137,7 @@ function fitProblem({ adapters, fused }: RouteFacts): string | undefined {
 }
 
 function engineProblem({ base, ollamaVersion }: RouteFacts): string | undefined {
-  return ollamaVersion !== undefined &&
-    isOlderThan(ollamaVersion, LLAMA_SERVER_SINCE) &&
-    OWN_ENGINE.has(base.architecture)
-    ? `Ollama ${ollamaVersion} runs ${base.architecture} in an engine that takes no adapters ("loras are not yet implemented"); ${LLAMA_SERVER_SINCE} and later do`
+  return !ollamaProfile(ollamaVersion).does('adaptersOnEveryArchitecture') && OWN_ENGINE.has(base.architecture)
+    ? `Ollama ${ollamaVersion ?? ''} runs ${base.architecture} in an engine that takes no adapters ("loras are not yet implemented"); ${behaviour('adaptersOnEveryArchitecture').since ?? 'a later version'} and later do`
     : undefined;
 }

@@ -1,3 +1,4 @@
+import { isAdapterWeights } from '../artefacts/adapterFolder';
 import { chatTemplateName } from '../formats/huggingface/chatTemplateName';
 import { ARCHITECTURES } from '../engine/architectures/architectures';
 import { formatBytes, formatCount } from '../formatBytes';
@@ -63,8 +64,7 @@ function isAdapterFile(file: ViewedFile, name: string): boolean {
     return textOf(file, 'general.type') === 'adapter' || hasTensor(file, (tensor) => tensor.endsWith('.lora_a'));
   }
   return (
-    /^(?:adapter_model|adapters|\d+_adapters)\.safetensors$/.test(name) ||
-    hasTensor(file, (tensor) => /\.lora_(?:a|A)(?:\.|$)|\.lora_embedding_A/.test(tensor))
+    isAdapterWeights(name) || hasTensor(file, (tensor) => /\.lora_(?:a|A)(?:\.|$)|\.lora_embedding_A/.test(tensor))
   );
 }
 

@@ -335,7 +335,7 @@ class FileMaker {
   }
 
   async *model(): AsyncGenerator<EngineEvent, void> {
-    const { route, gathered } = this.prepared;
+    const { route, gathered, facts } = this.prepared;
     const { inputs } = gathered;
     if (this.fileType === undefined || this.modelFile === undefined || inputs === undefined) {
       return;
@@ -345,6 +345,9 @@ class FileMaker {
       fileType: this.fileType,
       output: this.modelFile,
       layout: 'quantised',
+      trainedWith: isFused(route)
+        ? []
+        : facts.adapters.flatMap(({ format, directory }) => (format === 'gguf' ? [] : [directory])),
       allowRequantize: this.prepared.request.allowRequantize,
       signal: this.options.signal,
     });

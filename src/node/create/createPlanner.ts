@@ -12,10 +12,11 @@ import { parseModelReference } from '../../core/ollama/modelName';
 import {
   attachesAdapters,
   convertsFolders,
-  SAFE_QUANTISING_SINCE,
+  quantisesSafely,
   SERVER_TYPES,
   serverQuantises,
-} from '../../core/ollama/ollamaVersion';
+} from '../../core/routes/serverAbilities';
+import { behaviour } from '../../core/ollama/ollamaBehaviours';
 import { systemCode } from '../files/systemError';
 import { OLLAMA_PREFIX, readInstalledModel, type InstalledModel } from '../inputs/installedModel';
 import { resolveBasePath } from '../inputs/loadBasePath';
@@ -171,7 +172,7 @@ export class CreatePlanner {
         this.from = { name, line };
         return new Map();
       }
-      if (isOutOfReach && this.adapters.length === 0 && fileType !== undefined && attachesAdapters(ollamaVersion)) {
+      if (isOutOfReach && this.adapters.length === 0 && fileType !== undefined && serverQuantises(ollamaVersion)) {
         this.from = { name, line };
         this.serverType = this.requireServerType(fileType, name, line);
         return new Map();
@@ -224,11 +225,11 @@ export class CreatePlanner {
       );
     }
     const { ollamaVersion } = this.options;
-    if (!serverQuantises(ollamaVersion)) {
+    if (!quantisesSafely(ollamaVersion)) {
       throw this.lines.at(
         new StudioError(
           'ollama/too-old',
-          `Ollama ${ollamaVersion ?? ''} can be harmed by a crafted model while it quantises (CVE-2026-7482). Update it to ${SAFE_QUANTISING_SINCE} or later, or name the model's folder or 16-bit GGUF in FROM: it is then quantised here.`,
+          `Ollama ${ollamaVersion ?? ''} can be harmed by a crafted model while it quantises (CVE-2026-7482). Update it to ${behaviour('quantisesSafely').since ?? ''} or later, or name the model's folder or 16-bit GGUF in FROM: it is then quantised here.`,
         ),
         line,
       );

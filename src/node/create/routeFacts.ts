@@ -9,15 +9,13 @@ import type { BuildPlan } from '../../core/engine/buildPlan';
 import { FILE_TYPES, fileTypeName, isQuantised, parseFileType, type FileTypeName } from '../../core/engine/fileTypes';
 import { peakMemory, estimatedSeconds } from '../../core/engine/finishPlan';
 import { planAdapterGguf } from '../../core/engine/planAdapterGguf';
-import { planBuild } from '../../core/engine/planBuild';
-import { planGgufBuild } from '../../core/engine/planGgufBuild';
 import type { GgufPart } from '../../core/engine/planQuantize';
 import { StudioError, toStudioError, type ErrorJson } from '../../core/errors';
 import type { Adapter } from '../../core/formats/adapters/adapter';
 import { readGguf } from '../../core/formats/gguf/readGguf';
 import { elementCount } from '../../core/formats/tensorRef';
 import type { ModelFolder } from '../../core/formats/huggingface/huggingFaceModel';
-import { attachesAdapters } from '../../core/ollama/ollamaVersion';
+import { attachesAdapters } from '../../core/routes/serverAbilities';
 import {
   isTakenAsItIs,
   typeOfRoute,
@@ -28,7 +26,7 @@ import {
   type RouteName,
 } from '../../core/routes/planRoutes';
 import { requireOwnWeights } from '../engine/convertAdapter';
-import { sha256 } from '../engine/prepareBuild';
+import { planTrained, trainedInputs } from '../engine/prepareBuild';
 import { openFileSource } from '../files/fileSource';
 import { OLLAMA_PREFIX, readInstalledModel, type InstalledModel } from '../inputs/installedModel';
 import {
@@ -41,7 +39,6 @@ import {
 } from '../inputs/loadBuildInputs';
 import { targetOfParts } from '../inputs/loadAdapterTarget';
 import { readGgufFiles } from '../inputs/readGgufParts';
-import { withTrainedTemplate, withTrainedTokenizer } from '../inputs/trainedTokenizer';
 
 export interface RouteRequest {
   /** A Hugging Face folder or a GGUF; for an installed model give `installed`. */
@@ -270,15 +267,10 @@ async function planned(
 type Planner = (fileType: FileTypeName) => BuildPlan;
 
 /** Plans builds of these inputs, one for each type. */
-async function planner({ base, adapters }: BuildInputs, request: RouteRequest): Promise<Planner> {
-  const { signal, allowRequantize } = request;
+async function planner(inputs: BuildInputs, { signal, allowRequantize }: RouteRequest): Promise<Planner> {
   const options = { output: join(tmpdir(), 'model.gguf'), layout: 'quantised', allowRequantize } as const;
-  if (base.kind === 'folder') {
-    const trained = await withTrainedTokenizer(base.model, adapters, signal);
-    return (fileType) => planBuild({ base: trained.base, adapters, options: { ...options, fileType }, sha256 });
-  }
-  const { parts } = await withTrainedTemplate(base.parts, adapters, signal);
-  return (fileType) => planGgufBuild({ parts, adapters, options: { ...options, fileType } });
+  const trained = await trainedInputs(inputs, { signal });
+  return (fileType) => planTrained(trained, { ...options, fileType });
 }
 
 /** The files of an installed model. A folder of models may belong to another server, and have another model of that name. */

@@ -1,4 +1,5 @@
 import { readFully } from '../../core/bytes';
+import type { RowRun } from '../../core/engine/architectures/architecture';
 import type { PlanNote } from '../../core/engine/buildPlan';
 import { Kernels } from '../../core/engine/kernels/kernels';
 import type { AdapterType, FactorSlice, PlannedFactor } from '../../core/engine/planAdapterGguf';
@@ -43,7 +44,7 @@ export class FactorWriter {
   async slice(tensor: PlannedFactor, slice: FactorSlice): Promise<Uint8Array> {
     const [raw, wide, spare] = this.#buffers;
     const { source } = slice;
-    const count = tensor.rows * tensor.columns;
+    const count = source.shape.reduce((product, size) => product * size, 1);
     await readFully(this.#source, source.offset, new Uint8Array(this.#kernels.memory.buffer, raw, source.bytes));
     this.#kernels.widen(storedType(source.dtype) ?? 'F32', raw, wide, count);
     if (this.#kernels.firstNonFinite(wide, count) >= 0) {
@@ -56,14 +57,19 @@ export class FactorWriter {
     this.#multiply(wide, count, slice.factor);
     let [values, other] = [wide, raw];
     if (slice.transposed) {
-      this.#kernels.transpose(values, other, tensor.columns, tensor.rows);
+      const [rows = 1, columns = 1] = source.shape;
+      this.#kernels.transpose(values, other, rows, columns);
       [values, other] = [other, values];
     }
     if (slice.permuteHeads !== undefined) {
       this.#permute(values, other, tensor, slice.permuteHeads);
       [values, other] = [other, values];
     }
-    return this.#cast(tensor, values, other, spare, count);
+    if (slice.runs !== undefined) {
+      this.#gather(values, other, tensor.columns, slice.runs);
+      [values, other] = [other, values];
+    }
+    return this.#cast(tensor, values, other, spare, tensor.rows * tensor.columns);
   }
 
   /** What the types cost that was not refused, and an adapter that does nothing. */
@@ -113,6 +119,17 @@ export class FactorWriter {
       const within = row - head * 2 * half;
       const moved = head * 2 * half + (within % half) * 2 + Math.floor(within / half);
       target.set(source.subarray(row * columns, (row + 1) * columns), moved * columns);
+    }
+  }
+
+  /** Keeps the rows of some runs, one after the other. */
+  #gather(from: number, to: number, columns: number, runs: readonly RowRun[]): void {
+    const memory = new Uint8Array(this.#kernels.memory.buffer);
+    const bytes = columns * 4;
+    let at = to;
+    for (const { first, count } of runs) {
+      memory.copyWithin(at, from + first * bytes, from + (first + count) * bytes);
+      at += count * bytes;
     }
   }
 

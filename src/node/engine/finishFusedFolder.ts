@@ -42,6 +42,9 @@ export async function finishFusedFolder(folder: string, plan: BuildPlan, base: M
     await copy(base.directory, folder, GENERATION_CONFIG);
   }
   await copyMatching(base.tokenizer.directory, folder, TOKENIZER_FILES);
+  if (base.tokenizer.modelDirectory !== undefined) {
+    await copy(base.tokenizer.modelDirectory, folder, 'tokenizer.model');
+  }
   await copyTemplates(folder, base);
 }
 

@@ -1,28 +1,32 @@
 import { createHash } from 'node:crypto';
+import type { WeightedAdapter } from '../../core/engine/applyAdapters';
 import type { BuildOptions } from '../../core/engine/buildOptions';
 import type { BuildPlan, PlanNote } from '../../core/engine/buildPlan';
 import { planBuild } from '../../core/engine/planBuild';
 import { planFuse, type FuseType } from '../../core/engine/planFuse';
 import { planGgufBuild } from '../../core/engine/planGgufBuild';
 import { planQuantize } from '../../core/engine/planQuantize';
+import { StudioError } from '../../core/errors';
 import { formatBytes } from '../../core/formatBytes';
 import { readImatrix } from '../../core/formats/gguf/imatrix';
 import type { ModelFolder } from '../../core/formats/huggingface/huggingFaceModel';
 import { checkOutput, type ReadPaths } from '../output/checkOutput';
 import { deltaFacts } from './deltaFacts';
+import { withoutTiedCopies, withoutTiedParts } from './tiedCopies';
+import { unnamedRows } from './unnamedRows';
 import { openFileSource } from '../files/fileSource';
 import { freeBytes } from '../files/freeSpace';
-import { resolveBasePath } from '../inputs/loadBasePath';
 import {
   buildInputs,
   loadAdapters,
   loadBuildBase,
+  loadFolder,
   statesOf,
   type AdapterRequest,
+  type BuildBase,
   type BuildInputs,
   type InputStates,
 } from '../inputs/loadBuildInputs';
-import { loadHuggingFaceModel } from '../inputs/loadHuggingFaceModel';
 import { readGgufParts } from '../inputs/readGgufParts';
 import { withTrainedTemplate, withTrainedTokenizer } from '../inputs/trainedTokenizer';
 
@@ -33,6 +37,8 @@ export interface BuildRequest extends Omit<BuildOptions, 'imatrix'> {
   readonly base: string;
   readonly adapters: readonly AdapterRequest[];
   readonly imatrixPath?: string | undefined;
+  /** Folders of adapters that are not merged here, but whose tokenizer and chat template count: they were trained with them. */
+  readonly trainedWith?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -59,40 +65,84 @@ export async function prepareBuild(request: BuildRequest): Promise<BuildPlan> {
 
 /** Plans a build of what was read already. */
 export async function planFromInputs(
-  { base, adapters, folders, states }: BuildInputs,
+  inputs: BuildInputs,
   request: Omit<BuildRequest, 'base' | 'adapters'>,
 ): Promise<BuildPlan> {
   const { signal } = request;
   const imatrix = await loadImatrix(request.imatrixPath);
   const options = { ...request, imatrix };
-  const read = { files: imatrixFiles(request), folders, states };
-  if (base.kind === 'folder') {
-    const trained = await withTrainedTokenizer(base.model, adapters, signal);
-    return await withFacts(planBuild({ ...trained, adapters, options, sha256 }), read, signal);
+  const read = { files: imatrixFiles(request), folders: inputs.folders, states: inputs.states };
+  const planned = planTrained(await trainedInputs(inputs, request), options);
+  return await withFacts(planned, read, signal);
+}
+
+/** A base and adapters as they are planned: with the tokenizer and the template that the adapters were trained with, and every tied weight once. */
+export interface TrainedInputs {
+  readonly base: BuildBase;
+  readonly adapters: readonly WeightedAdapter[];
+  readonly checks: readonly PlanNote[];
+  readonly warnings: readonly PlanNote[];
+}
+
+/** @param trainedWith folders of adapters that are not merged, but whose tokenizer and template count */
+export async function trainedInputs(
+  { base, adapters: read }: Pick<BuildInputs, 'base' | 'adapters'>,
+  {
+    trainedWith = [],
+    signal,
+  }: { readonly trainedWith?: readonly string[] | undefined; readonly signal?: AbortSignal | undefined },
+): Promise<TrainedInputs> {
+  const folders = [
+    ...read.flatMap(({ adapter }) => (adapter.format === 'gguf' ? [] : [adapter.directory])),
+    ...trainedWith,
+  ];
+  if (base.kind === 'gguf') {
+    const isTied = !base.parts.some(({ file }) => file.tensors.some(({ name }) => name === 'output.weight'));
+    const adapters = isTied ? await withoutTiedParts(read, signal) : read;
+    const { parts, checks, warnings } = await withTrainedTemplate(base.parts, folders, signal);
+    return { base: { kind: 'gguf', parts }, adapters, checks, warnings };
   }
-  const { parts, checks } = await withTrainedTemplate(base.parts, adapters, signal);
-  const plan = planGgufBuild({ parts, adapters, options });
-  return await withFacts({ ...plan, checks: [...plan.checks, ...checks] }, read, signal);
+  const single = await withoutTiedCopies(base.model, read, signal);
+  const { adapters } = single;
+  const trained = await withTrainedTokenizer(single.base, folders, signal);
+  const unnamed = await unnamedRows(
+    trained.base,
+    adapters.map(({ adapter }) => adapter),
+    signal,
+  );
+  return {
+    base: { ...base, model: trained.base },
+    adapters,
+    checks: trained.checks,
+    warnings: [...single.warnings, ...trained.warnings, ...unnamed],
+  };
+}
+
+/** The plan of a build, without what only a look at numbers and at the disk can tell. */
+export function planTrained({ base, adapters, checks, warnings }: TrainedInputs, options: BuildOptions): BuildPlan {
+  if (base.kind === 'folder') {
+    return planBuild({ base: base.model, adapters, options, sha256, checks, warnings });
+  }
+  const plan = planGgufBuild({ parts: base.parts, adapters, options });
+  return { ...plan, checks: [...plan.checks, ...checks], warnings: [...plan.warnings, ...warnings] };
 }
 
 /** Reads what a merge needs and plans it. */
 export async function prepareFuse(
   request: FuseRequest,
 ): Promise<{ readonly plan: BuildPlan; readonly base: ModelFolder }> {
-  const { directory } = await resolveBasePath(request.base);
-  const model = { ...(await loadHuggingFaceModel(directory, request)), path: request.base };
-  const inputs = await buildInputs(
-    { kind: 'folder', model, directory },
-    await loadAdapters(request.adapters, request.signal),
-  );
-  const { adapters, folders, states } = inputs;
-  const { base, checks } = await withTrainedTokenizer(model, adapters, request.signal);
+  const { adapters: wanted, output, dtype, signal } = request;
+  const inputs = await buildInputs(await loadFolder(request.base, signal), await loadAdapters(wanted, signal));
+  const { base, adapters, checks, warnings } = await trainedInputs(inputs, { signal });
+  if (base.kind !== 'folder') {
+    throw new StudioError('internal/unexpected', 'A folder was loaded as a GGUF.');
+  }
   const plan = await withFacts(
-    planFuse({ base, adapters, output: request.output, dtype: request.dtype, checks }),
-    { files: [], folders, states },
-    request.signal,
+    planFuse({ base: base.model, adapters, output, dtype, checks, warnings }),
+    { files: [], folders: inputs.folders, states: inputs.states },
+    signal,
   );
-  return { plan, base };
+  return { plan, base: base.model };
 }
 
 /** Plans a GGUF from a GGUF. */

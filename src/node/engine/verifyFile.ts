@@ -19,6 +19,8 @@ export interface VerifiedFile {
   readonly format?: 'gguf' | 'safetensors';
   readonly tensors?: number;
   readonly bytes?: number;
+  /** Types whose values cannot be looked at here, such as IQ2_XS; integers are none of them. */
+  readonly unreadTypes?: readonly string[];
   readonly problems: readonly ErrorJson[];
 }
 
@@ -30,6 +32,8 @@ interface Span {
 }
 
 const CHUNK = 4 * 1024 * 1024;
+/** Types that have no NaN. */
+const INTEGERS: ReadonlySet<string> = new Set(['I8', 'I16', 'I32', 'I64', 'U8', 'U16', 'U32', 'U64', 'BOOL']);
 
 /** Files that `verify` looks at: the path itself, or the weights in a folder. */
 export async function filesToVerify(path: string): Promise<string[]> {
@@ -78,14 +82,23 @@ async function verifySource(source: FileSource, path: string, signal: AbortSigna
         ? []
         : [{ name: tensor.name, type, offset: tensor.offset, count: tensor.bytes / storedRowBytes(type, 1) }];
     });
-    await scan(source, spans, path, problems, signal);
+    const exotic = [...header.tensors.values()]
+      .map(({ dtype }) => dtype)
+      .filter((dtype) => storedType(dtype) === undefined);
+    const unreadTypes = [
+      ...new Set([
+        ...exotic.filter((dtype) => !INTEGERS.has(dtype)),
+        ...(await scan(source, spans, 'safetensors/values', problems, signal)),
+      ]),
+    ];
     return {
       path,
       ok: problems.length === 0,
       format: 'safetensors',
       tensors: header.tensors.size,
       bytes: source.size,
-      problems: problems.map((problem) => problem.toJSON()),
+      ...(unreadTypes.length === 0 ? {} : { unreadTypes }),
+      problems: problems.map((problem) => problem.at(path).toJSON()),
     };
   }
   const file = await readGguf(source, { path });
@@ -99,27 +112,36 @@ async function verifySource(source: FileSource, path: string, signal: AbortSigna
     offset: file.dataOffset + tensor.offset,
     count: tensor.shape.reduce((product, dimension) => product * dimension, 1),
   }));
-  await scan(source, spans, path, problems, signal);
+  const unreadTypes = await scan(source, spans, 'gguf/values', problems, signal);
   return {
     path,
     ok: problems.length === 0,
     format: 'gguf',
     tensors: file.tensors.length,
     bytes: source.size,
+    ...(unreadTypes.length === 0 ? {} : { unreadTypes }),
     problems: problems.map((problem) => problem.at(path).toJSON()),
   };
 }
 
+/** Looks at every value; returns the types that it cannot look at. */
 async function scan(
   source: FileSource,
   spans: readonly Span[],
-  path: string,
+  code: 'gguf/values' | 'safetensors/values',
   problems: StudioError[],
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<string[]> {
   const kernels = await Kernels.instantiate(CHUNK + 2 * 1024 * 1024);
+  const unread = new Set<string>();
   for (const span of spans) {
     throwIfAborted(signal);
+    if (!kernels.canValidate(span.type)) {
+      if (!INTEGERS.has(span.type)) {
+        unread.add(span.type);
+      }
+      continue;
+    }
     const block = span.type in GGML_TYPES ? GGML_TYPES[span.type as keyof typeof GGML_TYPES].block : 1;
     const blockBytes = storedRowBytes(span.type, block);
     const perChunk = Math.floor(CHUNK / blockBytes);
@@ -131,13 +153,13 @@ async function scan(
         span.offset + first * blockBytes,
         new Uint8Array(kernels.memory.buffer, kernels.heapBase, count * blockBytes),
       );
-      const bad = firstInvalid(kernels, span.type, count * block);
+      const bad = kernels.firstInvalidBlock(span.type, kernels.heapBase, count * block);
       if (bad >= 0) {
         problems.push(
           new StudioError(
-            'gguf/values',
+            code,
             `${span.name} holds NaN or infinite values (from value ${(first + bad) * block} on). The training run diverged or the file is damaged: make it again from an earlier checkpoint.`,
-            { path, detail: { tensor: span.name } },
+            { detail: { tensor: span.name } },
           ),
         );
         break;
@@ -145,13 +167,5 @@ async function scan(
       throwIfAborted(signal);
     }
   }
-}
-
-/** Types whose values cannot be looked at (integers, exotic blocks) pass. */
-function firstInvalid(kernels: Kernels, type: StoredType, count: number): number {
-  try {
-    return kernels.firstInvalidBlock(type, kernels.heapBase, count);
-  } catch {
-    return -1;
-  }
+  return [...unread].sort();
 }

@@ -1,13 +1,7 @@
 import { join } from 'node:path';
-import { chooseCheckpoint } from '../../core/artefacts/chooseCheckpoint';
+import { choiceReason, chooseCheckpoint } from '../../core/artefacts/chooseCheckpoint';
 import { readTrainerState, type TrainerState } from '../../core/artefacts/trainerState';
-import {
-  checkpointStep,
-  epochNumber,
-  isSavedState,
-  swiftRun,
-  TRAINER_STATE,
-} from '../../core/artefacts/trainingFolders';
+import { checkpointStep, isSavedState, swiftRun, TRAINER_STATE } from '../../core/artefacts/trainingFolders';
 import { LIMITS } from '../../core/limits';
 import { readFolder, type FolderNames } from '../files/readFolder';
 import { readModelJson } from './readModelFile';
@@ -26,6 +20,9 @@ export interface TrainingSearch {
   /** Names of sub-folders to look into, in this order. */
   readonly usualFolders: readonly string[];
 }
+
+/** Sub-folders beyond this many are not looked into. */
+const MAX_FOLDERS = 200;
 
 /** ms-swift nests a run and its checkpoints; nothing nests deeper. */
 const DEPTH = 3;
@@ -70,24 +67,20 @@ async function bestCheckpoint(
   if (taken === undefined) {
     return undefined;
   }
-  const reason =
-    choice.best === undefined
-      ? `the newest of ${results.size} checkpoints${choice.lostBest === undefined ? '' : ` (the best, ${choice.lostBest}, is not there)`}`
-      : `the best of ${results.size} checkpoints, says ${TRAINER_STATE}`;
-  return { directory: join(directory, taken), names: results.get(taken)!, reason };
+  return { directory: join(directory, taken), names: results.get(taken)!, reason: choiceReason(choice, results.size) };
 }
 
-/** The state in the folder itself, and that of the newest checkpoint that has one. */
+/** The state in the folder itself, and those of its checkpoints, newest first: each knows the losses up to its own step. */
 async function readStates(directory: string, names: FolderNames): Promise<TrainerState[]> {
-  const own = await readState(directory);
-  const states = own === undefined ? [] : [own];
   const checkpoints = names.folders
     .filter((name) => checkpointStep(name) !== undefined)
-    .sort((a, b) => checkpointStep(b)! - checkpointStep(a)!);
-  for (const name of checkpoints) {
-    const state = await readState(join(directory, name));
+    .sort((a, b) => checkpointStep(b)! - checkpointStep(a)!)
+    .slice(0, MAX_FOLDERS);
+  const states: TrainerState[] = [];
+  for (const folder of [directory, ...checkpoints.map((name) => join(directory, name))]) {
+    const state = await readState(folder);
     if (state !== undefined) {
-      return [...states, state];
+      states.push(state);
     }
   }
   return states;
@@ -126,23 +119,39 @@ async function subFolder(
   names: FolderNames,
   search: TrainingSearch,
 ): Promise<TrainingResult | undefined> {
-  const found: TrainingResult[] = [];
-  const order = (name: string): number => {
-    const index = search.usualFolders.indexOf(name);
-    return index < 0 ? search.usualFolders.length : index;
-  };
-  const candidates = names.folders
-    .filter((name) => epochNumber(name) === undefined && checkpointStep(name) === undefined)
-    .sort((a, b) => order(a) - order(b));
-  for (const name of candidates.slice(0, 200)) {
+  const found = await foldersWithResult(directory, names, search);
+  const taken =
+    search.usualFolders.find((name) => found.has(name)) ?? (found.size === 1 ? [...found.keys()][0] : undefined);
+  if (taken === undefined) {
+    return undefined;
+  }
+  const others = [...found.keys()].filter((name) => name !== taken);
+  const beside =
+    others.length === 0
+      ? ''
+      : `; ${others.length} more beside it: ${others.slice(0, 5).join(', ')}${others.length > 5 ? ', …' : ''}`;
+  return { directory: join(directory, taken), names: found.get(taken)!, reason: `the sub-folder ${taken}${beside}` };
+}
+
+/** Sub-folders, checkpoints apart, that hold what is wanted; by name. */
+async function foldersWithResult(
+  directory: string,
+  names: FolderNames,
+  search: TrainingSearch,
+): Promise<Map<string, FolderNames>> {
+  const found = new Map<string, FolderNames>();
+  const candidates = names.folders.filter((name) => !isSavedState(name));
+  const first = candidates.filter((name) => search.usualFolders.includes(name));
+  for (const name of new Set([...first, ...candidates.slice(0, MAX_FOLDERS)])) {
     const inside = await readFolder(join(directory, name)).catch(() => undefined);
     if (inside !== undefined && search.isResult(inside)) {
-      const result = { directory: join(directory, name), names: inside, reason: `the sub-folder ${name}` };
-      if (search.usualFolders.includes(name)) {
-        return result;
-      }
-      found.push(result);
+      found.set(name, inside);
     }
   }
-  return found.length === 1 ? found[0] : undefined;
+  return found;
+}
+
+/** Names of the sub-folders among which {@link findTrainingResult} cannot choose. */
+export async function resultFolders(directory: string, search: TrainingSearch): Promise<string[]> {
+  return [...(await foldersWithResult(directory, await readFolder(directory), search)).keys()].sort();
 }

@@ -1,38 +1,37 @@
 import { stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
+import {
+  adapterWeights,
+  holdsAdapter,
+  missingWeightsError,
+  pickledAdapter,
+  pickledAdapterError,
+  readAdapter,
+} from '../../core/artefacts/adapterFolder';
 import {
   ADAPTER_CONFIG,
   hasTokenizerFiles,
   isModelWeights,
-  mlxIteration,
   MLX_WEIGHTS,
-  PEFT_PICKLE,
   PEFT_WEIGHTS,
 } from '../../core/artefacts/trainingFolders';
+import { isTrainingLog, LOG_BYTES, mlxLosses, type BestMlxWeights } from '../../core/artefacts/mlxLog';
 import { StudioError, throwIfAborted, toStudioError } from '../../core/errors';
 import type { Adapter } from '../../core/formats/adapters/adapter';
 import { readGgufAdapter } from '../../core/formats/adapters/readGgufAdapter';
-import { readMlxAdapter } from '../../core/formats/adapters/readMlxAdapter';
-import { readPeftAdapter } from '../../core/formats/adapters/readPeftAdapter';
-import { recogniseAdapter } from '../../core/formats/adapters/recogniseAdapter';
 import { readGguf } from '../../core/formats/gguf/readGguf';
+import { readNpz } from '../../core/formats/readNpz';
 import { readSafetensorsHeader } from '../../core/formats/safetensors/readSafetensors';
 import type { TensorRef } from '../../core/formats/tensorRef';
 import { LIMITS } from '../../core/limits';
 import { formatOf } from '../files/fileFormat';
 import { openFileSource, readError } from '../files/fileSource';
-import { findTrainingResult } from './findTrainingResult';
+import { findTrainingResult, resultFolders, type TrainingSearch } from './findTrainingResult';
 import { readFolder, type FolderNames } from '../files/readFolder';
-import { readModelJson } from './readModelFile';
+import { readModelJson, readModelText } from './readModelFile';
 
 export interface LoadAdapterOptions {
   readonly signal?: AbortSignal | undefined;
-}
-
-/** An adapter with the file that was taken for it. */
-export interface LoadedAdapter extends Adapter {
-  /** Why this file stands for the path that was given (`the best of 3 checkpoints, …`); undefined when it was named itself. */
-  readonly takenBecause?: string | undefined;
 }
 
 interface Taken {
@@ -49,7 +48,7 @@ interface Taken {
  * file for that checkpoint. What cannot be merged stands in `refusals`.
  * @throws StudioError adapter/missing, adapter/config, input/…, safetensors/…
  */
-export async function loadAdapter(path: string, options: LoadAdapterOptions = {}): Promise<LoadedAdapter> {
+export async function loadAdapter(path: string, options: LoadAdapterOptions = {}): Promise<Adapter> {
   throwIfAborted(options.signal);
   const taken = await takeWeights(path);
   if (taken.isGguf === true) {
@@ -59,38 +58,17 @@ export async function loadAdapter(path: string, options: LoadAdapterOptions = {}
     signal: options.signal,
     limit: LIMITS.json.configBytes,
   });
-  if (config === undefined) {
-    throw new StudioError(
-      'adapter/config',
-      `${taken.directory} has no ${ADAPTER_CONFIG}, and without it the scale of ${basename(taken.weightsFile)} is unknown. Copy the file from where the adapter was trained.`,
-      { path },
-    );
-  }
-  const format = recogniseAdapter(config);
-  if (format === undefined) {
-    throw new StudioError(
-      'adapter/config',
-      `${join(taken.directory, ADAPTER_CONFIG)} is neither PEFT's (it has no peft_type) nor mlx-lm's (no fine_tune_type). Restore it as the training tool wrote it.`,
-      { path },
-    );
-  }
-  const tensors = await readTensors(taken.weightsFile, options.signal);
   const input = {
     path,
     directory: taken.directory,
     weightsFile: taken.weightsFile,
-    config,
-    tensors,
+    tensors: await readTensors(taken.weightsFile, options.signal),
     hasTokenizer: hasTokenizerFiles(taken.names.files),
   };
-  const adapter = format === 'peft' ? readPeftAdapter(input) : readMlxAdapter(input);
-  return { ...adapter, takenBecause: taken.reason };
+  return { ...readAdapter(input, config), takenBecause: taken.reason };
 }
 
-async function loadGgufAdapter(
-  { weightsFile, directory }: Taken,
-  signal: AbortSignal | undefined,
-): Promise<LoadedAdapter> {
+async function loadGgufAdapter({ weightsFile, directory }: Taken, signal: AbortSignal | undefined): Promise<Adapter> {
   const source = await openFileSource(weightsFile, { signal });
   try {
     return readGgufAdapter({ path: weightsFile, directory, file: await readGguf(source, { path: weightsFile }) });
@@ -103,8 +81,15 @@ async function loadGgufAdapter(
 
 async function readTensors(file: string, signal: AbortSignal | undefined): Promise<Map<string, TensorRef>> {
   const source = await openFileSource(file, { signal });
-  const header = await readSafetensorsHeader(source, { path: file, signal }).finally(() => source.close());
-  return new Map([...header.tensors].map(([name, tensor]) => [name, { ...tensor, file }]));
+  try {
+    if (/\.npz$/i.test(file)) {
+      return await readNpz(source, { path: file, signal });
+    }
+    const header = await readSafetensorsHeader(source, { path: file, signal });
+    return new Map([...header.tensors].map(([name, tensor]) => [name, { ...tensor, file }]));
+  } finally {
+    await source.close();
+  }
 }
 
 async function takeWeights(path: string): Promise<Taken> {
@@ -126,11 +111,11 @@ async function takeWeights(path: string): Promise<Taken> {
 
 async function fromFile(path: string): Promise<Taken> {
   const directory = dirname(path);
-  if (/\.safetensors$/i.test(path)) {
+  if (/\.(?:safetensors|npz)$/i.test(path)) {
     return { directory, weightsFile: path, names: await readFolder(directory) };
   }
   if (/\.(?:bin|pt|pth|ckpt|pkl)$/i.test(path)) {
-    throw pickledAdapter(path, basename(path));
+    throw pickledAdapterError(path, path);
   }
   if (/\.gguf$/i.test(path)) {
     return { directory, weightsFile: path, names: await readFolder(directory), isGguf: true };
@@ -142,55 +127,58 @@ async function fromFile(path: string): Promise<Taken> {
   return await fromFolder(directory, path);
 }
 
+/** Where tools put an adapter in the folder of a training; `default` is what PEFT calls the one that has no name of its own. */
+const SEARCH: TrainingSearch = {
+  isResult: ({ files }) => holdsAdapter(files),
+  usualFolders: ['adapter_model', 'adapter', 'adapters', 'default', 'lora_model', 'final'],
+};
+
 async function fromFolder(directory: string, path: string): Promise<Taken> {
-  const found = await findTrainingResult(directory, {
-    isResult: isAdapterFolder,
-    usualFolders: ['adapter_model', 'adapter', 'adapters', 'default', 'lora_model', 'final'],
-  });
+  const found = await findTrainingResult(directory, SEARCH);
   if (found === undefined) {
     throw await noAdapter(directory, path);
   }
-  const weights = adapterWeights(found.names.files);
+  const best = await bestOfLog(found.directory, found.names.files);
+  const weights = best?.file ?? adapterWeights(found.names.files);
   if (weights === undefined) {
-    throw pickledAdapter(path, join(found.directory, PEFT_PICKLE));
+    throw pickledAdapterError(path, join(found.directory, pickledAdapter(found.names.files)!));
   }
+  const reasons = [found.reason, best?.reason].filter((reason) => reason !== undefined);
   return {
     directory: found.directory,
     weightsFile: join(found.directory, weights),
     names: found.names,
-    reason: found.reason,
+    reason: reasons.length === 0 ? undefined : reasons.join(', and of it '),
   };
 }
 
-/** A configuration or weights are enough: what is missing then is said plainly. */
-function isAdapterFolder({ files }: FolderNames): boolean {
-  return adapterWeights(files) !== undefined || (files.includes(PEFT_PICKLE) && files.includes(ADAPTER_CONFIG));
-}
+/** Logs of other things may lie there too. */
+const MAX_LOGS = 20;
 
-/** PEFT's file, mlx-lm's latest, or its newest numbered one. */
-function adapterWeights(files: readonly string[]): string | undefined {
-  const numbered = files
-    .filter((name) => mlxIteration(name) !== undefined)
-    .sort((a, b) => mlxIteration(b)! - mlxIteration(a)!);
-  return [PEFT_WEIGHTS, MLX_WEIGHTS].find((name) => files.includes(name)) ?? numbered[0];
-}
-
-function pickledAdapter(path: string, file: string): StudioError {
-  return new StudioError(
-    'input/pickle',
-    `${file} is a Python pickle, which can run code when it is loaded, and so is never loaded. Save the adapter as safetensors where it was trained: model.save_pretrained(DIR, safe_serialization=True), or for torchtune set the checkpointer's safe_serialization to true.`,
-    { path },
-  );
+/** Of mlx-lm's weights those with the lowest validation loss, where its log lies beside them. */
+async function bestOfLog(directory: string, files: readonly string[]): Promise<BestMlxWeights | undefined> {
+  const logs = new Map<string, string>();
+  for (const name of files.filter(isTrainingLog).slice(0, MAX_LOGS)) {
+    const text = await readModelText(directory, name, { limit: LOG_BYTES }).catch(() => undefined);
+    if (text !== undefined) {
+      logs.set(name, text);
+    }
+  }
+  return mlxLosses(files, logs).best;
 }
 
 async function noAdapter(directory: string, path: string): Promise<StudioError> {
   const { files, folders } = await readFolder(directory);
   if (files.includes(ADAPTER_CONFIG)) {
-    const gathered = folders.some((name) => /^global_step\d+$|^pytorch_model_fsdp/.test(name));
+    return missingWeightsError(directory, folders);
+  }
+  const named = await resultFolders(directory, SEARCH);
+  if (named.length > 0) {
+    const shown = named.slice(0, 10).map((name) => join(directory, name));
     return new StudioError(
       'adapter/missing',
-      `${directory} has ${ADAPTER_CONFIG} but no weights (${PEFT_WEIGHTS} or ${MLX_WEIGHTS}). ${gathered ? 'DeepSpeed or FSDP kept them in shards of their own: run zero_to_fp32.py of the folder, or save with gathered weights' : 'Copy them from where the adapter was trained'}.`,
-      { path },
+      `${directory} holds ${named.length} adapters, and only one of them can be meant: ${shown.join(', ')}${named.length > shown.length ? ', …' : ''}. Pass one of these, or several with --adapter each to add them up.`,
+      { path, detail: { adapters: named } },
     );
   }
   if (files.some(isModelWeights)) {

@@ -45,8 +45,14 @@ export async function loadBuildBase(base: string, signal?: AbortSignal): Promise
   if (await isGgufPath(base)) {
     return { kind: 'gguf', parts: await readGgufParts(base) };
   }
-  const { directory } = await resolveBasePath(base);
-  return { kind: 'folder', directory, model: { ...(await loadHuggingFaceModel(directory, { signal })), path: base } };
+  return await loadFolder(base, signal);
+}
+
+/** A Hugging Face folder, or what a file in it or a training output stands for. */
+export async function loadFolder(path: string, signal?: AbortSignal): Promise<Extract<BuildBase, { kind: 'folder' }>> {
+  const { directory, takenBecause } = await resolveBasePath(path);
+  const model = { ...(await loadHuggingFaceModel(directory, { signal })), path, takenBecause };
+  return { kind: 'folder', directory, model };
 }
 
 /** By its name; a file of another name by its first bytes, for the files of Ollama's store have no ending. */

@@ -39,7 +39,7 @@ export async function loadHuggingFaceModel(
     throw noConfig(path, names);
   }
   const config = parseModelJson(path, 'config.json', configBytes, small.limit);
-  const { tensors, format } = await loadWeights(path, names, signal);
+  const { tensors, format, notes } = await loadWeights(path, names, signal);
   refuseQuantisedBase({ path, directoryName, config, tensors });
   return {
     path,
@@ -51,6 +51,7 @@ export async function loadHuggingFaceModel(
     tokenizer: await loadTokenizerFiles(path, options),
     tensors,
     weightsFormat: format,
+    notes,
     readme: await readModelText(path, 'README.md', { signal, limit: README_BYTES, cut: true }),
   };
 }

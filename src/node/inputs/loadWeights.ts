@@ -2,7 +2,15 @@ import { join } from 'node:path';
 import { StudioError } from '../../core/errors';
 import { readSafetensorsHeader } from '../../core/formats/safetensors/readSafetensors';
 import type { SafetensorsHeader } from '../../core/formats/safetensors/safetensorsTypes';
+import type { ModelNote } from '../../core/formats/huggingface/huggingFaceModel';
+import { unwrapTensors } from '../../core/formats/huggingface/unwrapTensors';
 import { checkShards, readShardIndex, type ShardIndex } from '../../core/formats/safetensors/shardIndex';
+import {
+  INDEX_FILE as INDEX,
+  staleNote,
+  weightFiles,
+  type WeightFiles,
+} from '../../core/formats/safetensors/weightFiles';
 import type { TensorRef } from '../../core/formats/tensorRef';
 import { LIMITS } from '../../core/limits';
 import { openFileSource } from '../files/fileSource';
@@ -13,12 +21,12 @@ export interface LoadedWeights {
   readonly tensors: ReadonlyMap<string, TensorRef>;
   /** `format` of the safetensors metadata. */
   readonly format?: string | undefined;
+  /** What was left aside or read otherwise than it stands there. */
+  readonly notes: readonly ModelNote[];
 }
 
-const INDEX = 'model.safetensors.index.json';
-
 /**
- * Reads the headers of a folder's safetensors: those that the index names, else every `model*.safetensors`. `model/incomplete`
+ * Reads the headers of a folder's safetensors: `model.safetensors`, else those that the index names, else every `model*.safetensors`. `model/incomplete`
  * lists what is missing; `input/pickle` tells how to get safetensors where there are pickles only.
  */
 export async function loadWeights(
@@ -27,19 +35,48 @@ export async function loadWeights(
   signal: AbortSignal | undefined,
 ): Promise<LoadedWeights> {
   const indexBytes = await readModelFile(directory, INDEX, { signal, limit: LIMITS.safetensors.headerBytes });
-  const index = indexBytes === undefined ? undefined : readShardIndex(indexBytes, join(directory, INDEX));
-  const shards =
-    index === undefined
-      ? names.filter((name) => /^model.*\.safetensors$/.test(name)).sort()
-      : [...new Set(index.values())].sort();
+  const present = names.filter((name) => /^model.*\.safetensors$/.test(name));
+  const chosen = weightFiles(
+    present,
+    indexBytes === undefined ? undefined : readShardIndex(indexBytes, join(directory, INDEX)),
+  );
+  const { files, index } = chosen;
   refuseMissing(
     directory,
-    index === undefined ? numberedButMissing(shards) : shards.filter((shard) => !names.includes(shard)),
+    index === undefined ? numberedButMissing(files) : files.filter((shard) => !names.includes(shard)),
   );
-  if (shards.length === 0) {
+  if (files.length === 0) {
     throw noWeights(directory, names);
   }
-  return await readShards(directory, shards, index, signal);
+  const { tensors, format } = await readShards(directory, files, index, signal);
+  const stale = staleNote(chosen, new Set(tensors.keys()), await otherNames(directory, chosen, signal), directory);
+  const unwrapped = unwrapTensors(tensors, directory);
+  return {
+    tensors: unwrapped.tensors,
+    format,
+    notes: stale === undefined ? unwrapped.notes : [stale, ...unwrapped.notes],
+  };
+}
+
+/** Names of the weights in numbered files of another save that no index names; undefined where they are not all there. */
+async function otherNames(
+  directory: string,
+  { staleIndex, staleFiles }: WeightFiles,
+  signal: AbortSignal | undefined,
+): Promise<readonly string[] | undefined> {
+  if (staleIndex !== undefined || staleFiles.length === 0 || numberedButMissing(staleFiles).length > 0) {
+    return undefined;
+  }
+  const names: string[] = [];
+  for (const name of staleFiles) {
+    names.push(...(await readHeader(join(directory, name), signal)).tensors.keys());
+  }
+  return names;
+}
+
+async function readHeader(file: string, signal: AbortSignal | undefined): Promise<SafetensorsHeader> {
+  const source = await openFileSource(file, { signal });
+  return await readSafetensorsHeader(source, { path: file, signal }).finally(() => source.close());
 }
 
 async function readShards(
@@ -47,13 +84,12 @@ async function readShards(
   shards: readonly string[],
   index: ShardIndex | undefined,
   signal: AbortSignal | undefined,
-): Promise<LoadedWeights> {
+): Promise<Omit<LoadedWeights, 'notes'>> {
   const headers = new Map<string, SafetensorsHeader>();
   const tensors = new Map<string, TensorRef>();
   for (const shard of shards) {
     const file = join(directory, shard);
-    const source = await openFileSource(file, { signal });
-    const header = await readSafetensorsHeader(source, { path: file, signal }).finally(() => source.close());
+    const header = await readHeader(file, signal);
     headers.set(shard, header);
     for (const tensor of header.tensors.values()) {
       if (index === undefined && tensors.has(tensor.name)) {

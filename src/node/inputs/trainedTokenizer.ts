@@ -1,9 +1,9 @@
-import type { WeightedAdapter } from '../../core/engine/applyAdapters';
-import { EMBEDDING } from '../../core/engine/applyAdapters';
 import type { PlanNote } from '../../core/engine/buildPlan';
 import type { GgufPart } from '../../core/engine/planQuantize';
+import { throwIfAborted, toStudioError } from '../../core/errors';
 import type { HuggingFaceModel, TokenizerFiles } from '../../core/formats/huggingface/huggingFaceModel';
 import { chatTemplateEntries } from '../../core/formats/huggingface/tokenizer/chatTemplate';
+import { chooseTokenizer } from '../../core/formats/huggingface/tokenizer/chooseTokenizer';
 import { loadTokenizerFiles } from './loadTokenizerFiles';
 
 /** A base with the tokenizer and the chat template that its adapters were trained with. */
@@ -11,75 +11,122 @@ export interface TrainedBase<Base extends HuggingFaceModel> {
   readonly base: Base;
   /** What was taken from an adapter. */
   readonly checks: readonly PlanNote[];
+  readonly warnings: readonly PlanNote[];
 }
 
-/** The base as its adapters were trained: an adapter that brings a tokenizer or another chat template is right about it. */
+/**
+ * The base as its adapters were trained: one that brings a tokenizer which knows more, or another chat template, is right
+ * about it. Of several the last counts.
+ * @param folders of the adapters, in their order
+ */
 export async function withTrainedTokenizer<Base extends HuggingFaceModel>(
   base: Base,
-  adapters: readonly WeightedAdapter[],
+  folders: readonly string[],
   signal?: AbortSignal,
 ): Promise<TrainedBase<Base>> {
-  const checks: PlanNote[] = [];
-  let { tokenizer } = base;
-  const rows = base.tensors.get(EMBEDDING)?.shape[0];
-  for (const { adapter } of adapters) {
-    const resized = adapter.parts.some(
-      (part) =>
-        (part.kind === 'base' || part.kind === 'replace') && part.target === EMBEDDING && part.source.shape[0] !== rows,
-    );
-    if (resized && adapter.hasTokenizer) {
-      tokenizer = await loadTokenizerFiles(adapter.directory);
-      break;
-    }
-  }
-  const templates = await trainedTemplates(base.tokenizer, adapters, signal);
-  if (templates !== undefined && !sameTemplates(templates, tokenizer)) {
-    tokenizer = withTemplates(tokenizer, templates);
+  const notes: Notes = { checks: [], warnings: [] };
+  const own = base.tokenizer;
+  let tokenizer = own;
+  let templates: TokenizerFiles | undefined;
+  for (const folder of folders) {
+    const files = await readable(folder, notes, signal);
+    tokenizer = files === undefined ? tokenizer : (trained(own, files, notes) ?? tokenizer);
+    templates = files !== undefined && hasOtherTemplates(files, own) ? files : templates;
   }
   if (templates !== undefined) {
-    checks.push(OWN_TEMPLATE);
+    tokenizer = sameTemplates(templates, tokenizer) ? tokenizer : withTemplates(tokenizer, templates);
+    notes.checks.push(OWN_TEMPLATE);
+  } else if (!sameTemplates(own, tokenizer)) {
+    // A tokenizer without a template of its own is used with the base's.
+    tokenizer = withTemplates(tokenizer, own);
   }
-  return { base: { ...base, tokenizer }, checks };
+  return { base: { ...base, tokenizer }, ...notes };
 }
 
 /**
  * A GGUF with the chat template that its adapters were trained with, where that is another than its own; the tokenizer stays.
+ * @param folders of the adapters, in their order: of several the last counts
  */
 export async function withTrainedTemplate(
   parts: readonly GgufPart[],
-  adapters: readonly WeightedAdapter[],
+  folders: readonly string[],
   signal?: AbortSignal,
-): Promise<{ readonly parts: readonly GgufPart[]; readonly checks: readonly PlanNote[] }> {
+): Promise<{
+  readonly parts: readonly GgufPart[];
+  readonly checks: readonly PlanNote[];
+  readonly warnings: readonly PlanNote[];
+}> {
+  const notes: Notes = { checks: [], warnings: [] };
   const [first, ...rest] = parts;
   const own = first?.file.metadata.get('tokenizer.chat_template')?.value;
-  for (const { adapter } of [...adapters].reverse()) {
-    const files = adapter.format === 'gguf' ? undefined : await loadTokenizerFiles(adapter.directory, { signal });
+  for (const folder of [...folders].reverse()) {
+    const files = await readable(folder, notes, signal);
     const entries = files === undefined ? [] : chatTemplateEntries(files);
     if (first !== undefined && entries.length > 0 && new Map(entries).get('tokenizer.chat_template')?.value !== own) {
       const kept = [...first.file.metadata].filter(([key]) => !/^tokenizer\.chat_templates?(?:\.|$)/.test(key));
       const metadata = new Map([...kept, ...entries]);
-      return { parts: [{ ...first, file: { ...first.file, metadata } }, ...rest], checks: [OWN_TEMPLATE] };
+      notes.checks.push(OWN_TEMPLATE);
+      return { parts: [{ ...first, file: { ...first.file, metadata } }, ...rest], ...notes };
     }
   }
-  return { parts, checks: [] };
+  return { parts, ...notes };
 }
 
 const OWN_TEMPLATE: PlanNote = { code: 'check/template', message: "chat template: the adapter's own" };
 
-/** The files of the last adapter with another chat template than the base: the one that it was trained with. */
-async function trainedTemplates(
-  own: TokenizerFiles,
-  adapters: readonly WeightedAdapter[],
+interface Notes {
+  readonly checks: PlanNote[];
+  readonly warnings: PlanNote[];
+}
+
+/** Files that cannot be read are no reason to refuse the adapter, whose weights they are not. */
+async function readable(
+  folder: string,
+  notes: Notes,
   signal: AbortSignal | undefined,
 ): Promise<TokenizerFiles | undefined> {
-  const folders = [...adapters].reverse().filter(({ adapter }) => adapter.format !== 'gguf');
-  for (const { adapter } of folders) {
-    const files = await loadTokenizerFiles(adapter.directory, { signal });
-    if (chatTemplateEntries(files).length > 0 && !sameTemplates(files, own)) {
-      return files;
-    }
+  try {
+    return await loadTokenizerFiles(folder, { signal });
+  } catch (thrown) {
+    throwIfAborted(signal);
+    notes.warnings.push(unreadable(folder, thrown));
+    return undefined;
   }
-  return undefined;
+}
+
+function unreadable(folder: string, thrown: unknown): PlanNote {
+  return {
+    code: 'adapter/tokenizer',
+    message: `the tokenizer in ${folder} cannot be read and is left out: ${toStudioError(thrown).message}`,
+  };
+}
+
+function trained(own: TokenizerFiles, files: TokenizerFiles, notes: Notes): TokenizerFiles | undefined {
+  try {
+    const choice = chooseTokenizer(own, files);
+    if (choice.kind === 'foreign') {
+      notes.warnings.push({
+        code: 'adapter/tokenizer',
+        message: `the tokenizer in ${files.directory} is of another model (${choice.agreeing} of ${choice.tokens} tokens agree with the base's) and is left out`,
+      });
+    }
+    if (choice.kind === 'trained') {
+      const what = [
+        ...(choice.more > 0 ? [`${choice.more} more`] : []),
+        ...(choice.renamed > 0 ? [`${choice.renamed} other`] : []),
+      ].join(', ');
+      notes.checks.push({ code: 'check/tokenizer', message: `tokenizer: the adapter's own (${what})` });
+      return choice.files;
+    }
+    return undefined;
+  } catch (thrown) {
+    notes.warnings.push(unreadable(files.directory, thrown));
+    return undefined;
+  }
+}
+
+function hasOtherTemplates(files: TokenizerFiles, own: TokenizerFiles): boolean {
+  return chatTemplateEntries(files).length > 0 && !sameTemplates(files, own);
 }
 
 function sameTemplates(a: TokenizerFiles, b: TokenizerFiles): boolean {
@@ -87,9 +134,16 @@ function sameTemplates(a: TokenizerFiles, b: TokenizerFiles): boolean {
 }
 
 /** Tokenizer files with the chat templates of others. */
-export function withTemplates(
+function withTemplates(
   tokenizer: TokenizerFiles,
-  { directory, tokenizerConfig, chatTemplate, chatTemplateJson, additionalTemplates }: TokenizerFiles,
+  {
+    directory,
+    templateDirectory,
+    tokenizerConfig,
+    chatTemplate,
+    chatTemplateJson,
+    additionalTemplates,
+  }: TokenizerFiles,
 ): TokenizerFiles {
   const config = { ...tokenizer.tokenizerConfig, chat_template: tokenizerConfig?.['chat_template'] ?? null };
   return {
@@ -98,6 +152,6 @@ export function withTemplates(
     chatTemplate,
     chatTemplateJson,
     additionalTemplates,
-    templateDirectory: directory,
+    templateDirectory: templateDirectory ?? directory,
   };
 }

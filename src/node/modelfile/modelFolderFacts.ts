@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
+import { isAdapterWeights } from '../../core/artefacts/adapterFolder';
 import { ADAPTER_CONFIG } from '../../core/artefacts/trainingFolders';
 import { ARCHITECTURES } from '../../core/engine/architectures/architectures';
 import { StudioError } from '../../core/errors';
@@ -12,7 +13,6 @@ import { loadAdapter } from '../inputs/loadAdapter';
 import { filesOfModelFolder } from './modelfileFiles';
 import { readModelJson, readModelText } from '../inputs/readModelFile';
 
-const ADAPTER_WEIGHTS = /^(?:adapter_model|adapters|\d+_adapters)\.(?:safetensors|npz|bin)$/;
 const MODEL_WEIGHTS = /^model.*\.safetensors$/s;
 /** Files that say what a folder is. */
 const TELLING = /\.(?:json|jinja|safetensors|gguf|bin|pth|npz|model)$/i;
@@ -60,7 +60,7 @@ async function adapterFacts(directory: string, names: readonly string[]): Promis
     };
     return { kind: 'adapter-folder', adapter };
   } catch (thrown) {
-    const reason = !names.some((name) => ADAPTER_WEIGHTS.test(name))
+    const reason = !names.some(isAdapterWeights)
       ? `it has ${ADAPTER_CONFIG}, but no weights.`
       : thrown instanceof StudioError
         ? thrown.message

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { classNameOf, findArchitecture } from '../../core/engine/architectures/architectures';
-import type { VocabularyRules } from '../../core/engine/architectures/architecture';
+import type { VocabularyRules } from '../../core/formats/huggingface/tokenizer/vocabularyRules';
 import type { GgufEntry } from '../../core/formats/gguf/ggufValue';
 import { chatTemplateEntries } from '../../core/formats/huggingface/tokenizer/chatTemplate';
 import { readSentencePieceModel } from '../../core/formats/huggingface/tokenizer/sentencePieceModel';

@@ -1,4 +1,5 @@
 import type { GgufValue } from '../../formats/gguf/ggufTypes';
+import type { VocabularyRules } from '../../formats/huggingface/tokenizer/vocabularyRules';
 import type { JsonObject } from '../../json';
 
 /** The configuration of a text model after class defaults filled what config.json leaves out. */
@@ -35,14 +36,51 @@ export type TensorTransform =
   /** Adds `value` to every element (Gemma's norms). */
   | { readonly kind: 'add'; readonly value: number };
 
+/** Rows [first, first + count) of a tensor. */
+export interface RowRun {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Slowest dimension first; undefined where config.json does not say. */
+export type ExpectedShape = readonly (number | undefined)[];
+
 /**
- * How a family's converter departs from the common vocabulary rules:
- * - `plain`: none.
- * - `llama`: `add_space_prefix` from tokenizer_config, CodeLlama's end-of-turn token, no BOS for 49152 tokens.
- * - `gemma`: `add_space_prefix` = false; `gemma1` also has end-of-turn 107.
- * - `phi3`: the added tokens of tokenizer.json count for SentencePiece as well.
+ * What becomes of one module of a family, as data that is read both ways: from the name in a checkpoint to the place in the
+ * GGUF, and back.
  */
-export type VocabularyRules = 'plain' | 'llama' | 'gemma' | 'gemma1' | 'phi3';
+export interface TensorRule {
+  /**
+   * Name in the GGUF without the layer: `attn_q`, to which `.weight` or `.bias` is added; where the path is a `parameter`, the
+   * whole of it (`ssm_dt.bias`).
+   */
+  readonly to: string;
+  /** The path is that of a bare parameter, without `.weight` at its end (`linear_attn.A_log`). */
+  readonly parameter?: boolean;
+  /** Shape of the weight as the checkpoint has it, one of a stack's; a bias has its first dimension. */
+  readonly shape?: (config: ModelConfig) => ExpectedShape;
+  readonly transform?: (config: ModelConfig) => TensorTransform;
+  /** Rows of the checkpoint's tensor that make up this one, in its order; all of them as they stand unless given. */
+  readonly rows?: (config: ModelConfig) => readonly RowRun[];
+  /** How many of them become one tensor (`mlp.experts.*.gate_proj`): the `*` of the path counts them. */
+  readonly stack?: (config: ModelConfig) => number;
+  /** A checkpoint may lack the weight. */
+  readonly optional?: boolean | ((config: ModelConfig) => boolean);
+  /** A checkpoint must have the bias as well; `none`: it may have none. */
+  readonly bias?: 'required' | 'none';
+}
+
+/** Module path within a layer (`self_attn.q_proj`), or in the checkpoint (`lm_head`), to its rule; several where it is split. */
+export type TensorRules = Readonly<Record<string, string | TensorRule | readonly TensorRule[]>>;
+
+/** All tensors of a model of one configuration. */
+export interface TensorTable {
+  /** By full path; `to` is the full name in the GGUF. */
+  readonly globals: TensorRules;
+  /** How many layers `model.layers.N.` counts. */
+  readonly layers: number;
+  readonly layer: (index: number) => TensorRules;
+}
 
 /** Where one Hugging Face tensor goes. */
 export interface TensorMapping {
@@ -51,6 +89,10 @@ export interface TensorMapping {
   readonly transform: TensorTransform;
   /** Set for tensors of stacked experts: this tensor is slice `expert` of `experts` in the slowest dimension. */
   readonly stack?: { readonly expert: number; readonly experts: number } | undefined;
+  /** Rows of the Hugging Face tensor in the order of the GGUF's; all of them as they stand where undefined. */
+  readonly rows?: readonly RowRun[] | undefined;
+  /** What config.json demands of the Hugging Face tensor. */
+  readonly expected?: ExpectedShape | undefined;
 }
 
 /** A tensor that the converter computes from the configuration alone, always f32 (`rope_freqs.weight`). */
@@ -84,10 +126,10 @@ export interface Architecture {
   hyperparameters(config: ModelConfig): readonly (readonly [string, GgufValue])[];
   /** Keys after `general.file_type` (vocab_size, rope.dimension_count of the llama class). */
   lateParameters?(config: ModelConfig): readonly (readonly [string, GgufValue])[];
-  /** Undefined: unknown to this architecture (refused). `'drop'`: left out on purpose (rotary buffers). */
-  mapTensor(name: string, config: ModelConfig): TensorMapping | 'drop' | undefined;
-  /** GGUF names that must be there for the model to load. */
-  requiredTensors(config: ModelConfig): readonly string[];
+  /** What its tensors are called and what becomes of each: `tensorTable.ts` reads it in every direction. */
+  tensors(config: ModelConfig): TensorTable;
+  /** Tensors that are left out on purpose, by their names in a text-only checkpoint (the tied head of Gemma 1). */
+  readonly dropped?: RegExp;
   generatedTensors?(config: ModelConfig): readonly GeneratedTensor[];
   /** True where an `output.weight` cannot be stored (Gemma 1 and 2): a changed head is refused. */
   readonly noOutputTensor?: boolean;

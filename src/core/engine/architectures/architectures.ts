@@ -1,4 +1,5 @@
 import { StudioError } from '../../errors';
+import { notText, purposeOfClass } from '../../formats/huggingface/modelPurpose';
 import { isJsonObject, type JsonObject } from '../../json';
 import type { Architecture } from './architecture';
 import { gemma } from './gemma';
@@ -64,10 +65,14 @@ export function findArchitecture(className: string): Architecture {
   if (found !== undefined) {
     return found;
   }
+  const purpose = purposeOfClass(className);
+  if (purpose !== undefined) {
+    throw notText(purpose, 'The model', className.slice(0, 100));
+  }
   const known = ARCHITECTURES.map((architecture) => architecture.label).join(', ');
   throw new StudioError(
     'model/architecture',
-    `${className.slice(0, 100)} is not built in (built in: ${known}). Convert the model with llama.cpp's own converter, \`convert_hf_to_gguf.py DIRECTORY --outtype f16 --outfile MODEL.gguf\`, and then run \`modelfile-studio quantize MODEL.gguf --type Q4_K_M\`. An adapter must be merged into its base with PEFT before that.`,
+    `${className.slice(0, 100)} is not built in (built in: ${known}). Convert the model with llama.cpp's own converter, \`convert_hf_to_gguf.py DIRECTORY --outtype f16 --outfile MODEL.gguf\`, and then run \`modelfile-studio quantize MODEL.gguf OUT.gguf Q4_K_M\`. An adapter must be merged into its base with PEFT before that.`,
     { detail: { className, builtIn: [...BY_CLASS.keys()] } },
   );
 }

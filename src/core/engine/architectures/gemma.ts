@@ -2,7 +2,7 @@ import { f32, type GgufEntry, u32 } from '../../formats/gguf/ggufValue';
 import type { Architecture, ModelConfig } from './architecture';
 import { checkRope, headLengths } from './baseHyperparameters';
 import { GEMMA_GLOBAL_TENSORS, GEMMA_LAYER_TENSORS } from './gemmaTensors';
-import { mapTextTensor, requiredWeights } from './textTensors';
+import { sameLayers } from './textTensors';
 
 /** Gemma 1 and CodeGemma. The head is the embedding; llama.cpp has no place for another. */
 export const gemma: Architecture = {
@@ -26,10 +26,9 @@ export const gemma: Architecture = {
   },
   vocabulary: 'gemma1',
   noOutputTensor: true,
+  dropped: /^lm_head\.weight$/,
   hyperparameters: (config) => gemmaHyperparameters('gemma', config),
-  mapTensor: (name, config) =>
-    name === 'lm_head.weight' ? 'drop' : mapTextTensor(name, config, GEMMA_LAYER_TENSORS, GEMMA_GLOBAL_TENSORS),
-  requiredTensors: (config) => requiredWeights({ ...config, tiedEmbeddings: true }, GEMMA_LAYER_TENSORS),
+  tensors: (config) => sameLayers(config, GEMMA_LAYER_TENSORS, GEMMA_GLOBAL_TENSORS),
   check: (config) => checkRope(config, []),
 };
 

@@ -4,7 +4,7 @@ import type { Architecture, ModelConfig } from './architecture';
 import { checkRope } from './baseHyperparameters';
 import { gemmaHyperparameters } from './gemma';
 import { GEMMA2_LAYER_TENSORS, GEMMA_GLOBAL_TENSORS } from './gemmaTensors';
-import { mapTextTensor, requiredWeights } from './textTensors';
+import { sameLayers } from './textTensors';
 
 /** Gemma 2. The head is the embedding; llama.cpp has no place for another. */
 export const gemma2: Architecture = {
@@ -31,15 +31,14 @@ export const gemma2: Architecture = {
   },
   vocabulary: 'gemma',
   noOutputTensor: true,
+  dropped: /^lm_head\.weight$/,
   hyperparameters: (config) => gemmaHyperparameters('gemma2', config),
   lateParameters: (config) => [
     ['gemma2.attn_logit_softcapping', f32(positive(config, 'attn_logit_softcapping'))],
     ['gemma2.final_logit_softcapping', f32(positive(config, 'final_logit_softcapping'))],
     ['gemma2.attention.sliding_window', u32(positive(config, 'sliding_window'))],
   ],
-  mapTensor: (name, config) =>
-    name === 'lm_head.weight' ? 'drop' : mapTextTensor(name, config, GEMMA2_LAYER_TENSORS, GEMMA_GLOBAL_TENSORS),
-  requiredTensors: (config) => requiredWeights({ ...config, tiedEmbeddings: true }, GEMMA2_LAYER_TENSORS),
+  tensors: (config) => sameLayers(config, GEMMA2_LAYER_TENSORS, GEMMA_GLOBAL_TENSORS),
   check(config) {
     checkRope(config, []);
     ['attn_logit_softcapping', 'final_logit_softcapping', 'sliding_window'].forEach((key) => positive(config, key));

@@ -5,7 +5,7 @@ import type { Architecture, ModelConfig } from './architecture';
 import { baseHyperparameters, checkRope } from './baseHyperparameters';
 import { positive } from './gemma2';
 import { GEMMA3_LAYER_TENSORS, GEMMA_GLOBAL_TENSORS } from './gemmaTensors';
-import { mapTextTensor, requiredWeights } from './textTensors';
+import { sameLayers } from './textTensors';
 
 /** The published 4b and 12b configurations leave most of these out. */
 const DEFAULTS: JsonObject = {
@@ -33,8 +33,7 @@ export const gemma3: Architecture = {
   vocabulary: 'gemma',
   hyperparameters: (config) => baseHyperparameters('gemma3', config),
   lateParameters,
-  mapTensor: (name, config) => mapTextTensor(name, config, GEMMA3_LAYER_TENSORS, GEMMA_GLOBAL_TENSORS),
-  requiredTensors: (config) => requiredWeights({ ...config, tiedEmbeddings: true }, GEMMA3_LAYER_TENSORS),
+  tensors: (config) => sameLayers(config, GEMMA3_LAYER_TENSORS, GEMMA_GLOBAL_TENSORS),
   check(config) {
     checkRope(config, ['linear']);
     const softcap = config.raw['attn_logit_softcapping'];

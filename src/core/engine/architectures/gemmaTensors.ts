@@ -1,14 +1,16 @@
-import type { ModelConfig, TensorTransform } from './architecture';
-import { GLOBAL_TENSORS, LAYER_TENSORS, type TensorRules } from './textTensors';
+import type { TensorRules, TensorTransform } from './architecture';
+import { each, GLOBAL_TENSORS, HEAD_NORMS, LAYER_TENSORS, ofHiddenSize } from './textTensors';
 
 /** Gemma stores its norms less one. */
 const plusOne = (): TensorTransform => ({ kind: 'add', value: 1 });
-const norm = (to: string): { readonly to: string; readonly transform: (config: ModelConfig) => TensorTransform } => ({
-  to,
-  transform: plusOne,
-});
+const norm = (to: string): TensorRules[string] => ({ to, shape: ofHiddenSize, transform: plusOne });
 
-export const GEMMA_GLOBAL_TENSORS: TensorRules = { ...GLOBAL_TENSORS, 'model.norm': norm('output_norm') };
+/** The head is the embedding; one that stands in the files is kept where the architecture has a place for it. */
+export const GEMMA_GLOBAL_TENSORS: TensorRules = {
+  ...GLOBAL_TENSORS,
+  'model.norm': norm('output_norm'),
+  lm_head: { ...GLOBAL_TENSORS.lm_head, optional: true },
+};
 
 /** Gemma 1: two norms a layer. */
 export const GEMMA_LAYER_TENSORS: TensorRules = {
@@ -29,6 +31,5 @@ export const GEMMA2_LAYER_TENSORS: TensorRules = {
 /** Gemma 3 normalises queries and keys as well. */
 export const GEMMA3_LAYER_TENSORS: TensorRules = {
   ...GEMMA2_LAYER_TENSORS,
-  'self_attn.q_norm': norm('attn_q_norm'),
-  'self_attn.k_norm': norm('attn_k_norm'),
+  ...each(HEAD_NORMS, { transform: plusOne }),
 };

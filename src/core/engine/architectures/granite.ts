@@ -2,7 +2,7 @@ import { f32, type GgufEntry, u32 } from '../../formats/gguf/ggufValue';
 import type { Architecture, ModelConfig } from './architecture';
 import { baseHyperparameters, checkRope, checkSilu } from './baseHyperparameters';
 import { ropeNumber } from './ropeParameters';
-import { mapTextTensor, PERMUTED_LAYER_TENSORS, requiredWeights } from './textTensors';
+import { PERMUTED_LAYER_TENSORS, sameLayers } from './textTensors';
 
 /** Multipliers by config key, without which a Granite model babbles. */
 const SCALES = [
@@ -37,8 +37,7 @@ export const granite: Architecture = {
     ['granite.rope.dimension_count', u32(Math.floor(config.hiddenSize / config.heads))],
     ...scales(config),
   ],
-  mapTensor: (name, config) => mapTextTensor(name, config, PERMUTED_LAYER_TENSORS),
-  requiredTensors: (config) => requiredWeights(config, PERMUTED_LAYER_TENSORS),
+  tensors: (config) => sameLayers(config, PERMUTED_LAYER_TENSORS),
   check(config) {
     checkRope(config, ['linear', 'yarn']);
     checkSilu(config);

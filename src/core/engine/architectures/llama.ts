@@ -2,7 +2,7 @@ import { u32 } from '../../formats/gguf/ggufValue';
 import type { Architecture } from './architecture';
 import { baseHyperparameters, checkRope, checkSilu } from './baseHyperparameters';
 import { llama3RopeFrequencies } from './ropeFrequencies';
-import { mapTextTensor, PERMUTED_LAYER_TENSORS, requiredWeights } from './textTensors';
+import { PERMUTED_LAYER_TENSORS, sameLayers } from './textTensors';
 
 /** Llama 1 to 3.3, and everything of that shape: Mistral 7B, SmolLM2, TinyLlama, Vicuna. */
 export const llama: Architecture = {
@@ -41,8 +41,7 @@ export const llama: Architecture = {
     ['llama.vocab_size', u32(config.vocabSize)],
     ['llama.rope.dimension_count', u32(config.headDim)],
   ],
-  mapTensor: (name, config) => mapTextTensor(name, config, PERMUTED_LAYER_TENSORS),
-  requiredTensors: (config) => requiredWeights(config, PERMUTED_LAYER_TENSORS),
+  tensors: (config) => sameLayers(config, PERMUTED_LAYER_TENSORS),
   generatedTensors: llama3RopeFrequencies,
   check(config) {
     checkRope(config, ['linear', 'yarn', 'llama3']);

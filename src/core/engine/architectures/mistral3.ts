@@ -3,7 +3,7 @@ import { f32, type GgufEntry, u32 } from '../../formats/gguf/ggufValue';
 import type { Architecture, ModelConfig } from './architecture';
 import { baseHyperparameters, checkRope, checkSilu } from './baseHyperparameters';
 import { ropeNumber } from './ropeParameters';
-import { mapTextTensor, PERMUTED_LAYER_TENSORS, requiredWeights } from './textTensors';
+import { PERMUTED_LAYER_TENSORS, sameLayers } from './textTensors';
 
 /** Mistral Small 3.x (text part) and Ministral 3. */
 export const mistral3: Architecture = {
@@ -36,13 +36,12 @@ export const mistral3: Architecture = {
     ['mistral3.rope.dimension_count', u32(config.headDim)],
     ...ministral(config),
   ],
-  mapTensor: (name, config) => mapTextTensor(name, config, PERMUTED_LAYER_TENSORS),
-  requiredTensors: (config) => requiredWeights(config, PERMUTED_LAYER_TENSORS),
+  tensors: (config) => sameLayers(config, PERMUTED_LAYER_TENSORS),
   check(config) {
     if (config.raw['model_type'] === 'mistral4') {
       throw new StudioError(
         'model/architecture',
-        "Mistral 4 is not built in. Convert the model with llama.cpp's own converter, `convert_hf_to_gguf.py DIRECTORY --outtype f16 --outfile MODEL.gguf`, and then run `modelfile-studio quantize MODEL.gguf --type Q4_K_M`.",
+        "Mistral 4 is not built in. Convert the model with llama.cpp's own converter, `convert_hf_to_gguf.py DIRECTORY --outtype f16 --outfile MODEL.gguf`, and then run `modelfile-studio quantize MODEL.gguf OUT.gguf Q4_K_M`.",
       );
     }
     checkRope(config, ['linear', 'yarn']);

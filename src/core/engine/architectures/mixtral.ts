@@ -1,19 +1,14 @@
 import { StudioError } from '../../errors';
 import { u32 } from '../../formats/gguf/ggufValue';
-import type { Architecture } from './architecture';
+import type { Architecture, TensorRules } from './architecture';
 import { baseHyperparameters, checkRope, checkSilu } from './baseHyperparameters';
-import { mapExpertTensor, requiredStacks } from './expertTensors';
-import {
-  mapTextTensor,
-  PERMUTED_LAYER_TENSORS,
-  requiredWeights,
-  type TensorRules,
-  withoutDenseFeedForward,
-} from './textTensors';
+import { EXPERT_TENSORS } from './expertTensors';
+import { PERMUTED_LAYER_TENSORS, sameLayers, withoutDenseFeedForward } from './textTensors';
 
 const MIXTRAL_LAYER_TENSORS: TensorRules = {
   ...withoutDenseFeedForward(PERMUTED_LAYER_TENSORS),
   'mlp.gate': 'ffn_gate_inp',
+  ...EXPERT_TENSORS,
 };
 
 /** Mixtral: the llama graph with experts. */
@@ -39,8 +34,7 @@ export const mixtral: Architecture = {
     ['llama.vocab_size', u32(config.vocabSize)],
     ['llama.rope.dimension_count', u32(config.headDim)],
   ],
-  mapTensor: (name, config) => mapExpertTensor(name, config) ?? mapTextTensor(name, config, MIXTRAL_LAYER_TENSORS),
-  requiredTensors: (config) => [...requiredWeights(config, MIXTRAL_LAYER_TENSORS), ...requiredStacks(config)],
+  tensors: (config) => sameLayers(config, MIXTRAL_LAYER_TENSORS),
   check(config) {
     checkRope(config, ['linear', 'yarn']);
     checkSilu(config);

@@ -1,18 +1,18 @@
 import { StudioError } from '../../errors';
 import { f32, type GgufEntry, u32 } from '../../formats/gguf/ggufValue';
 import type { Json, JsonObject } from '../../json';
-import type { Architecture, GeneratedTensor, ModelConfig } from './architecture';
+import type { Architecture, GeneratedTensor, ModelConfig, TensorRules } from './architecture';
 import { checkSilu } from './baseHyperparameters';
 import { readRopeParameters, ropeNumber } from './ropeParameters';
-import { LAYER_TENSORS, mapTextTensor, requiredWeights, type TensorRules } from './textTensors';
+import { LAYER_TENSORS, sameLayers } from './textTensors';
 
 const PHI3_LAYER_TENSORS: TensorRules = {
-  'self_attn.qkv_proj': 'attn_qkv',
-  'self_attn.o_proj': LAYER_TENSORS['self_attn.o_proj']!,
-  'mlp.gate_up_proj': 'ffn_up',
-  'mlp.down_proj': 'ffn_down',
-  input_layernorm: 'attn_norm',
-  post_attention_layernorm: 'ffn_norm',
+  'self_attn.qkv_proj': { to: 'attn_qkv', shape: (c) => [(c.heads + 2 * c.kvHeads) * c.headDim, c.hiddenSize] },
+  'self_attn.o_proj': LAYER_TENSORS['self_attn.o_proj'],
+  'mlp.gate_up_proj': { to: 'ffn_up', shape: (c) => [2 * c.feedForward, c.hiddenSize] },
+  'mlp.down_proj': LAYER_TENSORS['mlp.down_proj'],
+  input_layernorm: LAYER_TENSORS.input_layernorm,
+  post_attention_layernorm: LAYER_TENSORS.post_attention_layernorm,
 };
 
 /** Phi-3, Phi-3.5, Phi-4 and Phi-4-mini. Queries, keys and values stay one matrix, as do gate and up. */
@@ -36,8 +36,7 @@ export const phi3: Architecture = {
   lateParameters: (config) => [
     ['phi3.attention.sliding_window', u32(wholeNumber(config.raw['sliding_window'], 'sliding_window'))],
   ],
-  mapTensor: (name, config) => mapTextTensor(name, config, PHI3_LAYER_TENSORS),
-  requiredTensors: (config) => requiredWeights(config, PHI3_LAYER_TENSORS),
+  tensors: (config) => sameLayers(config, PHI3_LAYER_TENSORS),
   generatedTensors: (config) => longRope(config)?.tensors ?? [],
   check(config) {
     checkSilu(config);

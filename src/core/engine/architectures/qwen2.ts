@@ -1,8 +1,14 @@
-import type { Architecture, ModelConfig } from './architecture';
+import type { Architecture, TensorRules } from './architecture';
 import { baseHyperparameters, checkRope, checkSilu } from './baseHyperparameters';
-import { LAYER_TENSORS, mapTextTensor, requiredWeights } from './textTensors';
+import { LAYER_TENSORS, sameLayers } from './textTensors';
 
-const BIASED = ['attn_q', 'attn_k', 'attn_v'];
+/** The layers of Qwen2: queries, keys and values have biases. */
+export const BIASED_LAYER_TENSORS: TensorRules = {
+  ...LAYER_TENSORS,
+  'self_attn.q_proj': { ...LAYER_TENSORS['self_attn.q_proj'], bias: 'required' },
+  'self_attn.k_proj': { ...LAYER_TENSORS['self_attn.k_proj'], bias: 'required' },
+  'self_attn.v_proj': { ...LAYER_TENSORS['self_attn.v_proj'], bias: 'required' },
+};
 
 /** Qwen1.5, Qwen2 and Qwen2.5, dense. Queries, keys and values have biases. */
 export const qwen2: Architecture = {
@@ -20,14 +26,9 @@ export const qwen2: Architecture = {
     },
   },
   hyperparameters: (config) => baseHyperparameters('qwen2', config),
-  mapTensor: (name, config) => mapTextTensor(name, config, LAYER_TENSORS),
-  requiredTensors: (config) => [...requiredWeights(config, LAYER_TENSORS), ...biases(config)],
+  tensors: (config) => sameLayers(config, BIASED_LAYER_TENSORS),
   check(config) {
     checkRope(config, ['linear', 'yarn']);
     checkSilu(config);
   },
 };
-
-function biases(config: ModelConfig): string[] {
-  return Array.from({ length: config.layers }, (_, layer) => BIASED.map((leaf) => `blk.${layer}.${leaf}.bias`)).flat();
-}

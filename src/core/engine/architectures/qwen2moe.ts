@@ -1,22 +1,18 @@
-import type { Architecture, ModelConfig } from './architecture';
+import type { Architecture, TensorRules } from './architecture';
 import { baseHyperparameters } from './baseHyperparameters';
-import { mapExpertTensor, requiredStacks } from './expertTensors';
+import { EXPERT_TENSORS } from './expertTensors';
 import { checkQwenMoe, expertLengths } from './qwenMoe';
-import {
-  LAYER_TENSORS,
-  mapTextTensor,
-  requiredWeights,
-  type TensorRules,
-  withoutDenseFeedForward,
-} from './textTensors';
+import { BIASED_LAYER_TENSORS } from './qwen2';
+import { sameLayers, withoutDenseFeedForward } from './textTensors';
 
 const QWEN2MOE_LAYER_TENSORS: TensorRules = {
-  ...withoutDenseFeedForward(LAYER_TENSORS),
+  ...withoutDenseFeedForward(BIASED_LAYER_TENSORS),
   'mlp.gate': 'ffn_gate_inp',
   'mlp.shared_expert_gate': 'ffn_gate_inp_shexp',
   'mlp.shared_expert.gate_proj': 'ffn_gate_shexp',
   'mlp.shared_expert.up_proj': 'ffn_up_shexp',
   'mlp.shared_expert.down_proj': 'ffn_down_shexp',
+  ...EXPERT_TENSORS,
 };
 
 /** Qwen1.5-MoE and Qwen2-MoE: experts, and one more that every token goes through. */
@@ -40,17 +36,6 @@ export const qwen2moe: Architecture = {
   },
   hyperparameters: (config) => baseHyperparameters('qwen2moe', config),
   lateParameters: (config) => expertLengths('qwen2moe', config),
-  mapTensor: (name, config) => mapExpertTensor(name, config) ?? mapTextTensor(name, config, QWEN2MOE_LAYER_TENSORS),
-  requiredTensors: (config) => [
-    ...requiredWeights(config, QWEN2MOE_LAYER_TENSORS),
-    ...requiredStacks(config),
-    ...biases(config),
-  ],
+  tensors: (config) => sameLayers(config, QWEN2MOE_LAYER_TENSORS),
   check: checkQwenMoe,
 };
-
-function biases(config: ModelConfig): string[] {
-  return Array.from({ length: config.layers }, (_, layer) =>
-    ['attn_q', 'attn_k', 'attn_v'].map((leaf) => `blk.${layer}.${leaf}.bias`),
-  ).flat();
-}

@@ -1,11 +1,10 @@
-import type { Architecture } from './architecture';
+import type { Architecture, TensorRules } from './architecture';
 import { baseHyperparameters, checkRope, checkSilu } from './baseHyperparameters';
-import { LAYER_TENSORS, mapTextTensor, requiredWeights, type TensorRules } from './textTensors';
+import { HEAD_NORMS, LAYER_TENSORS, sameLayers } from './textTensors';
 
 const QWEN3_LAYER_TENSORS: TensorRules = {
   ...LAYER_TENSORS,
-  'self_attn.q_norm': 'attn_q_norm',
-  'self_attn.k_norm': 'attn_k_norm',
+  ...HEAD_NORMS,
 };
 
 /** Qwen3, dense. Queries and keys are normalised per head, and head_dim does not follow from the width. */
@@ -25,8 +24,7 @@ export const qwen3: Architecture = {
     },
   },
   hyperparameters: (config) => baseHyperparameters('qwen3', config),
-  mapTensor: (name, config) => mapTextTensor(name, config, QWEN3_LAYER_TENSORS),
-  requiredTensors: (config) => requiredWeights(config, QWEN3_LAYER_TENSORS),
+  tensors: (config) => sameLayers(config, QWEN3_LAYER_TENSORS),
   check(config) {
     checkRope(config, ['linear', 'yarn']);
     checkSilu(config);

@@ -1,20 +1,14 @@
-import type { Architecture } from './architecture';
+import type { Architecture, TensorRules } from './architecture';
 import { baseHyperparameters } from './baseHyperparameters';
-import { mapExpertTensor, requiredStacks } from './expertTensors';
+import { EXPERT_TENSORS } from './expertTensors';
 import { checkQwenMoe, expertLengths } from './qwenMoe';
-import {
-  LAYER_TENSORS,
-  mapTextTensor,
-  requiredWeights,
-  type TensorRules,
-  withoutDenseFeedForward,
-} from './textTensors';
+import { HEAD_NORMS, LAYER_TENSORS, sameLayers, withoutDenseFeedForward } from './textTensors';
 
 const QWEN3MOE_LAYER_TENSORS: TensorRules = {
   ...withoutDenseFeedForward(LAYER_TENSORS),
-  'self_attn.q_norm': 'attn_q_norm',
-  'self_attn.k_norm': 'attn_k_norm',
+  ...HEAD_NORMS,
   'mlp.gate': 'ffn_gate_inp',
+  ...EXPERT_TENSORS,
 };
 
 /** Qwen3 with experts (30B-A3B, 235B-A22B). */
@@ -37,7 +31,6 @@ export const qwen3moe: Architecture = {
   },
   hyperparameters: (config) => baseHyperparameters('qwen3moe', config),
   lateParameters: (config) => expertLengths('qwen3moe', config),
-  mapTensor: (name, config) => mapExpertTensor(name, config) ?? mapTextTensor(name, config, QWEN3MOE_LAYER_TENSORS),
-  requiredTensors: (config) => [...requiredWeights(config, QWEN3MOE_LAYER_TENSORS), ...requiredStacks(config)],
+  tensors: (config) => sameLayers(config, QWEN3MOE_LAYER_TENSORS),
   check: checkQwenMoe,
 };

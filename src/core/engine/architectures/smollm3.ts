@@ -2,7 +2,7 @@ import { StudioError } from '../../errors';
 import { u32 } from '../../formats/gguf/ggufValue';
 import type { Architecture, ModelConfig } from './architecture';
 import { baseHyperparameters, checkRope, checkSilu } from './baseHyperparameters';
-import { mapTextTensor, PERMUTED_LAYER_TENSORS, requiredWeights } from './textTensors';
+import { PERMUTED_LAYER_TENSORS, sameLayers } from './textTensors';
 
 /** Every fourth layer has no rotary positions; llama.cpp has that number built in and no key for another. */
 const NO_ROPE_INTERVAL = 4;
@@ -28,8 +28,7 @@ export const smollm3: Architecture = {
     ['smollm3.vocab_size', u32(config.vocabSize)],
     ['smollm3.rope.dimension_count', u32(config.headDim)],
   ],
-  mapTensor: (name, config) => mapTextTensor(name, config, PERMUTED_LAYER_TENSORS),
-  requiredTensors: (config) => requiredWeights(config, PERMUTED_LAYER_TENSORS),
+  tensors: (config) => sameLayers(config, PERMUTED_LAYER_TENSORS),
   check(config) {
     checkRope(config, ['linear', 'yarn']);
     checkSilu(config);

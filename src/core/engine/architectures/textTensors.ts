@@ -1,129 +1,75 @@
-import type { ModelConfig, TensorMapping, TensorTransform } from './architecture';
+import type { ModelConfig, TensorRule, TensorRules, TensorTable, TensorTransform } from './architecture';
 
-/** What becomes of a module's weight or bias: its GGUF name, and what happens to its values. */
-export interface TensorRule {
-  readonly to: string;
-  readonly transform?: ((config: ModelConfig) => TensorTransform) | undefined;
-}
-
-/** Module path within a layer (`self_attn.q_proj`), or at the top (`lm_head`), to its rule. */
-export type TensorRules = Readonly<Record<string, string | TensorRule>>;
-
-const NONE: TensorTransform = { kind: 'none' };
 const permuteQ = (config: ModelConfig): TensorTransform => ({ kind: 'permute', heads: config.heads });
 const permuteK = (config: ModelConfig): TensorTransform => ({ kind: 'permute', heads: config.kvHeads });
 
+/** A vector as long as the hidden state: most norms. */
+export const ofHiddenSize = (config: ModelConfig): readonly number[] => [config.hiddenSize];
+const ofHeadDim = (config: ModelConfig): readonly number[] => [config.headDim];
+const ofVocabulary = (config: ModelConfig): readonly number[] => [config.vocabSize, config.hiddenSize];
+const keyShape = (config: ModelConfig): readonly number[] => [config.kvHeads * config.headDim, config.hiddenSize];
+
 /** Outside the layers. */
-export const GLOBAL_TENSORS: TensorRules = {
-  'model.embed_tokens': 'token_embd',
-  'model.norm': 'output_norm',
-  lm_head: 'output',
-};
+export const GLOBAL_TENSORS = {
+  'model.embed_tokens': { to: 'token_embd', shape: ofVocabulary, bias: 'none' },
+  'model.norm': { to: 'output_norm', shape: ofHiddenSize },
+  lm_head: { to: 'output', shape: ofVocabulary, optional: (config: ModelConfig) => config.tiedEmbeddings },
+} as const satisfies TensorRules;
 
 /** The attention and feed-forward of most families, without the rotary permutation. */
-export const LAYER_TENSORS: TensorRules = {
-  'self_attn.q_proj': 'attn_q',
-  'self_attn.k_proj': 'attn_k',
-  'self_attn.v_proj': 'attn_v',
-  'self_attn.o_proj': 'attn_output',
-  'mlp.gate_proj': 'ffn_gate',
-  'mlp.up_proj': 'ffn_up',
-  'mlp.down_proj': 'ffn_down',
-  input_layernorm: 'attn_norm',
-  post_attention_layernorm: 'ffn_norm',
-};
+export const LAYER_TENSORS = {
+  'self_attn.q_proj': { to: 'attn_q', shape: (c: ModelConfig) => [c.heads * c.headDim, c.hiddenSize] },
+  'self_attn.k_proj': { to: 'attn_k', shape: keyShape },
+  'self_attn.v_proj': { to: 'attn_v', shape: keyShape },
+  'self_attn.o_proj': { to: 'attn_output', shape: (c: ModelConfig) => [c.hiddenSize, c.heads * c.headDim] },
+  'mlp.gate_proj': { to: 'ffn_gate', shape: (c: ModelConfig) => [c.feedForward, c.hiddenSize] },
+  'mlp.up_proj': { to: 'ffn_up', shape: (c: ModelConfig) => [c.feedForward, c.hiddenSize] },
+  'mlp.down_proj': { to: 'ffn_down', shape: (c: ModelConfig) => [c.hiddenSize, c.feedForward] },
+  input_layernorm: { to: 'attn_norm', shape: ofHiddenSize },
+  post_attention_layernorm: { to: 'ffn_norm', shape: ofHiddenSize },
+} as const satisfies TensorRules;
 
 /**
  * As {@link LAYER_TENSORS}, with the rotary pairs of queries and keys brought from halves to neighbours, as llama.cpp's
  * graphs of the llama family want them.
  */
-export const PERMUTED_LAYER_TENSORS: TensorRules = {
+export const PERMUTED_LAYER_TENSORS = {
   ...LAYER_TENSORS,
-  'self_attn.q_proj': { to: 'attn_q', transform: permuteQ },
-  'self_attn.k_proj': { to: 'attn_k', transform: permuteK },
-};
+  'self_attn.q_proj': { ...LAYER_TENSORS['self_attn.q_proj'], transform: permuteQ },
+  'self_attn.k_proj': { ...LAYER_TENSORS['self_attn.k_proj'], transform: permuteK },
+} as const satisfies TensorRules;
 
-/** These rules without the feed-forward, for families whose layers have experts instead. */
+/** Norms over each head's queries and keys. */
+export const HEAD_NORMS = {
+  'self_attn.q_norm': { to: 'attn_q_norm', shape: ofHeadDim },
+  'self_attn.k_norm': { to: 'attn_k_norm', shape: ofHeadDim },
+} as const satisfies TensorRules;
+
+/** Rules without those whose path begins with `prefix`: a feed-forward where layers have experts, a linear attention. */
+export function without(rules: TensorRules, prefix: string): TensorRules {
+  return Object.fromEntries(Object.entries(rules).filter(([path]) => !path.startsWith(prefix)));
+}
+
+/** Rules without the feed-forward, for families whose layers have experts instead. */
 export function withoutDenseFeedForward(rules: TensorRules): TensorRules {
-  return Object.fromEntries(Object.entries(rules).filter(([module]) => !module.startsWith('mlp.')));
+  return without(rules, 'mlp.');
 }
 
-/** Buffers that checkpoints of some ages carry and that no model needs. */
-const BUFFERS = [
-  '.rotary_emb.inv_freq',
-  '.rotary_emb.cos_cached',
-  '.rotary_emb.sin_cached',
-  '.attention.masked_bias',
-  '.attention.bias',
-];
-/** Parts of multimodal checkpoints that are not the text model. */
-const OTHER_TOWERS =
-  /^(?:model\.)?(?:vision_tower|vision_model|vision_embed_tokens|visual|multi_modal_projector|mm_projector|audio_tower|embed_vision|embed_audio)\./;
-
-/** Mixtral's files keep the names of its first implementation; transformers 5 and PEFT under it say the same as for Qwen's experts. */
-const MIXTRAL_MODULE = /^(model\.layers\.\d+\.)block_sparse_moe\.(gate|switch_mlp|experts)\./;
-const MIXTRAL_PROJECTIONS: Readonly<Record<string, string>> = { w1: 'gate_proj', w2: 'down_proj', w3: 'up_proj' };
-
-/**
- * The name that a tensor of a text model has in a text-only checkpoint: `model.language_model.X` (transformers 4.52 and
- * later) and `language_model.model.X` (before, and mlx) become `model.X`, `language_model.lm_head.X` becomes `lm_head.X`,
- * and Mixtral's `block_sparse_moe.experts.7.w1` becomes `mlp.experts.7.gate_proj`.
- */
-export function normaliseTensorName(name: string): string {
-  const text = textModelName(name);
-  if (!MIXTRAL_MODULE.test(text)) {
-    return text;
-  }
-  return text
-    .replace(MIXTRAL_MODULE, '$1mlp.$2.')
-    .replace(
-      /^(.*\.experts\.\d+\.)(w[123])\./,
-      (_all, before: string, projection: string) => `${before}${MIXTRAL_PROJECTIONS[projection]!}.`,
-    );
+/** These rules with changes to each: biases that must be there, another transform. */
+export function each(rules: TensorRules, change: Partial<TensorRule>): TensorRules {
+  return Object.fromEntries(
+    Object.entries(rules).map(([path, rule]) => {
+      const list = typeof rule === 'string' ? [{ to: rule }] : ([rule].flat() as readonly TensorRule[]);
+      return [path, list.map((one) => ({ ...one, ...change }))];
+    }),
+  );
 }
 
-function textModelName(name: string): string {
-  if (name.startsWith('model.language_model.')) {
-    const rest = name.slice('model.language_model.'.length);
-    return rest.startsWith('model.') || rest.startsWith('lm_head.') ? rest : `model.${rest}`;
-  }
-  return name.startsWith('language_model.') ? name.slice('language_model.'.length) : name;
-}
-
-/** Maps the tensors of a text model by a family's rules; the `mapTensor` of most architectures. */
-export function mapTextTensor(
-  name: string,
+/** The same rules for every layer. */
+export function sameLayers(
   config: ModelConfig,
-  layerRules: TensorRules,
-  globalRules: TensorRules = GLOBAL_TENSORS,
-): TensorMapping | 'drop' | undefined {
-  if (OTHER_TOWERS.test(name) || BUFFERS.some((suffix) => name.endsWith(suffix))) {
-    return 'drop';
-  }
-  const parts = /^(?:model\.layers\.(\d{1,5})\.)?(.+)\.(weight|bias)$/.exec(normaliseTensorName(name));
-  if (parts === null) {
-    return undefined;
-  }
-  const [, layer, module, suffix] = parts;
-  const rule = ownRule(layer === undefined ? globalRules : layerRules, module!);
-  if (rule === undefined || (layer !== undefined && Number(layer) >= config.layers)) {
-    return undefined;
-  }
-  const prefix = layer === undefined ? '' : `blk.${Number(layer)}.`;
-  return { name: `${prefix}${rule.to}.${suffix}`, transform: rule.transform?.(config) ?? NONE };
-}
-
-function ownRule(rules: TensorRules, module: string): TensorRule | undefined {
-  const rule = Object.hasOwn(rules, module) ? rules[module] : undefined;
-  return typeof rule === 'string' ? { to: rule } : rule;
-}
-
-/** The weights of these rules in every layer, and the global ones; the head only where it is not tied. */
-export function requiredWeights(config: ModelConfig, layerRules: TensorRules): string[] {
-  const names = ['token_embd.weight', 'output_norm.weight', ...(config.tiedEmbeddings ? [] : ['output.weight'])];
-  const leaves = Object.values(layerRules).map((rule) => (typeof rule === 'string' ? rule : rule.to));
-  for (let layer = 0; layer < config.layers; layer++) {
-    names.push(...leaves.map((leaf) => `blk.${layer}.${leaf}.weight`));
-  }
-  return names;
+  layer: TensorRules,
+  globals: TensorRules = GLOBAL_TENSORS,
+): TensorTable {
+  return { globals, layers: config.layers, layer: () => layer };
 }

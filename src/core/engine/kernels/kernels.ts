@@ -259,6 +259,11 @@ export class Kernels {
     return kernel(source, count / block);
   }
 
+  /** Whether {@link Kernels.firstInvalidBlock} knows a type. */
+  canValidate(type: GgmlTypeName | WidenedType): boolean {
+    return this.#exports[`validate${type}`] !== undefined;
+  }
+
   /** The largest magnitude of `count` f32 values; 0 for none, NaN left out. */
   maxAbs(source: number, count: number): number {
     return this.#exports.maxAbs(source, count);

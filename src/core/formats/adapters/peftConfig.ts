@@ -179,8 +179,13 @@ class ConfigReader {
   }
 
   settings(): PeftSettings {
-    const rank = this.positive('r', this.config['r'] ?? 8, true);
-    const alpha = this.positive('lora_alpha', this.config['lora_alpha'] ?? 8, false);
+    // A key that is not there has PEFT's default; null has none: training with it would have failed.
+    const rank = this.positive('r', this.config['r'] === undefined ? 8 : this.config['r'], true);
+    const alpha = this.positive(
+      'lora_alpha',
+      this.config['lora_alpha'] === undefined ? 8 : this.config['lora_alpha'],
+      false,
+    );
     const ranks = this.patterns('rank_pattern', true);
     const alphas = this.patterns('alpha_pattern', false);
     const useRslora = this.config['use_rslora'] === true;

@@ -1,4 +1,4 @@
-import { canonicalTensorName } from '../huggingface/tensorNames';
+import { canonicalTensorName, withoutWrappers } from '../huggingface/tensorNames';
 
 /** What a tensor of a PEFT file is for. */
 export type PeftRole =
@@ -51,9 +51,20 @@ const SUFFIXES: readonly (readonly [RegExp, PeftRole, 'weight' | 'bias'])[] = [
 const LEFTOVER =
   /(?:^|\.)(?:lora_|base_layer\b|modules_to_save\b|token_adapter\b|hada_|lokr_|vera_|ia3_|oft_|boft_|adapter_)/;
 
+/**
+ * The name as the model knows it: without PEFT's prefix, and without the wrappers (DistributedDataParallel, torch.compile, FSDP)
+ * that a training loop put around the PEFT model or inside it.
+ */
+function modulePath(name: string): string {
+  return withoutWrappers(name)
+    .replace(/^(?:module\.)+/, '')
+    .replace(/^(?:base_model\.model\.|base_model\.)/, '')
+    .replace(/^(?:module\.)+/, '');
+}
+
 /** The name taken apart; undefined when its suffix is none that is known. */
 export function parsePeftTensorName(name: string): PeftTensorName | undefined {
-  const inner = name.replace(/^(?:base_model\.model\.|base_model\.)/, '');
+  const inner = modulePath(name);
   for (const [suffix, role, parameter] of SUFFIXES) {
     const found = suffix.exec(inner);
     if (found === null) {
@@ -81,7 +92,7 @@ export interface ExpertFactorName {
 
 /** The name of a factor on fused experts taken apart; undefined for any other. */
 export function parseExpertFactorName(name: string): ExpertFactorName | undefined {
-  const inner = name.replace(/^(?:base_model\.model\.|base_model\.)/, '');
+  const inner = modulePath(name);
   const found = /^(.+\.experts)\.(base_layer\.)?lora_([AB])(?:\.[^.]+)?\.weight$/.exec(inner);
   if (found === null) {
     return undefined;

@@ -4,7 +4,7 @@ import type { TensorRef } from '../tensorRef';
 import type { Adapter, AdapterMethod, AdapterPart, AdapterWarning } from './adapter';
 import { checkTensors, duplicateTargets, shapeText } from './adapterChecks';
 import type { AdapterInput } from './adapterInput';
-import { expertOfStack } from '../../engine/architectures/expertTensors';
+import { expertOfStack } from '../huggingface/tensorNames';
 import { outerSlice } from '../tensorRef';
 import { canonicalTensorName, moduleLeaf } from '../huggingface/tensorNames';
 

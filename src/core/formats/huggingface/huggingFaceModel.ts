@@ -3,7 +3,7 @@ import type { TensorRef } from '../tensorRef';
 
 /** The tokenizer files of a folder, read and parsed; absent ones are undefined. */
 export interface TokenizerFiles {
-  /** The folder they came from: an adapter's own when it brings a resized vocabulary, else the base's. */
+  /** The folder they came from: an adapter's own where that knows more tokens, else the base's. */
   readonly directory: string;
   readonly tokenizerJson?: JsonObject | undefined;
   /** SentencePiece protobuf (`tokenizer.model`). */
@@ -21,8 +21,16 @@ export interface TokenizerFiles {
   readonly chatTemplateJson?: JsonObject | undefined;
   /** `additional_chat_templates/NAME.jinja` by NAME. */
   readonly additionalTemplates?: ReadonlyMap<string, string> | undefined;
+  /** The folder that tokenizer.model came from, where it is another than `directory`. */
+  readonly modelDirectory?: string | undefined;
   /** The folder that the chat templates came from, where it is another than `directory`. */
   readonly templateDirectory?: string | undefined;
+}
+
+/** Something about a model folder that its user should know. */
+export interface ModelNote {
+  readonly code: string;
+  readonly message: string;
 }
 
 /** Everything of a Hugging Face model folder but the weights themselves. */
@@ -40,6 +48,10 @@ export interface HuggingFaceModel {
   readonly weightsFormat?: string | undefined;
   /** README.md, for the card's licence, base model and tags. */
   readonly readme?: string | undefined;
+  /** Why this folder stands for the path that was given (`the best of 3 checkpoints, …`); undefined when it is that path. */
+  readonly takenBecause?: string | undefined;
+  /** What was left aside or read otherwise than it stands there. */
+  readonly notes?: readonly ModelNote[] | undefined;
 }
 
 /** A model whose folder is there to be read again. */

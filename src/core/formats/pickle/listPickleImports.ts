@@ -4,7 +4,7 @@ import { LIMITS } from '../../limits';
 import { DETECTION_BYTES } from '../detectFormat';
 import { detectPickle, type PickleContainer } from './detectPickle';
 import { walkPickle } from './pickleImports';
-import { listZipEntries, storedZipEntry, type ZipEntry } from './zipDirectory';
+import { listZipEntries, storedZipEntry, type ZipEntry } from '../zipDirectory';
 
 /** What can be said about a pickle without loading it. */
 export interface PickleListing {

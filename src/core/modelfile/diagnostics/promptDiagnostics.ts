@@ -97,7 +97,7 @@ export const PROMPT_DIAGNOSTICS = {
     'Only `"` and `"""` are quotes.',
   ),
   'modelfile/swallowed-instruction': warning(
-    'The quote that begins here closes only in line {line}, so that {instruction} in between is part of the value. Close it on its own line, or use """.',
+    'The quote that begins here closes only in line {line}, so that {instruction} in between is part of the value.{suggestion} Close it on its own line, or use """.',
     'A `"` value runs over lines until one ends with `"`.',
   ),
   'modelfile/dropped-characters': warning(

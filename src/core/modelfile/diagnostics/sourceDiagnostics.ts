@@ -4,19 +4,23 @@ import { type DiagnosticInfo, information, warning } from './diagnosticInfo';
 export const SOURCE_DIAGNOSTICS = {
   // FROM
   'modelfile/from-missing-path': warning(
-    '{path} does not exist, so Ollama takes it for the name of a model{consequence}. Correct the path; it is relative to this file.',
+    '{path} does not exist. {reason}',
     'A path that is not there silently turns into a model name: a valid one is looked up and pulled, a path-like one is refused as an invalid name.',
   ),
   'modelfile/from-invalid-name': warning(
-    '{path} is neither a file here nor a valid model name. Ollama: invalid model name.',
+    '{path} is neither a file here nor a valid model name.{reason} Ollama: invalid model name.',
     'A name is host/namespace/model:tag; only the model is needed. Letters, digits, `-`, `_` and `.` are allowed.',
+  ),
+  'modelfile/from-web-address': warning(
+    'Ollama downloads nothing from a web address in FROM. {reason}',
+    'FROM takes paths and names. Models of Hugging Face have names: `hf.co/OWNER/REPOSITORY:TAG`, where the tag is a type (`Q4_K_M`) or the name of a file.',
   ),
   'modelfile/from-not-installed': information(
     '{name} is not installed: ollama create will pull it.{suggestion}',
     'The list of installed models comes from the Ollama that is configured.',
   ),
   'modelfile/from-shadowed': warning(
-    'There is a {kind} named {path} beside this file: Ollama takes that, not the model of this name. Write {name}:latest, or rename the {kind}.',
+    'There is a {kind} named {path} beside this file: Ollama takes that, not the model of this name.{more} Write {name}:latest for the model, or rename the {kind}.',
     'Ollama first looks whether a path exists; only what does not exist is a model name.',
   ),
   'modelfile/from-empty': warning(

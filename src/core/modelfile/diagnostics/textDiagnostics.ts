@@ -8,7 +8,7 @@ export const TEXT_DIAGNOSTICS = {
     'A line must begin with an instruction, in any case, followed by a space. Prose over several lines needs `"""` around it. `#` begins a comment only where an instruction could begin.',
   ),
   'modelfile/missing-value': error(
-    '{word} needs a value on the same line.',
+    '{word} needs a value on the same line.{suggestion}',
     'After the instruction (and the parameter name or role) Ollama wants a space and a value. `FROM` at the end of a line is refused as an unknown command.',
   ),
   'modelfile/parameter-name': error(
@@ -20,7 +20,7 @@ export const TEXT_DIAGNOSTICS = {
     'Roles are the one part of the grammar where case matters.',
   ),
   'modelfile/unclosed-quote': error(
-    'This {word} is never closed: the rest of the file belongs to the value. A value in quotes ends at a line that ends with the same quotes.',
+    'This {word} is never closed: the rest of the file belongs to the value.{suggestion} A value in quotes ends at a line that ends with the same quotes.',
     'A value that begins with `"` or `"""` runs on until a line ends with the same quotes, over as many lines as it takes. At the end of the file Ollama reports `unexpected EOF`.',
   ),
   'modelfile/no-from': error(

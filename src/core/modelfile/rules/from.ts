@@ -4,6 +4,7 @@ import { edit, fix, suggestion, type Fix } from '../diagnostic';
 import type { LintContext } from '../lintContext';
 import { looksLikePath, type BaseModel, type FromFacts } from '../modelFacts';
 import type { Span } from '../modelfileTypes';
+import { missingPath, webAddress, whyNoName } from './fromPath';
 import { CONVERTIBLE_ARCHITECTURES } from '../ollamaFeatures';
 import { readParameter } from '../parameterValue';
 import type { GgufFacts, ModelFolderFacts, WorkspaceFacts } from '../workspaceFacts';
@@ -17,7 +18,11 @@ export async function fromRules(
 ): Promise<void> {
   const installed = await facts.installedModels(signal);
   for (const line of base.lines) {
-    oneLine(context, line, installed);
+    if (line.path.kind === 'absent') {
+      await absent(context, line, installed, facts, signal);
+    } else {
+      oneLine(context, line, installed);
+    }
     if (line.path.kind === 'gguf' && line.path.gguf.split !== undefined && line.path.gguf.split.count > 1) {
       await split(context, line, line.path.gguf.split, facts, signal);
     }
@@ -31,7 +36,6 @@ function oneLine(context: LintContext, line: FromFacts, installed: readonly stri
   const { span } = line.entry.value;
   switch (line.path.kind) {
     case 'absent':
-      absent(context, line, installed);
       return;
     case 'unknown':
       unknown(context, line);
@@ -70,26 +74,44 @@ function oneLine(context: LintContext, line: FromFacts, installed: readonly stri
 
 const shownPath = (path: string): string => (path === '' ? '.' : path);
 
-function unknown(context: LintContext, { entry, path }: FromFacts): void {
-  if (path.kind === 'unknown' && path.remote) {
-    context.report('modelfile/file-is-remote', entry.value.span, { path: entry.command.args });
-  } else if (!looksLikePath(entry.command.args) && parseModelReference(entry.command.args) === undefined) {
-    context.report('modelfile/from-invalid-name', entry.value.span, { path: entry.command.args });
+function unknown(context: LintContext, line: FromFacts): void {
+  const { entry, path } = line;
+  const { args } = entry.command;
+  if (webAddress(context, line)) {
+    return;
+  }
+  const isReference = !looksLikePath(args) && parseModelReference(args) !== undefined;
+  if (path.kind === 'unknown' && path.remote && !isReference) {
+    context.report('modelfile/file-is-remote', entry.value.span, { path: args });
+  } else if (!looksLikePath(args) && !isReference) {
+    context.report('modelfile/from-invalid-name', entry.value.span, { path: args, reason: whyNoName(args) });
   }
 }
 
-function absent(context: LintContext, { entry }: FromFacts, installed: readonly string[] | undefined): void {
+async function absent(
+  context: LintContext,
+  line: FromFacts,
+  installed: readonly string[] | undefined,
+  facts: WorkspaceFacts,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { entry } = line;
   const { args } = entry.command;
   const { span } = entry.value;
   const reference = parseModelReference(args);
+  if (webAddress(context, line)) {
+    return;
+  }
   if (looksLikePath(args)) {
-    const consequence =
-      reference === undefined ? ', and refuses it as an invalid one' : ', and looks for it in the registry';
-    context.report('modelfile/from-missing-path', span, { path: args, consequence });
+    const folder = /^.*[\\/]/s.exec(args)?.[0];
+    const places = await Promise.all(
+      [...new Set(['', ...(folder === undefined ? [] : [folder])])].map((prefix) => facts.suggestPaths(prefix, signal)),
+    );
+    missingPath(context, line, places.flat());
     return;
   }
   if (reference === undefined) {
-    context.report('modelfile/from-invalid-name', span, { path: args });
+    context.report('modelfile/from-invalid-name', span, { path: args, reason: whyNoName(args) });
     return;
   }
   if (installed === undefined || reference.isCloud || installed.some((name) => isModel(name, reference.name))) {
@@ -202,7 +224,9 @@ function folder(
 ): void {
   const path = shownPath(line.entry.command.args);
   const span = visibleSpan(line);
-  shadowed(context, line, 'folder', installed);
+  if (shadowed(context, line, 'folder', installed, model.weights === 'none')) {
+    return;
+  }
   if (model.problem !== undefined) {
     context.report('modelfile/from-folder-refused', span, { path, error: model.problem });
     return;
@@ -256,7 +280,7 @@ function convertible(context: LintContext, span: Span, path: string, model: Mode
 
 /** One pass of ours where we know the architecture, else llama.cpp's converter. */
 function routeFor(context: LintContext, path: string, { ggufArchitecture }: ModelFolderFacts): string {
-  const converter = `llama.cpp’s convert_hf_to_gguf.py ${shellWord(path)} --outfile model-f16.gguf, then modelfile-studio quantize model-f16.gguf --type Q4_K_M --out model.gguf`;
+  const converter = `llama.cpp’s convert_hf_to_gguf.py ${shellWord(path)} --outfile model-f16.gguf, then modelfile-studio quantize model-f16.gguf model.gguf Q4_K_M`;
   return ggufArchitecture === undefined ? converter : buildRoute(context, path);
 }
 
@@ -269,25 +293,34 @@ function buildRoute(context: LintContext, path: string): string {
 
 const shellWord = (text: string): string => (/^[\w./@:+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
-/** A file or folder that happens to be called as a model. */
+/** A file or folder that happens to be called as a model: one that is installed, or a folder that is no model itself. */
 function shadowed(
   context: LintContext,
   { entry }: FromFacts,
   kind: string,
   installed: readonly string[] | undefined,
-): void {
+  isNoModel = false,
+): boolean {
   const { args } = entry.command;
-  const reference = looksLikePath(args) ? undefined : parseModelReference(args);
-  if (reference !== undefined && installed?.some((name) => isModel(name, reference.name)) === true) {
-    const full = shortModelName(reference.name);
-    const fixes = full === args ? [] : [fix(`Write ${full}`, false, edit(entry.value.span, full))];
-    context.report(
-      'modelfile/from-shadowed',
-      entry.value.span,
-      { kind, path: args, name: args.split(':')[0] ?? args },
-      { fixes },
-    );
+  const reference = looksLikePath(args) || /[\\/]$/.test(args) ? undefined : parseModelReference(args);
+  const isInstalled = reference !== undefined && installed?.some((name) => isModel(name, reference.name)) === true;
+  if (reference === undefined || (!isInstalled && !isNoModel)) {
+    return false;
   }
+  const full = shortModelName(reference.name);
+  const fixes = full === args ? [] : [fix(`Write ${full}`, false, edit(entry.value.span, full))];
+  context.report(
+    'modelfile/from-shadowed',
+    entry.value.span,
+    {
+      kind,
+      path: args,
+      name: args.split(':')[0] ?? args,
+      more: isNoModel ? ' The folder holds no weights: Ollama says no Modelfile or safetensors files found.' : '',
+    },
+    { fixes },
+  );
+  return isNoModel;
 }
 
 function namesBesideFiles(context: LintContext, { lines, nameLine }: BaseModel): void {
@@ -298,7 +331,7 @@ function namesBesideFiles(context: LintContext, { lines, nameLine }: BaseModel):
   for (const { entry, path } of lines) {
     if (path.kind !== 'absent' && path.kind !== 'unknown') {
       context.report('modelfile/from-name-and-file', entry.value.span, { name });
-    } else if (entry !== nameLine.entry && path.kind === 'absent') {
+    } else if (entry !== nameLine.entry && path.kind === 'absent' && !looksLikePath(entry.command.args)) {
       const fixes = [context.removal(entry.instruction, false)];
       context.report(
         'modelfile/from-several-names',

@@ -1,23 +1,25 @@
 import { didYouMean } from '../didYouMean';
 import { edit, fix, suggestion, type Fix } from '../diagnostic';
 import type { LintContext } from '../lintContext';
-import { instructionBefore } from '../ownerAt';
-import { INSTRUCTION_NAMES, type Span, type SyntaxProblem } from '../modelfileTypes';
-import { PARAMETERS } from '../parameters';
+import type { Span, SyntaxProblem } from '../modelfileTypes';
+import { foreignAdvice, foreignParameter } from '../foreignParameters';
+import { foreignFile } from './foreignFile';
+import { strayText } from './strayText';
+import { textBehindQuote } from './textBehindQuote';
 
 const ROLES = ['system', 'user', 'assistant'];
 
 /** What Ollama's parser refuses. */
 export function grammarRules(context: LintContext): void {
+  if (foreignFile(context)) {
+    return;
+  }
+  missingValues(context);
+  strayText(context, context.parsed.problems);
   for (const problem of context.parsed.problems) {
     switch (problem.kind) {
       case 'unknown-instruction':
-        unknownInstruction(context, problem);
-        break;
       case 'missing-value':
-        context.report('modelfile/missing-value', problem.span, {
-          word: context.text.slice(problem.span.start, problem.span.end),
-        });
         break;
       case 'parameter-name':
         parameterName(context, problem);
@@ -40,58 +42,18 @@ export function grammarRules(context: LintContext): void {
   }
 }
 
-function unknownInstruction(context: LintContext, { span, word, blockEnd, lines }: SyntaxProblem): void {
-  const place = { start: span.start, end: lines > 1 ? blockEnd : span.end };
-  if (context.isEnough('modelfile/unknown-instruction', place)) {
-    return;
-  }
-  const meant = didYouMean(word.replace(/[:=].*$/s, ''), INSTRUCTION_NAMES);
-  const fixes: Fix[] = [];
-  if (meant !== undefined && lines === 1) {
-    const [, letters, rest] = /^([A-Za-z]+)[:=]?(.*)$/s.exec(word) ?? [];
-    // A word of prose may look like an instruction; one in capitals hardly does.
-    const isSure = letters !== undefined && letters === letters.toUpperCase() && (rest === '' || letters === meant);
-    fixes.push(
-      fix(`Write ${meant}`, isSure, edit(span, rest === undefined || rest === '' ? meant : `${meant} ${rest}`)),
-    );
-  } else if (meant === undefined) {
-    fixes.push(...wrapPrevious(context, span, blockEnd));
-  }
-  context.report('modelfile/unknown-instruction', place, { word, suggestion: suggestion(meant) }, { fixes });
-}
-
-/** Prose that goes on below an unquoted value belongs to it, most likely. */
-function wrapPrevious(context: LintContext, span: Span, blockEnd: number): Fix[] {
-  const before = instructionBefore(context.parsed.instructions, span.start - 1);
-  const { value, keyword } = before ?? {};
-  const isText = keyword === 'SYSTEM' || keyword === 'TEMPLATE' || keyword === 'LICENSE' || keyword === 'MESSAGE';
-  if (value === undefined || !isText || value.quote !== '' || value.text === '') {
-    return [];
-  }
-  const between = context.text.slice(value.span.end, span.start);
-  if (!/^\s*$/.test(between) || context.text.slice(value.span.start, blockEnd).includes('"""')) {
-    return [];
-  }
-  const title = `Put """ around the ${keyword} text`;
-  return [
-    fix(
-      title,
-      false,
-      edit({ start: value.span.start, end: value.span.start }, '"""'),
-      edit({ start: blockEnd, end: blockEnd }, '"""'),
-    ),
-  ];
-}
-
 function parameterName(context: LintContext, { span, word }: SyntaxProblem): void {
   if (context.isEnough('modelfile/parameter-name', span)) {
     return;
   }
   const [name = '', rest] = word.split('=', 2);
-  const meant = didYouMean(name, PARAMETERS.keys());
-  const replacement = meant === undefined ? undefined : rest === undefined ? meant : `${meant} ${rest}`.trimEnd();
-  const fixes = replacement === undefined ? [] : [fix(`Write ${replacement}`, true, edit(span, replacement))];
-  context.report('modelfile/parameter-name', span, { word, suggestion: suggestion(meant) }, { fixes });
+  const foreign = foreignParameter(name.replace(/:$/, ''));
+  const meant = foreign?.kind === 'parameter' ? foreign : undefined;
+  const replacement =
+    meant === undefined ? undefined : rest === undefined ? meant.name : `${meant.name} ${rest}`.trimEnd();
+  const fixes =
+    replacement === undefined ? [] : [fix(`Write ${replacement}`, meant?.isSure === true, edit(span, replacement))];
+  context.report('modelfile/parameter-name', span, { word, suggestion: foreignAdvice(foreign) }, { fixes });
 }
 
 function messageRole(context: LintContext, { span, word }: SyntaxProblem): void {
@@ -123,11 +85,76 @@ function extraSpace(context: LintContext, keywordEnd: number, keyword: string): 
   );
 }
 
+/** `SYSTEM` alone on its line: the text below was meant to be its value. */
+function missingValues(context: LintContext): void {
+  const { problems } = context.parsed;
+  for (const [index, { kind, span }] of problems.entries()) {
+    if (kind !== 'missing-value') {
+      continue;
+    }
+    const word = context.text.slice(span.start, span.end);
+    const next = problems[index + 1];
+    const isAbove = next?.kind === 'unknown-instruction' && /^\s*$/.test(context.text.slice(span.end, next.span.start));
+    if (!isAbove) {
+      context.report('modelfile/missing-value', span, { word, suggestion: '' });
+      continue;
+    }
+    const below = { start: next.span.start, end: Math.max(next.blockEnd, next.span.end) };
+    const isText = /^(?:SYSTEM|TEMPLATE|LICENSE|MESSAGE\s+\w+)$/i.test(word);
+    const suggested = isText
+      ? ' Write """ behind it, and """ behind the text below.'
+      : ' The line below does not belong to it: write it on this line.';
+    context.report(
+      'modelfile/missing-value',
+      span,
+      { word, suggestion: suggested },
+      { fixes: joinFix(context, span, below, isText) },
+    );
+    context.silence(below);
+  }
+}
+
+function joinFix({ text }: LintContext, { end }: Span, below: Span, isText: boolean): Fix[] {
+  const value = text.slice(below.start, below.end);
+  if (!isText) {
+    return /[\r\n]/.test(value)
+      ? []
+      : [fix('Write it on one line', false, edit({ start: end, end: below.start }, ' '))];
+  }
+  return value.includes('"""')
+    ? []
+    : [
+        fix(
+          'Put """ around the text',
+          false,
+          edit({ start: end, end }, ' """'),
+          edit({ start: below.end, end: below.end }, '"""'),
+        ),
+      ];
+}
+
 function unclosedQuote(context: LintContext, { span, word }: SyntaxProblem): void {
   const owner = context.parsed.instructions.find((instruction) => instruction.value?.span.start === span.start);
   const end = owner?.value?.span.end ?? span.end;
-  const fixes = [fix(`Close the value with ${word}`, false, edit({ start: end, end }, word))];
-  context.report('modelfile/unclosed-quote', span, { word }, { fixes });
+  const behind = textBehindQuote(context, { start: span.start, end: context.text.length }, word);
+  const close = fix(`Close the value with ${word}`, false, edit({ start: end, end }, word));
+  context.report(
+    'modelfile/unclosed-quote',
+    span,
+    { word, suggestion: behind?.suggestion ?? wrongClosing(context, span, word) },
+    { fixes: behind?.fix === undefined ? [close] : [behind.fix] },
+  );
+}
+
+/** A closing that is none: `""`, `'''`, typographic quotes. */
+function wrongClosing(context: LintContext, { start }: Span, word: string): string {
+  const rest = context.text.slice(start + word.length, start + 20_000);
+  const found = /(?:^|[^"])(""|'''|```|[“”]{1,3}|")[ \t]*(?:\r?\n|$)/.exec(rest);
+  if (found?.[1] === undefined || found[1] === word) {
+    return '';
+  }
+  const at = start + word.length + found.index + found[0].indexOf(found[1]);
+  return ` The ${found[1]} in line ${context.lines.position(at).line + 1} does not close it.`;
 }
 
 function noFrom(context: LintContext): void {

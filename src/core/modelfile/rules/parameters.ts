@@ -1,5 +1,5 @@
-import { didYouMean } from '../didYouMean';
-import { edit, fix, suggestion, type Fix } from '../diagnostic';
+import { edit, fix, type Fix } from '../diagnostic';
+import { foreignAdvice, foreignParameter, type ForeignParameter } from '../foreignParameters';
 import { valueSpan, type Entry, type LintContext } from '../lintContext';
 import { DEPRECATED_PARAMETERS, PARAMETERS, REMOVED_PARAMETERS, type ParameterInfo } from '../parameters';
 import { readParameter, type ParameterValue } from '../parameterValue';
@@ -99,34 +99,34 @@ function unknown(context: LintContext, entry: Entry, name: string): void {
   if (context.isEnough('modelfile/unknown-parameter', span)) {
     return;
   }
-  const meant = didYouMean(name, PARAMETERS.keys()) ?? SYNONYMS.get(name.toLowerCase());
-  // A list, or a comment behind the text: renamed alone it would be accepted, and never match.
-  const lines = meant === 'stop' ? stopLinesFix(context, entry) : undefined;
-  const fixes = meant === undefined ? [] : [lines ?? fix(`Write ${meant}`, true, edit(span, meant))];
-  context.report('modelfile/unknown-parameter', span, { word: name, suggestion: suggestion(meant) }, { fixes });
+  const foreign = foreignParameter(name);
+  context.report(
+    'modelfile/unknown-parameter',
+    span,
+    { word: name, suggestion: foreignAdvice(foreign) },
+    { fixes: foreign === undefined ? [] : foreignFixes(context, entry, foreign) },
+  );
 }
 
-/** What the same thing is called elsewhere. */
-const SYNONYMS: ReadonlyMap<string, string> = new Map([
-  ['max_tokens', 'num_predict'],
-  ['max_new_tokens', 'num_predict'],
-  ['n_predict', 'num_predict'],
-  ['max_length', 'num_ctx'],
-  ['context_length', 'num_ctx'],
-  ['n_ctx', 'num_ctx'],
-  ['ctx_size', 'num_ctx'],
-  ['repetition_penalty', 'repeat_penalty'],
-  ['stop_sequence', 'stop'],
-  ['stop_token', 'stop'],
-  ['stopwords', 'stop'],
-  ['temp', 'temperature'],
-  ['n_gpu_layers', 'num_gpu'],
-  ['gpu_layers', 'num_gpu'],
-  ['threads', 'num_thread'],
-  ['n_threads', 'num_thread'],
-  ['batch_size', 'num_batch'],
-  ['n_batch', 'num_batch'],
-]);
+function foreignFixes(context: LintContext, entry: Entry, foreign: ForeignParameter): Fix[] {
+  const span = nameSpan(entry);
+  switch (foreign.kind) {
+    case 'parameter': {
+      const { name, isSure } = foreign;
+      // A list, or a comment behind the text: renamed alone it would be accepted, and never match.
+      const lines = name === 'stop' && isSure ? stopLinesFix(context, entry) : undefined;
+      // Set already under its right name: one of the two is wrong, and nobody knows which.
+      const isAlone = name === 'stop' || context.last(name) === undefined;
+      return [lines ?? fix(`Write ${name}`, isSure && isAlone, edit(span, name))];
+    }
+    case 'instruction': {
+      const { start } = entry.instruction.keywordSpan;
+      return [fix(`Write ${foreign.instruction}`, false, edit({ start, end: span.end }, foreign.instruction))];
+    }
+    default:
+      return [context.removal(entry.instruction, false)];
+  }
+}
 
 /** A comment behind the number, a decimal comma, a fraction where none is taken, a word for a truth value. */
 function valueFixes(context: LintContext, entry: Entry, info: ParameterInfo): Fix[] {

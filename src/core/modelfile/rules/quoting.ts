@@ -1,7 +1,8 @@
 import { edit, fix, quoted } from '../diagnostic';
 import type { Entry, LintContext } from '../lintContext';
-import { INSTRUCTION_NAMES } from '../modelfileTypes';
+import { INSTRUCTION_NAMES } from '../../ollama/instructionNames';
 import { stopListOf } from './stops';
+import { textBehindQuote } from './textBehindQuote';
 
 const PATH_KEYWORDS: ReadonlySet<string | undefined> = new Set([
   'FROM',
@@ -60,11 +61,18 @@ function singleQuotes(context: LintContext, entry: Entry): void {
 }
 
 function swallowed(context: LintContext, { value }: Entry): void {
-  const match = value.quote === '"' ? INSTRUCTION_IN_VALUE.exec(value.text) : null;
-  if (match !== null) {
+  const match = value.quote === '' ? null : INSTRUCTION_IN_VALUE.exec(value.text);
+  const behind = match === null ? undefined : textBehindQuote(context, value.span, value.quote);
+  // Between three quotes anything may stand; only quotes that were meant to close tell that it was not meant to.
+  if (match !== null && (value.quote === '"' || behind !== undefined)) {
     const { start, end } = value.span;
     const line = context.lines.position(end).line + 1;
-    context.report('modelfile/swallowed-instruction', { start, end: start + 1 }, { line, instruction: match[1] });
+    context.report(
+      'modelfile/swallowed-instruction',
+      { start, end: start + value.quote.length },
+      { line, instruction: match[1], suggestion: behind?.suggestion ?? '' },
+      { fixes: behind?.fix === undefined ? [] : [behind.fix] },
+    );
   }
 }
 

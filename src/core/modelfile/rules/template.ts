@@ -5,6 +5,7 @@ import type { LintContext } from '../lintContext';
 import type { Span } from '../modelfileTypes';
 import { inDocument, isLargeTemplate, type TemplateAnalysis } from '../templateAnalysis';
 import { fieldsOf, typeTitle, type FieldUse } from '../templateScope';
+import { turnRules } from './turns';
 
 /** TEMPLATE, as far as the text alone tells. */
 export function templateRules(context: LintContext, analysis: TemplateAnalysis | undefined): void {
@@ -29,8 +30,12 @@ export function templateRules(context: LintContext, analysis: TemplateAnalysis |
     return;
   }
   behaviour(context, analysis);
+  firstField(context, analysis);
+  const text = analysis.entry.command.args;
   for (const use of analysis.scopes.fields) {
-    unknownField(context, analysis, use);
+    if (use.isUnknown && !isFirst(use) && !context.isEnough('modelfile/template-unknown-field', use.span)) {
+      unknownField(context, analysis, use, text);
+    }
   }
   suspicious(context, analysis);
 }
@@ -127,7 +132,8 @@ function visible(span: { readonly start: number; readonly end: number }): { star
   return { start: span.start, end: Math.max(span.end, span.start + 1) };
 }
 
-function behaviour(context: LintContext, { entry, probe }: TemplateAnalysis): void {
+function behaviour(context: LintContext, analysis: TemplateAnalysis): void {
+  const { entry, probe } = analysis;
   if (probe === undefined) {
     return;
   }
@@ -148,26 +154,48 @@ function behaviour(context: LintContext, { entry, probe }: TemplateAnalysis): vo
   if (!probe.chat.ok) {
     return;
   }
-  if (!probe.printsSystem) {
-    const isLost = context.all('system').some(({ command }) => command.args !== '');
-    context.report('modelfile/template-ignores-system', keywordSpan, {
-      consequence: isLost ? ': the SYSTEM of this file has no effect' : '',
-    });
-  }
-  if (probe.runsOn) {
-    context.report('modelfile/template-no-turn-end', keywordSpan);
-  }
-}
-
-function unknownField(context: LintContext, { entry }: TemplateAnalysis, use: FieldUse): void {
-  if (!use.isUnknown) {
+  if (probe.completion !== undefined) {
+    completion(context, analysis);
     return;
   }
+  // `.First` around the system prompt is why it is not printed.
+  if (!probe.printsSystem && !analysis.scopes.fields.some(isFirst)) {
+    const isLost = context.all('system').some(({ command }) => command.args !== '');
+    context.report(
+      'modelfile/template-ignores-system',
+      keywordSpan,
+      { consequence: isLost ? ': the SYSTEM of this file has no effect' : '' },
+      { severity: isLost ? 'warning' : 'information' },
+    );
+  }
+  turnRules(context, analysis);
+}
+
+/** A template without turns: one word on it where it loses something, or where it may be taken for a chat template. */
+function completion(context: LintContext, { entry, probe }: TemplateAnalysis): void {
+  if (probe?.completion !== 'bare') {
+    return;
+  }
+  const isLost = !probe.printsSystem && context.all('system').some(({ command }) => command.args !== '');
+  context.report('modelfile/template-completion', entry.instruction.keywordSpan, {
+    consequence: isLost ? ', and the SYSTEM of this file has no effect' : '',
+    advice: ' That is right for a base model; a chat model wants the template that it was trained with.',
+  });
+}
+
+const isFirst = ({ owner, name }: FieldUse): boolean => owner === 'root' && name === 'First';
+
+function unknownField(context: LintContext, { entry }: TemplateAnalysis, use: FieldUse, text: string): void {
   const meant = didYouMean(use.name, fieldsOf(use.owner)?.keys() ?? []);
   const span = inDocument(entry, use.span);
   const fixes = meant === undefined ? [] : [fix(`Write .${meant}`, false, edit(span, meant))];
+  const isPrinted = /\{\{-?\s*(?:\$\w*)?\.$/.test(before(text, use));
   const consequence =
-    use.owner === 'root' ? 'It is always empty, and prints <no value>.' : 'A chat that comes to it fails.';
+    use.owner !== 'root'
+      ? 'A chat that comes to it fails.'
+      : isPrinted
+        ? 'It is always empty, and prints <no value>.'
+        : 'It is always empty.';
   const values = {
     field: `.${use.name}`,
     type: typeTitle(use.owner),
@@ -175,6 +203,33 @@ function unknownField(context: LintContext, { entry }: TemplateAnalysis, use: Fi
     consequence,
   };
   context.report('modelfile/template-unknown-field', span, values, { fixes });
+}
+
+/** What stands before a field, as far as it matters. */
+const before = (text: string, { span }: FieldUse): string => text.slice(Math.max(span.start - 40, 0), span.start);
+
+/** `.First` went in 2023; what stood in its `if` is never printed. Told once, however often it is there. */
+function firstField(context: LintContext, { entry, scopes }: TemplateAnalysis): void {
+  const uses = scopes.fields.filter(isFirst);
+  const [use] = uses;
+  if (use === undefined) {
+    return;
+  }
+  const text = entry.command.args;
+  const isGuard = uses.every((one) => /\{\{-?\s*if\s+(?:and\s+)?\$?\.$/.test(before(text, one)));
+  const wraps = /^[^}]{0,40}\}\}(?:(?!\{\{-?\s*end)[\s\S]){0,400}\.System/.test(text.slice(use.span.end));
+  const isPrinted = /\{\{-?\s*\$?\.$/.test(before(text, use));
+  const consequence = isPrinted
+    ? 'It is always empty, and prints <no value>.'
+    : 'Ollama took it away in 2023: what stands in its if is never written. Write {{ if .System }} in its place.';
+  const edits = uses.map(({ span }) => edit(inDocument(entry, span), 'System'));
+  const fixes = isGuard ? [fix('Write {{ if .System }}', wraps && uses.length === 1, ...edits)] : [];
+  context.report(
+    'modelfile/template-unknown-field',
+    inDocument(entry, use.span),
+    { field: '.First', type: typeTitle('root'), suggestion: '', consequence },
+    { fixes },
+  );
 }
 
 const SUSPICIONS: readonly (readonly [RegExp, string])[] = [

@@ -6,6 +6,7 @@ import type { TemplateAnalysis } from '../templateAnalysis';
 import { prefersJinja } from '../../chatTemplate/templateChoice';
 import { looksLikeToken } from '../../chatTemplate/turnMarkers';
 import { dead } from './template';
+import { USUAL_END_TOKENS } from './turns';
 
 /** TEMPLATE, RENDERER, PARSER and stop texts against the model of this file. */
 export function templateModelRules(
@@ -129,9 +130,6 @@ function isConverted({ folder }: BaseModel): boolean {
     (folder.quantisation === undefined && CONVERTIBLE_ARCHITECTURES.has(folder.architecture ?? ''))
   );
 }
-
-/** End tokens that no model has but as its own. */
-const USUAL_END_TOKENS: ReadonlySet<string> = new Set(['</s>', '<eos>', '<|endoftext|>', '<|end_of_text|>']);
 
 function missingStop(context: LintContext, analysis: TemplateAnalysis, base: BaseModel): void {
   const { probe } = analysis;

@@ -1,9 +1,9 @@
 import { StudioError } from '../../../errors';
 import { isJsonObject, type Json } from '../../../json';
-import type { VocabularyRules } from '../../../engine/architectures/architecture';
+import type { VocabularyRules } from './vocabularyRules';
 import type { TokenizerFiles } from '../huggingFaceModel';
 import { readSentencePieceModel } from './sentencePieceModel';
-import { invalidTokenizer, type TokenizerJson } from './tokenizerJson';
+import { invalidTokenizer, readTokenizerJson, type TokenizerJson } from './tokenizerJson';
 import { addedTokenEntry, checkTokenFits, TOKEN_TYPE, type Vocabulary } from './vocabulary';
 
 const PAD_SCORE = -10_000;
@@ -33,14 +33,16 @@ function set(rows: Rows, id: number, text: string, score: number, type: number):
 /**
  * The `llama` vocabulary of a `tokenizer.model`, overlaid by `added_tokens.json` and tokenizer_config's `added_tokens_decoder`
  * (Phi-3: and tokenizer.json's added tokens), padded to the rows of the embedding. Added tokens without a row are left out, as
- * the converter does; a piece without one is `tokenizer/vocabulary`.
+ * the converter does; a piece without one is `tokenizer/vocabulary`. transformers 5 writes added tokens in tokenizer.json
+ * alone: unlike the converter's, they count where the other files leave a row without a name, or a special token an ordinary
+ * piece; `fromJson` lists them.
  */
 export function sentencePieceVocabulary(
   model: Uint8Array,
   files: TokenizerFiles,
   rules: VocabularyRules,
   count: number,
-): Vocabulary {
+): Vocabulary & { readonly fromJson: readonly string[] } {
   const { pieces, modelType } = readSentencePieceModel(model);
   if (modelType !== undefined && modelType !== BPE) {
     throw new StudioError(
@@ -66,7 +68,34 @@ export function sentencePieceVocabulary(
   for (const entry of Array.isArray(added) ? (added as readonly Json[]) : []) {
     overlayEntry(rows, isJsonObject(entry) ? entry['id'] : undefined, entry, rules);
   }
-  return { model: 'llama', pre: 'default', ...rows };
+  const fromJson = rules === 'phi3' ? [] : overlayTokenizerJson(rows, files);
+  return { model: 'llama', pre: 'default', ...rows, fromJson };
+}
+
+/** Names what only tokenizer.json names, and makes special what only it knows to be; the tokens that it changed. */
+function overlayTokenizerJson(rows: Rows, files: TokenizerFiles): string[] {
+  const { vocab, addedTokens } =
+    files.tokenizerJson === undefined
+      ? { vocab: new Map<string, number>(), addedTokens: [] }
+      : readTokenizerJson(files.tokenizerJson, files.tokenizerConfig);
+  const isUnnamed = (id: number): boolean => rows.types[id] === TOKEN_TYPE.unused && rows.tokens[id] === `[PAD${id}]`;
+  // Before transformers 5 they stood in tokenizer_config.json as well, and what is not there was left out on purpose.
+  const isAlone = !isJsonObject(files.tokenizerConfig?.['added_tokens_decoder']);
+  const changed: string[] = [];
+  for (const { id, content, special } of addedTokens) {
+    const isPiece = rows.types[id] === TOKEN_TYPE.normal && rows.tokens[id] === content && (special || isAlone);
+    if (id < rows.tokens.length && (isUnnamed(id) || isPiece)) {
+      overlay(rows, id, content, special, 'looks');
+      changed.push(content);
+    }
+  }
+  for (const [token, id] of vocab) {
+    if (id < rows.tokens.length && isUnnamed(id)) {
+      set(rows, id, token, ADDED_SCORE, TOKEN_TYPE.normal);
+      changed.push(token);
+    }
+  }
+  return changed;
 }
 
 function readRowId(id: Json | undefined, text: string): number {

@@ -1,7 +1,7 @@
 import type { Sha256 } from './sha256';
 import { StudioError } from '../../../errors';
 import type { JsonObject } from '../../../json';
-import type { VocabularyRules } from '../../../engine/architectures/architecture';
+import type { VocabularyRules } from './vocabularyRules';
 import { bool, type GgufEntry, string, strings, u32 } from '../../gguf/ggufValue';
 import type { TokenizerFiles } from '../huggingFaceModel';
 import { bpeVocabulary, mergeStrings } from './bpeVocabulary';
@@ -25,6 +25,8 @@ export interface TokenizerMetadataOptions {
   /** Rows of the embedding that will be written: the vocabulary is padded to it. */
   readonly rows: number;
   readonly sha256: Sha256;
+  /** Told where the vocabulary is better than the converter's. */
+  readonly note?: ((note: { readonly code: string; readonly message: string }) => void) | undefined;
 }
 
 /**
@@ -58,9 +60,19 @@ interface VocabularyAndMerges {
   readonly merges: readonly (readonly [string, string])[];
 }
 
-function readVocabulary(files: TokenizerFiles, { rules, rows, sha256 }: TokenizerMetadataOptions): VocabularyAndMerges {
+function readVocabulary(
+  files: TokenizerFiles,
+  { rules, rows, sha256, note }: TokenizerMetadataOptions,
+): VocabularyAndMerges {
   if (files.tokenizerModel !== undefined) {
-    return { vocabulary: sentencePieceVocabulary(files.tokenizerModel, files, rules, rows), merges: [] };
+    const vocabulary = sentencePieceVocabulary(files.tokenizerModel, files, rules, rows);
+    if (vocabulary.fromJson.length > 0) {
+      note?.({
+        code: 'tokenizer/from-json',
+        message: `${vocabulary.fromJson.length} tokens are read from tokenizer.json, where transformers 5 writes them alone (${shown(vocabulary.fromJson)}): llama.cpp's converter reads tokenizer.model only and would leave them without a name or a meaning`,
+      });
+    }
+    return { vocabulary, merges: [] };
   }
   const json = files.tokenizerJson ?? tokenizerJsonFromParts(files);
   if (json === undefined) {
@@ -78,7 +90,18 @@ function readVocabulary(files: TokenizerFiles, { rules, rows, sha256 }: Tokenize
   const merges =
     tokenizer.merges.length === 0 && files.merges !== undefined ? readMergesText(files.merges) : tokenizer.merges;
   const pre = findPreTokenizer({ ...tokenizer, merges }, sha256);
-  return { vocabulary: bpeVocabulary(tokenizer, pre, rows), merges };
+  const vocabulary = bpeVocabulary(tokenizer, pre, rows);
+  if (vocabulary.kept.length > 0) {
+    note?.({
+      code: 'tokenizer/latin-1',
+      message: `${vocabulary.kept.length} special tokens with Latin-1 letters keep their text (${shown(vocabulary.kept)}): llama.cpp's converter would garble it`,
+    });
+  }
+  return { vocabulary, merges };
+}
+
+function shown(tokens: readonly string[]): string {
+  return `${tokens.slice(0, 3).join(', ')}${tokens.length > 3 ? ', …' : ''}`;
 }
 
 function checkModel(tokenizer: TokenizerJson): void {

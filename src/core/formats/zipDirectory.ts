@@ -1,6 +1,6 @@
-import { readBytes, toSafeNumber, type ByteSource } from '../../bytes';
-import { StudioError } from '../../errors';
-import { LIMITS } from '../../limits';
+import { readBytes, toSafeNumber, type ByteSource } from '../bytes';
+import { StudioError } from '../errors';
+import { LIMITS } from '../limits';
 
 /** One entry of a zip archive's central directory. */
 export interface ZipEntry {
@@ -68,10 +68,10 @@ export async function listZipEntries(source: ByteSource): Promise<ZipListing> {
 }
 
 /**
- * The bytes of a stored entry as a source of their own; undefined when it is packed or encrypted, when its local
+ * Where the bytes of a stored entry begin in the archive; undefined when it is packed or encrypted, when its local
  * header disagrees with the directory, or when it does not lie within the file.
  */
-export async function storedZipEntry(source: ByteSource, entry: ZipEntry): Promise<ByteSource | undefined> {
+export async function storedZipEntryStart(source: ByteSource, entry: ZipEntry): Promise<number | undefined> {
   if (
     entry.method !== 0 ||
     entry.isEncrypted ||
@@ -91,13 +91,18 @@ export async function storedZipEntry(source: ByteSource, entry: ZipEntry): Promi
     return undefined;
   }
   const name = latin1(await readBytes(source, entry.headerOffset + LOCAL_BYTES, nameBytes));
-  if (name !== entry.name) {
-    return undefined;
-  }
-  return {
-    size: entry.bytes,
-    read: (offset, target) => source.read(start + offset, target.subarray(0, Math.max(0, entry.bytes - offset))),
-  };
+  return name === entry.name ? start : undefined;
+}
+
+/** The bytes of a stored entry as a source of their own; undefined where {@link storedZipEntryStart} is. */
+export async function storedZipEntry(source: ByteSource, entry: ZipEntry): Promise<ByteSource | undefined> {
+  const start = await storedZipEntryStart(source, entry);
+  return start === undefined
+    ? undefined
+    : {
+        size: entry.bytes,
+        read: (offset, target) => source.read(start + offset, target.subarray(0, Math.max(0, entry.bytes - offset))),
+      };
 }
 
 async function findDirectory(source: ByteSource): Promise<{ entryCount: number; offset: number; bytes: number }> {

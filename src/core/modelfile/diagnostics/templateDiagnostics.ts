@@ -1,0 +1,33 @@
+import { type DiagnosticInfo, information, warning } from './diagnosticInfo';
+
+/** What a TEMPLATE does to conversations, by itself and beside the model's own template. */
+export const TEMPLATE_DIAGNOSTICS = {
+  'modelfile/template-completion': information(
+    'This TEMPLATE has no turns: it completes a text{consequence}.{advice}',
+    'A template that writes the prompt alone is right for base models. A chat model gets no markers with it, and talks on or answers badly.',
+  ),
+  'modelfile/template-no-answer-header': warning(
+    'Nothing in this TEMPLATE opens the answer: the prompt ends with {end}, and the model begins the next turn, or an empty one. Write what begins the assistant’s turn at the end{example}.',
+    'The prompt must end where the assistant is to speak: behind `<|im_start|>assistant` and a newline, `<start_of_turn>model` and a newline, or what the format has.',
+  ),
+  'modelfile/template-answer-closed': warning(
+    'This TEMPLATE ends the answer before it begins: behind what opens the assistant’s turn it writes {end}, and the prompt ends with it. Remove that.',
+    'An end of turn behind the header of the assistant tells the model that it has spoken already.',
+  ),
+  'modelfile/template-role-mismatch': warning(
+    'Past answers are headed {past}, the new one {next}: the model sees two different speakers.{advice}',
+    '`{{ .Role }}` prints `assistant`; a format that calls it `model`, or otherwise, needs an `if`.',
+  ),
+  'modelfile/template-foreign-markers': warning(
+    'This TEMPLATE writes {markers}, which {model} does not know as {number}: it reads letters, and never ends a turn with them. {advice}',
+    'Markers of turns are single tokens of a vocabulary. Those of another family are plain text to the model: it does not stop, or answers badly.',
+  ),
+  'modelfile/literal-escape': warning(
+    '{escape} is not interpreted: Ollama reads a backslash and a letter. Write the character itself{advice}.',
+    'Only string constants within `{{ }}` have escapes. A text over several lines stands between `"""`.',
+  ),
+  'modelfile/text-is-path': warning(
+    'Ollama reads no file here: the text is “{path}” itself. Write the contents of the file into the Modelfile, between """.',
+    'Only FROM, ADAPTER and DRAFT take paths.',
+  ),
+} as const satisfies Record<string, DiagnosticInfo>;

@@ -1,0 +1,51 @@
+import type { LintContext } from '../lintContext';
+
+/** A file that is no Modelfile at all, by how it begins; what it is, and what to do. */
+const KINDS: readonly (readonly [RegExp, string, string])[] = [
+  [
+    /^\ufeff?GGUF[\s\S]{0,8}[\u0000-\u0008\ufffd]/,
+    'GGUF',
+    ' This file is a model in GGUF form, not a Modelfile: write a Modelfile with FROM and the path of this file.',
+  ],
+  [
+    /^[\s\S]{8}\{"/,
+    'safetensors',
+    ' This file holds safetensors weights, not a Modelfile: name the folder that it lies in with FROM.',
+  ],
+  [/^PK\u0003\u0004/, 'PK', ' This file is an archive or a PyTorch checkpoint, not a Modelfile.'],
+  [
+    /^\ufeff?\s*(?:\{\s*(?:"|\})|\[\s*[{"])/,
+    '{',
+    ' This file is JSON, not a Modelfile. A Modelfile is lines such as FROM llama3.2 and PARAMETER temperature 0.7.',
+  ],
+  [
+    /^\ufeff?\s*<(?:!doctype|html|\?xml)\b/i,
+    '<',
+    ' This file is a web page, not a Modelfile: the download gave a page.',
+  ],
+  [/^version https:\/\/git-lfs\b/, 'version', ' This file is a Git LFS pointer: run git lfs pull.'],
+  [
+    /^\ufeff?---\r?\n(?:[\w-]+:[^\n]*\r?\n)/,
+    '---',
+    ' This file is YAML or has YAML at its head; a Modelfile is lines such as FROM llama3.2 and PARAMETER temperature 0.7.',
+  ],
+];
+
+/** One finding for a file of another kind; true where it is one. */
+export function foreignFile(context: LintContext): boolean {
+  const { text, parsed } = context;
+  if (parsed.verdict.ok || parsed.instructions.some(({ command }) => command?.name === 'model')) {
+    return false;
+  }
+  const head = text.slice(0, 400);
+  const found =
+    KINDS.find(([pattern]) => pattern.test(head)) ??
+    (head.includes('\u0000') ? ([/./, 'This', ' This file is binary, not a Modelfile.'] as const) : undefined);
+  if (found === undefined) {
+    return false;
+  }
+  const [, word, suggestion] = found;
+  context.report('modelfile/unknown-instruction', { start: 0, end: context.lines.lineEnd(0) }, { word, suggestion });
+  context.silence({ start: 0, end: text.length + 1 });
+  return true;
+}
