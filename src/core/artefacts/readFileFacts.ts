@@ -12,6 +12,7 @@ import type { SafetensorsDescription } from '../formats/safetensors/safetensorsT
 import type { Json } from '../json';
 import { LIMITS } from '../limits';
 import { parseStrictJson } from '../strictJson';
+import { hasValidationLoss, isTrainingLog, LOG_BYTES } from './mlxLog';
 import type { ArtefactFiles, ListedEntry } from './artefactFiles';
 
 /** What the first bytes of a file, or its header, tell. */
@@ -30,7 +31,7 @@ export type FileFacts =
   | { readonly format: 'unknown' };
 
 /** How much of a file is looked at: its header, all of a JSON file, or its first bytes as text. */
-export type Reading = 'header' | 'json' | 'text' | 'pointer';
+export type Reading = 'header' | 'json' | 'text' | 'log' | 'pointer';
 
 /** Bytes of the first read: what detection needs, and the whole header of most adapters' smaller kin. */
 export const FIRST_BYTES = 4096;
@@ -47,6 +48,7 @@ const READ_WHOLE = new Set([
   'tokenizer_config.json',
   'model.safetensors.index.json',
   'chat_template.json',
+  'modules.json',
 ]);
 const READ_TEXT = new Set(['README.md', 'chat_template.jinja']);
 const TOKENIZERS = new Set(['tokenizer.json', 'tokenizer.model', 'vocab.json']);
@@ -58,6 +60,9 @@ export function readingOf(name: string, bytes: number): Reading | undefined {
   }
   if (READ_TEXT.has(name)) {
     return 'text';
+  }
+  if (isTrainingLog(name)) {
+    return 'log';
   }
   if (
     /\.(?:gguf|safetensors|npz|bin|pt|pth|ckpt|pkl|pickle|dat)$/i.test(name) ||
@@ -121,6 +126,9 @@ export async function readFileFacts(
     if (reading === 'text') {
       return { format: 'text', text: new TextDecoder().decode(await head(source, first, TEXT_BYTES)) };
     }
+    if (reading === 'log') {
+      return await readLog(source, first);
+    }
     if (reading === 'json') {
       return { format: 'json', value: await readJson(source, first, options.path) };
     }
@@ -179,6 +187,18 @@ function refuseLongHeader(first: Uint8Array, limit: number | undefined, path: st
       { path, detail: { length: length.toString() } },
     );
   }
+}
+
+/** A log in which mlx-lm's validation stands, whole; it begins with one, so that other logs are not read on. */
+async function readLog(source: ByteSource, first: Uint8Array): Promise<FileFacts> {
+  const start = new TextDecoder().decode(await head(source, first, TEXT_BYTES));
+  if (source.size > LOG_BYTES || !hasValidationLoss(start)) {
+    return { format: 'unknown' };
+  }
+  return {
+    format: 'text',
+    text: source.size <= TEXT_BYTES ? start : new TextDecoder().decode(await head(source, first, LOG_BYTES)),
+  };
 }
 
 async function readJson(source: ByteSource, first: Uint8Array, path: string): Promise<Json> {

@@ -1,3 +1,4 @@
+import { refuseOtherPurposes } from './refuseOtherPurposes';
 import { StudioError } from '../errors';
 import type { Adapter, AdapterPart, FactorLayout } from '../formats/adapters/adapter';
 import { matchAdapterToBase } from '../formats/adapters/matchBase';
@@ -96,6 +97,7 @@ interface MappedModule {
  */
 export function planAdapterGguf(request: AdapterGgufRequest): AdapterGgufPlan {
   const { adapter, target, type } = request;
+  refuseOtherPurposes([{ adapter, weight: 1 }]);
   const [refusal] = adapter.refusals;
   if (refusal !== undefined) {
     throw refusal;
