@@ -75,7 +75,10 @@ describe.skipIf(missingVSCode !== undefined)('commands', () => {
     await code.screenshot('build-adapter');
     await code.page.keyboard.press('Enter');
     // The base follows from the adapter where only one fits; here there are two.
-    await code.until('the next question', async () => !(await code.quickRows().first().innerText()).includes('rugby/lora'));
+    await code.until(
+      'the next question',
+      async () => !(await code.quickRows().first().innerText()).includes('rugby/lora'),
+    );
     if ((await code.quickInput().getAttribute('placeholder'))?.includes('Base') === true) {
       await code.quickInput().fill('base');
       await code.page.keyboard.press('Enter');
