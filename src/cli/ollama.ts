@@ -1,3 +1,4 @@
+import { largest } from '../core/extremes';
 import { toStudioError, type ErrorJson } from '../core/errors';
 import { escapeControls } from '../core/escapeControls';
 import { parseModelName } from '../core/ollama/modelName';
@@ -81,7 +82,7 @@ export async function forEachModel(
 
 /** Rows as columns, each as wide as its widest cell; no spaces at the ends of lines. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_cell, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const widths = (rows[0] ?? []).map((_cell, column) => largest(rows.map((row) => row[column]?.length ?? 0)));
   return rows
     .map((row) =>
       row

@@ -1,3 +1,4 @@
+import { append } from '../append';
 import { classNameOf, findArchitecture } from '../engine/architectures/architectures';
 import { logicalTensors } from '../engine/logicalTensors';
 import { StudioError, toStudioError } from '../errors';
@@ -147,7 +148,7 @@ class ModelWeights {
         this.problems.push(asProblem(error));
       }
       if (facts?.format === 'safetensors') {
-        this.problems.push(...facts.description.problems.map(asProblem));
+        append(this.problems, facts.description.problems.map(asProblem));
         for (const tensor of facts.description.tensors.values()) {
           tensors.set(tensor.name, { ...tensor, file: this.folder.pathOf(shard) });
         }

@@ -1,3 +1,4 @@
+import { append } from '../../core/append';
 import { dirname } from 'node:path';
 import { StudioError, throwIfAborted, toStudioError } from '../../core/errors';
 import type { FileTypeName } from '../../core/engine/fileTypes';
@@ -112,7 +113,7 @@ export async function* createModel(
       yield* files.add(key, part);
     }
     const digests = yield* files.hash();
-    warnings.push(...files.warnings);
+    append(warnings, files.warnings);
     if (server.isRemote) {
       const notice = remoteNotice(client, files);
       warnings.push(notice);

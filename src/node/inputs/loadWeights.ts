@@ -1,3 +1,4 @@
+import { append } from '../../core/append';
 import { join } from 'node:path';
 import { StudioError } from '../../core/errors';
 import { readSafetensorsHeader } from '../../core/formats/safetensors/readSafetensors';
@@ -69,7 +70,7 @@ async function otherNames(
   }
   const names: string[] = [];
   for (const name of staleFiles) {
-    names.push(...(await readHeader(join(directory, name), signal)).tensors.keys());
+    append(names, (await readHeader(join(directory, name), signal)).tensors.keys());
   }
   return names;
 }

@@ -1,3 +1,4 @@
+import { append } from '../../core/append';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, open, readdir, readFile, realpath, stat } from 'node:fs/promises';
@@ -186,12 +187,12 @@ async function filesForModel(folder: string): Promise<string[]> {
   if (files.length === 0) {
     throw new GoError('no Modelfile or safetensors files found');
   }
-  files.push(...(await glob([folder], /\.json$/, 'text/plain')));
+  append(files, await glob([folder], /\.json$/, 'text/plain'));
   const below = await children(folder);
-  files.push(...(await glob(below, /\.json$/, 'text/plain')));
-  files.push(...(await glob([folder], /^chat_template\.jinja$/, 'text/plain')));
+  append(files, await glob(below, /\.json$/, 'text/plain'));
+  append(files, await glob([folder], /^chat_template\.jinja$/, 'text/plain'));
   const tokenizer = await globOrNothing([folder], /^tokenizer\.model$/, 'application/octet-stream');
-  files.push(...(tokenizer.length > 0 ? tokenizer : await globOrNothing(below, /^tokenizer\.model$/, 'text/plain')));
+  append(files, tokenizer.length > 0 ? tokenizer : await globOrNothing(below, /^tokenizer\.model$/, 'text/plain'));
   return files;
 }
 
@@ -242,7 +243,10 @@ async function glob(folders: readonly string[], pattern: RegExp, type?: string):
   const found: string[] = [];
   for (const folder of folders) {
     const names = (await sortedNames(folder)).filter((name) => pattern.test(name));
-    found.push(...names.map((name) => join(folder, name)));
+    append(
+      found,
+      names.map((name) => join(folder, name)),
+    );
   }
   for (const file of found) {
     const actual = await contentTypeOf(file);
