@@ -63,6 +63,7 @@ function byFormat(facts: FileFacts, name: string): Described | undefined {
         : undefined;
     case 'npz':
     case 'json':
+    case 'shard-index':
     case 'text':
     case 'unknown':
       return undefined;
