@@ -19,6 +19,8 @@ const BUNDLES = [
   { name: 'viewerWorker', entry: 'src/node/viewer/viewerWorker.ts', external: [] },
   // The script of the viewer's page.
   { name: 'viewer', entry: 'src/extension/webview/viewer/main.ts', external: [], platform: 'browser' },
+  // The script of the Try panel's page.
+  { name: 'try', entry: 'src/extension/webview/try/main.ts', external: [], platform: 'browser' },
   { name: 'server', entry: 'language-server/src/server/main.ts', external: [] },
   // What `await import()` asks for lies in files beside it, so that activation reads little.
   { name: 'extension', entry: 'src/extension/extension.ts', external: ['vscode'], chunks: true },

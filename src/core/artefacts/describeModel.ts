@@ -4,13 +4,14 @@ import { logicalTensors } from '../engine/logicalTensors';
 import { StudioError, toStudioError } from '../errors';
 import { canonicalTensorName } from '../formats/huggingface/tensorNames';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
+import { notText, purposeOfModel } from '../formats/huggingface/modelPurpose';
 import { refuseQuantisedBase } from '../formats/huggingface/quantisedBase';
 import type { SafetensorsHeader } from '../formats/safetensors/safetensorsTypes';
 import { unwrapTensors } from '../formats/huggingface/unwrapTensors';
 import { checkShards, type ShardIndex } from '../formats/safetensors/shardIndex';
 import { INDEX_FILE as INDEX, staleNote, weightFiles, type WeightFiles } from '../formats/safetensors/weightFiles';
 import { elementCount, type TensorRef } from '../formats/tensorRef';
-import { isJsonObject, type JsonObject } from '../json';
+import { isJsonObject, type Json, type JsonObject } from '../json';
 import { LIMITS } from '../limits';
 import type { Artefact, ArtefactProblem } from './artefact';
 import { describeTokenizer } from './describeTokenizer';
@@ -38,10 +39,20 @@ export function describeModel(folder: FolderFacts): Finding {
   const text = textConfig(config);
   const tokenizer = describeTokenizer(folder, numberOf(text, 'vocab_size'));
   const view = config === undefined ? undefined : modelView(folder, config, weights.tensors);
+  const family = familyOf(config);
+  const purpose = purposeOfModel(
+    family.architecture,
+    config,
+    isPooled(folder),
+    [...weights.tensors.keys()].map(canonicalTensorName),
+  );
   const packing = view === undefined ? undefined : packingOf(view, weights.tensors);
   const problems = [
     ...weights.problems,
     ...configProblems(folder, config),
+    ...(purpose === undefined || purpose.purpose === 'embedding'
+      ? []
+      : [asProblem(notText(purpose.purpose, 'The model', purpose.seenBy))]),
     ...(packing?.problems ?? []),
     ...tokenizer.problems,
   ];
@@ -60,7 +71,8 @@ export function describeModel(folder: FolderFacts): Finding {
     ...sizeOf(folder),
     weightsFile: weights.shards.length === 1 ? weights.shards[0] : undefined,
     base: baseOf(folder, config),
-    ...familyOf(config),
+    ...family,
+    purpose: purpose?.purpose,
     dtype: packing?.dtype,
     parameters: packing?.parameters,
     tensors: weights.tensors.size === 0 ? undefined : weights.tensors.size,
@@ -308,6 +320,18 @@ function familyOf(config: JsonObject | undefined): Pick<Artefact, 'architecture'
   } catch {
     return { label: stringOf(config, 'model_type') };
   }
+}
+
+/** sentence-transformers lists the parts of its models, a pooling among them. */
+function isPooled(folder: FolderFacts): boolean {
+  const facts = folder.facts.get('modules.json');
+  return (
+    facts?.format === 'json' &&
+    Array.isArray(facts.value) &&
+    (facts.value as readonly Json[]).some(
+      (module) => isJsonObject(module) && stringOf(module, 'type')?.endsWith('Pooling') === true,
+    )
+  );
 }
 
 function labelOf(className: string): string {

@@ -14,6 +14,7 @@ import type { SafetensorsDescription } from '../formats/safetensors/safetensorsT
 import type { Json } from '../json';
 import { LIMITS } from '../limits';
 import { parseStrictJson } from '../strictJson';
+import { hasValidationLoss, isTrainingLog, LOG_BYTES } from './mlxLog';
 import type { ArtefactFiles, ListedEntry } from './artefactFiles';
 
 /** What the first bytes of a file, or its header, tell. */
@@ -33,7 +34,7 @@ export type FileFacts =
   | { readonly format: 'unknown' };
 
 /** How much of a file is looked at: its header, all of a JSON file, or its first bytes as text. */
-export type Reading = 'header' | 'json' | 'index' | 'text' | 'pointer';
+export type Reading = 'header' | 'json' | 'index' | 'text' | 'log' | 'pointer';
 
 /** Bytes of the first read: what detection needs, and the whole header of most adapters' smaller kin. */
 export const FIRST_BYTES = 4096;
@@ -49,6 +50,7 @@ const READ_WHOLE = new Set([
   'trainer_state.json',
   'tokenizer_config.json',
   'chat_template.json',
+  'modules.json',
 ]);
 const READ_TEXT = new Set(['README.md', 'chat_template.jinja']);
 const TOKENIZERS = new Set(['tokenizer.json', 'tokenizer.model', 'vocab.json']);
@@ -63,6 +65,9 @@ export function readingOf(name: string, bytes: number): Reading | undefined {
   }
   if (READ_TEXT.has(name)) {
     return 'text';
+  }
+  if (isTrainingLog(name)) {
+    return 'log';
   }
   if (
     /\.(?:gguf|safetensors|npz|bin|pt|pth|ckpt|pkl|pickle|dat)$/i.test(name) ||
@@ -125,6 +130,9 @@ export async function readFileFacts(
     }
     if (reading === 'text') {
       return { format: 'text', text: new TextDecoder().decode(await head(source, first, TEXT_BYTES)) };
+    }
+    if (reading === 'log') {
+      return await readLog(source, first);
     }
     if (reading === 'json') {
       return { format: 'json', value: await readJson(source, first, options.path) };
@@ -189,6 +197,18 @@ function refuseLongHeader(first: Uint8Array, limit: number | undefined, path: st
       { path, detail: { length: length.toString() } },
     );
   }
+}
+
+/** A log in which mlx-lm's validation stands, whole; it begins with one, so that other logs are not read on. */
+async function readLog(source: ByteSource, first: Uint8Array): Promise<FileFacts> {
+  const start = new TextDecoder().decode(await head(source, first, TEXT_BYTES));
+  if (source.size > LOG_BYTES || !hasValidationLoss(start)) {
+    return { format: 'unknown' };
+  }
+  return {
+    format: 'text',
+    text: source.size <= TEXT_BYTES ? start : new TextDecoder().decode(await head(source, first, LOG_BYTES)),
+  };
 }
 
 async function readJson(source: ByteSource, first: Uint8Array, path: string): Promise<Json> {

@@ -1,5 +1,6 @@
 import { largest } from '../extremes';
 import { append } from '../append';
+import { refuseOtherPurposes } from './refuseOtherPurposes';
 import { StudioError } from '../errors';
 import type { Adapter, AdapterPart, FactorLayout } from '../formats/adapters/adapter';
 import { matchAdapterToBase } from '../formats/adapters/matchBase';
@@ -98,6 +99,7 @@ interface MappedModule {
  */
 export function planAdapterGguf(request: AdapterGgufRequest): AdapterGgufPlan {
   const { adapter, target, type } = request;
+  refuseOtherPurposes([{ adapter, weight: 1 }]);
   const [refusal] = adapter.refusals;
   if (refusal !== undefined) {
     throw refusal;

@@ -3,7 +3,7 @@ import { quoteText } from '../golang/quote';
 import type { TemplateChoice } from '../chatTemplate/chooseTemplate';
 import { PARAMETERS } from './parameters';
 import { parseModelfile } from './parseModelfile';
-import type { InstructionName } from './modelfileTypes';
+import type { InstructionName } from '../ollama/instructionNames';
 
 /** What a Modelfile is written of. */
 export interface ModelfileContent {

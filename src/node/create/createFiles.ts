@@ -184,7 +184,7 @@ export class CreateFiles {
 
   /** What Ollama's command line sends of a folder, under paths relative to it. */
   private async folderFiles(folder: string): Promise<readonly CreateFile[]> {
-    const found = await localFileResolver(dirname(folder), { signal: this.options.signal })(folder);
+    const found = await localFileResolver(dirname(folder), { signal: this.options.signal })(folder, false);
     if (found.status !== 'files') {
       throw new StudioError(
         /insecure path/.test(found.error) ? 'input/unreadable' : 'ollama/file',
@@ -257,8 +257,7 @@ export class CreateFiles {
       ? { status: 'absent', error: '' }
       : {
           status: 'files',
-          path: this.paths.get(key)!,
-          canonicalPath: this.paths.get(key)!,
+          paths: [{ path: this.paths.get(key)!, canonicalPath: this.paths.get(key)! }],
           digests: new Map(files.map(({ path, name }) => [name, digests.get(path)!])),
         };
   }

@@ -32,6 +32,7 @@ import { loadAdapterTarget } from '../inputs/loadAdapterTarget';
 import { resolveBasePath } from '../inputs/loadBasePath';
 import { loadHuggingFaceModel } from '../inputs/loadHuggingFaceModel';
 import { sha256, type AdapterRequest } from '../engine/prepareBuild';
+import { withoutTiedCopies } from '../engine/tiedCopies';
 import { withTrainedTokenizer } from '../inputs/trainedTokenizer';
 import { readGgufParts } from '../inputs/readGgufParts';
 
@@ -232,11 +233,11 @@ async function readHeader(path: string): Promise<GgufFile> {
 
 type Planner = (fileType: FileTypeName) => BuildPlan;
 
-async function folderPlanner(model: HuggingFaceModel, adapters: readonly WeightedAdapter[]): Promise<Planner> {
-  const { base } = await withTrainedTokenizer(
-    model,
-    adapters.flatMap(({ adapter }) => (adapter.format === 'gguf' ? [] : [adapter.directory])),
-  );
+async function folderPlanner(model: HuggingFaceModel, given: readonly WeightedAdapter[]): Promise<Planner> {
+  const single = await withoutTiedCopies(model, given);
+  const { adapters } = single;
+  const folders = given.flatMap(({ adapter }) => (adapter.format === 'gguf' ? [] : [adapter.directory]));
+  const { base } = await withTrainedTokenizer(single.base, folders);
   return (fileType) =>
     planBuild({
       base,

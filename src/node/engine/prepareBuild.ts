@@ -11,6 +11,7 @@ import { readImatrix } from '../../core/formats/gguf/imatrix';
 import type { ModelFolder } from '../../core/formats/huggingface/huggingFaceModel';
 import { checkOutput, type ReadPaths } from '../output/checkOutput';
 import { deltaFacts } from './deltaFacts';
+import { withoutTiedCopies, withoutTiedParts } from './tiedCopies';
 import { unnamedRows } from './unnamedRows';
 import { openFileSource } from '../files/fileSource';
 import { freeBytes } from '../files/freeSpace';
@@ -72,7 +73,9 @@ async function prepareGgufBuild(request: BuildRequest): Promise<BuildPlan> {
   const parts = await readGgufParts(
     request.base.startsWith(OLLAMA_PREFIX) ? await installedModelFile(request.base, request.signal) : request.base,
   );
-  const adapters = await loadAdapters(request);
+  const read = await loadAdapters(request);
+  const isTied = !parts.some(({ file }) => file.tensors.some(({ name }) => name === 'output.weight'));
+  const adapters = isTied ? await withoutTiedParts(read, request.signal) : read;
   const states = await statesOf([...parts.map(({ path }) => path), ...filesOf(adapters)]);
   const imatrix = await loadImatrix(request.imatrixPath);
   const plan = planGgufBuild({ parts, adapters, options: { ...request, imatrix } });
@@ -139,12 +142,18 @@ async function loadInputs(request: {
 }): Promise<LoadedInputs> {
   const resolved = await resolveBasePath(request.base);
   const loaded = await loadHuggingFaceModel(resolved.directory);
-  const adapters = await loadAdapters(request);
-  const folders = [resolved.directory, ...adapters.map(({ adapter }) => adapter.directory)];
-  const states = await statesOf([...[...loaded.tensors.values()].map(({ file }) => file), ...filesOf(adapters)]);
-  const own = adapters.flatMap(({ adapter }) => (adapter.format === 'gguf' ? [] : [adapter.directory]));
-  const { base, checks, warnings } = await withTrainedTokenizer(
+  const read = await loadAdapters(request);
+  const folders = [resolved.directory, ...read.map(({ adapter }) => adapter.directory)];
+  const states = await statesOf([...[...loaded.tensors.values()].map(({ file }) => file), ...filesOf(read)]);
+  const own = read.flatMap(({ adapter }) => (adapter.format === 'gguf' ? [] : [adapter.directory]));
+  const single = await withoutTiedCopies(
     { ...loaded, path: request.base, takenBecause: resolved.takenBecause },
+    read,
+    request.signal,
+  );
+  const { adapters } = single;
+  const { base, checks, warnings } = await withTrainedTokenizer(
+    single.base,
     [...own, ...(request.trainedWith ?? [])],
     request.signal,
   );
@@ -153,7 +162,7 @@ async function loadInputs(request: {
     adapters.map(({ adapter }) => adapter),
     request.signal,
   );
-  return { base, adapters, folders, states, checks, warnings: [...warnings, ...unnamed] };
+  return { base, adapters, folders, states, checks, warnings: [...single.warnings, ...warnings, ...unnamed] };
 }
 
 async function loadAdapters(request: {

@@ -15,6 +15,7 @@ import {
   MLX_WEIGHTS,
   PEFT_WEIGHTS,
 } from '../../core/artefacts/trainingFolders';
+import { isTrainingLog, LOG_BYTES, mlxLosses, type BestMlxWeights } from '../../core/artefacts/mlxLog';
 import { StudioError, throwIfAborted, toStudioError } from '../../core/errors';
 import type { Adapter } from '../../core/formats/adapters/adapter';
 import { readGgufAdapter } from '../../core/formats/adapters/readGgufAdapter';
@@ -26,7 +27,7 @@ import { LIMITS } from '../../core/limits';
 import { openFileSource, readError } from '../files/fileSource';
 import { findTrainingResult, resultFolders, type TrainingSearch } from './findTrainingResult';
 import { readFolder, type FolderNames } from '../files/readFolder';
-import { readModelJson } from './readModelFile';
+import { readModelJson, readModelText } from './readModelFile';
 
 export interface LoadAdapterOptions {
   readonly signal?: AbortSignal | undefined;
@@ -132,16 +133,33 @@ async function fromFolder(directory: string, path: string): Promise<Taken> {
   if (found === undefined) {
     throw await noAdapter(directory, path);
   }
-  const weights = adapterWeights(found.names.files);
+  const best = await bestOfLog(found.directory, found.names.files);
+  const weights = best?.file ?? adapterWeights(found.names.files);
   if (weights === undefined) {
     throw pickledAdapterError(path, join(found.directory, pickledAdapter(found.names.files)!));
   }
+  const reasons = [found.reason, best?.reason].filter((reason) => reason !== undefined);
   return {
     directory: found.directory,
     weightsFile: join(found.directory, weights),
     names: found.names,
-    reason: found.reason,
+    reason: reasons.length === 0 ? undefined : reasons.join(', and of it '),
   };
+}
+
+/** Logs of other things may lie there too. */
+const MAX_LOGS = 20;
+
+/** Of mlx-lm's weights those with the lowest validation loss, where its log lies beside them. */
+async function bestOfLog(directory: string, files: readonly string[]): Promise<BestMlxWeights | undefined> {
+  const logs = new Map<string, string>();
+  for (const name of files.filter(isTrainingLog).slice(0, MAX_LOGS)) {
+    const text = await readModelText(directory, name, { limit: LOG_BYTES }).catch(() => undefined);
+    if (text !== undefined) {
+      logs.set(name, text);
+    }
+  }
+  return mlxLosses(files, logs).best;
 }
 
 async function noAdapter(directory: string, path: string): Promise<StudioError> {

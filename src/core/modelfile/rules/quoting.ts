@@ -1,6 +1,6 @@
 import { edit, fix, quoted, fixAll } from '../diagnostic';
 import type { Entry, LintContext } from '../lintContext';
-import { INSTRUCTION_NAMES } from '../modelfileTypes';
+import { INSTRUCTION_NAMES } from '../../ollama/instructionNames';
 import { stopListOf } from './stops';
 import { textBehindQuote } from './textBehindQuote';
 

@@ -1,7 +1,8 @@
 import { append } from '../../append';
 import { edit, fix, type Fix, fixAll } from '../diagnostic';
 import type { LintContext } from '../lintContext';
-import { INSTRUCTION_NAMES, type Instruction, type Span, type SyntaxProblem } from '../modelfileTypes';
+import { type Instruction, type Span, type SyntaxProblem } from '../modelfileTypes';
+import { INSTRUCTION_NAMES } from '../../ollama/instructionNames';
 import { instructionBefore } from '../ownerAt';
 import { strayLines, type StrayLine } from '../strayLines';
 import { causeOfLine, SHARED, shownWord, type Cause } from './strayLine';
