@@ -1,7 +1,7 @@
 import { familyOf, looksLikeToken, markersIn } from '../../chatTemplate/turnMarkers';
 import type { ReportedDifference } from '../../chatTemplate/templateReport';
 import { parseModelReference, shortModelName } from '../../ollama/modelName';
-import { edit, fix, type Fix, type TextEdit, fixAll } from '../diagnostic';
+import { edit, type Fix, type TextEdit, fixAll } from '../diagnostic';
 import type { DiagnosticCode } from '../diagnosticCodes';
 import type { LintContext } from '../lintContext';
 import { looksLikePath, type BaseModel } from '../modelFacts';
