@@ -36,7 +36,7 @@ interface ChangedTensor {
  */
 export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): BuildPlan {
   if (adapters.length === 0) {
-    return planQuantize(parts, { ...options, allowRequantize: true });
+    return planQuantize(parts, options);
   }
   refuseOtherPurposes(adapters);
   const [{ path, file }] = parts as readonly [GgufPart];
