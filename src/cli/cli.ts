@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8';
-import { main } from './main';
+import { ENGINE_VERSION } from '../core/engineVersion';
+import { useCompileCache } from '../node/process/compileCache';
 
 const LEAST_NODE = 22;
 
@@ -19,6 +20,14 @@ async function start(): Promise<void> {
     }
     process.exit(error.code === 'EPIPE' ? 0 : 1);
   });
+  const [first] = process.argv.slice(2);
+  if (first === '--version' || first === 'version') {
+    process.stdout.write(`${ENGINE_VERSION}\n`);
+    return;
+  }
+  // The rest lies in a file of its own, which a version does not read, and which is compiled once.
+  useCompileCache();
+  const { main } = await import('./main');
   process.exitCode = await main(process.argv.slice(2), __dirname);
 }
 

@@ -59,7 +59,12 @@ export function dead(context: LintContext, { entry }: TemplateAnalysis, reason: 
     'modelfile/template-dead',
     entry.instruction.keywordSpan,
     { reason },
-    { fixes: [context.removal(entry.instruction, false, 'Remove this TEMPLATE')], tag: 'unnecessary' },
+    {
+      fixes: [context.removal(entry.instruction, false, 'Remove this TEMPLATE')],
+      tag: 'unnecessary',
+      // What `ollama show` prints beside a RENDERER is no mistake of whoever took it over.
+      severity: /^\{\{-?\s*\.Prompt\s*-?\}\}$/.test(entry.command.args.trim()) ? 'hint' : undefined,
+    },
   );
 }
 
