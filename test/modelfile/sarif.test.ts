@@ -79,15 +79,16 @@ describe('SARIF logs', () => {
         diagnostics,
       });
     }
-    checkLog(sarifLog(files) as Value);
+    checkLog(sarifLog(files, 'judged for Ollama 0.34.4') as Value);
     expect(codes.size).toBeGreaterThan(15);
     expect(codes.size).toBeLessThanOrEqual(Object.keys(DIAGNOSTICS).length);
   });
 
   it('say which files could not be looked at', () => {
-    const log = sarifLog([
-      { path: 'gone', text: '', diagnostics: [], error: { code: 'input/missing', message: 'gone does not exist.' } },
-    ]) as Value;
+    const log = sarifLog(
+      [{ path: 'gone', text: '', diagnostics: [], error: { code: 'input/missing', message: 'gone does not exist.' } }],
+      'judged for Ollama 0.34.4',
+    ) as Value;
     checkLog(log);
     expect(list(log['runs'])[0]?.['invocations']).toMatchObject([
       {

@@ -10,6 +10,7 @@ import { parseModelfile } from '../../core/modelfile/parseModelfile';
 import { sarifLog, type LintedFile } from '../../core/modelfile/sarif';
 import type { WorkspaceFacts } from '../../core/modelfile/workspaceFacts';
 import { judgedFor } from '../../core/ollama/ollamaProfile';
+import { TemplateComparer } from '../../node/jinja/templateComparer';
 import { OllamaFacts } from '../../node/modelfile/ollamaFacts';
 import { readSmallFile, replaceFile } from '../../node/files/textFile';
 import { factsForFile } from '../../node/modelfile/workspaceFacts';
@@ -24,6 +25,8 @@ export interface LintCommandArgs extends ModelfileCommandArgs {
   readonly ollamaVersion?: string | undefined;
   /** An Ollama to ask for its version and its models, as a URL; without it none is asked. */
   readonly ollamaHost?: string | undefined;
+  /** Folder of the running bundle; without it no TEMPLATE is compared with the model's own. */
+  readonly bundleFolder?: string | undefined;
 }
 
 interface FileResult extends LintedFile {
@@ -35,8 +38,10 @@ interface FileResult extends LintedFile {
 /** `lint FILE… [--fix] [--sarif]`: every diagnostic of the language server, from the text and the files around it. */
 export async function lintCommand(args: LintCommandArgs): Promise<ModelfileCommandResult> {
   const files: FileResult[] = [];
+  const { bundleFolder } = args;
+  const comparer = bundleFolder === undefined ? undefined : new TemplateComparer({ bundleFolder });
   for (const path of args.paths) {
-    files.push(await lintFile(path, args));
+    files.push(await lintFile(path, args, comparer));
   }
   const failed = files.some(
     ({ error, diagnostics }) => error !== undefined || diagnostics.some(({ severity }) => severity === 'error'),
@@ -49,22 +54,34 @@ export async function lintCommand(args: LintCommandArgs): Promise<ModelfileComma
       ollama: profileJson(profile),
       files: files.map((file) => fileJson(file, args.fix === true)),
     },
-    text: sarif === undefined ? [...files.flatMap(fileLines), judgedFor(profile)].join('\n') : JSON.stringify(sarif, null, 2),
+    text:
+      sarif === undefined
+        ? [...files.flatMap(fileLines), judgedFor(profile)].join('\n')
+        : JSON.stringify(sarif, null, 2),
   };
 }
 
-function factsOf(path: string, { ollamaVersion, ollamaHost }: LintCommandArgs): WorkspaceFacts {
+function factsOf(
+  path: string,
+  { ollamaVersion, ollamaHost }: LintCommandArgs,
+  comparer?: TemplateComparer,
+): WorkspaceFacts {
   return factsForFile(path, {
     isTrusted: true,
     ollamaVersion,
     ollama: ollamaHost === undefined ? undefined : new OllamaFacts(ollamaHost),
+    comparer,
   });
 }
 
-async function lintFile(path: string, args: LintCommandArgs): Promise<FileResult> {
+async function lintFile(
+  path: string,
+  args: LintCommandArgs,
+  comparer: TemplateComparer | undefined,
+): Promise<FileResult> {
   try {
     const bytes = await readSmallFile(path, args.signal);
-    const facts = factsOf(path, args);
+    const facts = factsOf(path, args, comparer);
     if (args.fix === true) {
       return await fixFile(path, bytes, facts, args.signal);
     }
@@ -131,14 +148,14 @@ function editFixes(
 ): object {
   const fixes = all.filter(({ build }) => build === undefined);
   return fixes.length === 0
-        ? {}
-        : {
-            fixes: fixes.map(({ title, isSure, edits }) => ({
-              title,
-              sure: isSure,
-              edits: edits.map((edit) => ({ range: range(edit.span), newText: edit.newText })),
-            })),
-          };
+    ? {}
+    : {
+        fixes: fixes.map(({ title, isSure, edits }) => ({
+          title,
+          sure: isSure,
+          edits: edits.map((edit) => ({ range: range(edit.span), newText: edit.newText })),
+        })),
+      };
 }
 
 /** `file:line:col: severity code: message`, with lines and columns from 1. */

@@ -43,8 +43,9 @@ const lint: Command = {
     ollama: { type: 'boolean' },
     'ollama-version': { type: 'string' },
   },
-  run: (positionals, options, { json, signal }) => {
+  run: (positionals, options, { json, signal, bundleFolder }) => {
     return lintCommand({
+      bundleFolder,
       paths: filesOf('lint', positionals),
       json,
       signal,

@@ -74,11 +74,15 @@ function treeRoots(output: ParseOutput): ListNode[] {
 }
 
 /**
- * What Ollama 0.32.15's `template.Parse` makes of a text: the parsed template, or the error in its very words.
+ * What Ollama's `template.Parse` makes of a text: the parsed template, or the error in its very words.
  * Linear in the length of the text; never throws.
+ * @param isFunction the functions that there are: those of the newest Ollama unless another is meant
  */
-export function parseTemplate(source: string): TemplateParse {
-  return parse(source, {}, (output) => identifiers(treeRoots(output)));
+export function parseTemplate(
+  source: string,
+  isFunction: ParserOptions['isFunction'] = isTemplateFunction,
+): TemplateParse {
+  return parse(source, { isFunction }, (output) => identifiers(treeRoots(output)));
 }
 
 /**
@@ -87,18 +91,18 @@ export function parseTemplate(source: string): TemplateParse {
  */
 export function checkTemplate(source: string): TemplateParse {
   const collector = new IdentifierCollector();
-  return parse(source, { visitor: collector }, () => collector.result());
+  return parse(source, { visitor: collector, isFunction: isTemplateFunction }, () => collector.result());
 }
 
 function parse(
   source: string,
-  options: Pick<ParserOptions, 'visitor'>,
+  options: Pick<ParserOptions, 'visitor' | 'isFunction'>,
   identifiersOf: (output: ParseOutput) => Identifiers,
 ): TemplateParse {
   const text = wellFormed(source);
   let output: ParseOutput;
   try {
-    output = new TemplateParser(text, { isFunction: isTemplateFunction, ...options }).parse();
+    output = new TemplateParser(text, options).parse();
   } catch (thrown) {
     if (!(thrown instanceof SyntaxFailure)) {
       throw thrown;

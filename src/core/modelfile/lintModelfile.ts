@@ -62,7 +62,7 @@ export async function lintModelfile(
     await fromRules(context, base, facts, signal);
     adapterSupport(context);
     await adapterRules(context, base, facts, signal);
-    templateModelRules(context, analysis, base);
+    await templateModelRules(context, analysis, base, facts, signal);
     contextOverflow(context, { contextLength: base.contextLength, numCtx: base.installed?.numCtx });
   }
   return finish(context, options);

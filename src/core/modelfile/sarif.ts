@@ -93,27 +93,35 @@ function fileResults({ path, text, diagnostics }: LintedFile, index: ReadonlyMap
     };
   };
   const artifactLocation = { uri: toUri(path) };
-  return diagnostics.map(({ code, severity, message, span, fixes: all }) => ({ code, severity, message, span, fixes: all.filter(({ build }) => build === undefined) })).map(({ code, severity, message, span, fixes }) => ({
-    ruleId: code,
-    ruleIndex: index.get(code) ?? -1,
-    level: LEVELS[severity],
-    message: { text: message },
-    locations: [{ physicalLocation: { artifactLocation, region: region(span) } }],
-    ...(fixes.length === 0
-      ? {}
-      : {
-          fixes: fixes.map((fix) => ({
-            description: { text: fix.title },
-            artifactChanges: [
-              {
-                artifactLocation,
-                replacements: fix.edits.map((edit) => ({
-                  deletedRegion: region(edit.span),
-                  ...(edit.newText === '' ? {} : { insertedContent: { text: edit.newText } }),
-                })),
-              },
-            ],
-          })),
-        }),
-  }));
+  return diagnostics
+    .map(({ code, severity, message, span, fixes: all }) => ({
+      code,
+      severity,
+      message,
+      span,
+      fixes: all.filter(({ build }) => build === undefined),
+    }))
+    .map(({ code, severity, message, span, fixes }) => ({
+      ruleId: code,
+      ruleIndex: index.get(code) ?? -1,
+      level: LEVELS[severity],
+      message: { text: message },
+      locations: [{ physicalLocation: { artifactLocation, region: region(span) } }],
+      ...(fixes.length === 0
+        ? {}
+        : {
+            fixes: fixes.map((fix) => ({
+              description: { text: fix.title },
+              artifactChanges: [
+                {
+                  artifactLocation,
+                  replacements: fix.edits.map((edit) => ({
+                    deletedRegion: region(edit.span),
+                    ...(edit.newText === '' ? {} : { insertedContent: { text: edit.newText } }),
+                  })),
+                },
+              ],
+            })),
+          }),
+    }));
 }

@@ -1,4 +1,5 @@
 import { ollamaProfile, type OllamaProfile } from '../ollama/ollamaProfile';
+import type { TemplateReport } from '../chatTemplate/templateReport';
 
 /** What a GGUF header tells, as far as a Modelfile is concerned. */
 export interface GgufFacts {
@@ -124,6 +125,18 @@ export interface PathSuggestion {
   readonly detail?: string | undefined;
 }
 
+/** A TEMPLATE beside the model's own template. */
+export interface ComparedTemplate extends TemplateReport {
+  /** The model's own as a Go template, with the stops that go with it; undefined where none gives the same prompts. */
+  readonly replacement?: { readonly template: string; readonly stops: readonly string[] } | undefined;
+}
+
+/** Whose template a TEMPLATE is compared with: a file or folder relative to the Modelfile, or a model by its name. */
+export interface ComparedModel {
+  readonly kind: 'path' | 'name';
+  readonly value: string;
+}
+
 /**
  * What the language server asks of the world around a Modelfile. Implementations answer from caches where they can,
  * never open network or device paths, look at nothing in an untrusted workspace, and give `undefined` for what they
@@ -144,6 +157,8 @@ export interface WorkspaceFacts {
   ollama(signal?: AbortSignal): Promise<OllamaProfile>;
   /** What a FROM or DRAFT that Ollama takes for a pattern (Go's `filepath.Glob`) names; only asked where it does. */
   patternPaths(path: string, signal?: AbortSignal): Promise<PatternPaths>;
+  /** How a TEMPLATE differs from the model's own; undefined where that is not known, or not known yet. */
+  compareTemplate(model: ComparedModel, template: string, signal?: AbortSignal): Promise<ComparedTemplate | undefined>;
 }
 
 /** Nothing is known: what the rules say of a text alone. */
@@ -155,4 +170,5 @@ export const NO_FACTS: WorkspaceFacts = {
   installedModel: () => Promise.resolve(undefined),
   ollama: () => Promise.resolve(ollamaProfile(undefined)),
   patternPaths: (path) => Promise.resolve({ kind: 'paths', paths: [path] }),
+  compareTemplate: () => Promise.resolve(undefined),
 };
