@@ -1,3 +1,4 @@
+import { append } from '../../core/append';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -196,7 +197,7 @@ export async function* createPrepared(
       yield* files.add(key, part);
     }
     const digests = yield* files.hash();
-    warnings.push(...files.warnings);
+    append(warnings, files.warnings);
     if (server.state.isRemote) {
       const notice = remoteNotice(client, files);
       warnings.push(notice);
