@@ -1,5 +1,5 @@
 // Compares our parser and templates with Ollama's own code on fresh mutations; ends with 1 where they differ.
-//   npm run test:fuzz [-- --cases N] [--seed N] [--only modelfiles|templates]
+//   npm run test:fuzz [-- --cases N] [--seed N] [--only modelfiles|templates] [--version V]
 // Needs Go 1.26 and a module proxy, to build the oracle of test/conformance/oracle once.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,10 +8,16 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { buildOracle } from './go/buildOracle.mjs';
+import { versionArgument } from './ollamaVersions.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values } = parseArgs({
-  options: { cases: { type: 'string', default: '100000' }, seed: { type: 'string' }, only: { type: 'string' } },
+  options: {
+    cases: { type: 'string', default: '100000' },
+    seed: { type: 'string' },
+    only: { type: 'string' },
+    version: { type: 'string' },
+  },
 });
 const cases = Number(values.cases);
 const seed = values.seed === undefined ? Date.now() % 1_000_000_000 : Number(values.seed);
@@ -21,11 +27,11 @@ if (
   !Number.isSafeInteger(seed) ||
   ![undefined, 'modelfiles', 'templates'].includes(values.only)
 ) {
-  console.error('Usage: node scripts/test-fuzz.mjs [--cases N] [--seed N] [--only modelfiles|templates]');
+  console.error('Usage: node scripts/test-fuzz.mjs [--cases N] [--seed N] [--only modelfiles|templates] [--version V]');
   process.exit(2);
 }
 
-const oracle = buildOracle();
+const oracle = buildOracle(versionArgument());
 const folder = mkdtempSync(join(tmpdir(), 'fuzz-'));
 try {
   const bundle = join(folder, 'runFuzz.mjs');

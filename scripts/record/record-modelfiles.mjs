@@ -1,10 +1,11 @@
-// Records what Ollama's own parser (through the Go oracle) says of the conformance Modelfiles: `node scripts/record/record-modelfiles.mjs`.
+// Records what Ollama's own parsers (through the Go oracle) say of the conformance Modelfiles: `node scripts/record/record-modelfiles.mjs [VERSION…]`.
 // Needs Go 1.26 and a module proxy. The result is committed, so that the tests need neither.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { TESTED_VERSIONS } from '../ollamaVersions.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'record-'));
@@ -18,5 +19,9 @@ await build({
   define: { 'import.meta.url': JSON.stringify(pathToFileURL(join(root, 'test/support/goOracle.ts')).href) },
 });
 const { recordModelfiles } = await import(pathToFileURL(bundle).href);
-await recordModelfiles(join(root, 'test/conformance/modelfiles.jsonl'));
+const versions = process.argv.slice(2);
+await recordModelfiles(
+  join(root, 'test/conformance/modelfiles.jsonl'),
+  versions.length > 0 ? versions : TESTED_VERSIONS,
+);
 rmSync(folder, { recursive: true });

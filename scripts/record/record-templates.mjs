@@ -1,5 +1,6 @@
-// Records what Ollama 0.32.15 makes of the templates of test/goTemplate/corpus.ts: `node scripts/record/record-templates.mjs`.
-// Every question is put to two processes of the Go oracle; what they answer differently (addresses) is left out.
+// Records what versions of Ollama make of the templates of test/goTemplate/corpus.ts: `node scripts/record/record-templates.mjs [VERSION…]`.
+// Every question is put to two processes of the Go oracle; what they answer differently (addresses) is left out. What another
+// version answers otherwise stands under `others` of its case.
 import { spawn } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { buildOracle, cacheDirectory } from '../go/buildOracle.mjs';
+import { TESTED_VERSIONS } from '../ollamaVersions.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -28,9 +30,9 @@ async function loadCorpus() {
   }
 }
 
-/** All answers of one fresh process, in order. */
-async function ask(questions) {
-  const child = spawn(buildOracle(), { stdio: ['pipe', 'pipe', 'inherit'] });
+/** All answers of one fresh process with the code of a version, in order. */
+async function ask(version, questions) {
+  const child = spawn(buildOracle(version), { stdio: ['pipe', 'pipe', 'inherit'] });
   const answers = [];
   const lines = createInterface({ input: child.stdout });
   const done = (async () => {
@@ -50,8 +52,16 @@ async function ask(questions) {
 
 const corpus = await loadCorpus();
 const questions = [{ op: 'version' }, ...corpus.map(({ text, values }) => ({ op: 'template', text, values }))];
-const [version, ...first] = await ask(questions);
-const [, ...second] = await ask(questions);
+const asked = process.argv.slice(2);
+const [main, ...more] = asked.length > 0 ? asked : TESTED_VERSIONS;
+const [version, ...first] = await ask(main, questions);
+const [, ...second] = await ask(main, questions);
+const others = [];
+for (const other of more) {
+  const [, ...answers] = await ask(other, questions);
+  others.push({ version: other, answers });
+}
+let different = 0;
 
 // Conversations that several templates share are written once.
 const conversations = [];
@@ -71,12 +81,22 @@ corpus.forEach(({ group, text, values }, index) => {
   if (JSON.stringify(answer) !== JSON.stringify(second[index]) || answer.timeout) {
     return;
   }
-  cases.push({ group, text, values: values.map(indexOf), answer });
+  const otherwise = others.flatMap(({ version: other, answers }) =>
+    JSON.stringify(answers[index]) === JSON.stringify(answer) ? [] : [[other, answers[index]]],
+  );
+  different += otherwise.length > 0 ? 1 : 0;
+  cases.push({
+    group,
+    text,
+    values: values.map(indexOf),
+    answer,
+    ...(otherwise.length > 0 ? { others: Object.fromEntries(otherwise) } : {}),
+  });
 });
 
 const today = new Date();
 const record = {
-  ollama: version.ollama,
+  ollama: [version.ollama, ...more],
   go: version.go,
   recordedOn: [today.getFullYear(), today.getMonth() + 1, today.getDate()],
   conversations,
@@ -91,4 +111,6 @@ const lines = [
 ];
 const target = join(root, 'test/conformance/templates.json');
 writeFileSync(target, `${lines.join('\n')}\n`);
-process.stdout.write(`${cases.length} of ${corpus.length} templates recorded in ${target}\n`);
+process.stdout.write(
+  `${cases.length} of ${corpus.length} templates recorded in ${target}, as ${record.ollama.join(' and ')} take them; ${different} of them differently\n`,
+);

@@ -11,22 +11,41 @@ const GENERATED = 700;
 /** Stands for the folder of the Modelfiles in the recorded answers. */
 const PLACEHOLDER = '/FOLDER';
 
-/** Asks Ollama's own parser about every case and writes one line of JSON for each: `{source, answer}`. */
-export async function recordModelfiles(output: string): Promise<void> {
+/**
+ * Asks the parsers of several versions of Ollama about every case. The first line of the file names the versions; then
+ * a line of JSON for each case: `{source, answer}`, and under `others` what other versions say that say something else.
+ * @param versions the first is the one of `answer`
+ */
+export async function recordModelfiles(output: string, versions: readonly [string, ...string[]]): Promise<void> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'modelfiles-')));
   writeFilesForModelfiles(folder);
-  const oracle = await GoOracle.start();
-  const lines: string[] = [];
+  const oracles = await Promise.all(versions.map((version) => GoOracle.start(version)));
+  const lines: string[] = [JSON.stringify({ versions })];
+  let different = 0;
   for (const source of [...edgeCases(), ...generated()]) {
     const base64 = Buffer.from(source).toString('base64');
-    const raw = await oracle.askRaw({ op: 'parse', base64, dir: folder });
-    // The answer stays text, so that numbers keep the spelling that Go gave them.
-    lines.push(JSON.stringify({ source: base64, answer: raw.replaceAll(folder, PLACEHOLDER) }));
+    // The answers stay text, so that numbers keep the spelling that Go gave them.
+    const [answer, ...more] = await Promise.all(
+      oracles.map(async (oracle) =>
+        (await oracle.askRaw({ op: 'parse', base64, dir: folder })).replaceAll(folder, PLACEHOLDER),
+      ),
+    );
+    const others = more.flatMap((other, index) => (other === answer ? [] : [[versions[index + 1], other]]));
+    different += others.length > 0 ? 1 : 0;
+    lines.push(
+      JSON.stringify({
+        source: base64,
+        answer,
+        ...(others.length > 0 ? { others: Object.fromEntries(others) as unknown } : {}),
+      }),
+    );
   }
-  oracle.stop();
+  oracles.forEach((oracle) => oracle.stop());
   rmSync(folder, { recursive: true });
   writeFileSync(output, `${lines.join('\n')}\n`);
-  console.log(`${lines.length} Modelfiles recorded in ${output}`);
+  console.log(
+    `${lines.length - 1} Modelfiles recorded in ${output}, as ${versions.join(' and ')} read them; ${different} of them differently`,
+  );
 }
 
 function generated(): Uint8Array[] {

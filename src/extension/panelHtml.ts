@@ -3,8 +3,9 @@ import * as vscode from 'vscode';
 
 export interface PanelPage {
   readonly title: string;
+  /** Where the script lies in the extension. */
+  readonly script: readonly [folder: 'dist' | 'media', name: string];
   /** Files of `media/`. */
-  readonly script: string;
   readonly styles: readonly string[];
   /** Our own markup, never text from a file; what a page shows comes by message. */
   readonly body: string;
@@ -15,7 +16,7 @@ export function panelOptions(extensionUri: vscode.Uri): vscode.WebviewOptions {
   return {
     enableScripts: true,
     enableCommandUris: false,
-    localResourceRoots: [vscode.Uri.joinPath(extensionUri, 'media')],
+    localResourceRoots: ['media', 'dist'].map((folder) => vscode.Uri.joinPath(extensionUri, folder)),
   };
 }
 
@@ -26,8 +27,8 @@ export function panelHtml(
   { title, script, styles, body }: PanelPage,
 ): string {
   const nonce = randomBytes(18).toString('base64');
-  const media = (name: string): string =>
-    webview.asWebviewUri(vscode.Uri.joinPath(extensionUri, 'media', name)).toString();
+  const local = (folder: string, name: string): string =>
+    webview.asWebviewUri(vscode.Uri.joinPath(extensionUri, folder, name)).toString();
   const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src ${webview.cspSource}; base-uri 'none'; form-action 'none'`;
   return `<!DOCTYPE html>
 <html lang="${escapeAttribute(vscode.env.language)}">
@@ -36,11 +37,11 @@ export function panelHtml(
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1.0">
 <title>${escapeAttribute(title)}</title>
-${styles.map((name) => `<link rel="stylesheet" href="${media(name)}">`).join('\n')}
+${styles.map((name) => `<link rel="stylesheet" href="${local('media', name)}">`).join('\n')}
 </head>
 <body>
 ${body}
-<script nonce="${nonce}" src="${media(script)}"></script>
+<script nonce="${nonce}" src="${local(...script)}"></script>
 </body>
 </html>`;
 }

@@ -1,5 +1,5 @@
-import { statSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Artefact } from '../../src/core/artefacts/artefact';
 import { collectArtefacts } from '../../src/node/artefacts/scanArtefacts';
@@ -218,6 +218,16 @@ describe('what a GGUF was built from', () => {
       stale: true,
       changed: [join(folder, 'lora', 'adapter_model.safetensors')],
     });
+  });
+
+  test('what an older record meant by a relative path is not known, and so is not called stale', async () => {
+    const folder = built();
+    const path = join(folder, 'out', 'x.gguf.build.json');
+    const record = JSON.parse(readFileSync(path, 'utf8')) as { inputs: { path: string }[] };
+    record.inputs.forEach((input) => (input.path = relative(folder, input.path)));
+    writeFileSync(path, JSON.stringify(record));
+    const artefact = byPath(await collectArtefacts([folder]), folder).get('out/x.gguf');
+    expect(artefact?.builtFrom).toMatchObject({ stale: false, changed: [] });
   });
 
   test('a record that is none, or is broken, is ignored', async () => {

@@ -160,7 +160,7 @@ describe('a scan of the real trainings', () => {
     expect(text).toMatch(/^ {2}base +Qwen3 · 3\.3 M · BF16 · ChatML · 6\.7 MB$/m);
     expect(text).toMatch(/^ {4}lora +LoRA r 8 · scale 2 · all linear · 636 kB$/m);
     expect(text).toMatch(/^ {4}outputs +Trainer · 2 checkpoints · newest 180/m);
-    expect(text).toMatch(/^ {6}checkpoint-180 +step 180 · loss 0\.031 · newest, best · 4 pickles, never loaded$/m);
+    expect(text).toMatch(/^ {6}checkpoint-180 +step 180 · loss 0\.0309 · newest · 4 pickles, never loaded$/m);
     expect(text).toMatch(/10 artefacts$/);
   });
 });

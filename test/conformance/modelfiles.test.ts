@@ -1,23 +1,26 @@
-import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NEWEST_KNOWN } from '../../src/core/ollama/ollamaTable';
 import { answerModelfile, oracleAnswer } from '../support/compareModelfile';
 import { writeFilesForModelfiles } from '../support/modelfileFolder';
+import { recordedModelfiles } from '../support/recordedModelfiles';
 
-interface Recorded {
-  /** Base64 of the Modelfile's bytes. */
-  readonly source: string;
-  /** The answer of Ollama's parser as the Go program printed it, the folder replaced by /FOLDER. */
-  readonly answer: string;
-}
+const { versions, cases } = recordedModelfiles();
 
-const recorded = readFileSync(new URL('./modelfiles.jsonl', import.meta.url), 'utf8')
-  .trimEnd()
-  .split('\n')
-  .map((line) => JSON.parse(line) as Recorded);
+it('the newest version that the table knows is recorded, and one that read no patterns', () => {
+  expect(versions).toContain(NEWEST_KNOWN);
+  expect(versions).toContain('0.32.15');
+});
 
-describe('Modelfiles that Ollama judged', () => {
+it('some Modelfiles are read differently by different versions', () => {
+  const different = cases.filter(({ answers }) => new Set(answers.values()).size > 1);
+  expect(different.length).toBeGreaterThan(50);
+});
+
+describe.each(versions)('Modelfiles that Ollama %s judged', (version) => {
+  const recorded = cases.map(({ source, answers }) => ({ source, answer: answers.get(version)! }));
   let folder = '';
   beforeAll(() => {
     folder = realpathSync(mkdtempSync(join(tmpdir(), 'modelfiles-')));
@@ -36,10 +39,9 @@ describe('Modelfiles that Ollama judged', () => {
   // Paths, and with them requests, are spelt differently on Windows.
   it.skipIf(process.platform === 'win32')('get the same verdict, line, commands and request from us', async () => {
     for (const { source, answer } of recorded) {
-      const bytes = Buffer.from(source, 'base64');
-      const ours = await answerModelfile(bytes, folder);
+      const ours = await answerModelfile(source, folder, version);
       const theirs = oracleAnswer(answer.replaceAll('/FOLDER', folder));
-      expect(ours, bytes.toString()).toEqual(theirs);
+      expect(ours, source.toString()).toEqual(theirs);
     }
   });
 });

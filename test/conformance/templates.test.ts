@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseTemplate, parseTemplateTolerantly } from '../../src/core/goTemplate/parseTemplate';
+import { NEWEST_KNOWN } from '../../src/core/ollama/ollamaTable';
 import { answerTemplate, type Rendered, type TemplateAnswer } from '../support/compareTemplate';
 
 interface Records {
-  readonly ollama: string;
+  /** The versions whose answers these are; `answer` is the first one's. */
+  readonly ollama: readonly [string, ...string[]];
   /** Year, month, day: what `currentDate` gave. */
   readonly recordedOn: readonly [number, number, number];
   readonly conversations: readonly unknown[];
@@ -13,10 +15,12 @@ interface Records {
     readonly text: string;
     readonly values: readonly number[];
     readonly answer: TemplateAnswer;
+    /** By version, where it answers otherwise. */
+    readonly others?: Readonly<Record<string, TemplateAnswer>>;
   }[];
 }
 
-/** Written by scripts/record-templates.mjs from Ollama's own package. */
+/** Written by scripts/record/record-templates.mjs from Ollama's own package. */
 const records = JSON.parse(readFileSync(new URL('templates.json', import.meta.url), 'utf8')) as Records;
 const [year, month, day] = records.recordedOn;
 const now = new Date(year, month - 1, day, 12);
@@ -35,7 +39,13 @@ function withoutAddresses(answer: TemplateAnswer): TemplateAnswer {
     : answer;
 }
 
-describe(`templates, as Ollama ${records.ollama} took them`, () => {
+describe(`templates, as Ollama ${records.ollama.join(' and ')} took them`, () => {
+  it('is the same for every version, the newest that the table knows among them', () => {
+    expect(records.ollama).toContain(NEWEST_KNOWN);
+    expect(records.ollama).toContain('0.32.15');
+    expect(records.cases.filter(({ others }) => others !== undefined)).toEqual([]);
+  });
+
   it('has enough of every kind', () => {
     expect(records.cases.length).toBeGreaterThan(3000);
     const refused = records.cases.filter(({ answer }) => !answer.ok).length;

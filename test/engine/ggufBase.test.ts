@@ -137,7 +137,7 @@ describe('an adapter onto a base that is only a GGUF', () => {
     const gguf = await ggufOf(join(RUGBY, 'base'));
     const bigger = writePeft(
       fresh(),
-      { modules_to_save: ['embed_tokens'] },
+      { modules_to_save: ['embed_tokens'], ensure_weight_tying: true },
       { 'base_model.model.model.embed_tokens.weight': noise([642, 256]) },
     );
     const other = join(makeModel('qwen2-narrow', fresh()), 'lora');

@@ -374,33 +374,103 @@ describe('what else adapters carry', () => {
     expect(gguf.tensors.map(({ name }) => name)).toContain('output.weight');
   });
 
-  it('a LoRA on a tied embedding changes the head too, also where the head is stored beside it', async () => {
-    const { path, wanted } = embeddingLora();
+  /** The base with a head in its files, which its configuration calls tied. */
+  function withHead(change: (values: Float64Array) => Float64Array): string {
     const stored = fresh();
     cpSync(base, stored, { recursive: true });
     const all: Record<string, TensorToWrite> = Object.fromEntries(
       [...weights].map(([name, { shape, values }]) => [name, { shape, values, dtype: 'BF16' as const }]),
     );
-    writeTensors(join(stored, 'model.safetensors'), { ...all, 'lm_head.weight': all[`${EMBED}.weight`]! });
-    const ours = await fuse([path], { from: stored, dtype: 'F32' });
-    expect(errorInRoundings(ours.get('lm_head.weight')!.values, wanted)).toBeLessThan(ROUNDINGS);
-    expect(ours.get('lm_head.weight')!.values).toEqual(ours.get(`${EMBED}.weight`)!.values);
-    const plan = await runCliOk([
-      'plan',
-      '--base',
-      stored,
-      '--adapter',
-      path,
-      '--type',
-      'F32',
-      '--out',
-      join(fresh(), 'x.gguf'),
+    const { shape, values } = weights.get(`${EMBED}.weight`)!;
+    const head = { shape, values: change(values), dtype: 'BF16' as const };
+    writeTensors(join(stored, 'model.safetensors'), { ...all, 'lm_head.weight': head });
+    return stored;
+  }
+
+  it.each([false, true])(
+    'a LoRA on a tied embedding changes the look-ups alone, and the head as well only with ensure_weight_tying: %s',
+    async (ties) => {
+      const { path, wanted } = embeddingLora(ties);
+      const start = weights.get(`${EMBED}.weight`)!.values;
+      // A copy of the embedding beside it makes no difference.
+      for (const from of [base, withHead((values) => values)]) {
+        const ours = await fuse([path], { from, dtype: 'F32' });
+        expect(errorInRoundings(ours.get(`${EMBED}.weight`)!.values, wanted)).toBeLessThan(ROUNDINGS);
+        const head = ours.get('lm_head.weight')?.values;
+        expect(head === undefined ? 'tied' : [...head]).toEqual(ties ? 'tied' : [...start]);
+      }
+      const options = ['--adapter', path, '--type', 'F32', '--out', join(fresh(), 'x.gguf')];
+      const plan = await runCliOk(['plan', '--base', base, ...options]);
+      expect(JSON.stringify(plan['warnings']).includes('as in training')).toBe(ties);
+      expect(JSON.stringify(plan['warnings'])).toContain(ties ? 'adapter/tied-embedding' : 'adapter/head-untied');
+    },
+  );
+
+  it('a stored head that differs from the embedding stays what it is, and the folder says so', async () => {
+    const { path, wanted } = embeddingLora(false);
+    const doubled = weights.get(`${EMBED}.weight`)!.values.map((value) => value * 2);
+    const from = withHead(() => doubled);
+    const out = join(fresh(), 'merged');
+    await runCliOk(['fuse', '--base', from, '--adapter', path, '--out', out, '--dtype', 'F32']);
+    const ours = readTensors(out);
+    expect([...ours.get('lm_head.weight')!.values]).toEqual([...doubled]);
+    expect(errorInRoundings(ours.get(`${EMBED}.weight`)!.values, wanted)).toBeLessThan(ROUNDINGS);
+    expect(JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'))).toMatchObject({ tie_word_embeddings: false });
+  });
+
+  it('copies that PEFT saved of a tied embedding are one matrix; trained apart they are two', async () => {
+    const [embedding, other] = [noise([640, 256], 1), noise([640, 256], 1)];
+    const both = (head: TensorToWrite): string =>
+      writePeft(
+        fresh(),
+        { modules_to_save: ['embed_tokens', 'lm_head'] },
+        { [`base_model.model.${EMBED}.weight`]: embedding, 'base_model.model.lm_head.weight': head },
+      );
+    const tied = await fuse([both(embedding)], { dtype: 'F32' });
+    expect(tied.has('lm_head.weight')).toBe(false);
+    expect([...tied.get(`${EMBED}.weight`)!.values]).toEqual([...embedding.values]);
+    const apart = await fuse([both(other)], { dtype: 'F32' });
+    expect([...apart.get('lm_head.weight')!.values]).toEqual([...other.values]);
+    expect((await buildF32([both(embedding)])).tensors.map(({ name }) => name)).not.toContain('output.weight');
+    expect((await buildF32([both(other)])).tensors.map(({ name }) => name)).toContain('output.weight');
+  });
+
+  it('a head or embedding that was saved resized alone is refused', async () => {
+    const [a, b] = [noise([4, 256]), noise([643, 4])];
+    const head = writePeft(
+      fresh(),
+      { modules_to_save: ['lm_head'] },
+      { 'base_model.model.lm_head.weight': noise([643, 256], 1) },
+    );
+    const lora = writePeft(
+      fresh(),
+      {},
+      {
+        'base_model.model.lm_head.lora_A.weight': a,
+        'base_model.model.lm_head.lora_B.weight': b,
+        'base_model.model.lm_head.base_layer.weight': noise([643, 256], 1),
+      },
+    );
+    const untied = withHead((values) => values.map((value) => value * 2));
+    for (const [path, from] of [
+      [head, base],
+      [head, untied],
+      [lora, untied],
+    ] as const) {
+      const out = join(fresh(), 'merged');
+      const run = await runCli(['fuse', '--base', from, '--adapter', path, '--out', out, '--json']);
+      expect(run.json).toMatchObject({ error: { code: 'adapter/shape', detail: { head: [643, 256] } } });
+    }
+    // On a tied base the matrix that the head's factors were saved with is the embedding too.
+    const merged = await fuse([lora], { dtype: 'F32' });
+    expect([merged.get(`${EMBED}.weight`)!.shape, merged.get('lm_head.weight')!.shape]).toEqual([
+      [643, 256],
+      [643, 256],
     ]);
-    expect(JSON.stringify(plan['warnings'])).toContain('adapter/tied-embedding');
   });
 
   it('one adapter on the tied embedding and one on the head: the head has both', async () => {
-    const { path, wanted } = embeddingLora();
+    const { path, wanted } = embeddingLora(true);
     const head = noise([640, 256], 1);
     const other = writePeft(fresh(), { modules_to_save: ['lm_head'] }, { 'base_model.model.lm_head.weight': head });
     const start = weights.get(`${EMBED}.weight`)!.values;
@@ -419,13 +489,13 @@ describe('what else adapters carry', () => {
     }
   });
 
-  function embeddingLora(): { path: string; wanted: Reference } {
+  function embeddingLora(ties: boolean): { path: string; wanted: Reference } {
     const a = noise([4, 640]);
     const b = noise([256, 4]);
     return {
       path: writePeft(
         fresh(),
-        {},
+        { ensure_weight_tying: ties },
         { [`base_model.model.${EMBED}.lora_embedding_A`]: a, [`base_model.model.${EMBED}.lora_embedding_B`]: b },
       ),
       wanted: addLowRank(
@@ -449,7 +519,7 @@ describe('a resized vocabulary', () => {
     const embedding = noise([rows, 256], 1);
     const path = writePeft(
       fresh(),
-      { modules_to_save: ['embed_tokens'] },
+      { modules_to_save: ['embed_tokens'], ensure_weight_tying: true },
       { [`base_model.model.${EMBED}.weight`]: embedding, ...more },
     );
     if (withTokenizer) {

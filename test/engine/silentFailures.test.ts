@@ -267,15 +267,20 @@ describe('weights and config.json of different models', () => {
 });
 
 describe('pieces that change on the way to a GGUF', () => {
-  it('a head that is stored although the embeddings are tied is written', async () => {
+  it.each([
+    ['that differs from the embedding is written', 2, true],
+    ['that is a copy of it is not', 1, false],
+  ])('a head that is stored although the embeddings are tied and %s', async (_what, factor, written) => {
     const from = copyOfBase((path) => {
       const all = Object.fromEntries(
         [...base].map(([name, { shape, values }]) => [name, { shape, values, dtype: 'BF16' as const }]),
       );
-      writeTensors(join(path, 'model.safetensors'), { ...all, 'lm_head.weight': all['model.embed_tokens.weight']! });
+      const { shape, values } = base.get('model.embed_tokens.weight')!;
+      const head = { shape, values: values.map((value) => value * factor), dtype: 'BF16' as const };
+      writeTensors(join(path, 'model.safetensors'), { ...all, 'lm_head.weight': head });
     });
     const run = await plan(join(RUGBY, 'lora'), from);
-    expect(JSON.stringify(run.json['tensors'])).toContain('"output.weight"');
+    expect(JSON.stringify(run.json['tensors']).includes('"output.weight"')).toBe(written);
   });
   it('rows that do not divide into blocks are told in the plan', async () => {
     const from = join(makeModel('qwen2-narrow', fresh()), 'base');

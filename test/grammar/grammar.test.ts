@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { INSTRUCTION_NAMES } from '../../src/core/modelfile/modelfileTypes';
+import { INSTRUCTION_NAMES } from '../../src/core/ollama/instructionNames';
 import { lintText } from '../../src/core/modelfile/lintModelfile';
 import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
 import { GO_FUNCTIONS, OLLAMA_FUNCTIONS } from '../../src/core/goTemplate/functionNames';

@@ -180,6 +180,8 @@ const ROWS: readonly Row[] = [
   ['G10', 'version 0', 'gguf/version', { version: 0 }],
   ['G10', 'version 1', 'gguf/version', { version: 1 }],
   ['G10', 'version 4', 'gguf/version', { version: 4 }],
+  ['G10', 'garbage after the magic', 'gguf/magic', { version: 1_953_849_888 }],
+  ['G10', 'zeros and garbage after the magic', 'gguf/magic', { version: 0x74750000 }],
   ['G10', 'big endian', 'gguf/endianness', { version: 0x03000000 }],
   ['G11', 'a key that is not UTF-8', 'gguf/encoding', keys(key(u8(0x61, 0xff), 'u8', u8(1)))],
   ['G11', 'a value that is not UTF-8', 'gguf/encoding', keys(key('a', 'string', text(u8(0xc3, 0x28))))],

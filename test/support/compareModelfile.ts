@@ -1,4 +1,5 @@
 import { localFileResolver } from '../../src/node/modelfile/modelfileFiles';
+import { ollamaProfile } from '../../src/core/ollama/ollamaProfile';
 import { toCreateRequest } from '../../src/core/modelfile/createRequest';
 import { marshalCreateRequest } from '../../src/core/modelfile/marshalCreateRequest';
 import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
@@ -13,13 +14,18 @@ export interface ModelfileAnswer {
   readonly requestError?: string;
 }
 
-export async function answerModelfile(source: Uint8Array | string, folder: string): Promise<ModelfileAnswer> {
+/** @param version the Ollama whose parser is followed */
+export async function answerModelfile(
+  source: Uint8Array | string,
+  folder: string,
+  version: string,
+): Promise<ModelfileAnswer> {
   const { verdict } = parseModelfile(source);
   if (!verdict.ok) {
     return { ok: false, error: verdict.error, ...(verdict.line === undefined ? {} : { line: verdict.line }) };
   }
   const { commands } = verdict;
-  const built = await toCreateRequest(commands, localFileResolver(folder));
+  const built = await toCreateRequest(commands, localFileResolver(folder, { profile: ollamaProfile(version) }));
   const marshalled = built.ok ? marshalCreateRequest(built.request) : built;
   return marshalled.ok
     ? { ok: true, commands, request: marshalled.json }

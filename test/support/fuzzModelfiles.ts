@@ -7,8 +7,8 @@ import { Random } from './random';
 
 const edges = edgeCases().map((bytes) => Buffer.from(bytes).toString('utf8'));
 
-/** Generated Modelfiles, mutated ones, mutated edge cases, in every encoding, damaged or not; paths are looked up in `folder`. */
-export function modelfileKind(folder: string): FuzzKind<Buffer> {
+/** Generated Modelfiles, mutated ones, mutated edge cases, in every encoding, damaged or not; paths are looked up in `folder`, as `version` does. */
+export function modelfileKind(folder: string, version: string): FuzzKind<Buffer> {
   return {
     name: 'Modelfiles',
     make(seed) {
@@ -19,7 +19,7 @@ export function modelfileKind(folder: string): FuzzKind<Buffer> {
       return Buffer.from(random.chance(0.3) ? encode(random, text) : text);
     },
     async compare(input, oracle) {
-      return compareModelfiles(input, folder, oracle);
+      return compareModelfiles(input, folder, version, oracle);
     },
     pieces: (input) => Array.from(input, (byte) => String.fromCharCode(byte)),
     withPieces: (_, pieces) => Buffer.from(pieces.join(''), 'latin1'),
@@ -30,9 +30,9 @@ export function modelfileKind(folder: string): FuzzKind<Buffer> {
   };
 }
 
-async function compareModelfiles(source: Buffer, folder: string, oracle: GoOracle): Promise<Verdict> {
+async function compareModelfiles(source: Buffer, folder: string, version: string, oracle: GoOracle): Promise<Verdict> {
   const raw = await oracle.askRaw({ op: 'parse', base64: source.toString('base64'), dir: folder });
-  const ours = await answerModelfile(source, folder);
+  const ours = await answerModelfile(source, folder, version);
   const theirs = oracleAnswer(raw);
   const outcome = !theirs.ok ? 'refused' : theirs.request === undefined ? 'no request' : 'request';
   return {

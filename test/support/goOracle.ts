@@ -31,10 +31,13 @@ export class GoOracle {
     });
   }
 
-  /** Builds the program if need be (Go 1.26 and a module proxy) and starts it. */
-  static async start(): Promise<GoOracle> {
-    const { buildOracle } = (await import(builder)) as { buildOracle: () => string };
-    return GoOracle.at(buildOracle());
+  /**
+   * Builds the program if need be (Go 1.26 and a module proxy) and starts it.
+   * @param version of the Ollama whose code answers; the newest known one without it
+   */
+  static async start(version?: string): Promise<GoOracle> {
+    const { buildOracle } = (await import(builder)) as { buildOracle: (version?: string) => string };
+    return GoOracle.at(buildOracle(version));
   }
 
   /** Starts a program that was built before. */
@@ -54,15 +57,21 @@ export class GoOracle {
     return JSON.parse(await this.askRaw(question)) as OracleAnswer;
   }
 
+  /** Of the Ollama whose code answers. */
+  async version(): Promise<string> {
+    const { ollama } = (await this.ask({ op: 'version' })) as OracleAnswer & { readonly ollama: string };
+    return ollama;
+  }
+
   stop(): void {
     this.child.stdin.end();
   }
 }
 
 /** The oracle, built if Go is on the machine; undefined where it is neither built nor buildable. */
-export async function oracleForTests(): Promise<GoOracle | undefined> {
+export async function oracleForTests(version?: string): Promise<GoOracle | undefined> {
   try {
-    return await GoOracle.start();
+    return await GoOracle.start(version);
   } catch (thrown) {
     console.log(`The Go oracle cannot be built here: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
     return undefined;

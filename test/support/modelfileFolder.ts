@@ -5,11 +5,29 @@ import { join } from 'node:path';
 export function writeFilesForModelfiles(folder: string): void {
   const binary = Uint8Array.from({ length: 600 }, (_, i) => (i * 7) % 256);
   const put = (path: string, content: string | Uint8Array): void => writeFileSync(join(folder, path), content);
+  // Names that patterns match, or do not match themselves.
+  for (const name of ['in[x]side', 'inxside', 'odd*']) {
+    mkdirSync(join(folder, name));
+  }
   for (const name of ['hf', 'hf/nested', 'bad', 'empty', 'linked', 'pickles', 'mixed', 'hidden']) {
     mkdirSync(join(folder, name));
   }
   put('model.gguf', binary);
   put('adapter.gguf', 'GGUF adapter');
+  for (const name of [
+    'part-00001-of-00002.gguf',
+    'part-00002-of-00002.gguf',
+    'm[1].gguf',
+    'm1.gguf',
+    'Stück-ü1.gguf',
+  ]) {
+    put(name, binary);
+  }
+  put('in[x]side/a.gguf', binary);
+  put('inxside/a.gguf', 'GGUF of the other folder');
+  put('inxside/config.json', '{}');
+  put('odd*/model.safetensors', binary);
+  symlinkSync(join(folder, 'nowhere'), join(folder, 'dangling-1.gguf'));
   put('hf/model-00001-of-00002.safetensors', binary);
   put('hf/model.safetensors', '{}');
   put('hf/config.json', '{"architectures": ["X"]}');

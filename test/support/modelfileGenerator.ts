@@ -255,6 +255,48 @@ const PATHS = [
   '\\\\host\\share',
   'mixed',
   'hidden',
+  'part-*.gguf',
+  './part-0000?-of-00002.gguf',
+  'm[1].gguf',
+  'm\\[1\\].gguf',
+  'm[[]1].gguf',
+  '*/config.json',
+  'h*',
+  'h?/model*',
+  '*.gguf',
+  'b[a-c]d',
+  '[!a]b.gguf',
+  '[^a-l]*.gguf',
+  'none-*.gguf',
+  'odd*',
+  'dangling*',
+  'Stück-[ü-ý]?.gguf',
+  'in[x]side/*.gguf',
+  'insid*/a.gguf',
+];
+/** What patterns are put together from. */
+const PATTERN_PARTS = [
+  '*',
+  '?',
+  '[',
+  ']',
+  '[^',
+  '-',
+  '\\',
+  '**',
+  'm',
+  '1',
+  'part',
+  '.gguf',
+  '/',
+  'hf',
+  'é',
+  '[a-',
+  '[1]',
+  '[]a]',
+  '[m-p]',
+  'hf/..',
+  'x',
 ];
 const SPACES = [' ', ' ', ' ', ' ', '\t', '  ', ' \t ', '', '\u00a0', '\n', '\r'];
 const NEWLINES = ['\n', '\n', '\n', '\r\n', '\r', '\n\n', '\n \n', ' \n', '\t\r\n'];
@@ -321,7 +363,7 @@ function instruction(random: Random): string {
     case 'FROM':
     case 'ADAPTER':
     case 'DRAFT': {
-      const path = random.chance(0.8) ? random.pick(PATHS) : content(random);
+      const path = random.chance(0.7) ? random.pick(PATHS) : random.chance(0.5) ? pattern(random) : content(random);
       return `${keyword}${space}${random.chance(0.7) ? path : value(random, path)}`;
     }
     case 'REQUIRES':
@@ -329,6 +371,15 @@ function instruction(random: Random): string {
     default:
       return `${keyword}${space}${value(random, content(random))}`;
   }
+}
+
+/** A path with something in it that Go's `filepath.Glob` may take for a pattern, well-formed or not. */
+function pattern(random: Random): string {
+  // Beside the Modelfile, and nowhere else on the disk.
+  return random
+    .times(1, 6, () => random.pick(PATTERN_PARTS))
+    .join('')
+    .replace(/^[\\/]+/, '');
 }
 
 /** An instruction as a careful person writes it. */
@@ -345,7 +396,7 @@ function plainInstruction(random: Random): string {
     case 4:
       return `SYSTEM """${content(random)}"""`;
     case 5:
-      return `${random.pick(['FROM', 'ADAPTER', 'DRAFT', 'from'])} ${random.pick(PATHS)}`;
+      return `${random.pick(['FROM', 'ADAPTER', 'DRAFT', 'from'])} ${random.chance(0.8) ? random.pick(PATHS) : pattern(random)}`;
     default:
       return `TEMPLATE """${random.pick(TEXTS)}"""`;
   }

@@ -20,7 +20,7 @@ export async function fuzzModelfiles(options: FuzzOptions): Promise<FuzzReport> 
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'modelfiles-')));
   try {
     writeFilesForModelfiles(folder);
-    return await fuzz(modelfileKind(folder), options);
+    return await fuzz(modelfileKind(folder, await options.oracle.version()), options);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -6,8 +6,8 @@ import { EditorMessage, PageMessage } from '../../src/core/viewer/viewerProtocol
 import { viewerPage } from '../../src/extension/editors/viewerPage';
 import { ROOT } from '../support/cli';
 
-const WEBVIEW = join(ROOT, 'src/extension/webview/viewer');
-const scripts = readdirSync(WEBVIEW)
+const WEBVIEW = join(ROOT, 'src/extension/webview');
+const scripts = readdirSync(WEBVIEW, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))
   .map((name) => readFileSync(join(WEBVIEW, name), 'utf8'));
 const parts = {

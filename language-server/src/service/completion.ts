@@ -1,7 +1,8 @@
 import { CompletionItemKind, InsertTextFormat, type CompletionItem, type Position } from 'vscode-languageserver-types';
 import { DIAGNOSTICS } from '../../../src/core/modelfile/diagnosticCodes';
 import { readBaseModel } from '../../../src/core/modelfile/modelFacts';
-import { INSTRUCTION_NAMES, type Instruction, type Span } from '../../../src/core/modelfile/modelfileTypes';
+import { type Instruction, type Span } from '../../../src/core/modelfile/modelfileTypes';
+import { INSTRUCTION_NAMES } from '../../../src/core/ollama/instructionNames';
 import { PARSERS, RENDERERS } from '../../../src/core/modelfile/ollamaFeatures';
 import { PARAMETERS } from '../../../src/core/modelfile/parameters';
 import { stopTextOf } from '../../../src/core/chatTemplate/templateProbe';

@@ -1,4 +1,4 @@
-import type { InstructionName } from '../../../src/core/modelfile/modelfileTypes';
+import type { InstructionName } from '../../../src/core/ollama/instructionNames';
 import type { ParameterInfo } from '../../../src/core/modelfile/parameters';
 import { code } from './markdown';
 

@@ -1,6 +1,6 @@
 import { chatTemplateName } from '../../../src/core/formats/huggingface/chatTemplateName';
 import { formatBytes } from '../../../src/core/formatBytes';
-import type { InstructionName } from '../../../src/core/modelfile/modelfileTypes';
+import type { InstructionName } from '../../../src/core/ollama/instructionNames';
 import type {
   AdapterFolderFacts,
   GgufFacts,

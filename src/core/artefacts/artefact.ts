@@ -1,3 +1,4 @@
+import type { ModelPurpose } from '../formats/huggingface/modelPurpose';
 import type { AdapterFormat, AdapterMethod } from '../formats/adapters/adapter';
 
 /**
@@ -85,6 +86,8 @@ export interface ArtefactCheckpoint {
   readonly path: string;
   readonly step: number;
   readonly loss?: number | undefined;
+  /** On the evaluation set; of mlx-lm, its validation loss. */
+  readonly evalLoss?: number | undefined;
 }
 
 /** Where a GGUF came from, by the record beside it. */
@@ -131,6 +134,8 @@ export interface Artefact {
   /** Class name of a model folder, `general.architecture` of a GGUF. */
   readonly architecture?: string | undefined;
   readonly name?: string | undefined;
+  /** What it is for, where that is not to write text. */
+  readonly purpose?: ModelPurpose | undefined;
   readonly dtype?: string | undefined;
   readonly parameters?: number | undefined;
   readonly tensors?: number | undefined;
@@ -153,13 +158,17 @@ export interface Artefact {
   readonly loss?: number | undefined;
   readonly evalLoss?: number | undefined;
   readonly isNewest?: boolean | undefined;
+  /** Measured as the best of its run; false where nothing was measured. */
   readonly isBest?: boolean | undefined;
   readonly checkpoints?: readonly ArtefactCheckpoint[] | undefined;
   readonly newestCheckpoint?: string | undefined;
   /** The one that the run's folder stands for. */
   readonly bestCheckpoint?: string | undefined;
-  /** `trainer-state` where the trainer measured it, `step` where the newest is taken for want of that. */
-  readonly bestBy?: 'trainer-state' | 'step' | undefined;
+  /**
+   * `trainer-state` where the trainer names the best by its own metric, `eval-loss` where the losses on the evaluation set tell,
+   * `step` where the newest is taken for want of that.
+   */
+  readonly bestBy?: 'trainer-state' | 'eval-loss' | 'step' | undefined;
 
   readonly builtFrom?: ArtefactOrigin | undefined;
   /** Pickles that lie in its folder. */

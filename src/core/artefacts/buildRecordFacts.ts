@@ -20,23 +20,35 @@ export interface RecordedInput {
   readonly modified: number;
 }
 
-/** Undefined when the object is no build record. */
-export function readBuildRecord(json: Json): BuildRecord | undefined {
+/** Roots of POSIX and Windows, and the names of installed models. */
+const ABSOLUTE = /^(?:[\\/]|[A-Za-z]:[\\/]|ollama:)/;
+
+/**
+ * Undefined when the object is no build record. Records name paths from their own folder; older ones named them as the user did, so that
+ * what a relative one of theirs meant is not known any more: such inputs are left out.
+ * @param pathOf a path below the folder of the record
+ */
+export function readBuildRecord(json: Json, pathOf: (path: string) => string): BuildRecord | undefined {
   if (!isJsonObject(json) || typeof json['format'] !== 'string' || !FORMAT.test(json['format'])) {
     return undefined;
   }
   const base = isJsonObject(json['base']) ? json['base']['path'] : undefined;
   const output = isJsonObject(json['output']) ? json['output'] : {};
+  const isOwn = json['pathsFrom'] === 'record';
+  const resolved = (path: string): string => (isOwn && !ABSOLUTE.test(path) ? withoutSteps(pathOf(path)) : path);
   return {
-    base: typeof base === 'string' ? base : '',
+    base: typeof base === 'string' ? resolved(base) : '',
     adapters: objects(json['adapters']).flatMap((adapter) =>
       typeof adapter['path'] === 'string'
-        ? [{ path: adapter['path'], weight: typeof adapter['weight'] === 'number' ? adapter['weight'] : 1 }]
+        ? [{ path: resolved(adapter['path']), weight: typeof adapter['weight'] === 'number' ? adapter['weight'] : 1 }]
         : [],
     ),
     type: typeof output['type'] === 'string' ? output['type'] : undefined,
     bytes: typeof output['bytes'] === 'number' ? output['bytes'] : undefined,
-    inputs: objects(json['inputs']).flatMap(readInput),
+    inputs: objects(json['inputs'])
+      .flatMap(readInput)
+      .filter(({ path }) => isOwn || ABSOLUTE.test(path))
+      .map((input) => ({ ...input, path: resolved(input.path) })),
   };
 }
 
@@ -55,4 +67,20 @@ function readInput(input: JsonObject): RecordedInput[] {
 
 function objects(value: Json | undefined): JsonObject[] {
   return Array.isArray(value) ? (value as readonly Json[]).filter(isJsonObject) : [];
+}
+
+/** The path without its steps up (`work/out/../base`), as far as they can be taken. */
+function withoutSteps(path: string): string {
+  const taken: string[] = [];
+  for (const part of path.split(/[\\/]/)) {
+    const last = taken.at(-1);
+    if (part === '..' && last !== undefined && !/^(?:|\.{1,2}|[A-Za-z]:)$/.test(last)) {
+      taken.pop();
+    } else if (part === '..' && last === '.') {
+      taken.splice(-1, 1, part);
+    } else if (part !== '.' || taken.length === 0) {
+      taken.push(part);
+    }
+  }
+  return taken.join(path.includes('\\') ? '\\' : '/');
 }

@@ -1,4 +1,6 @@
+import { append } from '../append';
 import type { Adapter } from '../formats/adapters/adapter';
+import { notText } from '../formats/huggingface/modelPurpose';
 import { recogniseAdapter } from '../formats/adapters/recogniseAdapter';
 import { elementCount, type TensorRef } from '../formats/tensorRef';
 import { isJsonObject, type JsonObject } from '../json';
@@ -14,8 +16,19 @@ import {
   unknownConfig,
 } from './adapterFolder';
 import { mostValues } from './describeModel';
+import { isTrainingLog, mlxLosses, type MlxLosses } from './mlxLog';
 import { describeTokenizer } from './describeTokenizer';
-import { asProblem, errorOf, isoTime, jsonOf, numberOf, sizeOf, stringOf, type FolderFacts } from './folderFacts';
+import {
+  asProblem,
+  errorOf,
+  isoTime,
+  jsonOf,
+  numberOf,
+  sizeOf,
+  stringOf,
+  textOf,
+  type FolderFacts,
+} from './folderFacts';
 import type { Finding } from './finding';
 import { readModelCardBase } from './modelCardBase';
 import { producerOf } from './producer';
@@ -28,7 +41,8 @@ export function isAdapterFolder(folder: FolderFacts): boolean {
 
 /** Describes an adapter folder. */
 export function describeAdapter(folder: FolderFacts): Finding {
-  const weights = adapterWeights(folder.files.keys());
+  const measured = measuredOf(folder);
+  const weights = measured.best?.file ?? adapterWeights(folder.files.keys());
   const tokenizer = describeTokenizer(folder, undefined);
   const own = [...folder.files.keys()].filter(
     (name) =>
@@ -46,7 +60,7 @@ export function describeAdapter(folder: FolderFacts): Finding {
     base: { name: reading.adapter?.baseName ?? configuredBase(folder), candidates: [] },
     tokenizer: tokenizer.tokenizer,
     template: tokenizer.template,
-    ...mlxSteps(folder),
+    ...mlxSteps(folder, measured),
     problems: [...reading.problems, ...tokenizer.problems],
   };
   return { artefact, adapter: reading.adapter, identity: folder.identity };
@@ -55,6 +69,7 @@ export function describeAdapter(folder: FolderFacts): Finding {
 /** Describes each numbered file of an mlx folder; `folderArtefact` is the folder they lie in. */
 export function describeMlxCheckpoints(folder: FolderFacts, folderArtefact: Artefact): Finding[] {
   const names = numberedWeights(folder.files.keys());
+  const measured = measuredOf(folder);
   return names.map((name) => {
     const reading = readWeights(folder, name);
     const entry = folder.files.get(name)!;
@@ -69,7 +84,9 @@ export function describeMlxCheckpoints(folder: FolderFacts, folderArtefact: Arte
         ...reading.fields,
         base: { name: reading.adapter?.baseName ?? folderArtefact.base?.name, candidates: [] },
         step: mlxIteration(name),
+        evalLoss: measured.byFile.get(name),
         isNewest: name === names.at(-1),
+        isBest: name === measured.best?.file,
         problems: reading.problems,
       },
       adapter: reading.adapter,
@@ -77,14 +94,28 @@ export function describeMlxCheckpoints(folder: FolderFacts, folderArtefact: Arte
   });
 }
 
+/** The validation losses that a log of mlx-lm in the folder gives to its weights. */
+function measuredOf(folder: FolderFacts): MlxLosses {
+  const logs = [...folder.files.keys()].filter(isTrainingLog).flatMap((name) => {
+    const text = textOf(folder, name);
+    return text === undefined ? [] : [[name, text] as const];
+  });
+  return mlxLosses(folder.files.keys(), new Map(logs));
+}
+
 /** The numbered files as the folder's checkpoints. */
-function mlxSteps(folder: FolderFacts): Partial<Artefact> {
+function mlxSteps(folder: FolderFacts, { byFile, best }: MlxLosses): Partial<Artefact> {
   const names = numberedWeights(folder.files.keys());
   return names.length === 0
     ? {}
     : {
-        checkpoints: names.map((name) => ({ path: folder.pathOf(name), step: mlxIteration(name)! })),
+        checkpoints: names.map((name) => ({
+          path: folder.pathOf(name),
+          step: mlxIteration(name)!,
+          evalLoss: byFile.get(name),
+        })),
         newestCheckpoint: folder.pathOf(names.at(-1)!),
+        ...(best === undefined ? {} : { bestCheckpoint: folder.pathOf(best.file), bestBy: 'eval-loss' as const }),
       };
 }
 
@@ -122,12 +153,16 @@ function readWeights(folder: FolderFacts, name: string | undefined): Reading {
   );
   const { method, rank, alpha, scale, targets } = adapter;
   const modules = adapter.parts.filter((part) => part.kind === 'lowRank').length;
-  problems.push(...adapter.refusals.map(asProblem));
+  append(problems, adapter.refusals.map(asProblem));
+  if (adapter.purpose !== undefined) {
+    problems.push(asProblem(notText(adapter.purpose.purpose, 'The adapter', adapter.purpose.seenBy)));
+  }
   return {
     adapter,
     fields: {
       format,
       weightsFile: name,
+      purpose: adapter.purpose?.purpose,
       method,
       rank,
       alpha,
@@ -158,7 +193,7 @@ function tensorsOf(folder: FolderFacts, name: string, problems: ArtefactProblem[
     }
     return undefined;
   }
-  problems.push(...facts.description.problems.map(asProblem));
+  append(problems, facts.description.problems.map(asProblem));
   return new Map(
     [...facts.description.tensors].map(([key, tensor]) => [key, { ...tensor, file: folder.pathOf(name) }]),
   );

@@ -1,4 +1,6 @@
 import { formatBytes, formatCount } from '../formatBytes';
+import { purposeText } from '../formats/huggingface/modelPurpose';
+import { shortLoss } from './chooseCheckpoint';
 import type { Artefact, ArtefactKind, Producer } from './artefact';
 
 const PRODUCERS: Readonly<Record<Producer, string>> = {
@@ -64,7 +66,7 @@ function factsOf(artefact: Artefact): Facts {
     case 'mlx-adapter':
       return [...adapterFacts(artefact), checkpointCount(artefact), maker(artefact), formatBytes(artefact.bytes)];
     case 'mlx-checkpoint':
-      return [`step ${artefact.step ?? '?'}`, artefact.isNewest === true ? 'newest' : undefined];
+      return [`step ${artefact.step ?? '?'}`, lossText(artefact), marks(artefact)];
     case 'checkpoint':
       return [
         `step ${artefact.step ?? '?'}`,
@@ -128,6 +130,7 @@ function adapterFacts(artefact: Artefact): string[] {
     `${isMlx}${METHODS[artefact.method]}${rank}`,
     scaleText(artefact),
     targetsText(artefact.targets ?? []),
+    purposeOf(artefact),
   ].filter((fact) => fact !== undefined && fact !== '') as string[];
 }
 
@@ -141,6 +144,10 @@ export function targetsText(targets: readonly string[]): string {
   return short.length > 5 ? `${short.slice(0, 5).join(' ')} … (${short.length})` : short.join(' ');
 }
 
+function purposeOf({ purpose }: Artefact): string | undefined {
+  return purpose === undefined ? undefined : purposeText(purpose);
+}
+
 function scaleText(artefact: Artefact): string | undefined {
   return artefact.scale === undefined ? undefined : `scale ${Number(artefact.scale.toPrecision(4))}`;
 }
@@ -151,6 +158,7 @@ function modelFacts(artefact: Artefact): Facts {
     artefact.label ?? artefact.architecture,
     countText(artefact.parameters),
     artefact.dtype,
+    purposeOf(artefact),
     artefact.template,
     missing > 0 ? `${missing} of ${artefact.shards!.count} shards missing` : undefined,
   ];
@@ -160,6 +168,7 @@ function ggufFacts(artefact: Artefact): Facts {
   const bits = artefact.quantisation?.bitsPerWeight;
   return [
     artefact.architecture,
+    purposeOf(artefact),
     countText(artefact.parameters),
     artefact.quantisation?.name,
     bits === undefined ? undefined : `${bits.toFixed(1)} bits a weight`,
@@ -189,11 +198,22 @@ function checkpointCount({ checkpoints }: Artefact): string | undefined {
 
 function bestText(artefact: Artefact): string | undefined {
   const best = artefact.checkpoints?.find(({ path }) => path === artefact.bestCheckpoint);
-  return best === undefined ? undefined : `${artefact.bestBy === 'trainer-state' ? 'best' : 'newest'} ${best.step}`;
+  return best === undefined
+    ? undefined
+    : [
+        `${artefact.bestBy === 'step' ? 'newest' : 'best'} ${best.step}`,
+        best.evalLoss === undefined ? undefined : `eval loss ${shortLoss(best.evalLoss)}`,
+      ]
+        .filter((fact) => fact !== undefined)
+        .join(', ');
 }
 
-function lossText({ loss }: Artefact): string | undefined {
-  return loss === undefined ? undefined : `loss ${Number(loss.toPrecision(2))}`;
+function lossText({ loss, evalLoss }: Artefact): string | undefined {
+  const facts = [
+    loss === undefined ? '' : `loss ${shortLoss(loss)}`,
+    evalLoss === undefined ? '' : `eval loss ${shortLoss(evalLoss)}`,
+  ];
+  return facts.filter((fact) => fact !== '').join(', ') || undefined;
 }
 
 function marks(artefact: Artefact): string | undefined {

@@ -36,7 +36,9 @@ export function describeFile(folder: FolderFacts, name: string, partOf: string |
 /** The build record beside a result; undefined where there is none. */
 export function recordOf(folder: FolderFacts, name: string): BuildRecord | undefined {
   const facts = folder.facts.get(`${name}.build.json`);
-  return facts?.format === 'json' && isJsonObject(facts.value) ? readBuildRecord(facts.value) : undefined;
+  return facts?.format === 'json' && isJsonObject(facts.value)
+    ? readBuildRecord(facts.value, folder.pathOf)
+    : undefined;
 }
 
 type Described = Omit<Artefact, 'path' | 'bytes' | 'modified' | 'partOf'>;
@@ -63,6 +65,7 @@ function byFormat(facts: FileFacts, name: string): Described | undefined {
         : undefined;
     case 'npz':
     case 'json':
+    case 'shard-index':
     case 'text':
     case 'unknown':
       return undefined;

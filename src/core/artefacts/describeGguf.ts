@@ -4,6 +4,7 @@ import { ggufArrayLength, type GgufDescription, type GgufMetadata } from '../for
 import { elementCount } from '../formats/tensorRef';
 import type { Artefact, ArtefactKind, ArtefactQuantisation, ArtefactTokenizer } from './artefact';
 import { chatTemplateName } from '../formats/huggingface/chatTemplateName';
+import { purposeOfGguf } from '../formats/huggingface/modelPurpose';
 import { asProblem } from './folderFacts';
 
 /** Everything about a GGUF file that its header tells; `path`, size and time are the caller's. */
@@ -40,6 +41,7 @@ export function describeGgufFile(file: GgufDescription): GgufFacts {
   return {
     ...common,
     ...(kind === 'gguf-split' ? { split: splitOf(file.metadata) } : {}),
+    purpose: purposeOfGguf(file.metadata),
     layers: number('block_count'),
     hiddenSize: number('embedding_length'),
     contextLength: number('context_length'),

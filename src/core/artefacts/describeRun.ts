@@ -41,7 +41,7 @@ export function describeRun(
   const checkpoints = saved
     .map((child): ArtefactCheckpoint => {
       const { step = 0, loss } = child.findings[0]!.artefact;
-      return { path: child.folder.path, step, loss };
+      return { path: child.folder.path, step, loss, evalLoss: choice.evalLosses.get(child.folder.name) };
     })
     .sort((a, b) => a.step - b.step);
   const named = (name: string | undefined): FolderFindings | undefined =>
@@ -51,15 +51,16 @@ export function describeRun(
     checkpoints,
     newestCheckpoint: named(choice.newest)?.folder.path,
     bestCheckpoint: named(choice.best ?? choice.newest)?.folder.path,
-    bestBy: choice.best === undefined ? 'step' : 'trainer-state',
+    bestBy: choice.bestBy ?? 'step',
   };
   const results =
     contents.length > 0
       ? contents.map((finding) => ({ ...finding, artefact: { ...finding.artefact, ...fields } }))
       : [standIn(folder, fields, named(choice.best ?? choice.newest)?.findings[0], choice)];
+  const isSaved = new Set(saved);
   return {
     results,
-    children: children.map((child) => (saved.includes(child) ? mark(child, folder, choice, producer) : child)),
+    children: children.map((child) => (isSaved.has(child) ? mark(child, folder, choice, producer) : child)),
   };
 }
 
@@ -91,7 +92,8 @@ function mark(
             partOf: run.path,
             producer,
             isNewest: name === choice.newest,
-            isBest: name === (choice.best ?? choice.newest),
+            evalLoss: choice.evalLosses.get(name),
+            isBest: name === choice.best,
           },
         }
       : finding,
@@ -110,7 +112,7 @@ function standIn(
   if (choice.lostBest !== undefined) {
     problems.push({
       code: 'adapter/missing',
-      message: `The best checkpoint, ${choice.lostBest}, is not there any more; the newest is taken.`,
+      message: `The best checkpoint, ${choice.lostBest}, is not there any more; ${choice.best === undefined ? 'the newest' : `${choice.best}, by its evaluation loss,`} is taken.`,
     });
   }
   const artefact: Artefact = {
@@ -142,6 +144,7 @@ function inherited(taken: Artefact | undefined): Partial<Artefact> {
     base,
     label,
     architecture,
+    purpose,
     tokenizer,
     template,
   } = taken;
@@ -159,6 +162,7 @@ function inherited(taken: Artefact | undefined): Partial<Artefact> {
     base,
     label,
     architecture,
+    purpose,
     tokenizer,
     template,
   };

@@ -150,7 +150,7 @@ async function describeOne(
     files: new Map([[name, entry]]),
     folders: [],
     facts: factsByName,
-    pathOf: () => path,
+    pathOf: (below) => (below === name ? path : files.join(files.parent(path), below)),
   };
   return describeFile(folder, name, undefined);
 }

@@ -3,11 +3,13 @@ import { escapeControls } from '../escapeControls';
 import { formatBytes, formatCount } from '../formatBytes';
 import type { Artefact } from './artefact';
 import { describeArtefact, kindText, producerText, targetsText } from './describeArtefact';
+import { shortLoss } from './chooseCheckpoint';
 import type { Inspection } from './inspection';
 
 /** More paths than this get a line each. */
 const DETAILED = 12;
 const LABEL_WIDTH = 11;
+const MOST_LOSSES = 12;
 
 /** What `inspect` found, for people: a block for each of a few paths, a line for each of many. */
 export function inspectText(inspections: readonly Inspection[], palette: Palette = PLAIN): string {
@@ -75,7 +77,7 @@ function rowsOf(artefact: Artefact): [string, string][] {
         ? ''
         : join(
             builtFrom.base,
-            ...builtFrom.adapters.map((adapter) => adapter.path),
+            builtFrom.adapters.map((adapter) => adapter.path).join(' · '),
             builtFrom.stale ? 'inputs have changed since' : 'inputs unchanged',
           ),
     ],
@@ -92,6 +94,7 @@ function rowsOf(artefact: Artefact): [string, string][] {
             targetsText(artefact.targets ?? []),
           ),
     ],
+    ['Losses', lossesOf(artefact)],
     [
       'Weights',
       join(
@@ -121,4 +124,18 @@ function rowsOf(artefact: Artefact): [string, string][] {
 
 function some(count: number | undefined, what: string): string {
   return count === undefined ? '' : `${count} ${what}`;
+}
+
+/** Of each checkpoint that has some, newest first. */
+function lossesOf({ checkpoints, bestCheckpoint, bestBy }: Artefact): string {
+  const measured = (checkpoints ?? []).filter(({ loss, evalLoss }) => loss !== undefined || evalLoss !== undefined);
+  const shown = [...measured].reverse().slice(0, MOST_LOSSES);
+  const facts = shown.map(({ path, step, loss, evalLoss }) => {
+    const losses = [
+      loss === undefined ? '' : shortLoss(loss),
+      evalLoss === undefined ? '' : `eval ${shortLoss(evalLoss)}`,
+    ].filter((fact) => fact !== '');
+    return `step ${step}: ${losses.join(', ')}${path === bestCheckpoint && bestBy !== 'step' ? ' (best)' : ''}`;
+  });
+  return [...facts, ...(measured.length > shown.length ? ['…'] : [])].join(' · ');
 }

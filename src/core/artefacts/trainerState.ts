@@ -8,6 +8,8 @@ export interface TrainerState {
   readonly loss?: number | undefined;
   /** The last loss on the evaluation set. */
   readonly evalLoss?: number | undefined;
+  /** Losses on the evaluation set by step. */
+  readonly evalLosses: ReadonlyMap<number, number>;
   readonly bestMetric?: number | undefined;
   /** Base name of `best_model_checkpoint`, which holds a path of the machine that trained. */
   readonly bestCheckpoint?: string | undefined;
@@ -35,6 +37,12 @@ export function readTrainerState(json: Json): TrainerState | undefined {
     epoch: finite(json['epoch']),
     loss: last(history, 'loss'),
     evalLoss: last(history, 'eval_loss'),
+    evalLosses: new Map(
+      history.flatMap((entry) => {
+        const [step, loss] = [finite(entry['step']), finite(entry['eval_loss'])];
+        return step === undefined || loss === undefined ? [] : [[step, loss] as const];
+      }),
+    ),
     bestMetric: finite(json['best_metric']),
     bestCheckpoint: name,
     maxSteps: finite(json['max_steps']),

@@ -1,8 +1,11 @@
+import { append } from '../append';
 import { StudioError } from '../errors';
 import type { Adapter, AdapterPart } from '../formats/adapters/adapter';
 import { matchAdapterToBase } from '../formats/adapters/matchBase';
 import type { PlanNote } from './buildPlan';
 import type { LogicalTensor } from './logicalTensor';
+import { EMBEDDING, HEAD } from './vocabularyTensors';
+import { onSharedHead, separateHead } from './sharedHead';
 
 /** An adapter and how much of it is wanted; weights of several add up. */
 export interface WeightedAdapter {
@@ -30,18 +33,15 @@ export interface MergedModel {
   readonly notes: readonly PlanNote[];
 }
 
-export const EMBEDDING = 'model.embed_tokens.weight';
-export const HEAD = 'lm_head.weight';
+export { EMBEDDING, HEAD };
 
 /**
  * Lays every part of every adapter on its base tensor. All of them find their place, or an error names what does not.
- * @param tied config.json's tie_word_embeddings
  * @throws StudioError adapter/…
  */
 export function applyAdapters(
   base: ReadonlyMap<string, LogicalTensor>,
   adapters: readonly WeightedAdapter[],
-  tied: boolean,
   canStoreHead: boolean,
 ): MergedModel {
   const notes: PlanNote[] = [];
@@ -52,78 +52,48 @@ export function applyAdapters(
     if (refusal !== undefined) {
       throw refusal;
     }
-    addHead(tensors, adapter, canStoreHead, notes);
     const { matched, problems } = matchAdapterToBase(adapter, tensors);
     if (problems[0] !== undefined) {
       throw problems[0];
     }
-    for (const part of matched) {
+    for (const part of base.has(HEAD) ? matched : onSharedHead(adapter, matched)) {
       const list = parts.get(part.target) ?? [];
       list.push({ part, adapter, weight });
       parts.set(part.target, list);
     }
-    notes.push(...adapter.warnings);
+    append(notes, adapter.warnings);
   }
-  followTiedEmbedding(tensors, base, parts, tied, notes);
-  const merged = [...tensors.values()].map((tensor): [string, MergedTensor] => [
-    tensor.name,
-    mergeOne(tensor, parts.get(tensor.name) ?? []),
-  ]);
-  return { tensors: new Map(merged), notes };
-}
-
-/** An adapter that trained the head of a model without one of its own gives it one, starting from the embedding. */
-function addHead(
-  tensors: Map<string, LogicalTensor>,
-  adapter: Adapter,
-  canStoreHead: boolean,
-  notes: PlanNote[],
-): void {
-  const embedding = tensors.get(EMBEDDING);
-  if (tensors.has(HEAD) || embedding === undefined || !adapter.parts.some((part) => part.target === HEAD)) {
-    return;
+  if (!base.has(HEAD)) {
+    separateHead(tensors, parts, canStoreHead, notes);
   }
-  if (!canStoreHead) {
-    throw new StudioError(
-      'adapter/unsupported',
-      `${adapter.path} changes the output head apart from the embedding, and models of this architecture have no place for a head of their own. Train without lm_head in modules_to_save and target_modules.`,
-      { path: adapter.path },
-    );
-  }
-  tensors.set(HEAD, { ...embedding, name: HEAD });
-  notes.push({
-    code: 'adapter/head-untied',
-    message:
-      'The adapter trained the output head apart from the embedding: the result has a head of its own (output.weight) and is larger by that much.',
-  });
-}
-
-/** Where embedding and head are one, a change of the embedding changes the head too, as it did in training. */
-function followTiedEmbedding(
-  tensors: ReadonlyMap<string, LogicalTensor>,
-  base: ReadonlyMap<string, LogicalTensor>,
-  parts: Map<string, AppliedPart[]>,
-  tied: boolean,
-  notes: PlanNote[],
-): void {
-  const shared = tied || !base.has(HEAD);
-  const ofHead = parts.get(HEAD) ?? [];
-  const followed = (parts.get(EMBEDDING) ?? []).filter(
-    ({ adapter }) => !ofHead.some((applied) => applied.adapter === adapter),
+  const merged = new Map(
+    [...tensors.values()].map((tensor): [string, MergedTensor] => [
+      tensor.name,
+      mergeOne(tensor, parts.get(tensor.name) ?? []),
+    ]),
   );
-  if (!shared || followed.length === 0) {
+  checkVocabulary(merged);
+  return { tensors: merged, notes };
+}
+
+/** Where embedding and head differ in rows, no runtime loads the model. */
+function checkVocabulary(merged: ReadonlyMap<string, MergedTensor>): void {
+  const [embedding, head] = [merged.get(EMBEDDING), merged.get(HEAD)];
+  if (embedding === undefined || head === undefined || embedding.shape[0] === head.shape[0]) {
     return;
   }
-  if (tensors.has(HEAD)) {
-    parts.set(HEAD, [
-      ...ofHead,
-      ...followed.map((applied) => ({ ...applied, part: { ...applied.part, target: HEAD } })),
-    ]);
+  const changed = [embedding, head].find(({ base, shape }) => shape[0] !== base.shape[0]) ?? embedding;
+  const adapter = changed.parts.find(({ part }) => part.kind === 'base' || part.kind === 'replace')?.adapter;
+  if (adapter === undefined) {
+    // The base's own fault, which its reader names.
+    return;
   }
-  notes.push({
-    code: 'adapter/tied-embedding',
-    message: 'The adapter changes the embedding, which is the output head as well: both change, as in training.',
-  });
+  const [saved, other] = changed === head ? ['output head', 'embedding'] : ['embedding', 'output head'];
+  throw new StudioError(
+    'adapter/shape',
+    `${adapter.path} holds the ${saved} resized to ${changed.shape[0] ?? 0} rows, and not the ${other}, which keeps ${(changed === head ? embedding : head).shape[0] ?? 0}: the rows that training gave it were not saved, so the two do not fit. Save the adapter again with both (model.save_pretrained(DIR, save_embedding_layers=True)), or merge it in the training script (merge_and_unload) and pass the merged folder as the base.`,
+    { path: adapter.path, detail: { embedding: embedding.shape, head: head.shape } },
+  );
 }
 
 function mergeOne(base: LogicalTensor, parts: readonly AppliedPart[]): MergedTensor {

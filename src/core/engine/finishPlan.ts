@@ -102,7 +102,12 @@ function planChecks(parts: PlanParts, layout: GgufLayout): PlanNote[] {
     { code: 'check/shapes', message: parts.adapters.length > 0 ? 'shapes fit this base' : 'shapes fit config.json' },
   ];
   if (parts.adapters.length > 0) {
-    checks.push({ code: 'check/adapter-tensors', message: 'every adapter tensor is used' });
+    const leftOut = parts.adapters.reduce((sum, { adapter }) => sum + (adapter.leftOut?.length ?? 0), 0);
+    checks.push({
+      code: 'check/adapter-tensors',
+      message:
+        leftOut === 0 ? 'every adapter tensor is used' : `every adapter tensor but ${leftOut} of a value head is used`,
+    });
   }
   const keys = new Map(layout.metadata);
   const { tokens, rows } = vocabularyOf(layout);

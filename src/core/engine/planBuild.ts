@@ -2,7 +2,14 @@ import { chatTemplateName } from '../formats/huggingface/chatTemplateName';
 import { StudioError } from '../errors';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
 import type { JsonObject } from '../json';
-import { applyAdapters, EMBEDDING, type MergedModel, type MergedTensor, type WeightedAdapter } from './applyAdapters';
+import {
+  applyAdapters,
+  EMBEDDING,
+  HEAD,
+  type MergedModel,
+  type MergedTensor,
+  type WeightedAdapter,
+} from './applyAdapters';
 import type { Architecture, ModelConfig, TensorMapping } from './architectures/architecture';
 import { findArchitecture } from './architectures/architectures';
 import { readModelConfig } from './architectures/readModelConfig';
@@ -17,6 +24,7 @@ import { InputFiles } from './inputFiles';
 import { layOutGguf, type TensorDraft } from './layOutGguf';
 import { logicalTensors } from './logicalTensors';
 import { ggufShape, matrixShape, mergedSlices, movesRows } from './mergedSlice';
+import { refuseOtherPurposes } from './refuseOtherPurposes';
 import { keptType, storedType } from './storedMatrix';
 import { toHuggingFaceNames } from './toHuggingFaceNames';
 
@@ -43,6 +51,7 @@ interface MappedTensor {
  */
 export function planBuild(input: BuildInput): BuildPlan {
   const { base, options } = input;
+  refuseOtherPurposes(input.adapters, base);
   const first = readModelConfig(base.config, base.tensors.keys());
   const architecture = findArchitecture(first.className);
   const tensors = logicalTensors(base, { architecture, config: first });
@@ -50,7 +59,8 @@ export function planBuild(input: BuildInput): BuildPlan {
     adapter: toHuggingFaceNames(adapter, tensors.keys(), architecture, first),
     weight,
   }));
-  const merged = applyAdapters(tensors, adapters, first.tiedEmbeddings, architecture.noOutputTensor !== true);
+  refuseOwnHead(base, architecture, tensors);
+  const merged = applyAdapters(tensors, adapters, architecture.noOutputTensor !== true);
   const { config, json } = resizedConfig(first, base.config, merged);
   const mapped = mapTensors(merged, config, architecture);
   const files = new InputFiles();
@@ -102,6 +112,22 @@ export function planBuild(input: BuildInput): BuildPlan {
 function fileTypeId(fileType: FileTypeName, drafts: readonly TensorDraft[]): number {
   const blocks = drafts.some(({ fixed }) => fixed === true) && !isQuantised(FILE_TYPES[fileType].base);
   return blocks ? FILE_TYPES.MXFP4_MOE.id : FILE_TYPES[fileType].id;
+}
+
+/** A head that is a copy of the embedding was taken out before; another would be lost where the format has no place for it. */
+function refuseOwnHead(
+  base: HuggingFaceModel,
+  architecture: Architecture,
+  tensors: ReadonlyMap<string, { readonly storedName: string; readonly file: string }>,
+): void {
+  const head = tensors.get(HEAD);
+  if (architecture.noOutputTensor === true && head !== undefined) {
+    throw new StudioError(
+      'model/head',
+      `${head.storedName} of ${base.path} is not the embedding, and a GGUF of this architecture (${architecture.label}) has no place for a head of its own: the model would answer differently. Use the original model, or one whose head was left tied.`,
+      { path: head.file, detail: { tensor: head.storedName } },
+    );
+  }
 }
 
 /** Vocabulary rows that an adapter added count as config.json's own. */

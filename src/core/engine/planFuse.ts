@@ -53,7 +53,7 @@ export function planFuse(input: FuseInput): BuildPlan {
     adapter: toHuggingFaceNames(adapter, weights.keys(), architecture, config),
     weight,
   }));
-  const merged = applyAdapters(weights, adapters, config.tiedEmbeddings, true);
+  const merged = applyAdapters(weights, adapters, true);
   const fused = [...merged.tensors.values()]
     .map((tensor) => fusedTensor(tensor, input.dtype))
     .sort((a, b) => (a.merged.base.name < b.merged.base.name ? -1 : 1));
@@ -67,13 +67,13 @@ export function planFuse(input: FuseInput): BuildPlan {
       tensors: places,
       fileBytes,
     } = encodeSafetensorsHeader(
-      shard.map(({ merged: tensor, type }) => ({ name: nameOf(tensor), dtype: type, shape: tensor.shape })),
+      shard.map(({ merged: tensor, type }) => ({ name: tensor.base.storedName, dtype: type, shape: tensor.shape })),
       new Map([['format', 'pt']]),
     );
     outputs.push({ name: shardName(index, shards.length), header, bytes: fileBytes });
     const offsets = new Map(places.map((place) => [place.name, place]));
     for (const item of shard) {
-      const place = offsets.get(nameOf(item.merged))!;
+      const place = offsets.get(item.merged.base.storedName)!;
       tensors.push(plannedTensor(item, index, place.offset, place.bytes, files));
     }
   });
@@ -94,12 +94,6 @@ export function planFuse(input: FuseInput): BuildPlan {
     checks: input.checks ?? [],
     warnings: [...(base.notes ?? []), ...(input.warnings ?? []), ...merged.notes],
   });
-}
-
-/** Files keep the names that the base's files have. */
-function nameOf(tensor: MergedTensor): string {
-  // A head that an adapter added stands under its own name, not under the embedding's.
-  return tensor.base.name === 'lm_head.weight' ? tensor.base.name : tensor.base.storedName;
 }
 
 function fusedTensor(merged: MergedTensor, wanted: FuseType | undefined): FusedTensor {
@@ -158,11 +152,11 @@ function plannedTensor(
   if (expected !== bytes) {
     throw new StudioError(
       'internal/unexpected',
-      `${nameOf(item.merged)} would have ${expected} bytes where its header says ${bytes}.`,
+      `${item.merged.base.storedName} would have ${expected} bytes where its header says ${bytes}.`,
     );
   }
   return {
-    name: nameOf(item.merged),
+    name: item.merged.base.storedName,
     shape: item.merged.shape,
     type,
     columns,

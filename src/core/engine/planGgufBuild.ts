@@ -1,3 +1,4 @@
+import { append } from '../append';
 import { StudioError } from '../errors';
 import { applyAdapters, EMBEDDING, type MergedTensor, type WeightedAdapter } from './applyAdapters';
 import type { TensorMapping } from './architectures/architecture';
@@ -12,6 +13,7 @@ import { layOutGguf, type TensorDraft } from './layOutGguf';
 import { ggufShape, matrixShape, mergedSlices, movesRows } from './mergedSlice';
 import { familyName, templateName } from './planBuild';
 import { type GgufPart, mainType, mixtureModel, planQuantize, quantisedMetadata, tensorDraft } from './planQuantize';
+import { refuseOtherPurposes } from './refuseOtherPurposes';
 import { toHuggingFaceNames } from './toHuggingFaceNames';
 
 /** Everything that a build on a GGUF is planned from. */
@@ -35,8 +37,9 @@ interface ChangedTensor {
  */
 export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): BuildPlan {
   if (adapters.length === 0) {
-    return planQuantize(parts, { ...options, allowRequantize: true });
+    return planQuantize(parts, options);
   }
+  refuseOtherPurposes(adapters);
   const [{ path, file }] = parts as readonly [GgufPart];
   const model = mixtureModel(file.metadata, path);
   const base = ggufBase(parts);
@@ -44,12 +47,7 @@ export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): Bui
     adapter: toHuggingFaceNames(adapter, base.tensors.keys(), base.architecture, base.config),
     weight,
   }));
-  const merged = applyAdapters(
-    base.tensors,
-    named,
-    !base.mappings.has('lm_head.weight'),
-    base.architecture.noOutputTensor !== true,
-  );
+  const merged = applyAdapters(base.tensors, named, base.architecture.noOutputTensor !== true);
   refuseResized(merged.tensors.get(EMBEDDING), path);
   const changed = changedTensors(merged.tensors.values(), base);
   const files = new InputFiles();
@@ -62,7 +60,10 @@ export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): Bui
     }),
   );
   // A head of its own, where the adapter trained one beside the embedding.
-  drafts.push(...[...changed].map(([name, members]) => addedDraft(name, members, files)));
+  append(
+    drafts,
+    [...changed].map(([name, members]) => addedDraft(name, members, files)),
+  );
   const layout = layOutGguf(drafts, quantisedMetadata(file.metadata, FILE_TYPES[options.fileType].id), model, {
     ...options,
     layout: 'quantised',
@@ -109,7 +110,8 @@ function refuseResized(embedding: MergedTensor | undefined, path: string): void 
 function changedTensors(tensors: Iterable<MergedTensor>, base: GgufBase): Map<string, ChangedTensor[]> {
   const changed = new Map<string, ChangedTensor[]>();
   for (const tensor of tensors) {
-    if (tensor.parts.length === 0) {
+    // A head that adapters set apart may itself be what it was.
+    if (tensor.parts.length === 0 && base.tensors.has(tensor.base.name)) {
       continue;
     }
     const places = base.mappings.get(tensor.base.name) ?? mapTensor(base.architecture, tensor.base.name, base.config);

@@ -1,3 +1,4 @@
+import { append } from '../append';
 import type { ModelfileCommand } from './modelfileTypes';
 import { readParameter, type ParameterValue } from './parameterValue';
 import { requiresVersion } from '../golang/semver';
@@ -19,22 +20,31 @@ export interface CreateRequest {
   requires?: string;
 }
 
+/** A file or folder on this machine. */
+export interface LocalPath {
+  /** Absolute, as Ollama prints it. */
+  readonly path: string;
+  /** With every link followed. */
+  readonly canonicalPath: string;
+}
+
 /** The files behind a FROM, DRAFT or ADAPTER path, as Ollama's command line collects them. */
 export type LocalFiles =
   | {
       readonly status: 'files';
-      /** Absolute, as Ollama prints it. */
-      readonly path: string;
-      /** With every link followed. */
-      readonly canonicalPath: string;
+      /** One, or all that a pattern matches, in order. */
+      readonly paths: readonly LocalPath[];
       readonly digests: ReadonlyMap<string, string>;
     }
   /** Nothing is there; `error` is what Go's `os.Stat` says. */
   | { readonly status: 'absent'; readonly error: string }
   | { readonly status: 'failed'; readonly error: string };
 
-/** Resolves the paths of a Modelfile. The pure core gets it from `src/node`. */
-export type LocalFileResolver = (path: string) => Promise<LocalFiles>;
+/**
+ * Resolves the paths of a Modelfile. The pure core gets it from `src/node`.
+ * @param mayBePattern FROM and DRAFT, which later versions of Ollama take for patterns; never ADAPTER
+ */
+export type LocalFileResolver = (path: string, mayBePattern: boolean) => Promise<LocalFiles>;
 
 export type CreateRequestResult =
   { readonly ok: true; readonly request: CreateRequest } | { readonly ok: false; readonly error: string };
@@ -82,14 +92,14 @@ class RequestBuilder {
       case 'model':
         return this.model(args);
       case 'draft': {
-        const draft = await this.required(args);
+        const draft = await this.required(args, true);
         rejectSame(draft, this.models);
-        this.drafts.add(draft.canonicalPath);
+        draft.paths.forEach(({ canonicalPath }) => this.drafts.add(canonicalPath));
         addAll((request.draftFiles ??= new Map()), draft.digests);
         return;
       }
       case 'adapter':
-        request.adapters = new Map((await this.required(args)).digests);
+        request.adapters = new Map((await this.required(args, false)).digests);
         return;
       case 'template':
       case 'system':
@@ -115,7 +125,7 @@ class RequestBuilder {
   }
 
   private async model(args: string): Promise<void> {
-    const found = await this.find(args);
+    const found = await this.find(args, true);
     if (found.status === 'absent') {
       this.request.from = args;
       return;
@@ -124,23 +134,24 @@ class RequestBuilder {
       throw new RequestError(found.error);
     }
     rejectSame(found, this.drafts);
-    this.models.add(found.canonicalPath);
+    found.paths.forEach(({ canonicalPath }) => this.models.add(canonicalPath));
     addAll((this.request.files ??= new Map()), found.digests);
   }
 
   /** A path that is named again is not read again. */
-  private async find(path: string): Promise<LocalFiles> {
-    const known = this.found.get(path);
+  private async find(path: string, mayBePattern: boolean): Promise<LocalFiles> {
+    const key = `${mayBePattern ? 'FROM' : 'ADAPTER'} ${path}`;
+    const known = this.found.get(key);
     if (known !== undefined) {
       return known;
     }
-    const found = await this.resolve(path);
-    this.found.set(path, found);
+    const found = await this.resolve(path, mayBePattern);
+    this.found.set(key, found);
     return found;
   }
 
-  private async required(args: string): Promise<Found> {
-    const found = await this.find(args);
+  private async required(args: string, mayBePattern: boolean): Promise<Found> {
+    const found = await this.find(args, mayBePattern);
     if (found.status !== 'files') {
       throw new RequestError(found.error);
     }
@@ -164,7 +175,7 @@ class RequestBuilder {
   /** Of a parameter that may be repeated all values so far, these included. */
   private list(name: string, values: readonly string[]): readonly string[] {
     const list = this.lists.get(name) ?? [];
-    list.push(...values);
+    append(list, values);
     this.lists.set(name, list);
     return list;
   }
@@ -177,8 +188,9 @@ function addAll(target: Map<string, string>, digests: ReadonlyMap<string, string
 }
 
 function rejectSame(found: Found, others: ReadonlySet<string>): void {
-  if (others.has(found.canonicalPath)) {
-    throw new RequestError(`DRAFT must not reference the same local path as FROM: ${found.path}`);
+  const same = found.paths.find(({ canonicalPath }) => others.has(canonicalPath));
+  if (same !== undefined) {
+    throw new RequestError(`DRAFT must not reference the same local path as FROM: ${same.path}`);
   }
 }
 

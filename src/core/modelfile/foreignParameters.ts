@@ -1,6 +1,6 @@
 import { didYouMean } from './didYouMean';
 import { PARAMETERS } from './parameters';
-import type { InstructionName } from './modelfileTypes';
+import type { InstructionName } from '../ollama/instructionNames';
 
 /** What a setting of other tools, or of Ollama's requests, is in a Modelfile. */
 export type ForeignParameter =

@@ -1,6 +1,7 @@
 import { StudioError } from '../errors';
 import { LineIndex } from './lineIndex';
-import type { Instruction, InstructionName, ParsedModelfile } from './modelfileTypes';
+import type { Instruction, ParsedModelfile } from './modelfileTypes';
+import type { InstructionName } from '../ollama/instructionNames';
 
 /** Tells the lines of a Modelfile that errors of files, engine and server are about. */
 export class ModelfileLines {

@@ -1,25 +1,9 @@
+import type { InstructionName } from '../ollama/instructionNames';
 /** A stretch of text: UTF-16 offsets from the start of the text, `end` exclusive. */
 export interface Span {
   readonly start: number;
   readonly end: number;
 }
-
-/** The instructions of Ollama 0.32.15 in upper case, as they are usually written. */
-export const INSTRUCTION_NAMES = [
-  'FROM',
-  'LICENSE',
-  'TEMPLATE',
-  'SYSTEM',
-  'ADAPTER',
-  'DRAFT',
-  'RENDERER',
-  'PARSER',
-  'PARAMETER',
-  'MESSAGE',
-  'REQUIRES',
-] as const;
-
-export type InstructionName = (typeof INSTRUCTION_NAMES)[number];
 
 /** One command as Ollama's parser makes it: `FROM x` is `model`, a PARAMETER goes by its own name. */
 export interface ModelfileCommand {

@@ -1,8 +1,6 @@
 import { endOfLine, isBlank, isLetter, isNameUnit, isNewline, unitsAt } from './characters';
 import { decodeModelfile } from './decodeModelfile';
 import {
-  INSTRUCTION_NAMES,
-  type InstructionName,
   type ModelfileCommand,
   type ModelfileValue,
   type ParsedModelfile,
@@ -10,6 +8,7 @@ import {
   type Span,
   type SyntaxProblem,
 } from './modelfileTypes';
+import { INSTRUCTION_NAMES, type InstructionName } from '../ollama/instructionNames';
 import { isPrintable, scanValue } from './scanValue';
 import { SourceInstruction } from './sourceInstruction';
 

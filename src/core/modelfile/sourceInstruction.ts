@@ -1,4 +1,5 @@
-import type { Instruction, InstructionName, ModelfileCommand, ModelfileValue, NamePart, Span } from './modelfileTypes';
+import type { Instruction, ModelfileCommand, ModelfileValue, NamePart, Span } from './modelfileTypes';
+import type { InstructionName } from '../ollama/instructionNames';
 
 /** An instruction as offsets into its text; strings and spans are made when somebody asks. */
 export class SourceInstruction implements Instruction {

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errorCodes';
 import { StudioError } from '../errors';
 import { escapeControls } from '../escapeControls';
-import type { InstructionName } from '../modelfile/modelfileTypes';
+import type { InstructionName } from './instructionNames';
 
 /** One way in which a server refuses, with what to do about it. */
 interface Refusal {

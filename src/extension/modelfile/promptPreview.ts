@@ -54,7 +54,7 @@ class PromptPreview {
     panel.webview.options = panelOptions(services.context.extensionUri);
     panel.webview.html = panelHtml(panel.webview, services.context.extensionUri, {
       title: panel.title,
-      script: 'promptPreview.js',
+      script: ['media', 'promptPreview.js'],
       styles: ['panel.css', 'promptPreview.css'],
       body: BODY,
     });

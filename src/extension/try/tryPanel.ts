@@ -11,6 +11,7 @@ import { panelHtml, panelOptions } from '../panelHtml';
 import type { Services } from '../services';
 import { TRY_BODY, tryStrings } from './tryPage';
 import { TRY_MESSAGE, type TryChat, type TryMessage, type TryOptions } from './tryMessages';
+import type { TryPost } from './tryPosts';
 
 /** Milliseconds between two messages with new text. */
 const BEAT = 40;
@@ -34,7 +35,7 @@ export class TryPanel {
     panel.webview.options = panelOptions(services.context.extensionUri);
     panel.webview.html = panelHtml(panel.webview, services.context.extensionUri, {
       title: panel.title,
-      script: 'try.js',
+      script: ['dist', 'try.js'],
       styles: ['panel.css', 'try.css'],
       body: TRY_BODY,
     });
@@ -169,7 +170,7 @@ export class TryPanel {
     }
   }
 
-  #post(message: object): void {
+  #post(message: TryPost): void {
     void this.panel.webview.postMessage(message);
   }
 }

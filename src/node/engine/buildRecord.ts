@@ -1,6 +1,7 @@
-import { basename } from 'node:path';
+import { basename, dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import type { BuildPlan } from '../../core/engine/buildPlan';
 import { ENGINE_VERSION } from '../../core/engineVersion';
+import { OLLAMA_PREFIX } from '../inputs/installedModel';
 import type { RunResult } from './runPlan';
 
 /** The first line of every record, by which it is recognised. */
@@ -9,15 +10,25 @@ export const BUILD_RECORD_FORMAT = 'modelfile-studio build 1';
 /** The bytes that every record begins with. */
 export const RECORD_HEAD = `{\n "format": "${BUILD_RECORD_FORMAT}"`;
 
-/** Where a result came from, as JSON text: inputs with their identities, choices, and a hash of every tensor. */
+/**
+ * Where a result came from, as JSON text: inputs with their identities, choices, and a hash of every tensor. Paths are relative to the
+ * folder of the record, with forward slashes, so that it holds wherever it is read from.
+ */
 export function buildRecord(plan: BuildPlan, result: RunResult): string {
+  const fromRecord = (path: string): string => relativePath(path, dirname(resolve(plan.output)));
+  const { base } = plan.summary;
   const record = {
     format: BUILD_RECORD_FORMAT,
     version: ENGINE_VERSION,
+    pathsFrom: 'record',
     output: { name: basename(plan.output), bytes: result.bytes, type: plan.fileType, kind: plan.kind },
-    base: plan.summary.base,
-    adapters: plan.summary.adapters,
-    inputs: result.inputs,
+    base: { ...base, path: fromRecord(base.path) },
+    adapters: plan.summary.adapters.map((adapter) => ({
+      ...adapter,
+      path: fromRecord(adapter.path),
+      weightsFile: fromRecord(adapter.weightsFile),
+    })),
+    inputs: result.inputs.map((input) => ({ ...input, path: fromRecord(input.path) })),
     planHash: result.planHash,
     warnings: plan.warnings,
     tensors: plan.tensors.map((tensor, index) => ({
@@ -28,4 +39,13 @@ export function buildRecord(plan: BuildPlan, result: RunResult): string {
     })),
   };
   return `${JSON.stringify(record, null, 1)}\n`;
+}
+
+/** The name of an installed model stays as it is, and so does a path on another drive. */
+function relativePath(path: string, folder: string): string {
+  if (path.startsWith(OLLAMA_PREFIX)) {
+    return path;
+  }
+  const found = relative(folder, resolve(path));
+  return (isAbsolute(found) ? found : found === '' ? '.' : found).split(sep).join('/');
 }

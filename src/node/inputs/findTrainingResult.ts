@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { chooseCheckpoint } from '../../core/artefacts/chooseCheckpoint';
+import { choiceReason, chooseCheckpoint } from '../../core/artefacts/chooseCheckpoint';
 import { readTrainerState, type TrainerState } from '../../core/artefacts/trainerState';
 import { checkpointStep, isSavedState, swiftRun, TRAINER_STATE } from '../../core/artefacts/trainingFolders';
 import { LIMITS } from '../../core/limits';
@@ -20,6 +20,9 @@ export interface TrainingSearch {
   /** Names of sub-folders to look into, in this order. */
   readonly usualFolders: readonly string[];
 }
+
+/** Sub-folders beyond this many are not looked into. */
+const MAX_FOLDERS = 200;
 
 /** ms-swift nests a run and its checkpoints; nothing nests deeper. */
 const DEPTH = 3;
@@ -64,24 +67,20 @@ async function bestCheckpoint(
   if (taken === undefined) {
     return undefined;
   }
-  const reason =
-    choice.best === undefined
-      ? `the newest of ${results.size} checkpoints${choice.lostBest === undefined ? '' : ` (the best, ${choice.lostBest}, is not there)`}`
-      : `the best of ${results.size} checkpoints, says ${TRAINER_STATE}`;
-  return { directory: join(directory, taken), names: results.get(taken)!, reason };
+  return { directory: join(directory, taken), names: results.get(taken)!, reason: choiceReason(choice, results.size) };
 }
 
-/** The state in the folder itself, and that of the newest checkpoint that has one. */
+/** The state in the folder itself, and those of its checkpoints, newest first: each knows the losses up to its own step. */
 async function readStates(directory: string, names: FolderNames): Promise<TrainerState[]> {
-  const own = await readState(directory);
-  const states = own === undefined ? [] : [own];
   const checkpoints = names.folders
     .filter((name) => checkpointStep(name) !== undefined)
-    .sort((a, b) => checkpointStep(b)! - checkpointStep(a)!);
-  for (const name of checkpoints) {
-    const state = await readState(join(directory, name));
+    .sort((a, b) => checkpointStep(b)! - checkpointStep(a)!)
+    .slice(0, MAX_FOLDERS);
+  const states: TrainerState[] = [];
+  for (const folder of [directory, ...checkpoints.map((name) => join(directory, name))]) {
+    const state = await readState(folder);
     if (state !== undefined) {
-      return [...states, state];
+      states.push(state);
     }
   }
   return states;
@@ -113,9 +112,6 @@ async function newestRun(
   }
   return undefined;
 }
-
-/** Sub-folders beyond this many are not looked into. */
-const MAX_FOLDERS = 200;
 
 /** A folder that tools use for results, else the only sub-folder with one. */
 async function subFolder(

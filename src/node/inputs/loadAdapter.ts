@@ -15,6 +15,7 @@ import {
   MLX_WEIGHTS,
   PEFT_WEIGHTS,
 } from '../../core/artefacts/trainingFolders';
+import { isTrainingLog, LOG_BYTES, mlxLosses, type BestMlxWeights } from '../../core/artefacts/mlxLog';
 import { StudioError, throwIfAborted, toStudioError } from '../../core/errors';
 import type { Adapter } from '../../core/formats/adapters/adapter';
 import { readGgufAdapter } from '../../core/formats/adapters/readGgufAdapter';
@@ -23,10 +24,11 @@ import { readNpz } from '../../core/formats/readNpz';
 import { readSafetensorsHeader } from '../../core/formats/safetensors/readSafetensors';
 import type { TensorRef } from '../../core/formats/tensorRef';
 import { LIMITS } from '../../core/limits';
+import { formatOf } from '../files/fileFormat';
 import { openFileSource, readError } from '../files/fileSource';
 import { findTrainingResult, resultFolders, type TrainingSearch } from './findTrainingResult';
 import { readFolder, type FolderNames } from '../files/readFolder';
-import { readModelJson } from './readModelFile';
+import { readModelJson, readModelText } from './readModelFile';
 
 export interface LoadAdapterOptions {
   readonly signal?: AbortSignal | undefined;
@@ -118,6 +120,10 @@ async function fromFile(path: string): Promise<Taken> {
   if (/\.gguf$/i.test(path)) {
     return { directory, weightsFile: path, names: await readFolder(directory), isGguf: true };
   }
+  if (!/\.[a-z]+$/i.test(path) && (await formatOf(path)) === 'gguf') {
+    // A file of Ollama's store has no ending, and its folder may have thousands of others.
+    return { directory, weightsFile: path, names: { files: [], folders: [] }, isGguf: true };
+  }
   return await fromFolder(directory, path);
 }
 
@@ -132,16 +138,33 @@ async function fromFolder(directory: string, path: string): Promise<Taken> {
   if (found === undefined) {
     throw await noAdapter(directory, path);
   }
-  const weights = adapterWeights(found.names.files);
+  const best = await bestOfLog(found.directory, found.names.files);
+  const weights = best?.file ?? adapterWeights(found.names.files);
   if (weights === undefined) {
     throw pickledAdapterError(path, join(found.directory, pickledAdapter(found.names.files)!));
   }
+  const reasons = [found.reason, best?.reason].filter((reason) => reason !== undefined);
   return {
     directory: found.directory,
     weightsFile: join(found.directory, weights),
     names: found.names,
-    reason: found.reason,
+    reason: reasons.length === 0 ? undefined : reasons.join(', and of it '),
   };
+}
+
+/** Logs of other things may lie there too. */
+const MAX_LOGS = 20;
+
+/** Of mlx-lm's weights those with the lowest validation loss, where its log lies beside them. */
+async function bestOfLog(directory: string, files: readonly string[]): Promise<BestMlxWeights | undefined> {
+  const logs = new Map<string, string>();
+  for (const name of files.filter(isTrainingLog).slice(0, MAX_LOGS)) {
+    const text = await readModelText(directory, name, { limit: LOG_BYTES }).catch(() => undefined);
+    if (text !== undefined) {
+      logs.set(name, text);
+    }
+  }
+  return mlxLosses(files, logs).best;
 }
 
 async function noAdapter(directory: string, path: string): Promise<StudioError> {

@@ -1,10 +1,14 @@
+import { append } from '../../core/append';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, open, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { lstat, open, readFile, realpath, stat } from 'node:fs/promises';
 import { homedir, userInfo } from 'node:os';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { BadPatternError } from '../../core/golang/pathPattern';
 import type { LocalFileResolver, LocalFiles } from '../../core/modelfile/createRequest';
+import { ollamaProfile, type OllamaProfile } from '../../core/ollama/ollamaProfile';
 import { detectContentType } from '../ollama/contentType';
+import { goGlob } from '../files/goGlob';
 import { systemCode } from '../files/systemError';
 
 /** An error in the words of Go, for `LocalFiles.error`. */
@@ -19,16 +23,23 @@ class GoError extends Error {
 
 export interface ModelfileFilesOptions {
   readonly signal?: AbortSignal | undefined;
+  /** The Ollama whose parser is followed; the newest known one where it is absent. */
+  readonly profile?: OllamaProfile | undefined;
 }
 
 /**
  * The files behind the paths of a Modelfile in `directory`, found and digested as Ollama's command line does it
- * (`expandPath`, `filesForModel`, `fileDigestMap` of its parser), its errors included. Every file is read to its end.
+ * (`expandPaths`, `filesForModel`, `fileDigestMap` of its parser), its errors included. Every file is read to its end.
  */
 export function localFileResolver(directory: string, options: ModelfileFilesOptions = {}): LocalFileResolver {
-  return async (path) => {
+  const { signal, profile = ollamaProfile(undefined) } = options;
+  return async (path, mayBePattern) => {
     try {
-      return await collect(await expandModelfilePath(path, directory), options.signal);
+      const paths =
+        mayBePattern && profile.does('fromGlobs')
+          ? await expandModelfilePaths(path, directory)
+          : [await expandModelfilePath(path, directory)];
+      return await collect(paths, signal);
     } catch (thrown) {
       if (thrown instanceof GoError) {
         return { status: thrown.absent ? 'absent' : 'failed', error: thrown.message };
@@ -36,6 +47,25 @@ export function localFileResolver(directory: string, options: ModelfileFilesOpti
       throw thrown;
     }
   };
+}
+
+/**
+ * The absolute paths that FROM or DRAFT names where Ollama takes them for patterns: what Go's `filepath.Glob` finds, in its order,
+ * or the path as it stands where nothing matches.
+ * @throws Error `syntax error in pattern`, in Go's words
+ */
+export async function expandModelfilePaths(path: string, directory: string): Promise<readonly string[]> {
+  const absolute = await expandModelfilePath(path, directory);
+  const matches = await globbed(absolute);
+  return matches.length === 0 ? [absolute] : matches;
+}
+
+async function globbed(pattern: string): Promise<readonly string[]> {
+  try {
+    return await goGlob(pattern);
+  } catch (thrown) {
+    throw thrown instanceof BadPatternError ? new GoError(thrown.message) : thrown;
+  }
 }
 
 /** True for a path that reaches for the network or a device on Windows: it is never opened. */
@@ -114,14 +144,20 @@ async function go<T>(op: string, path: string, run: () => Promise<T>): Promise<T
   }
 }
 
-async function collect(path: string, signal: AbortSignal | undefined): Promise<LocalFiles> {
-  const stats = await go('stat', path, () => stat(path));
-  const files = stats.isDirectory() ? await insideOf(path, await filesForModel(path)) : [path];
+async function collect(paths: readonly string[], signal: AbortSignal | undefined): Promise<LocalFiles> {
   const digests = new Map<string, string>();
-  for (const file of files) {
-    digests.set(file, await digestOf(file, signal));
+  for (const path of paths) {
+    const stats = await go('stat', path, () => stat(path));
+    const files = stats.isDirectory() ? await insideOf(path, await filesForModel(path)) : [path];
+    for (const file of files) {
+      digests.set(file, await digestOf(file, signal));
+    }
   }
-  return { status: 'files', path, canonicalPath: await realpath(path), digests };
+  return {
+    status: 'files',
+    paths: await Promise.all(paths.map(async (path) => ({ path, canonicalPath: await realpath(path) }))),
+    digests,
+  };
 }
 
 /** Follows links; a file outside the folder is refused. */
@@ -158,14 +194,13 @@ async function digestOf(file: string, signal: AbortSignal | undefined): Promise<
 }
 
 /** The weights of a folder: the first of these patterns that any file matches; a wrong content type is no match. */
-const WEIGHTS: readonly { readonly pattern: RegExp; readonly type?: string }[] = [
-  { pattern: /^consolidated.*\.safetensors$/s },
-  { pattern: /^pytorch_model.*\.bin$/s, type: 'application/zip' },
-  { pattern: /^consolidated.*\.pth$/s, type: 'application/zip' },
-  { pattern: /\.gguf$/, type: 'application/octet-stream' },
-  { pattern: /\.bin$/, type: 'application/octet-stream' },
+const WEIGHTS: readonly { readonly pattern: string; readonly type?: string }[] = [
+  { pattern: 'consolidated*.safetensors' },
+  { pattern: 'pytorch_model*.bin', type: 'application/zip' },
+  { pattern: 'consolidated*.pth', type: 'application/zip' },
+  { pattern: '*.gguf', type: 'application/octet-stream' },
+  { pattern: '*.bin', type: 'application/octet-stream' },
 ];
-const SAFETENSORS = /^model.*\.safetensors$/s;
 
 /** What Ollama takes from a folder that FROM names, by path; or why it refuses the folder, in its words. No file is read beyond its first bytes. */
 export async function filesOfModelFolder(
@@ -186,26 +221,21 @@ async function filesForModel(folder: string): Promise<string[]> {
   if (files.length === 0) {
     throw new GoError('no Modelfile or safetensors files found');
   }
-  files.push(...(await glob([folder], /\.json$/, 'text/plain')));
-  const below = await children(folder);
-  files.push(...(await glob(below, /\.json$/, 'text/plain')));
-  files.push(...(await glob([folder], /^chat_template\.jinja$/, 'text/plain')));
-  const tokenizer = await globOrNothing([folder], /^tokenizer\.model$/, 'application/octet-stream');
-  files.push(...(tokenizer.length > 0 ? tokenizer : await globOrNothing(below, /^tokenizer\.model$/, 'text/plain')));
+  append(files, await glob(folder, '*.json', 'text/plain'));
+  append(files, await glob(folder, '*/*.json', 'text/plain'));
+  append(files, await glob(folder, 'chat_template.jinja', 'text/plain'));
+  const tokenizer = await globOrNothing(folder, 'tokenizer.model', 'application/octet-stream');
+  append(files, tokenizer.length > 0 ? tokenizer : await globOrNothing(folder, '*/tokenizer.model', 'text/plain'));
   return files;
 }
 
 async function weightsOf(folder: string): Promise<string[]> {
-  // Go takes the folder's own name for part of the pattern: a bracket in it never matches itself.
-  if (folder.includes('[')) {
-    return [];
-  }
-  const model = await globOrNothing([folder], SAFETENSORS);
+  const model = await globOrNothing(folder, 'model*.safetensors');
   if (model.length > 0) {
-    return [...model, ...(await glob(await children(folder), SAFETENSORS))];
+    return [...model, ...(await glob(folder, '*/model*.safetensors'))];
   }
   for (const { pattern, type } of WEIGHTS) {
-    const found = await globOrNothing([folder], pattern, type);
+    const found = await globOrNothing(folder, pattern, type);
     if (found.length > 0) {
       return found;
     }
@@ -213,23 +243,9 @@ async function weightsOf(folder: string): Promise<string[]> {
   return [];
 }
 
-async function children(folder: string): Promise<string[]> {
-  return (await sortedNames(folder)).map((name) => join(folder, name));
-}
-
-/** Names in byte order; nothing for what is no readable folder. */
-async function sortedNames(folder: string): Promise<string[]> {
+async function globOrNothing(folder: string, pattern: string, type?: string): Promise<string[]> {
   try {
-    const names = await readdir(folder, { encoding: 'buffer' });
-    return names.sort((a, b) => a.compare(b)).map((name) => name.toString());
-  } catch {
-    return [];
-  }
-}
-
-async function globOrNothing(folders: readonly string[], pattern: RegExp, type?: string): Promise<string[]> {
-  try {
-    return await glob(folders, pattern, type);
+    return await glob(folder, pattern, type);
   } catch (thrown) {
     if (thrown instanceof GoError) {
       return [];
@@ -238,19 +254,16 @@ async function globOrNothing(folders: readonly string[], pattern: RegExp, type?:
   }
 }
 
-async function glob(folders: readonly string[], pattern: RegExp, type?: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const folder of folders) {
-    const names = (await sortedNames(folder)).filter((name) => pattern.test(name));
-    found.push(...names.map((name) => join(folder, name)));
-  }
+/** What matches below the folder. Go takes the folder's own name for part of the pattern: brackets in it rarely match themselves. */
+async function glob(folder: string, pattern: string, type?: string): Promise<string[]> {
+  const found = await globbed(join(folder, pattern));
   for (const file of found) {
     const actual = await contentTypeOf(file);
     if (type !== undefined && actual !== type) {
       throw new GoError(`invalid content type: expected ${actual} for ${file}`);
     }
   }
-  return found;
+  return [...found];
 }
 
 async function contentTypeOf(file: string): Promise<string> {

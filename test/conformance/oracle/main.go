@@ -33,8 +33,8 @@ import (
 	"github.com/ollama/ollama/template"
 )
 
-// ollamaVersion must be the version that go.mod requires.
-const ollamaVersion = "0.32.15"
+// ollamaVersion is set by the linker: see scripts/go/buildOracle.mjs.
+var ollamaVersion = "unknown"
 
 // outputLimit ends a template that would fill the memory.
 const outputLimit = 64 << 20

@@ -1,4 +1,5 @@
 import { StudioError } from '../../errors';
+import { notText, purposeOfClass } from '../../formats/huggingface/modelPurpose';
 import { isJsonObject, type JsonObject } from '../../json';
 import type { Architecture } from './architecture';
 import { gemma } from './gemma';
@@ -77,6 +78,10 @@ export function findArchitecture(className: string): Architecture {
   const found = BY_CLASS.get(className);
   if (found !== undefined) {
     return found;
+  }
+  const purpose = purposeOfClass(className);
+  if (purpose !== undefined) {
+    throw notText(purpose, 'The model', className.slice(0, 100));
   }
   const known = ARCHITECTURES.map((architecture) => architecture.label).join(', ');
   throw new StudioError(

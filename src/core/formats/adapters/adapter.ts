@@ -1,5 +1,6 @@
 import type { StudioError } from '../../errors';
 import type { JsonObject } from '../../json';
+import type { ModelPurpose } from '../huggingface/modelPurpose';
 import type { TensorRef } from '../tensorRef';
 
 /**
@@ -131,6 +132,10 @@ export interface Adapter {
   /** Why it cannot be merged; the plan throws the first one. */
   readonly refusals: readonly StudioError[];
   readonly warnings: readonly AdapterWarning[];
+  /** What it was trained for, where that is no text; it cannot become a GGUF then. */
+  readonly purpose?: { readonly purpose: ModelPurpose; readonly seenBy: string } | undefined;
+  /** Tensors of the file that are no part of the model, as they are named there: a value head. */
+  readonly leftOut?: readonly string[] | undefined;
 }
 
 export interface AdapterWarning {

@@ -1,6 +1,7 @@
 import type { BaseTensorShape } from './baseTensorShape';
 import { StudioError } from '../../errors';
 import type { Adapter, AdapterPart } from './adapter';
+import { isScoringHead, notText } from '../huggingface/modelPurpose';
 import { hiddenSizes, layersOf, nearestNames } from './baseDifferences';
 import { resolveExperts } from './resolveExperts';
 
@@ -148,6 +149,9 @@ function nameProblems(
     return [];
   }
   const names = [...new Set(homeless.map((part) => part.target))];
+  if (adapter.purpose !== undefined && isScoringHead(first.target)) {
+    return [notText(adapter.purpose.purpose, adapter.path, adapter.purpose.seenBy, adapter.path)];
+  }
   const detail = { tensors: names.slice(0, 50), count: names.length };
   const layers = { adapter: layersOf(adapter.parts.map((part) => part.target)), base: layersOf(base.keys()) };
   if (layers.base > 0 && layers.adapter > layers.base) {

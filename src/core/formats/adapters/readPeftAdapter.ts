@@ -1,3 +1,4 @@
+import { append } from '../../append';
 import { StudioError } from '../../errors';
 import { sixteenBitName } from '../huggingface/quantisedBase';
 import type { TensorRef } from '../tensorRef';
@@ -8,7 +9,8 @@ import { readPeftConfig, type PeftModule, type PeftSettings } from './peftConfig
 import { PeftModuleParts, type PeftModuleTensors } from './peftModuleParts';
 import { parseExpertFactorName, parsePeftTensorName, type PeftTensorName } from './peftTensorName';
 import { readExpertFactors } from './readExpertFactors';
-import { moduleLeaf } from '../huggingface/tensorNames';
+import { canonicalTensorName, moduleLeaf } from '../huggingface/tensorNames';
+import { isValueHead, purposeOfAdapter } from '../huggingface/modelPurpose';
 
 /**
  * Reads a PEFT LoRA adapter (peft 0.21 and before; tensor names of `peft/utils/save_and_load.py`, scales of
@@ -18,21 +20,22 @@ import { moduleLeaf } from '../huggingface/tensorNames';
 export function readPeftAdapter(input: AdapterInput): Adapter {
   const { settings, refusals } = readPeftConfig(input.config, input.path);
   const problems = [...refusals, ...checkTensors(input)];
-  const modules = groupByModule(input, problems);
+  const leftOut: string[] = [];
+  const modules = groupByModule(input, problems, leftOut);
   const parts: AdapterPart[] = [];
   const used: PeftModule[] = [];
   for (const tensors of modules.values()) {
     const module = new PeftModuleParts(tensors, settings, input.path);
-    parts.push(...module.parts());
-    problems.push(...module.problems);
+    append(parts, module.parts());
+    append(problems, module.problems);
     if (module.lowRank !== undefined) {
       used.push(module.lowRank);
     }
   }
   const experts = readExpertFactors(input, settings);
-  parts.push(...experts.parts);
-  problems.push(...experts.problems);
-  used.push(...experts.modules);
+  append(parts, experts.parts);
+  append(problems, experts.problems);
+  append(used, experts.modules);
   if (problems.length === 0 && parts.length === 0) {
     problems.push(
       new StudioError(
@@ -58,11 +61,20 @@ export function readPeftAdapter(input: AdapterInput): Adapter {
     tensors: input.tensors,
     hasTokenizer: input.hasTokenizer,
     refusals: problems,
-    warnings: warningsOf(settings, used),
+    warnings: [...warningsOf(settings, used), ...valueHeadWarning(leftOut)],
+    purpose: purposeOfAdapter(
+      input.config['task_type'],
+      parts.map((part) => [part.target, 'source' in part ? part.source.shape[0] : undefined]),
+    ),
+    leftOut,
   };
 }
 
-function groupByModule(input: AdapterInput, problems: StudioError[]): Map<string, PeftModuleTensors> {
+function groupByModule(
+  input: AdapterInput,
+  problems: StudioError[],
+  leftOut: string[],
+): Map<string, PeftModuleTensors> {
   const modules = new Map<string, PeftModuleTensors>();
   const unknown: string[] = [];
   for (const tensor of input.tensors.values()) {
@@ -70,7 +82,9 @@ function groupByModule(input: AdapterInput, problems: StudioError[]): Map<string
     if (parseExpertFactorName(tensor.name) !== undefined) {
       continue;
     }
-    if (name === undefined) {
+    if (isValueHead(name?.path ?? canonicalTensorName(tensor.name))) {
+      leftOut.push(tensor.name);
+    } else if (name === undefined) {
       unknown.push(tensor.name);
     } else if (name.role !== 'ignored') {
       place(modules, name, tensor, input, problems);
@@ -136,6 +150,17 @@ function methodOf(settings: PeftSettings, parts: readonly AdapterPart[]): Adapte
     return 'rslora';
   }
   return parts.length > 0 && parts.every((part) => part.kind === 'replace') ? 'full' : 'lora';
+}
+
+function valueHeadWarning(names: readonly string[]): AdapterWarning[] {
+  return names.length === 0
+    ? []
+    : [
+        {
+          code: 'adapter/value-head',
+          message: `${names.length} tensors of a value head (${names[0]!}) are left out: it judged the answers while PPO trained, and the model is complete without it.`,
+        },
+      ];
 }
 
 function warningsOf(settings: PeftSettings, used: readonly PeftModule[]): AdapterWarning[] {

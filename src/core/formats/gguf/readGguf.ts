@@ -1,4 +1,4 @@
-import { alignUp, toSafeNumber, type ByteSource } from '../../bytes';
+import { alignUp, toSafeNumber, type ByteSource, latin1 } from '../../bytes';
 import { StudioError } from '../../errors';
 import { LIMITS } from '../../limits';
 import { foreignFileError } from '../foreignFile';
@@ -91,7 +91,7 @@ async function readHeader(
 }
 
 async function checkMagic(cursor: GgufCursor, source: ByteSource, path: string | undefined): Promise<void> {
-  const start = String.fromCharCode(...cursor.readable().bytes.subarray(0, 4));
+  const start = latin1(cursor.readable().bytes.subarray(0, 4));
   if (start === MAGIC) {
     cursor.skip(4);
     return;
@@ -113,15 +113,25 @@ async function checkMagic(cursor: GgufCursor, source: ByteSource, path: string |
   );
 }
 
+/** Versions count up from 1, and 3 has stood since 2023: a number beyond this is no version. */
+const NEWEST = 100;
+
 function readVersion(cursor: GgufCursor): 2 | 3 {
   const version = cursor.u32('the version');
   if (version === 2 || version === 3) {
     return version;
   }
-  if (version !== 0 && version % 0x10000 === 0) {
+  if (version % 0x1000000 === 0 && version >= 0x1000000 && version <= NEWEST * 0x1000000) {
     throw new StudioError(
       'gguf/endianness',
       'The GGUF is big endian, which is not read here. Get the little-endian file of the same model, or convert it with gguf_convert_endian.py of llama.cpp.',
+      { detail: { version } },
+    );
+  }
+  if (version > NEWEST) {
+    throw new StudioError(
+      'gguf/magic',
+      'The file begins with "GGUF", but what follows is no version and no header: it is damaged. Fetch or write the file again.',
       { detail: { version } },
     );
   }

@@ -4,8 +4,8 @@ import type { HuggingFaceModel } from './huggingFaceModel';
 /** Wrappers that torch.compile, FSDP, Lightning and activation checkpointing leave anywhere in names. */
 const WRAPPERS = /(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|_forward_module)\./g;
 
-/** What DistributedDataParallel and PEFT put in front of every name of the model that they hold. */
-export const WRAPPER_PREFIXES = ['module.', 'base_model.model.'] as const;
+/** What DistributedDataParallel, PEFT and TRL's models with a value head put in front of every name of the model that they hold. */
+export const WRAPPER_PREFIXES = ['module.', 'base_model.model.', 'pretrained_model.'] as const;
 
 /** What stands at the root of a text model that was saved without its head. */
 const HEADLESS = /^(?:layers|embed_tokens|norm)\./;

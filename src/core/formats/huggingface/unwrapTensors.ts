@@ -2,6 +2,7 @@ import { StudioError } from '../../errors';
 import { quoteName } from '../../quoteName';
 import type { TensorRef } from '../tensorRef';
 import type { ModelNote } from './huggingFaceModel';
+import { isValueHead } from './modelPurpose';
 import { WRAPPER_PREFIXES, withoutWrappers } from './tensorNames';
 
 export interface UnwrappedTensors {
@@ -27,7 +28,10 @@ const BASE_LAYER = /\.base_layer\.(?=[^.]+$)/;
  */
 export function unwrapTensors(given: ReadonlyMap<string, TensorRef>, path: string): UnwrappedTensors {
   refuseUnmerged(given, path);
-  let names = [...given.keys()].map((name) => [withoutWrappers(name), name] as const);
+  const valueHead = [...given.keys()].filter((name) => isValueHead(withoutWrappers(name).replace(/^module\./, '')));
+  let names = [...given.keys()]
+    .filter((name) => !valueHead.includes(name))
+    .map((name) => [withoutWrappers(name), name] as const);
   const taken = new Set<string>();
   names.forEach(([bare, name]) => (bare === name ? undefined : taken.add('torch.compile or FSDP')));
   for (let prefix = commonPrefix(names); prefix !== undefined; prefix = commonPrefix(names)) {
@@ -41,6 +45,12 @@ export function unwrapTensors(given: ReadonlyMap<string, TensorRef>, path: strin
       code: 'model/base-layer',
       message:
         'the weights were saved out of a PEFT model (base_layer in their names) and hold no adapter: this is the base as it was before training. If the adapter was to be in it, merge it where it was trained (merge_and_unload), or pass the adapter with --adapter.',
+    });
+  }
+  if (valueHead.length > 0) {
+    notes.push({
+      code: 'model/value-head',
+      message: `${valueHead.length} tensors of a value head (${valueHead[0]!}) are left out: it judged the answers while PPO trained, and the model is complete without it.`,
     });
   }
   if (taken.size === 0 && notes.length === 0) {
