@@ -13,6 +13,11 @@ setFlagsFromString('--semi-space-growth-factor=1');
 async function start(): Promise<void> {
   // A reader that went away (`| head`) is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') {
+      process.stderr.write(
+        `disk/io: The answer could not be written to the standard output (${error.code ?? error.message}). Check where it is sent: the disk may be full.\n`,
+      );
+    }
     process.exit(error.code === 'EPIPE' ? 0 : 1);
   });
   const [first] = process.argv.slice(2);

@@ -1,3 +1,4 @@
+import { append } from '../../core/append';
 import { rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { targetOfGguf } from '../../core/engine/adapterTarget';
@@ -99,14 +100,20 @@ export class CreateFiles {
       // The usual place for temporary files is often small.
       plan = await planned(await this.output(ending, this.options.roomyFolder));
     }
-    this.warnings.push(...plan.warnings.map(({ code, message }) => ({ code, message })));
+    append(
+      this.warnings,
+      plan.warnings.map(({ code, message }) => ({ code, message })),
+    );
     const report = yield* buildFromPlan(plan, {
       force: force && this.options.keepIn !== undefined,
       workers,
       signal,
       workerScript,
     });
-    this.warnings.push(...report.warnings.map(({ code, message }) => ({ code, message })));
+    append(
+      this.warnings,
+      report.warnings.map(({ code, message }) => ({ code, message })),
+    );
     return [await this.result(report.output)];
   }
 
@@ -139,7 +146,10 @@ export class CreateFiles {
         : error;
     });
     const report = yield* convertAdapter(plan, { force: force && this.options.keepIn !== undefined, signal });
-    this.warnings.push(...report.warnings.map(({ code, message }) => ({ code, message })));
+    append(
+      this.warnings,
+      report.warnings.map(({ code, message }) => ({ code, message })),
+    );
     return [await this.result(report.output)];
   }
 

@@ -1,3 +1,4 @@
+import { append } from '../../core/append';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
@@ -390,6 +391,9 @@ class FileMaker {
   }
 
   private note(notes: readonly { readonly code: string; readonly message: string }[]): void {
-    this.warnings.push(...notes.map(({ code, message }) => ({ code, message })));
+    append(
+      this.warnings,
+      notes.map(({ code, message }) => ({ code, message })),
+    );
   }
 }

@@ -44,10 +44,10 @@ export class RegistryCache {
 
   /** Parts of a name hold no separators; what else a file system minds is encoded. A dot at the front would lead out of the folder. */
   private manifestPath(registry: string, { namespace, model, tag }: ModelName): string {
-    const parts = [registry, namespace, model, tag].map((part) =>
+    const [host = '', space = '', name = '', version = ''] = [registry, namespace, model, tag].map((part) =>
       encodeURIComponent(part.toLowerCase()).replace(/^\./, '%2E').replace(/\.$/, '%2E'),
     );
-    return `${join(this.folder, 'registry', 'manifests', ...parts)}.json`;
+    return `${join(this.folder, 'registry', 'manifests', host, space, name, version)}.json`;
   }
 
   private async read(path: string): Promise<Uint8Array | undefined> {

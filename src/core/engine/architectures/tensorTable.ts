@@ -1,3 +1,4 @@
+import { append } from '../../append';
 import { normaliseTensorName } from '../../formats/huggingface/tensorNames';
 import type { Architecture, ModelConfig, TensorMapping, TensorRule, TensorRules, TensorTable } from './architecture';
 
@@ -122,6 +123,7 @@ function mappings(
       name: `${prefix}${rule.to}${suffix === undefined ? '' : `.${suffix}`}`,
       transform: rule.transform?.(config) ?? { kind: 'none' },
       ...(index === undefined ? {} : { stack: { expert: index, experts: experts! } }),
+      ...(rule.within === undefined ? {} : { within: rule.within }),
       ...(rows === undefined ? {} : { rows }),
       ...(expected === undefined ? {} : { expected: suffix === 'bias' ? expected.slice(0, 1) : expected }),
     });
@@ -159,7 +161,7 @@ export function requiredTensors(architecture: Architecture, config: ModelConfig)
   const table = tableOf(architecture, config);
   const names = requiredOf(table.globals, '', config);
   for (let layer = 0; layer < table.layers; layer++) {
-    names.push(...requiredOf(table.layer(layer), `blk.${layer}.`, config));
+    append(names, requiredOf(table.layer(layer), `blk.${layer}.`, config));
   }
   return names;
 }

@@ -1,7 +1,7 @@
 import { familyOf, looksLikeToken, markersIn } from '../../chatTemplate/turnMarkers';
 import type { ReportedDifference } from '../../chatTemplate/templateReport';
 import { parseModelReference, shortModelName } from '../../ollama/modelName';
-import { edit, fix, type Fix, type TextEdit } from '../diagnostic';
+import { edit, type Fix, type TextEdit, fixAll } from '../diagnostic';
 import type { DiagnosticCode } from '../diagnosticCodes';
 import type { LintContext } from '../lintContext';
 import { looksLikePath, type BaseModel } from '../modelFacts';
@@ -131,7 +131,7 @@ function ownTemplateFixes(
     ...foreignStops(context, replacement).map((span) => edit(span, '')),
   ];
   const title = model.kind === 'path' ? 'Use the model’s own template' : `Use ${own}`;
-  return [fix(title, false, ...edits), removal];
+  return [fixAll(title, false, edits), removal];
 }
 
 /** Lines with stops of another family, which go with the template that they were written for. */
