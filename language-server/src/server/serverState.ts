@@ -14,6 +14,8 @@ export class ServerState {
   isTrusted = true;
   /** The editor has a command that builds a GGUF for a Modelfile. */
   canBuild = false;
+  /** Where each diagnostic is explained, by its code. */
+  pages: ReadonlyMap<string, string> = new Map();
   private current: ServerSettings;
   private ollama: OllamaFacts | undefined;
   private readonly documents = new WeakMap<TextDocument, ModelfileDocument>();
