@@ -44,6 +44,23 @@ export const DIAGNOSTIC_EXAMPLES: Readonly<Partial<Record<DiagnosticCode, Diagno
     `TEMPLATE ${Q}{{ .System }}{{ .Prompt }}|{{ if .Response }}{{ .Response }}{{ else }}x{{ end }}${Q}`,
     WHOLE,
   ),
+  'modelfile/gone-parameter': of('PARAMETER typical_p 0.9', 'PARAMETER min_p 0.05', { since: '0.34.1' }),
+  'modelfile/from-needs-mlx': files(
+    './base is a folder with safetensors',
+    'FROM ./base',
+    '# after: modelfile-studio build --base ./base --type Q4_K_M --out model.gguf\nFROM ./model.gguf',
+  ),
+  'modelfile/from-pattern': { before: 'FROM ./model[1.gguf', after: 'FROM ./model-1.gguf', since: '0.34.1' },
+  'modelfile/adapter-gone': files(
+    './base with the adapter ./lora, for Ollama 0.34.1 or newer',
+    'FROM ./base\nADAPTER ./lora',
+    '# after: modelfile-studio build --base ./base --adapter ./lora --type Q4_K_M --out model.gguf\nFROM ./model.gguf',
+  ),
+  'modelfile/adapter-ending': files(
+    './base with the adapter ./lora, for Ollama 0.34.0 or older',
+    'FROM ./base\nADAPTER ./lora',
+    '# after: modelfile-studio build --base ./base --adapter ./lora --type Q4_K_M --out model.gguf\nFROM ./model.gguf',
+  ),
   'modelfile/deprecated-parameter': of('PARAMETER mirostat 2', 'PARAMETER temperature 0.7'),
   'modelfile/parameter-range': of('PARAMETER top_p 1.5', 'PARAMETER top_p 0.95'),
   'modelfile/duplicate-parameter': of('PARAMETER seed 1\nPARAMETER seed 2', 'PARAMETER seed 2'),
@@ -102,7 +119,7 @@ export const DIAGNOSTIC_EXAMPLES: Readonly<Partial<Record<DiagnosticCode, Diagno
   'modelfile/from-is-adapter': files(
     'lora/ with adapter_config.json',
     'FROM ./lora',
-    '# after: modelfile-studio build --base ./base --adapter ./lora --out model.gguf\nFROM ./model.gguf',
+    '# after: modelfile-studio build --base ./base --adapter ./lora --type Q4_K_M --out model.gguf\nFROM ./model.gguf',
   ),
   'modelfile/from-pickle': files(
     'pytorch_model.bin',
@@ -139,7 +156,7 @@ export const DIAGNOSTIC_EXAMPLES: Readonly<Partial<Record<DiagnosticCode, Diagno
   'modelfile/gguf-is-adapter': files(
     'lora.gguf',
     'FROM ./lora.gguf',
-    '# after: modelfile-studio build --base ./base --adapter ./lora.gguf --out model.gguf\nFROM ./model.gguf',
+    '# after: modelfile-studio build --base ./base --adapter ./lora.gguf --type Q4_K_M --out model.gguf\nFROM ./model.gguf',
   ),
   'modelfile/gguf-is-projector': files(
     'mmproj.gguf and model.gguf',

@@ -171,7 +171,8 @@ describe('pushed diagnostics', () => {
     const uri = pathToFileURL(join(folder, 'Modelfile')).href;
     const server = await start({ initializationOptions: { isTrusted: false } });
     await server.open(uri, 'FROM ./model.gguf\nADAPTER ./none\n');
-    expect((await server.diagnostics(uri, 1)).diagnostics).toEqual([]);
+    // What the text alone tells.
+    expect((await server.diagnostics(uri, 1)).diagnostics.map(({ code }) => code)).toEqual(['modelfile/adapter-gone']);
   });
 
   it('obey settings that are sent', async () => {

@@ -36,7 +36,8 @@ async function everything(text: string, isTrusted: boolean): Promise<void> {
   server = await TestConnection.start({
     capabilities: { textDocument: { diagnostic: {} } },
     rootUri: 'file:///tmp/nowhere',
-    initializationOptions: { isTrusted },
+    // Without a version the installed program would be looked for.
+    initializationOptions: { isTrusted, settings: { ollama: { version: '0.34.4' } } },
   });
   const { client } = server;
   await server.open(URI, text);

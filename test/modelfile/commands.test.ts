@@ -20,6 +20,13 @@ import { parseCommand } from '../../src/cli/commands/parse';
 
 let folder = '';
 const { signal } = new AbortController();
+/** Which Ollama was judged for, where 0.34.4 is given. */
+const JUDGED = {
+  version: '0.34.4',
+  source: 'given',
+  isNewerThanKnown: false,
+  judged: 'judged for Ollama 0.34.4, the version that was given',
+};
 const write = (name: string, content: string | Uint8Array): string => {
   writeFileSync(join(folder, name), content);
   return join(folder, name);
@@ -33,11 +40,12 @@ afterEach(() => rmSync(folder, { recursive: true }));
 describe('parse', () => {
   it('gives what Ollama would send, as Go writes it', async () => {
     const path = write('Modelfile', 'FROM x\nPARAMETER temperature 0.7\n');
-    const { exitCode, json } = await parseCommand({ paths: [path], json: true, signal });
+    const { exitCode, json } = await parseCommand({ paths: [path], json: true, signal, ollamaVersion: '0.34.4' });
     expect(exitCode).toBe(0);
     // The example of the command line's contract.
     expect(JSON.stringify(json)).toBe(
       JSON.stringify({
+        ollama: JUDGED,
         files: [
           {
             path,
@@ -85,9 +93,15 @@ describe('parse', () => {
 describe('lint', () => {
   it('prints file, line, column, severity, code and message', async () => {
     const path = write('Modelfile', 'FROM ./none.gguf\nPARAMETER temprature 1\nSYSTEM ""\n');
-    const { exitCode, text } = await lintCommand({ paths: [path], json: false, signal });
+    const { exitCode, text } = await lintCommand({ paths: [path], json: false, signal, ollamaVersion: '0.34.4' });
     expect(exitCode).toBe(1);
-    expect(text.split('\n').map((line) => line.split(': ').slice(0, 2).join(': '))).toEqual([
+    expect(text.split('\n').at(-1)).toBe(JUDGED.judged);
+    expect(
+      text
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => line.split(': ').slice(0, 2).join(': ')),
+    ).toEqual([
       `${path}:1:6: information modelfile/from-missing-path`,
       `${path}:2:11: error modelfile/unknown-parameter`,
       `${path}:3:1: warning modelfile/system-empty`,
@@ -96,9 +110,10 @@ describe('lint', () => {
 
   it('has ranges and fixes in its JSON', async () => {
     const path = write('Modelfile', 'FROM x\nPARAMETER temprature 1\n');
-    const { json } = await lintCommand({ paths: [path], json: true, signal });
+    const { json } = await lintCommand({ paths: [path], json: true, signal, ollamaVersion: '0.34.4' });
     const range = { start: { line: 1, character: 10 }, end: { line: 1, character: 20 } };
     expect(json).toEqual({
+      ollama: JUDGED,
       files: [
         {
           path,
@@ -122,9 +137,15 @@ describe('lint', () => {
     chmodSync(path, 0o640);
     const link = join(folder, 'link');
     symlinkSync(path, link);
-    const { exitCode, json } = await lintCommand({ paths: [link], json: true, fix: true, signal });
+    const { exitCode, json } = await lintCommand({
+      paths: [link],
+      json: true,
+      fix: true,
+      signal,
+      ollamaVersion: '0.34.4',
+    });
     expect(exitCode).toBe(0);
-    expect(json).toEqual({ files: [{ path: link, fixed: true, diagnostics: [] }] });
+    expect(json).toEqual({ ollama: JUDGED, files: [{ path: link, fixed: true, diagnostics: [] }] });
     expect(readFileSync(path).subarray(2).toString('utf16le')).toBe('FROM x\r\nPARAMETER temperature 0.7\r\n');
     expect(statSync(path).mode & 0o777).toBe(0o640);
     expect(lstatSync(link).isSymbolicLink()).toBe(true);
@@ -198,7 +219,7 @@ describe('lint', () => {
       cpSync(new URL(`../fixtures/rugby/${name}`, import.meta.url).pathname, join(folder, name), { recursive: true });
     }
     const path = write('Modelfile', 'FROM ./base\nADAPTER ./mlx-lora\n');
-    const { exitCode, json } = await lintCommand({ paths: [path], json: true, signal });
+    const { exitCode, json } = await lintCommand({ paths: [path], json: true, signal, ollamaVersion: '0.32.15' });
     expect(exitCode).toBe(0);
     expect(
       (json as { files: { diagnostics: { code: string }[] }[] }).files[0]?.diagnostics.map(({ code }) => code),

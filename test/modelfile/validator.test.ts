@@ -12,6 +12,8 @@ const NEEDS_FACTS: ReadonlySet<DiagnosticCode> = new Set([
   'modelfile/from-web-address',
   'modelfile/from-several-names',
   'modelfile/file-is-remote',
+  'modelfile/gone-parameter',
+  'modelfile/from-pattern',
 ]);
 
 describe('the table of diagnostics', () => {
