@@ -20,6 +20,7 @@ import type { BuildPlan, PlannedSlice, PlanNote } from './buildPlan';
 import { checkShape } from './expectedShape';
 import { FILE_TYPES } from './fileTypes';
 import { finishPlan } from './finishPlan';
+import { notText } from '../formats/huggingface/modelPurpose';
 import { InputFiles } from './inputFiles';
 import { layOutGguf, type TensorDraft } from './layOutGguf';
 import { logicalTensors } from './logicalTensors';
@@ -54,6 +55,9 @@ export function planBuild(input: BuildInput): BuildPlan {
   refuseOtherPurposes(input.adapters, base);
   const first = readModelConfig(base.config);
   const architecture = findArchitecture(first.className);
+  if (base.pooling !== undefined && architecture.pools !== true) {
+    throw notText('embedding', base.path, 'modules.json', base.path);
+  }
   const tensors = logicalTensors(base);
   const adapters = input.adapters.map(({ adapter, weight }) => ({
     adapter: toHuggingFaceNames(adapter, tensors.keys(), architecture, first),
@@ -231,7 +235,11 @@ function requireAll(
   base: HuggingFaceModel,
 ): void {
   const there = new Set(drafts.map((tensor) => tensor.name));
-  const missing = requiredTensors(architecture, config).filter((name) => !there.has(name));
+  // A model that answers with vectors needs no head, and llama.cpp loads it without.
+  const isHeadless = base.pooling !== undefined || /Model$/.test(config.className);
+  const missing = requiredTensors(architecture, config).filter(
+    (name) => !there.has(name) && !(isHeadless && name === 'output.weight'),
+  );
   if (missing.length > 0) {
     throw new StudioError(
       'model/tensor-missing',
