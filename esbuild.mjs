@@ -1,5 +1,5 @@
 // Bundles everything that runs into dist/. `node esbuild.mjs [--watch] [--minify]`
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import esbuild from 'esbuild';
 import { buildKernels } from './scripts/build-kernels.mjs';
@@ -11,7 +11,8 @@ const minify = process.argv.includes('--minify');
 
 /** Output name to entry point; `external` is what the host of that bundle provides. */
 const BUNDLES = [
-  { name: 'cli', entry: 'src/cli/cli.ts', external: [] },
+  // What `await import()` asks for lies in files beside a bundle in chunks, so that a start reads little.
+  { name: 'cli', entry: 'src/cli/cli.ts', external: [], chunks: true },
   { name: 'worker', entry: 'src/node/engine/worker.ts', external: [] },
   // Runs models' Jinja templates, apart from everything else.
   { name: 'jinja', entry: 'src/node/jinja/jinjaWorker.ts', external: [] },
@@ -22,18 +23,19 @@ const BUNDLES = [
   // The script of the Try panel's page.
   { name: 'try', entry: 'src/extension/webview/try/main.ts', external: [], platform: 'browser' },
   { name: 'server', entry: 'language-server/src/server/main.ts', external: [] },
-  // What `await import()` asks for lies in files beside it, so that activation reads little.
   { name: 'extension', entry: 'src/extension/extension.ts', external: ['vscode'], chunks: true },
 ];
 
 /** A file that a split bundle loads later; the build that no longer writes it removes it. */
-const CHUNK = /^extension-[A-Z0-9]+\.js$/;
+const chunkOf = (bundle) => new RegExp(`^${bundle}-[A-Z0-9]+\\.js$`);
 
 // What an older build left is no part of this one; the bundles themselves are written over, so that a running one stays whole.
 for (const name of !watch && existsSync('dist') ? readdirSync('dist') : []) {
   if (
-    !BUNDLES.some((bundle) => name.startsWith(`${bundle.name}.js`)) &&
-    !CHUNK.test(name) &&
+    !BUNDLES.some(
+      ({ name: bundle, chunks }) => name === `${bundle}.js` || (name === `${bundle}.js.map` && chunks !== true),
+    ) &&
+    !BUNDLES.some((bundle) => bundle.chunks === true && chunkOf(bundle.name).test(name)) &&
     !['meta.json', 'library.json', 'NOTICES.txt'].includes(name)
   ) {
     rmSync(join('dist', name), { recursive: true, force: true });
@@ -65,7 +67,7 @@ for (const { name, entry, external, platform = 'node', chunks = false } of BUNDL
     const context = await esbuild.context(options);
     await context.watch();
   } else {
-    const { metafile } = chunks ? await buildInChunks(options) : await esbuild.build(options);
+    const { metafile } = chunks ? await buildInChunks(name, options) : await esbuild.build(options);
     inputs[name] = metafile;
   }
 }
@@ -76,12 +78,12 @@ if (!watch) {
 }
 
 /** Splits a bundle at its dynamic imports. esbuild splits ES modules only, so that each file is made CommonJS afterwards. */
-async function buildInChunks(options) {
+async function buildInChunks(bundle, options) {
   const split = await esbuild.build({
     ...options,
     outfile: undefined,
     outdir: 'dist',
-    chunkNames: 'extension-[hash]',
+    chunkNames: `${bundle}-[hash]`,
     format: 'esm',
     splitting: true,
     sourcemap: false,
@@ -97,10 +99,13 @@ async function buildInChunks(options) {
       legalComments: 'none',
     });
     writeFileSync(path, code);
+    if (code.startsWith('#!')) {
+      chmodSync(path, 0o755);
+    }
   }
   const written = split.outputFiles.map(({ path }) => basename(path));
   readdirSync('dist')
-    .filter((name) => CHUNK.test(name) && !written.includes(name))
+    .filter((name) => chunkOf(bundle).test(name) && !written.includes(name))
     .forEach((name) => rmSync(join('dist', name), { force: true }));
   return split;
 }

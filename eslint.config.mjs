@@ -111,6 +111,21 @@ export default tseslint.config(
       ],
     },
   },
+  {
+    // As many arguments as a file has entries end the call.
+    files: ['src/core/**/*.ts', 'src/node/**/*.ts'],
+    ignores: ['src/core/engine/kernels/assembly/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' },
+        {
+          selector: ':matches(CallExpression, NewExpression) > SpreadElement',
+          message: 'No spread into arguments: append(list, items), or a loop.',
+        },
+      ],
+    },
+  },
   { files: ['**/*.mjs', 'vitest.config.mts'], ...tseslint.configs.disableTypeChecked },
   {
     files: ['**/*.mjs', 'vitest.config.mts', '*.mjs'],

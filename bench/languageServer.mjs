@@ -138,6 +138,18 @@ class Editor {
   }
 }
 
+/** Seconds from the start of a server's process to its answer to `initialize`. */
+export async function timeToReady(server = join(root, 'dist/server.js')) {
+  const started = performance.now();
+  const editor = new Editor(server);
+  try {
+    await editor.initialize();
+    return (performance.now() - started) / 1000;
+  } finally {
+    editor.child.kill();
+  }
+}
+
 /**
  * @param row prints one line: what, ours, aim, aim by ours, 1
  * @param server the bundle that is measured

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { PLAIN, type Palette } from '../core/engine/describePlan';
 import { ENGINE_VERSION } from '../core/engineVersion';
-import { toStudioError, type StudioError } from '../core/errors';
+import { StudioError, toStudioError } from '../core/errors';
 import { escapeControls } from '../core/escapeControls';
 import type { Command, CommandContext, CommandResult, OptionValues } from './command';
 import { COMMANDS } from './commands';
@@ -73,6 +73,7 @@ async function runCommand(
       write(process.stdout, `modelfile-studio ${command.name} ${command.usage}\n\n${command.does}\n`);
       return 0;
     }
+    requireWorkingDirectory();
     const context = contextOf(values, abort.signal, bundleFolder, colour);
     const result = await command.run(positionals, values, context);
     report(result, context);
@@ -88,6 +89,19 @@ async function runCommand(
     if (process.connected) {
       process.disconnect();
     }
+  }
+}
+
+/** A shell may stand in a folder that is gone; every path of the command line begins there. */
+function requireWorkingDirectory(): void {
+  try {
+    process.cwd();
+  } catch (cause) {
+    throw new StudioError(
+      'input/missing',
+      'The folder that this was started in no longer exists. Change to another one (cd ~) and run the command again.',
+      { cause },
+    );
   }
 }
 

@@ -1,3 +1,4 @@
+import { largest } from '../core/extremes';
 import { toStudioError, type ErrorJson } from '../core/errors';
 import { escapeControls } from '../core/escapeControls';
 import { parseModelName } from '../core/ollama/modelName';
@@ -79,9 +80,14 @@ export async function forEachModel(
   return { exitCode: models.every(({ ok }) => ok) ? 0 : 1, json: { models }, text: lines.join('\n') };
 }
 
+/** No column is padded further: a server may send one name of a megabyte among many. */
+const WIDEST = 160;
+
 /** Rows as columns, each as wide as its widest cell; no spaces at the ends of lines. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_cell, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const widths = (rows[0] ?? []).map((_cell, column) =>
+    Math.min(WIDEST, largest(rows.map((row) => row[column]?.length ?? 0))),
+  );
   return rows
     .map((row) =>
       row

@@ -61,3 +61,12 @@ export function alignUp(value: number, unit: number): number {
   const rest = value % unit;
   return rest === 0 ? value : value + unit - rest;
 }
+
+/** Few bytes as the characters of the same numbers: the first word of a file, the names in an archive. */
+export function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) {
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}

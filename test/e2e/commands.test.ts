@@ -71,11 +71,14 @@ describe.skipIf(missingVSCode !== undefined)('commands', () => {
     await code.runCommand('Modelfile Studio: Build Ollama Model…');
     expect(await code.quickTitle()).toMatch(/^Build Ollama Model/);
     await code.quickInput().fill('lora');
-    await code.quickRows().filter({ hasText: /^lora/ }).first().waitFor();
+    await code.quickRows().filter({ hasText: 'rugby/lora' }).first().waitFor();
     await code.screenshot('build-adapter');
     await code.page.keyboard.press('Enter');
     // The base follows from the adapter where only one fits; here there are two.
-    await code.until('the next question', async () => !(await code.quickRows().first().innerText()).startsWith('lora'));
+    await code.until(
+      'the next question',
+      async () => !(await code.quickRows().first().innerText()).includes('rugby/lora'),
+    );
     if ((await code.quickInput().getAttribute('placeholder'))?.includes('Base') === true) {
       await code.quickInput().fill('base');
       await code.page.keyboard.press('Enter');

@@ -55,6 +55,10 @@ export function f32(value: number): Uint8Array {
 }
 
 export function join(...parts: readonly Uint8Array[]): Uint8Array {
+  return joinAll(parts);
+}
+
+function joinAll(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -134,14 +138,14 @@ export function buildGguf(spec: GgufSpec = {}): Uint8Array {
     offset += Number.isSafeInteger(size) && size < 2 ** 24 ? padded(size, alignment) : 0;
     return entry;
   });
-  const header = join(
+  const header = joinAll([
     ENCODER.encode(spec.magic ?? 'GGUF'),
     u32(spec.version ?? 3),
     u64(spec.tensorCount ?? BigInt(tensors.length)),
     u64(spec.keyCount ?? BigInt(keys.length)),
     ...keys,
     ...entries,
-  );
+  ]);
   const data = new Uint8Array(spec.dataBytes ?? offset);
   return tensors.length === 0 && spec.dataBytes === undefined
     ? header

@@ -40,6 +40,30 @@ describe('firstNonFinite', () => {
   });
 });
 
+describe('largest', () => {
+  test('is the largest magnitude at any place of any length, Infinity where a value is not finite', () => {
+    for (const count of [1, 3, 15, 16, 17, 64, 100]) {
+      const random = new Random(SEED + count);
+      const values = Float32Array.from({ length: count }, () => random.normal());
+      bench.reset();
+      const at = bench.put(values, 1);
+      expect(bench.kernels.largest(at, count)).toBe(Math.max(...values.map(Math.abs)));
+      for (let place = 0; place < count; place++) {
+        for (const value of [100, -100, 3.4028234663852886e38, ...BAD]) {
+          const copy = values.slice();
+          copy[place] = value;
+          bench.bytes(at, count * 4).set(new Uint8Array(copy.buffer));
+          const expected = Number.isFinite(value) ? Math.abs(value) : Infinity;
+          expect(bench.kernels.largest(at, count), `${value} at ${place} of ${count}`).toBe(expected);
+        }
+      }
+    }
+    expect(bench.kernels.largest(bench.put(Float32Array.of(1e-45, -0)), 2)).toBe(Math.fround(1e-45));
+    expect(bench.kernels.largest(bench.put(Float32Array.of(1, 7)), 1)).toBe(1);
+    expect(bench.kernels.largest(bench.kernels.heapBase, 0)).toBe(0);
+  });
+});
+
 /** Bit patterns of NaN and infinity, and the bytes of a value. */
 const PLAIN = {
   F16: { bytes: 2, bad: [0x7c00, 0xfc00, 0x7e00, 0x7c01, 0xffff], good: [0x7bff, 0xfbff, 0x0001, 0x8000] },

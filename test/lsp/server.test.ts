@@ -27,6 +27,9 @@ import {
   type CompletionItem,
   type WorkspaceDocumentDiagnosticReport,
 } from 'vscode-languageserver-protocol';
+import { string } from '../../src/core/formats/gguf/ggufValue';
+import { encodeGgufHeader } from '../../src/core/formats/gguf/writeGguf';
+import { CLI } from '../support/cli';
 import { TestConnection, type TestOptions } from './testConnection';
 
 let connection: TestConnection | undefined;
@@ -54,6 +57,36 @@ afterEach(async () => {
 });
 
 const URI = 'file:///nowhere/Modelfile';
+
+describe('a TEMPLATE and the template of its model', () => {
+  it('are compared behind the first diagnostics, which are told anew then', async () => {
+    const { header, dataBytes } = encodeGgufHeader({
+      metadata: [
+        ['general.architecture', string('gemma3')],
+        [
+          'tokenizer.chat_template',
+          string(
+            '{% for m in messages %}<start_of_turn>{{ m.role }}\n{{ m.content }}<end_of_turn>\n{% endfor %}<start_of_turn>model\n',
+          ),
+        ],
+      ],
+      tensors: [{ name: 'token_embd.weight', shape: [32, 4], type: 'F32' }],
+    });
+    const folder = temporary({ 'x.txt': '' });
+    writeFileSync(join(folder, 'm.gguf'), Buffer.concat([header, new Uint8Array(dataBytes)]));
+    const uri = pathToFileURL(join(folder, 'Modelfile')).href;
+    const { client } = await start({ bundleFolder: join(CLI, '..') });
+    const rounds: string[][] = [];
+    client.onNotification(PublishDiagnosticsNotification.type, ({ diagnostics }) => {
+      rounds.push(diagnostics.map(({ code }) => String(code)));
+    });
+    const template =
+      '{{ range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n';
+    await connection?.open(uri, `FROM ./m.gguf\nTEMPLATE """${template}"""\nPARAMETER stop "<|im_end|>"\n`);
+    await expect.poll(() => rounds.at(-1), { timeout: 20_000 }).toEqual(['modelfile/template-differs']);
+    expect(rounds[0]).toEqual([]);
+  });
+});
 
 describe('the handshake', () => {
   it('names the server and its features', async () => {

@@ -25,6 +25,8 @@ export interface TestOptions {
   readonly rootUri?: string;
   readonly initializationOptions?: unknown;
   readonly ollamaHost?: string;
+  /** Where `jinja.js` lies; without it no TEMPLATE is compared with the model's own. */
+  readonly bundleFolder?: string;
 }
 
 /** A real client and the real server, in one process over two streams. */
@@ -49,6 +51,7 @@ export class TestConnection {
       // A port on which nobody listens: tests do not ask an Ollama of this machine.
       ollamaHost: options.ollamaHost ?? 'http://127.0.0.1:9',
       version: '0.0.0-test',
+      bundleFolder: options.bundleFolder,
     });
     const client = createProtocolConnection(new StreamMessageReader(toClient), new StreamMessageWriter(toServer));
     client.listen();

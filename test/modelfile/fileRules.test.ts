@@ -378,12 +378,13 @@ describe('TEMPLATE and stop texts against the model', () => {
     [`FROM model.gguf\n${CHATML}`, []],
     [
       'FROM model.gguf\nTEMPLATE """{{ .System }}{{ .Prompt }}|{{ .Response }}<|eot_id|>"""',
-      ['template-no-stop: TEMPLATE'],
+      ['template-foreign-markers: TEMPLATE'],
     ],
     [
-      'FROM model.gguf\nTEMPLATE """{{ .System }}{{ .Prompt }}|{{ .Response }}<|eot_id|>"""\nPARAMETER stop <|eot_id|>',
-      [],
+      'FROM model.gguf\nTEMPLATE """{{ .System }}{{ .Prompt }}|{{ .Response }}<|done|>"""',
+      ['template-no-stop: TEMPLATE'],
     ],
+    ['FROM model.gguf\nTEMPLATE """{{ .System }}{{ .Prompt }}|{{ .Response }}<|done|>"""\nPARAMETER stop <|done|>', []],
     [`FROM model.gguf\n${CHATML}\nPARAMETER stop <|eot_id|>`, ['stop-unknown-token: <|eot_id|>']],
     [`FROM jinja.gguf\n${CHATML}`, ['template-dead: TEMPLATE']],
     [`FROM gemma4.gguf\n${CHATML}`, ['template-dead: TEMPLATE']],

@@ -67,7 +67,8 @@ const run = (
 const temporaries = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('modelfile-studio-create-'));
 
 describe('createModel', () => {
-  it('uploads, creates under another name, and names last', async () => {
+  it('uploads, creates under another name, and names last; version and list are asked for once', async () => {
+    fake.handlers.set('GET /api/ps', json({ models: [{ name: 'm:latest', size: 1, digest: DIGEST }] }));
     const { result } = await collect(
       run(
         `FROM ${gguf}\nPARAMETER stop "<|im_end|>"\nPARAMETER seed 9007199254740993\nSYSTEM "a <b> & c"\nMESSAGE user hi\nRENDERER qwen3-coder\nPARSER qwen3-coder\nREQUIRES 0.12\nLICENSE MIT\n`,
@@ -95,9 +96,9 @@ describe('createModel', () => {
       'POST /api/create',
       'POST /api/copy',
       'DELETE /api/delete',
-      'GET /api/tags',
       'POST /api/show',
       'POST /api/chat',
+      'GET /api/ps',
     ]);
     expect(copies.map((text) => JSON.parse(text) as unknown)).toEqual([
       { source: 'm:unfinished', destination: 'm:latest' },
@@ -119,14 +120,15 @@ describe('createModel', () => {
     ]);
   });
 
-  it('asks no server about a Modelfile that is wrong', async () => {
+  it('asks the server for its version at most about a Modelfile that is wrong', async () => {
+    expect(await rejection(collect(run('FROM\n')))).toMatchObject({ code: 'modelfile/syntax' });
+    expect(fake.requests).toEqual([]);
     expect(await rejection(collect(run(`FROM ${gguf}\nPARAMETER temperature hot\n`)))).toMatchObject({
       code: 'modelfile/findings',
       line: 2,
       detail: { findings: [{ line: 2 }] },
     });
-    expect(await rejection(collect(run('FROM\n')))).toMatchObject({ code: 'modelfile/syntax' });
-    expect(fake.requests).toEqual([]);
+    expect(fake.requests).toEqual(['GET /api/version']);
   });
 
   it('gives no name to what failed, and maps it to its line', async () => {
@@ -208,6 +210,39 @@ describe('createModel', () => {
     expect(fake.bodies.get('POST /api/create')).not.toContain('quantize');
     fake.handlers.set('GET /api/version', json({ version: '0.3.0' }));
     expect(await rejection(collect(run(`FROM ${gguf}\n`)))).toMatchObject({ code: 'ollama/too-old' });
+  });
+
+  it('asks again for a while where names vanish for a moment: another creation copies and deletes its own', async () => {
+    // Once each: what Ollama said of a name while another creation was in the middle of its own.
+    const vanished = 'stat /models/manifests/registry.ollama.ai/library/other/unfinished: no such file or directory';
+    for (const [key, answer] of [
+      ['GET /api/tags', json({ error: vanished }, 500)],
+      ['POST /api/create', lines({ error: vanished })],
+      ['POST /api/copy', json({ error: vanished }, 500)],
+      ['DELETE /api/delete', json({ error: vanished }, 500)],
+      ['POST /api/show', json({ error: "model 'm:latest' not found" }, 404)],
+      ['POST /api/chat', json({ error: 'model is required' }, 400)],
+    ] as const) {
+      const later = fake.handlers.get(key)!;
+      fake.handlers.set(key, (request, response) => {
+        fake.handlers.set(key, later);
+        return answer(request, response);
+      });
+    }
+    const { result } = await collect(run(`FROM ${gguf}\n`));
+    expect(result).toMatchObject({ name: 'm:latest', answer: 'I am.', warnings: [] });
+    for (const key of [
+      'POST /api/create',
+      'POST /api/copy',
+      'DELETE /api/delete',
+      'POST /api/show',
+      'POST /api/chat',
+    ]) {
+      expect(
+        fake.requests.filter((request) => request === key),
+        key,
+      ).toHaveLength(2);
+    }
   });
 
   it('a model that cannot be asked is a model with a warning', async () => {

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
 import { createNames } from '../../src/core/ollama/createNames';
 import { ModelfileLines } from '../../src/core/modelfile/modelfileLines';
-import { planCreate, type CreatePart, type CreatePlan } from '../../src/node/create/createPlan';
+import { planCreate } from '../../src/node/create/createPlan';
+import type { CreatePart, CreatePlan } from '../../src/node/create/createPlanTypes';
 import type { FileTypeName } from '../../src/core/engine/fileTypes';
 import { buildGguf, key, textKey, u32Key } from '../hostile/ggufBuilder';
 import { FIXTURES, runCliOk } from '../support/cli';
@@ -47,9 +48,9 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function plan(text: string, fileType?: FileTypeName): Promise<CreatePlan> {
+async function plan(text: string, fileType?: FileTypeName, ollamaVersion?: string): Promise<CreatePlan> {
   const parsed = parseModelfile(text.replaceAll('RUGBY', RUGBY));
-  return await planCreate(parsed, new ModelfileLines(parsed, 'Modelfile'), folder, { fileType });
+  return await planCreate(parsed, new ModelfileLines(parsed, 'Modelfile'), folder, { fileType, ollamaVersion });
 }
 const kinds = ({ parts }: CreatePlan): readonly string[] =>
   [...parts.values()].map(({ kind, role }) => `${role} ${kind}`).sort();
@@ -87,30 +88,63 @@ describe('the plan of a creation', () => {
 
   it('chooses no type for a projector', async () => {
     expect(kinds(await plan('FROM ./whole.gguf\nFROM ./vision.gguf\n', 'Q4_K_M'))).toEqual([
+      'model build',
       'model file',
-      'model quantise',
     ]);
   });
 
-  it('merges adapter folders where it can, and makes a GGUF of one where that holds it', async () => {
-    expect(only(await plan('FROM RUGBY/base\nADAPTER RUGBY/lora\nADAPTER RUGBY/mlx-lora\n', 'Q6_K'))).toMatchObject({
-      kind: 'build',
-      fileType: 'Q6_K',
-      adapters: [
-        { path: join(RUGBY, 'lora'), weight: 1 },
-        { path: join(RUGBY, 'mlx-lora'), weight: 1 },
-      ],
-    });
-    const apart = await plan('FROM ./rugby.gguf\nADAPTER RUGBY/lora\n');
-    expect(apart.route).toBe('gguf-adapter');
-    expect(kinds(apart)).toEqual(['adapter convert-adapter', 'model file']);
-    const merged = await plan('FROM ./rugby.gguf\nADAPTER RUGBY/dora\n');
-    expect(merged.route).toBe('fuse-quantise');
-    expect(only(merged)).toMatchObject({ kind: 'build', fileType: 'Q8_0' });
-    expect((await plan('FROM ./rugby.gguf\nADAPTER RUGBY/lora\nADAPTER RUGBY/rslora\n')).route).toBe('fuse-quantise');
-    expect((await plan('FROM rugby\nADAPTER RUGBY/lora\n')).route).toBe('gguf-adapter');
-    expect((await plan('FROM RUGBY/base\nADAPTER ./finished/adapter.gguf\n')).route).toBe('build');
-    expect((await plan('FROM ./whole.gguf\nADAPTER ./finished\n')).route).toBe('adapter');
+  it.each(['0.32.15', '0.34.4', undefined])(
+    'fuses adapters of every kind into every base that is here, for Ollama %s',
+    async (version) => {
+      expect(
+        only(await plan('FROM RUGBY/base\nADAPTER RUGBY/lora\nADAPTER RUGBY/mlx-lora\n', 'Q6_K', version)),
+      ).toMatchObject({
+        kind: 'build',
+        fileType: 'Q6_K',
+        adapters: [
+          { path: join(RUGBY, 'lora'), weight: 1 },
+          { path: join(RUGBY, 'mlx-lora'), weight: 1 },
+        ],
+      });
+      const finished = join(folder, 'finished/adapter.gguf');
+      for (const [text, adapters] of [
+        ['FROM ./rugby.gguf\nADAPTER RUGBY/lora\n', [join(RUGBY, 'lora')]],
+        ['FROM ./rugby.gguf\nADAPTER RUGBY/dora\n', [join(RUGBY, 'dora')]],
+        ['FROM ./rugby.gguf\nADAPTER ./finished\n', [finished]],
+        ['FROM ./rugby.gguf\nADAPTER ./finished/adapter.gguf\n', [finished]],
+        ['FROM ./rugby.gguf\nADAPTER RUGBY/lora\nADAPTER ./finished\n', [join(RUGBY, 'lora'), finished]],
+      ] as const) {
+        const merged = await plan(text, undefined, version);
+        expect(merged.route).toBe('fuse-quantise');
+        expect(kinds(merged)).toEqual(['model build']);
+        expect(merged.commands.map(({ name }) => name)).toEqual(['model']);
+        expect(only(merged)).toMatchObject({
+          fileType: 'Q8_0',
+          adapters: adapters.map((path) => ({ path, weight: 1 })),
+        });
+      }
+      expect((await plan('FROM RUGBY/base\nADAPTER ./finished/adapter.gguf\n', undefined, version)).route).toBe('fuse');
+    },
+  );
+
+  it('leaves an adapter apart only where the base is out of reach and the server still attaches it', async () => {
+    const apart = await plan('FROM rugby\nADAPTER RUGBY/lora\n', undefined, '0.34.0');
+    expect([apart.route, kinds(apart)]).toEqual(['gguf-adapter', ['adapter convert-adapter']]);
+    expect(apart.from).toEqual({ name: 'rugby', line: 1 });
+    for (const version of ['0.34.1', '0.34.4', '1.0.0', undefined]) {
+      expect(await rejection(plan('FROM rugby\nADAPTER RUGBY/lora\n', undefined, version))).toMatchObject({
+        code: 'ollama/model-missing',
+        line: 1,
+      });
+    }
+  });
+
+  it('has a model that is not there pulled first, and plans the rest then', async () => {
+    const parsed = parseModelfile(`FROM rugby\nADAPTER ${join(RUGBY, 'lora')}\n`);
+    const options = { ollamaVersion: '0.34.4', isInstalled: () => false };
+    const planned = await planCreate(parsed, new ModelfileLines(parsed, 'Modelfile'), folder, options);
+    expect(planned.pull).toEqual({ name: 'rugby', line: 1 });
+    expect(planned.parts.size).toBe(0);
   });
 
   it('refuses what no server could make a model of, with the line', async () => {
@@ -119,9 +153,8 @@ describe('the plan of a creation', () => {
       line: 3,
     });
     expect(
-      await rejection(plan('FROM ./whole.gguf\nADAPTER ./other.gguf\nADAPTER ./finished/adapter.gguf\n')),
-    ).toMatchObject({ code: 'ollama/adapter', line: 3 });
-    expect(await rejection(plan('FROM rugby\nADAPTER RUGBY/lora\nADAPTER RUGBY/dora\n'))).toMatchObject({
+      await rejection(plan('FROM rugby\nADAPTER RUGBY/lora\nADAPTER RUGBY/dora\n', undefined, '0.34.0')),
+    ).toMatchObject({
       code: 'ollama/adapter',
       line: 3,
     });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseModelName } from '../../src/core/ollama/modelName';
 import { isLoopbackHost, registryFor } from '../../src/core/ollama/registryAddress';
-import { userCacheFolder } from '../../src/node/registry/registryCache';
+import { userCacheFolder } from '../../src/node/files/userCacheFolder';
 
 const url = (name: string, allowed?: string): string => registryFor(parseModelName(name)!, allowed).url;
 

@@ -267,8 +267,7 @@ describe('the other routes', () => {
       ['qwen3', '0.30.0', true],
       ['llama', '0.24.0', true],
       ['qwen2', '0.24.0', true],
-      ['qwen3', undefined, true],
-      ['qwen3', '0.0.0', true],
+      ['qwen3', '0.34.0', true],
     ] as const) {
       expect(
         route(planRoutes(facts({ base: { ...BASE, architecture }, ollamaVersion: version })), 'gguf-adapter').works,
@@ -291,9 +290,10 @@ describe('a base that is a GGUF or installed', () => {
     stored: { type: 'Q4_K_M', bytes: 2.5e9, isQuantised: true },
   };
 
-  test('stays as it is, with the adapter beside it', () => {
+  test('has the adapter fused into it first; beside it where that works, and only until it does not', () => {
     const plan = planRoutes(facts({ base: installed, plain: builds() }));
-    expect(plan).toMatchObject({ recommended: 'gguf-adapter' });
+    expect(plan).toMatchObject({ recommended: 'fuse-quantise', type: 'Q4_K_M' });
+    expect(route(plan, 'gguf-adapter').why).toMatch(/Only until Ollama 0\.34\.0/);
     expect(route(plan, 'gguf-adapter')).toMatchObject({ type: 'Q4_K_M', diskBytes: 2e7, temporaryBytes: 2e7 });
     expect(
       route(
@@ -331,13 +331,86 @@ describe('a base that is a GGUF or installed', () => {
   });
 });
 
+describe('a type that was asked for, and a base without an adapter', () => {
+  const stored = { type: 'Q8_0', bytes: 4.3e9, isQuantised: true };
+  const gguf: RouteBase = { ...BASE, kind: 'gguf', path: 'base.gguf', stored };
+
+  test('counts with every base: what would leave the base as it is does not work', () => {
+    for (const base of [gguf, { ...gguf, kind: 'installed' as const, path: 'qwen3:4b' }]) {
+      for (const adapter of [LORA, GGUF]) {
+        const plan = planRoutes(facts({ base, adapters: [adapter], wantedType: 'Q4_K_M', plain: builds() }));
+        expect(plan).toMatchObject({ recommended: 'fuse-quantise', type: 'Q4_K_M' });
+        const apart = adapter === LORA ? 'gguf-adapter' : 'adapter';
+        expect(route(plan, apart)).toMatchObject({ works: false });
+        expect(route(plan, apart).why).toMatch(/the base would stay Q8_0, and Q4_K_M was asked for/);
+        const same = planRoutes(facts({ base, adapters: [adapter], wantedType: 'Q8_0', plain: builds() }));
+        expect(route(same, apart).works).toBe(true);
+      }
+    }
+  });
+
+  test('what is quantised, or has the type that is wanted, goes into the model as it is', () => {
+    const plan = planRoutes(facts({ base: gguf, adapters: [], plain: builds() }));
+    expect(plan).toMatchObject({ recommended: 'fuse-quantise', type: 'Q8_0', because: 'There is nothing to build.' });
+    expect(route(plan, 'fuse-quantise')).toMatchObject({ diskBytes: 4.3e9, temporaryBytes: 0 });
+    const odd = { ...gguf, stored: { ...stored, type: 'IQ2_XXS' } };
+    expect(planRoutes(facts({ base: odd, adapters: [] }))).toMatchObject({
+      recommended: 'fuse-quantise',
+      type: undefined,
+    });
+    const half = { ...gguf, stored: { type: 'BF16', bytes: 8e9, isQuantised: false } };
+    expect(planRoutes(facts({ base: half, adapters: [], wantedType: 'BF16' }))).toMatchObject({ recommended: 'fuse' });
+    expect(route(planRoutes(facts({ base: half, adapters: [] })), 'fuse-quantise')).toMatchObject({
+      type: 'Q4_K_M',
+      temporaryBytes: 2.5e9,
+    });
+  });
+});
+
+describe('what each version of Ollama gets', () => {
+  // Of the routes: adapter (for a GGUF adapter), gguf-adapter (for a folder), fuse and fuse-quantise.
+  test.each<readonly [version: string | undefined, apart: boolean]>([
+    ['0.31.0', true],
+    ['0.32.15', true],
+    ['0.34.0', true],
+    ['0.34.0-rc1', true],
+    ['0.34.1-rc0', false],
+    ['0.34.1', false],
+    ['v0.34.4', false],
+    ['0.35.0', false],
+    ['1.0.0', false],
+    ['0.0.0', false],
+    [undefined, false],
+  ])('%s: apart %s; fused always, and recommended always', (ollamaVersion, apart) => {
+    const stored = { type: 'Q4_K_M', bytes: 2.5e9, isQuantised: true };
+    const bases: RouteBase[] = [
+      BASE,
+      { ...BASE, kind: 'gguf', path: 'base.gguf', stored },
+      { ...BASE, kind: 'installed', path: 'qwen3:4b', stored },
+    ];
+    for (const base of bases) {
+      for (const adapter of [LORA, GGUF]) {
+        const plan = planRoutes(facts({ base, adapters: [adapter], ollamaVersion }));
+        expect(plan.recommended).toBe('fuse-quantise');
+        expect(working(plan)).toEqual([
+          ...(apart ? [adapter === LORA ? 'gguf-adapter' : 'adapter'] : []),
+          'fuse',
+          'fuse-quantise',
+        ]);
+        const judged = route(plan, adapter === LORA ? 'gguf-adapter' : 'adapter');
+        expect(judged.why).toMatch(apart ? /Only until Ollama 0\.34\.0/ : /attaches no adapters/);
+      }
+    }
+  });
+});
+
 test('whatever the facts: every route is judged, the recommended one works, and none loses anything', () => {
   let seen = 0;
   for (const format of ['peft', 'mlx', 'gguf'] as const) {
     for (const method of ['lora', 'rslora', 'dora', 'full'] as const) {
       for (const architecture of ['llama', 'gemma2', 'qwen3', 'granite']) {
         for (const kind of ['huggingface', 'gguf', 'installed'] as const) {
-          for (const ollamaVersion of [undefined, '0.5.0', '0.12.11', '0.24.0', '0.32.15']) {
+          for (const ollamaVersion of [undefined, '0.5.0', '0.12.11', '0.24.0', '0.32.15', '0.34.4']) {
             for (const parameters of [1e6, 1e9, 1e10]) {
               const ggufProblem = method === 'dora' || method === 'full' ? DORA : undefined;
               const stored = kind === 'huggingface' ? undefined : { type: 'Q4_K_M', bytes: 1e9, isQuantised: true };
@@ -364,7 +437,7 @@ test('whatever the facts: every route is judged, the recommended one works, and 
       }
     }
   }
-  expect(seen).toBe(3 * 4 * 4 * 3 * 5 * 3);
+  expect(seen).toBe(3 * 4 * 4 * 3 * 6 * 3);
 });
 
 test('the routes as a person reads them: the recommended one first, control characters made visible', () => {

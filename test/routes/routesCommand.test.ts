@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { targetOfModel } from '../../src/core/engine/adapterTarget';
@@ -54,15 +54,7 @@ describe('routes, where no Ollama answers', () => {
       expect(byName.get(name)).toMatchObject({ works: true, type, diskBytes: built['bytes'] });
     }
     const adapter = join(work, 'lora.gguf');
-    const base = await runCliOk([
-      'build',
-      '--base',
-      join(RUGBY, 'base'),
-      '--type',
-      'BF16',
-      '--out',
-      join(work, 'base.gguf'),
-    ]);
+    await runCliOk(['build', '--base', join(RUGBY, 'base'), '--type', 'BF16', '--out', join(work, 'base.gguf')]);
     await runCliOk([
       'convert-adapter',
       '--base',
@@ -72,14 +64,16 @@ describe('routes, where no Ollama answers', () => {
       '--out',
       adapter,
     ]);
-    expect(byName.get('gguf-adapter')?.diskBytes).toBe(Number(base['bytes']) + readFileSync(adapter).length);
+    // Judged for the newest Ollama, which attaches no adapters.
+    expect(byName.get('gguf-adapter')).toMatchObject({ works: false });
+    expect(byName.get('gguf-adapter')?.diskBytes).toBeUndefined();
     // The GGUF of the base, and the adapter as a GGUF, are bases and adapters as well.
     expect((await routes('--base', join(work, 'base.gguf'), '--adapter', join(RUGBY, 'lora'))).json).toMatchObject({
-      recommended: 'gguf-adapter',
+      recommended: 'fuse',
       base: { kind: 'gguf', architecture: 'qwen3' },
     });
     expect((await routes('--base', join(work, 'base.gguf'), '--adapter', adapter)).json).toMatchObject({
-      recommended: 'adapter',
+      recommended: 'fuse',
       adapters: [{ format: 'gguf' }],
     });
     expect((await routes('--base', join(work, 'base.gguf'), '--adapter', join(RUGBY, 'embed'))).json).toMatchObject({
@@ -128,7 +122,7 @@ describe('routes, where no Ollama answers', () => {
     expect((json['routes'] as { route: string; works: boolean; why: string }[])[0]).toMatchObject({
       route: 'adapter',
       works: false,
-      why: expect.stringContaining('failed assertion') as string,
+      why: expect.stringContaining('attaches no adapters') as string,
     });
   });
 
@@ -154,7 +148,10 @@ describe('routes, where no Ollama answers', () => {
 
   test('a base that is nowhere, and a name that only a server could know', async () => {
     expect((await routes('--base', './nowhere')).json['error']).toMatchObject({ code: 'input/missing' });
-    expect((await routes('--base', 'ollama:qwen3:0.6b')).json['error']).toMatchObject({ code: 'ollama/not-running' });
+    // Whether an Ollama is installed here is a matter of the machine.
+    expect((await routes('--base', 'ollama:qwen3:0.6b')).json['error']).toMatchObject({
+      code: expect.stringMatching(/^ollama\/not-(?:running|installed)$/) as string,
+    });
   });
 });
 

@@ -16,6 +16,7 @@ export function startCli(
   options: {
     readonly cwd?: string;
     readonly uid?: number;
+    readonly env?: NodeJS.ProcessEnv;
     /** Another Node than this one, and another bundle. */
     readonly node?: string;
     readonly script?: string;

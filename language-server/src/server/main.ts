@@ -19,6 +19,7 @@ function main(): void {
       startServer(createConnection(ProposedFeatures.all), {
         ollamaHost: process.env['OLLAMA_HOST'],
         version: ENGINE_VERSION,
+        bundleFolder: __dirname,
       });
   }
 }

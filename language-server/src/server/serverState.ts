@@ -3,6 +3,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { TextDocument } from 'vscode-languageserver-textdocument';
 import { NO_FACTS, type WorkspaceFacts } from '../../../src/core/modelfile/workspaceFacts';
 import { expandModelfilePath } from '../../../src/node/modelfile/modelfileFiles';
+import type { TemplateComparer } from '../../../src/node/jinja/templateComparer';
 import { OllamaFacts } from '../../../src/node/modelfile/ollamaFacts';
 import { isUntouchable, NodeWorkspaceFacts } from '../../../src/node/modelfile/workspaceFacts';
 import { ModelfileDocument } from '../service/languageService';
@@ -15,8 +16,14 @@ export class ServerState {
   private ollama: OllamaFacts | undefined;
   private readonly documents = new WeakMap<TextDocument, ModelfileDocument>();
 
-  /** @param environmentHost the value of `OLLAMA_HOST` */
-  constructor(private readonly environmentHost: string | undefined) {
+  /**
+   * @param environmentHost the value of `OLLAMA_HOST`
+   * @param comparer compares TEMPLATEs with models' own; without it none is compared
+   */
+  constructor(
+    private readonly environmentHost: string | undefined,
+    readonly comparer?: TemplateComparer,
+  ) {
     this.current = readSettings(undefined, environmentHost);
     this.ollama = this.connect();
   }
@@ -60,6 +67,7 @@ export class ServerState {
           isTrusted: this.isTrusted,
           ollama: this.ollama,
           ollamaVersion,
+          comparer: this.comparer,
         });
   }
 

@@ -10,6 +10,7 @@ import {
   type InitializeResult,
 } from 'vscode-languageserver';
 import { TextDocument } from 'vscode-languageserver-textdocument';
+import { TemplateComparer } from '../../../src/node/jinja/templateComparer';
 import { FIX_ALL_KIND, TOKEN_TYPES } from '../service/languageService';
 import { DiagnosticsPublisher } from './diagnosticsPublisher';
 import { registerPullDiagnostics } from './pullDiagnostics';
@@ -23,6 +24,8 @@ export interface ServerOptions {
   /** The value of `OLLAMA_HOST`. */
   readonly ollamaHost?: string | undefined;
   readonly version?: string | undefined;
+  /** Folder of the running bundle, where `jinja.js` lies; without it no TEMPLATE is compared with the model's own. */
+  readonly bundleFolder?: string | undefined;
 }
 
 /** Sent by an editor when its user comes to trust the workspace, or no longer does: `{ isTrusted }`. */
@@ -39,7 +42,12 @@ interface InitializationOptions {
 /** Wires the language server to a connection and starts to listen. */
 export function startServer(connection: Connection, options: ServerOptions = {}): void {
   const documents = new TextDocuments(TextDocument);
-  const state = new ServerState(options.ollamaHost);
+  let recheckAll = (): void => undefined;
+  const { bundleFolder } = options;
+  // What a comparison finds comes later than the diagnostics of a keystroke: they are told anew then.
+  const comparer =
+    bundleFolder === undefined ? undefined : new TemplateComparer({ bundleFolder, onReady: () => recheckAll() });
+  const state = new ServerState(options.ollamaHost, comparer);
   const publisher = new DiagnosticsPublisher(connection, documents, state);
   let capabilities: ClientCapabilities = {};
   const workspace = new WorkspaceModelfiles((text) => connection.console.warn(text));
@@ -52,6 +60,7 @@ export function startServer(connection: Connection, options: ServerOptions = {})
       void connection.languages.diagnostics.refresh();
     }
   };
+  recheckAll = recheck;
   const fetchSettings = async (): Promise<void> => {
     if (capabilities.workspace?.configuration === true) {
       state.configure(await connection.workspace.getConfiguration(SETTINGS_SECTION));

@@ -27,18 +27,13 @@ export async function createFromArtefacts(
   context: CommandContext,
 ): Promise<CommandResult> {
   const client = ollamaClient(options);
-  const { base, installed } = await loadBaseArgument(
-    required(options, 'base', 'models/Qwen3-0.6B'),
-    context.signal,
-    client,
-  );
   const outModelfile = text(options, 'out-modelfile');
-  const request: CreateFromRequest = {
+  // Everything that can be wrong with the options is told before a server is asked.
+  const given = {
     name,
-    base,
-    installed,
     adapters: list(options, 'adapter').map(adapterRequest),
     ...typeAndRoute(options),
+    allowRequantize: flag(options, 'allow-requantize'),
     library: text(options, 'library'),
     system: text(options, 'system'),
     parameters: {
@@ -54,6 +49,12 @@ export async function createFromArtefacts(
         : await requireFolder(dirname(outModelfile)),
     modelfilePath: outModelfile,
   };
+  const base = await loadBaseArgument(required(options, 'base', 'models/Qwen3-0.6B'), {
+    client,
+    signal: context.signal,
+    needsServer: true,
+  });
+  const request: CreateFromRequest = { ...given, ...base };
   const run: CreateFromOptions = {
     client,
     signal: context.signal,

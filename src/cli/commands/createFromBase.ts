@@ -14,6 +14,7 @@ export const createFromBase: Command = {
     name: { type: 'string' },
     force: { type: 'boolean' },
     keep: { type: 'boolean' },
+    'allow-requantize': { type: 'boolean' },
     workers: { type: 'string' },
     ...OLLAMA_OPTIONS,
   },

@@ -9,6 +9,7 @@ import { lintModelfile } from '../../core/modelfile/lintModelfile';
 import { parseModelfile } from '../../core/modelfile/parseModelfile';
 import { sarifLog, type LintedFile } from '../../core/modelfile/sarif';
 import type { WorkspaceFacts } from '../../core/modelfile/workspaceFacts';
+import { TemplateComparer } from '../../node/jinja/templateComparer';
 import { OllamaFacts } from '../../node/modelfile/ollamaFacts';
 import { readSmallFile, replaceFile } from '../../node/files/textFile';
 import { factsForFile } from '../../node/modelfile/workspaceFacts';
@@ -23,6 +24,8 @@ export interface LintCommandArgs extends ModelfileCommandArgs {
   readonly ollamaVersion?: string | undefined;
   /** An Ollama to ask for its version and its models, as a URL; without it none is asked. */
   readonly ollamaHost?: string | undefined;
+  /** Folder of the running bundle; without it no TEMPLATE is compared with the model's own. */
+  readonly bundleFolder?: string | undefined;
 }
 
 interface FileResult extends LintedFile {
@@ -34,8 +37,10 @@ interface FileResult extends LintedFile {
 /** `lint FILE… [--fix] [--sarif]`: every diagnostic of the language server, from the text and the files around it. */
 export async function lintCommand(args: LintCommandArgs): Promise<ModelfileCommandResult> {
   const files: FileResult[] = [];
+  const { bundleFolder } = args;
+  const comparer = bundleFolder === undefined ? undefined : new TemplateComparer({ bundleFolder });
   for (const path of args.paths) {
-    files.push(await lintFile(path, args));
+    files.push(await lintFile(path, args, comparer));
   }
   const failed = files.some(
     ({ error, diagnostics }) => error !== undefined || diagnostics.some(({ severity }) => severity === 'error'),
@@ -48,7 +53,11 @@ export async function lintCommand(args: LintCommandArgs): Promise<ModelfileComma
   };
 }
 
-async function lintFile(path: string, args: LintCommandArgs): Promise<FileResult> {
+async function lintFile(
+  path: string,
+  args: LintCommandArgs,
+  comparer: TemplateComparer | undefined,
+): Promise<FileResult> {
   try {
     const bytes = await readSmallFile(path, args.signal);
     const { ollamaVersion, ollamaHost } = args;
@@ -56,6 +65,7 @@ async function lintFile(path: string, args: LintCommandArgs): Promise<FileResult
       isTrusted: true,
       ollamaVersion,
       ollama: ollamaHost === undefined ? undefined : new OllamaFacts(ollamaHost),
+      comparer,
     });
     if (args.fix === true) {
       return await fixFile(path, bytes, facts, args.signal);

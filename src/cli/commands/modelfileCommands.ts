@@ -33,12 +33,13 @@ const lint: Command = {
     ollama: { type: 'boolean' },
     'ollama-version': { type: 'string' },
   },
-  run: (positionals, options, { json, signal }) => {
+  run: (positionals, options, { json, signal, bundleFolder }) => {
     const version = options['ollama-version'];
     if (typeof version === 'string' && requiresVersion(version) === undefined) {
       throw usageError(`--ollama-version ${version} is no version. For example: --ollama-version 0.20.0`);
     }
     return lintCommand({
+      bundleFolder,
       paths: filesOf('lint', positionals),
       json,
       signal,

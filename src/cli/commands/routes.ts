@@ -24,15 +24,16 @@ export const routes: Command = {
       );
     }
     const wanted = text(options, 'type');
-    const { base, installed, ollamaVersion } = await loadBaseArgument(
-      required(options, 'base', 'models/Qwen3-0.6B'),
-      context.signal,
-      ollamaClient(options),
-    );
-    const facts = await gatherRouteFacts({
+    const client = ollamaClient(options);
+    const { base, installed, server } = await loadBaseArgument(required(options, 'base', 'models/Qwen3-0.6B'), {
+      client,
+      signal: context.signal,
+      needsServer: false,
+    });
+    const { facts } = await gatherRouteFacts({
       base,
       installed,
-      ollamaVersion,
+      ollamaVersion: server?.version,
       adapters: list(options, 'adapter').map(adapterRequest),
       wantedType: wanted === undefined ? undefined : fileType(wanted),
       workers: workerCount(options),

@@ -1,3 +1,4 @@
+import { append } from '../append';
 import type { Adapter } from '../formats/adapters/adapter';
 import { notText } from '../formats/huggingface/modelPurpose';
 import { recogniseAdapter } from '../formats/adapters/recogniseAdapter';
@@ -152,7 +153,7 @@ function readWeights(folder: FolderFacts, name: string | undefined): Reading {
   );
   const { method, rank, alpha, scale, targets } = adapter;
   const modules = adapter.parts.filter((part) => part.kind === 'lowRank').length;
-  problems.push(...adapter.refusals.map(asProblem));
+  append(problems, adapter.refusals.map(asProblem));
   if (adapter.purpose !== undefined) {
     problems.push(asProblem(notText(adapter.purpose.purpose, 'The adapter', adapter.purpose.seenBy)));
   }
@@ -192,7 +193,7 @@ function tensorsOf(folder: FolderFacts, name: string, problems: ArtefactProblem[
     }
     return undefined;
   }
-  problems.push(...facts.description.problems.map(asProblem));
+  append(problems, facts.description.problems.map(asProblem));
   return new Map(
     [...facts.description.tensors].map(([key, tensor]) => [key, { ...tensor, file: folder.pathOf(name) }]),
   );

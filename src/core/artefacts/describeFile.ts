@@ -65,6 +65,7 @@ function byFormat(facts: FileFacts, name: string): Described | undefined {
         : undefined;
     case 'npz':
     case 'json':
+    case 'shard-index':
     case 'text':
     case 'unknown':
       return undefined;

@@ -97,23 +97,31 @@ function describeFiles(folder: FolderFacts, home: string | undefined): Finding[]
 
 /** Parts of one split GGUF know how many they are: those that are not there are named in each. */
 function linkSplits(findings: readonly Finding[]): Finding[] {
-  const groups = new Map<string, number[]>();
+  const groups = new Map<string, Set<number>>();
   const stem = (artefact: Artefact): string =>
     `${artefact.path.replace(/-\d{5}-of-\d{5}\.gguf$/i, '')}|${artefact.split?.count ?? 0}`;
   for (const { artefact } of findings) {
     if (artefact.split !== undefined) {
-      groups.set(stem(artefact), [...(groups.get(stem(artefact)) ?? []), artefact.split.number]);
+      const numbers = groups.get(stem(artefact)) ?? new Set<number>();
+      groups.set(stem(artefact), numbers.add(artefact.split.number));
     }
   }
+  // Once for all parts: there may be thousands.
+  const lacking = new Map<ReadonlySet<number>, readonly number[]>();
+  const missingParts = (there: ReadonlySet<number>, count: number): readonly number[] => {
+    const known =
+      lacking.get(there) ??
+      Array.from({ length: count }, (_, index) => index + 1).filter((number) => !there.has(number));
+    lacking.set(there, known);
+    return known;
+  };
   return findings.map((finding) => {
     const { split, problems } = finding.artefact;
     const there = split === undefined ? undefined : groups.get(stem(finding.artefact));
     if (split === undefined || there === undefined || split.count > 10_000) {
       return finding;
     }
-    const missing = Array.from({ length: split.count }, (_, index) => index + 1).filter(
-      (number) => !there.includes(number),
-    );
+    const missing = missingParts(there, split.count);
     const added =
       missing.length === 0
         ? []

@@ -1,3 +1,4 @@
+import { append } from '../append';
 import { classNameOf, findArchitecture } from '../engine/architectures/architectures';
 import { logicalTensors } from '../engine/logicalTensors';
 import { StudioError, toStudioError } from '../errors';
@@ -7,7 +8,7 @@ import { notText, purposeOfModel } from '../formats/huggingface/modelPurpose';
 import { refuseQuantisedBase } from '../formats/huggingface/quantisedBase';
 import type { SafetensorsHeader } from '../formats/safetensors/safetensorsTypes';
 import { unwrapTensors } from '../formats/huggingface/unwrapTensors';
-import { checkShards, isPlainFileName } from '../formats/safetensors/shardIndex';
+import { checkShards, type ShardIndex } from '../formats/safetensors/shardIndex';
 import { INDEX_FILE as INDEX, staleNote, weightFiles, type WeightFiles } from '../formats/safetensors/weightFiles';
 import { elementCount, type TensorRef } from '../formats/tensorRef';
 import { isJsonObject, type Json, type JsonObject } from '../json';
@@ -114,8 +115,9 @@ class ModelWeights {
     const chosen = weightFiles(present, index);
     this.shards = chosen.index === undefined ? numbered(chosen.files) : chosen.files;
     this.missing = this.shards.filter((name) => !folder.files.has(name));
+    const missing = new Set(this.missing);
     for (const [tensor, shard] of chosen.index ?? []) {
-      if (this.missing.includes(shard)) {
+      if (missing.has(shard)) {
         this.absent.add(canonicalTensorName(tensor));
       }
     }
@@ -126,28 +128,13 @@ class ModelWeights {
     this.isComplete = this.shards.length > 0 && this.missing.length === 0 && this.problems.length === 0;
   }
 
-  private readIndex(): Map<string, string> | undefined {
+  private readIndex(): ShardIndex | undefined {
     const facts = this.folder.facts.get(INDEX);
     const error = errorOf(facts);
     if (error !== undefined) {
       this.problems.push(asProblem(error));
     }
-    const map = jsonOf(this.folder, INDEX)?.['weight_map'];
-    if (!isJsonObject(map)) {
-      return undefined;
-    }
-    const index = new Map<string, string>();
-    for (const [tensor, shard] of Object.entries(map)) {
-      if (typeof shard !== 'string' || !isPlainFileName(shard)) {
-        this.problems.push({
-          code: 'index/unsafe-name',
-          message: `The shard index puts ${JSON.stringify(tensor)} into ${JSON.stringify(shard)}, which is no plain name of a file beside it. Do not use a model that does so.`,
-        });
-        return undefined;
-      }
-      index.set(tensor, shard);
-    }
-    return index;
+    return facts?.format === 'shard-index' ? facts.index : undefined;
   }
 
   private readShards(): void {
@@ -159,7 +146,7 @@ class ModelWeights {
         this.problems.push(asProblem(error));
       }
       if (facts?.format === 'safetensors') {
-        this.problems.push(...facts.description.problems.map(asProblem));
+        append(this.problems, facts.description.problems.map(asProblem));
         for (const tensor of facts.description.tensors.values()) {
           tensors.set(tensor.name, { ...tensor, file: this.folder.pathOf(shard) });
         }

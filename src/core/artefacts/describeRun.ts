@@ -57,9 +57,10 @@ export function describeRun(
     contents.length > 0
       ? contents.map((finding) => ({ ...finding, artefact: { ...finding.artefact, ...fields } }))
       : [standIn(folder, fields, named(choice.best ?? choice.newest)?.findings[0], choice)];
+  const isSaved = new Set(saved);
   return {
     results,
-    children: children.map((child) => (saved.includes(child) ? mark(child, folder, choice, producer) : child)),
+    children: children.map((child) => (isSaved.has(child) ? mark(child, folder, choice, producer) : child)),
   };
 }
 

@@ -77,7 +77,7 @@ function rowsOf(artefact: Artefact): [string, string][] {
         ? ''
         : join(
             builtFrom.base,
-            ...builtFrom.adapters.map((adapter) => adapter.path),
+            builtFrom.adapters.map((adapter) => adapter.path).join(' · '),
             builtFrom.stale ? 'inputs have changed since' : 'inputs unchanged',
           ),
     ],

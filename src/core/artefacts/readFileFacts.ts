@@ -1,3 +1,5 @@
+import { INDEX_FILE } from '../formats/safetensors/weightFiles';
+import { type ShardIndex, readShardIndex } from '../formats/safetensors/shardIndex';
 import { readBytes, readFully, type ByteSource } from '../bytes';
 import { StudioError, throwIfAborted, toStudioError } from '../errors';
 import { detectFormat, DETECTION_BYTES } from '../formats/detectFormat';
@@ -25,13 +27,14 @@ export type FileFacts =
   /** Arrays of mlx as NumPy keeps them. */
   | { readonly format: 'npz'; readonly tensors: ReadonlyMap<string, TensorRef> }
   | { readonly format: 'json'; readonly value: Json }
+  | { readonly format: 'shard-index'; readonly index: ShardIndex }
   | { readonly format: 'text'; readonly text: string }
   | { readonly format: 'imatrix-legacy' }
   | { readonly format: 'unreadable'; readonly error: StudioError }
   | { readonly format: 'unknown' };
 
 /** How much of a file is looked at: its header, all of a JSON file, or its first bytes as text. */
-export type Reading = 'header' | 'json' | 'text' | 'log' | 'pointer';
+export type Reading = 'header' | 'json' | 'index' | 'text' | 'log' | 'pointer';
 
 /** Bytes of the first read: what detection needs, and the whole header of most adapters' smaller kin. */
 export const FIRST_BYTES = 4096;
@@ -46,7 +49,6 @@ const READ_WHOLE = new Set([
   'adapter_config.json',
   'trainer_state.json',
   'tokenizer_config.json',
-  'model.safetensors.index.json',
   'chat_template.json',
   'modules.json',
 ]);
@@ -57,6 +59,9 @@ const TOKENIZERS = new Set(['tokenizer.json', 'tokenizer.model', 'vocab.json']);
 export function readingOf(name: string, bytes: number): Reading | undefined {
   if (READ_WHOLE.has(name) || name.endsWith('.build.json')) {
     return 'json';
+  }
+  if (name === INDEX_FILE) {
+    return 'index';
   }
   if (READ_TEXT.has(name)) {
     return 'text';
@@ -132,6 +137,11 @@ export async function readFileFacts(
     if (reading === 'json') {
       return { format: 'json', value: await readJson(source, first, options.path) };
     }
+    if (reading === 'index') {
+      refuseLarge(source.size, LIMITS.safetensors.headerBytes, options.path);
+      const bytes = await head(source, first, LIMITS.safetensors.headerBytes);
+      return { format: 'shard-index', index: readShardIndex(bytes, options.path) };
+    }
     return await readHeader(headSource(source, first), name, first, options);
   } catch (thrown) {
     const error = toStudioError(thrown);
@@ -202,15 +212,19 @@ async function readLog(source: ByteSource, first: Uint8Array): Promise<FileFacts
 }
 
 async function readJson(source: ByteSource, first: Uint8Array, path: string): Promise<Json> {
-  if (source.size > JSON_BYTES) {
-    throw new StudioError(
-      'json/too-large',
-      `The file has ${source.size} bytes, more than the ${JSON_BYTES} that such a file can have. Check that it is the file that its name says.`,
-      { path, detail: { bytes: source.size } },
-    );
-  }
+  refuseLarge(source.size, JSON_BYTES, path);
   // Python's json module writes NaN and Infinity, and trainer states have them.
   return parseStrictJson(await head(source, first, JSON_BYTES), { path, pythonLiterals: true });
+}
+
+function refuseLarge(bytes: number, limit: number, path: string): void {
+  if (bytes > limit) {
+    throw new StudioError(
+      'json/too-large',
+      `The file has ${bytes} bytes, more than the ${limit} that such a file can have. Check that it is the file that its name says.`,
+      { path, detail: { bytes } },
+    );
+  }
 }
 
 async function head(source: ByteSource, first: Uint8Array, limit: number): Promise<Uint8Array> {

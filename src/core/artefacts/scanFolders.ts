@@ -1,3 +1,4 @@
+import { append } from '../append';
 import { throwIfAborted, toStudioError, type StudioError } from '../errors';
 import { addOrigins } from './addOrigins';
 import type { Artefact } from './artefact';
@@ -120,18 +121,18 @@ class Scan {
       facts,
       pathOf: (name) => this.port.join(node.path, name),
     };
-    node.broken.push(...this.otherEntries(node.path, entries));
+    append(node.broken, this.otherEntries(node.path, entries));
     if (node.depth < Math.min(this.options.depth ?? DEEPEST, DEEPEST)) {
       const isCache = folders.includes('snapshots') && folders.includes('blobs');
       const inside = folders.filter((name) => !SKIPPED.has(name) && !(isCache && name === 'blobs'));
-      node.children.push(
-        ...inside.map((name): Node => ({
+      for (const name of inside) {
+        node.children.push({
           path: this.port.join(node.path, name),
           depth: node.depth + 1,
           children: [],
           broken: [],
-        })),
-      );
+        });
+      }
     }
   }
 

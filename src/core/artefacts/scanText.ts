@@ -1,3 +1,4 @@
+import { largest } from '../extremes';
 import { PLAIN, type Palette } from '../engine/describePlan';
 import { escapeControls } from '../escapeControls';
 import type { Artefact } from './artefact';
@@ -21,9 +22,7 @@ export function scanText(artefacts: readonly Artefact[], roots: readonly string[
   }
   const width = Math.min(
     WIDEST,
-    Math.max(
-      ...lines.filter(({ artefact }) => artefact !== undefined).map((line) => line.depth * 2 + line.label.length),
-    ),
+    largest(lines.filter(({ artefact }) => artefact !== undefined).map((line) => line.depth * 2 + line.label.length)),
   );
   return [...lines.flatMap((line) => render(line, width, palette)), '', summary(artefacts)].join('\n');
 }

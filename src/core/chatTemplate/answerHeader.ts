@@ -31,13 +31,15 @@ export function headerProblem(probe: TemplateProbe): HeaderProblem | undefined {
   if (pastHeader === undefined) {
     return undefined;
   }
-  const past = comparable(pastHeader);
-  const next = comparable(answerHeader);
+  const past = comparable(pastHeader, isEnd);
+  const next = comparable(answerHeader, isEnd);
   if (next === '' && past !== '') {
     return { kind: 'missing' };
   }
   const isPart = next.startsWith(past) || (past.startsWith(next) && !/\p{L}/u.test(past.slice(next.length)));
-  return isPart ? undefined : { kind: 'mismatch', past: lastLine(pastHeader), next: lastLine(answerHeader) };
+  return isPart || !areHeads(past, next)
+    ? undefined
+    : { kind: 'mismatch', past: lastLine(pastHeader), next: lastLine(answerHeader) };
 }
 
 function opensTurns(question: TemplateProbe['question']): boolean {
@@ -46,9 +48,21 @@ function opensTurns(question: TemplateProbe['question']): boolean {
   );
 }
 
-/** White space tells nothing here, and thoughts are begun or kept by rules of their own. */
-function comparable(header: string): string {
-  return header.replace(/<think>[\s\S]*?(?:<\/think>|$)|<\/?think>/g, '').replace(/\s+/g, '');
+/** What follows the end of the turn before. White space tells nothing, and thoughts are begun or kept by rules of their own. */
+function comparable(header: string, isEnd: (marker: string) => boolean): string {
+  const bare = header.replace(/<(think|thought)>[\s\S]*?(?:<\/\1>|$)|<\/?(?:think|thought)>/g, '').replace(/\s+/g, '');
+  const end = markersIn(bare).findLast(isEnd);
+  return end === undefined ? bare : bare.slice(bare.lastIndexOf(end) + end.length) || bare;
+}
+
+/** Two heads of one format: behind the same marker, or words with a colon. Templates for one task have other words there. */
+function areHeads(past: string, next: string): boolean {
+  const [theirs] = markersIn(past);
+  const [ours] = markersIn(next);
+  const isWord = (head: string): boolean => /^[\p{L}_]{1,20}:?$/u.test(head);
+  return theirs === undefined || ours === undefined
+    ? isWord(past) && isWord(next)
+    : theirs === ours && past.startsWith(theirs) && next.startsWith(ours);
 }
 
 function lastLine(header: string): string {

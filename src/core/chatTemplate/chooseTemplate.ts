@@ -1,3 +1,4 @@
+import { append } from '../append';
 import { prefersJinja } from './templateChoice';
 import { parseTemplate } from '../goTemplate/parseTemplate';
 import type { ChatFormat, JinjaRenderer } from './chatFormat';
@@ -188,7 +189,7 @@ function differenceNotes({ differences, compared, refused }: TemplateComparison)
     notes.push(
       `The TEMPLATE is not the model's own: ${real.length} of ${compared.length} conversations come out otherwise (${real.map(({ conversation }) => conversation).join(', ')}).`,
     );
-    notes.push(...real.slice(0, MAX_TOLD).map(differenceNote));
+    append(notes, real.slice(0, MAX_TOLD).map(differenceNote));
   }
   if (differences.length > real.length) {
     notes.push(

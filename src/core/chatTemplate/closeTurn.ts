@@ -12,12 +12,26 @@ export interface TemplateChange {
 const ANSWER = /\{\{-?\s*(?:\$\w*)?\.(?:Response|Content)\s*-?\}\}/g;
 /** More places than a template that people write has. */
 const MAX_PLACES = 12;
+/** Each place is tried at every keystroke: only templates of a usual length are mended. */
+const LONGEST = 8 * 1024;
+
+/** Most keys are pressed outside of the template. */
+const known = new WeakMap<TemplateProbe, { readonly change: TemplateChange | undefined }>();
 
 /**
  * Where `end` must go so that it ends every answer and the prompt stays as it is but for that; undefined where there is no such place.
  * Every place is tried, and the template rendered.
  */
 export function closeTurn(text: string, probe: TemplateProbe, end: string): TemplateChange | undefined {
+  if (text.length > LONGEST) {
+    return undefined;
+  }
+  const { change } = known.get(probe) ?? { change: findPlace(text, probe, end) };
+  known.set(probe, { change });
+  return change;
+}
+
+function findPlace(text: string, probe: TemplateProbe, end: string): TemplateChange | undefined {
   const parsed = parseTemplate(text);
   if (!parsed.ok) {
     return undefined;
@@ -43,7 +57,7 @@ export function closeTurn(text: string, probe: TemplateProbe, end: string): Temp
 /** `{{ .Role }}` written so that past answers are headed as the new one is; undefined where that does not do it. */
 export function nameRole(text: string, probe: TemplateProbe, role: string): TemplateChange | undefined {
   const [match] = text.matchAll(/\{\{-?\s*(?:\$\w*)?\.Role\s*-?\}\}/g);
-  if (match === undefined || !/^[\w ]+$/.test(role)) {
+  if (match === undefined || text.length > LONGEST || !/^[\w ]+$/.test(role)) {
     return undefined;
   }
   const field = /\$?\w*\.Role/.exec(match[0])?.[0] ?? '.Role';

@@ -1,3 +1,4 @@
+import { append } from '../append';
 import { StudioError } from '../errors';
 import type { Adapter, AdapterPart } from '../formats/adapters/adapter';
 import { matchAdapterToBase } from '../formats/adapters/matchBase';
@@ -60,7 +61,7 @@ export function applyAdapters(
       list.push({ part, adapter, weight });
       parts.set(part.target, list);
     }
-    notes.push(...adapter.warnings);
+    append(notes, adapter.warnings);
   }
   if (!base.has(HEAD)) {
     separateHead(tensors, parts, canStoreHead, notes);

@@ -1,3 +1,4 @@
+import { largest } from '../extremes';
 import { escapeControls } from '../escapeControls';
 import { formatBytes } from '../formatBytes';
 import { PLAIN, type Palette } from './describePlan';
@@ -9,7 +10,10 @@ const LABEL_WIDTH = 10;
 export function describeAdapterPlan(plan: AdapterGgufPlan, palette: Palette = PLAIN): string {
   const { adapter, target } = plan;
   const names = [target.path, adapter.path, plan.output].map(shortName);
-  const width = Math.max(12, ...names.map((name) => name.length));
+  const width = largest(
+    names.map((name) => name.length),
+    12,
+  );
   const row = (label: string, name: string, text: string): string =>
     `${palette.strong(label.padEnd(LABEL_WIDTH))}${name === '' ? '' : `${name.padEnd(width)}  `}${text}`;
   const method = { lora: 'LoRA', rslora: 'rsLoRA', dora: 'DoRA', full: 'full fine-tune' }[adapter.method];

@@ -1,3 +1,4 @@
+import { largest } from '../extremes';
 import { escapeControls } from '../escapeControls';
 import { formatBytes, formatCount, formatSeconds } from '../formatBytes';
 import type { GgmlTypeName } from '../formats/gguf/ggmlTypes';
@@ -25,11 +26,9 @@ const LABEL_WIDTH = 10;
 export function describePlan(plan: BuildPlan, workers: number, palette: Palette = PLAIN): string {
   const { summary } = plan;
   const { base } = summary;
-  const width = Math.max(
+  const width = largest(
+    [base.path, plan.output, ...summary.adapters.map((adapter) => adapter.path)].map((path) => shortName(path).length),
     12,
-    ...[base.path, plan.output, ...summary.adapters.map((adapter) => adapter.path)].map(
-      (path) => shortName(path).length,
-    ),
   );
   const row = (label: string, name: string, text: string): string =>
     `${palette.strong(label.padEnd(LABEL_WIDTH))}${name === '' ? '' : `${name.padEnd(width)}  `}${text}`;

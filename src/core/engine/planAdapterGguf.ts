@@ -1,3 +1,5 @@
+import { largest } from '../extremes';
+import { append } from '../append';
 import { refuseOtherPurposes } from './refuseOtherPurposes';
 import { StudioError } from '../errors';
 import type { Adapter, AdapterPart, FactorLayout } from '../formats/adapters/adapter';
@@ -169,7 +171,10 @@ export function planAdapterGguf(request: AdapterGgufRequest): AdapterGgufPlan {
       sources.reduce((sum, source) => sum + source.bytes, 0) +
       carried.reduce((sum, { source }) => sum + 2 * source.bytes, 0),
     bytesWritten: header.length + dataBytes,
-    largestFactor: Math.max(0, ...sources.map(({ shape }) => shape.reduce((product, size) => product * size, 1))),
+    largestFactor: largest(
+      sources.map(({ shape }) => shape.reduce((product, size) => product * size, 1)),
+      0,
+    ),
     checks: [
       { code: 'check/shapes', message: 'shapes fit this base' },
       { code: 'check/adapter-tensors', message: 'every adapter tensor is used' },
@@ -200,14 +205,14 @@ function factorDrafts(modules: readonly MappedModule[], adapter: Adapter, type: 
   for (const module of modules) {
     const { stack, name } = module.mapping;
     if (stack === undefined) {
-      drafts.push(...pair(name, [module], type));
+      append(drafts, pair(name, [module], type));
       continue;
     }
     const members = [...(stacks.get(name) ?? []), module];
     stacks.set(name, members);
     if (members.length === stack.experts) {
       members.sort((a, b) => (a.mapping.stack?.expert ?? 0) - (b.mapping.stack?.expert ?? 0));
-      drafts.push(...pair(name, members, type));
+      append(drafts, pair(name, members, type));
     }
   }
   for (const [name, members] of stacks) {

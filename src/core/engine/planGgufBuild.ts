@@ -1,3 +1,4 @@
+import { append } from '../append';
 import { StudioError } from '../errors';
 import { applyAdapters, EMBEDDING, type MergedTensor, type WeightedAdapter } from './applyAdapters';
 import type { TensorMapping } from './architectures/architecture';
@@ -36,7 +37,7 @@ interface ChangedTensor {
  */
 export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): BuildPlan {
   if (adapters.length === 0) {
-    return planQuantize(parts, { ...options, allowRequantize: true });
+    return planQuantize(parts, options);
   }
   refuseOtherPurposes(adapters);
   const [{ path, file }] = parts as readonly [GgufPart];
@@ -59,7 +60,10 @@ export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): Bui
     }),
   );
   // A head of its own, where the adapter trained one beside the embedding.
-  drafts.push(...[...changed].map(([name, members]) => addedDraft(name, members, files)));
+  append(
+    drafts,
+    [...changed].map(([name, members]) => addedDraft(name, members, files)),
+  );
   const layout = layOutGguf(drafts, quantisedMetadata(file.metadata, FILE_TYPES[options.fileType].id), model, {
     ...options,
     layout: 'quantised',

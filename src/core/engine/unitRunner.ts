@@ -246,16 +246,19 @@ export class UnitRunner {
   #narrow(tensor: PlannedTensor, unit: WorkUnit, values: number, target: number, row: number, rows: number): number {
     const kernels = this.#kernels;
     const count = rows * tensor.columns;
-    const bad = kernels.firstNonFinite(values, count);
-    if (bad >= 0 && isQuantised(tensor.type)) {
+    const quantised = isQuantised(tensor.type);
+    // One pass tells of both: of NaN and infinite values, and of values too large.
+    const largest = quantised ? kernels.largest(values, count) : Infinity;
+    const bad = largest < Infinity ? -1 : kernels.firstNonFinite(values, count);
+    if (bad >= 0 && quantised) {
       throw nonFiniteError(tensor, `row ${unit.row + row + Math.floor(bad / tensor.columns)}`);
     }
-    if (isQuantised(tensor.type) && kernels.maxAbs(values, count) > LARGEST_QUANTISED) {
+    if (quantised && largest > LARGEST_QUANTISED) {
       throw overflowError(tensor);
     }
     const importance = tensor.importance >= 0 ? this.#layout.importance : 0;
     kernels.quantise(tensor.type, values, target, rows, tensor.columns, importance);
-    if (bad < 0 && (tensor.type === 'F16' || isQuantised(tensor.type))) {
+    if (bad < 0 && (tensor.type === 'F16' || quantised)) {
       // Finite values can still overflow a half: f16 ends at 65504, and block scales are halves.
       const block = kernels.firstInvalidBlock(tensor.type, target, count);
       if (block >= 0) {

@@ -1,3 +1,4 @@
+import { latin1 } from '../bytes';
 import { LIMITS } from '../limits';
 import { parseLfsPointer } from './lfsPointer';
 import { detectPickle } from './pickle/detectPickle';
@@ -87,5 +88,5 @@ function viewOf(bytes: Uint8Array): DataView {
 }
 
 function ascii(bytes: Uint8Array, start: number, end: number): string {
-  return String.fromCharCode(...bytes.subarray(start, Math.min(end, DETECTION_BYTES)));
+  return latin1(bytes.subarray(start, Math.min(end, DETECTION_BYTES)));
 }

@@ -47,7 +47,10 @@ export function identifiers(roots: Iterable<ListNode>): Identifiers {
       case 'if':
       case 'range':
       case 'with':
-        pending.push(node.list, ...(node.elseList === undefined ? [] : [node.elseList]));
+        pending.push(node.list);
+        if (node.elseList !== undefined) {
+          pending.push(node.elseList);
+        }
         pushPipe(pending, node.pipe);
         break;
       case 'action':

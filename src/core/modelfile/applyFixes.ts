@@ -1,3 +1,4 @@
+import { append } from '../append';
 import type { Diagnostic, Fix, TextEdit } from './diagnostic';
 import { applyEdits } from './formatModelfile';
 
@@ -76,7 +77,7 @@ function sureFixes(diagnostics: readonly Diagnostic[], refused: ReadonlySet<stri
     const sure = fixes.find((fix) => fix.isSure && !refused.has(keyOf(fix)));
     if (sure !== undefined && sure.edits.every((edit) => !edits.some((other) => touches(edit, other)))) {
       chosen.push(sure);
-      edits.push(...sure.edits);
+      append(edits, sure.edits);
     }
   }
   return chosen;

@@ -1,3 +1,4 @@
+import { append } from '../append';
 import type { ModelfileCommand } from './modelfileTypes';
 import { readParameter, type ParameterValue } from './parameterValue';
 import { requiresVersion } from '../golang/semver';
@@ -174,7 +175,7 @@ class RequestBuilder {
   /** Of a parameter that may be repeated all values so far, these included. */
   private list(name: string, values: readonly string[]): readonly string[] {
     const list = this.lists.get(name) ?? [];
-    list.push(...values);
+    append(list, values);
     this.lists.set(name, list);
     return list;
   }

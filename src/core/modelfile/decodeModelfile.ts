@@ -99,7 +99,7 @@ function decodeUtf16(bytes: Uint8Array, littleEndian: boolean): string {
 function unitsToString(units: Uint16Array): string {
   const parts: string[] = [];
   for (let at = 0; at < units.length; at += 8192) {
-    parts.push(String.fromCharCode(...units.subarray(at, at + 8192)));
+    parts.push(Reflect.apply(String.fromCharCode, undefined, units.subarray(at, at + 8192)) as string);
   }
   return parts.join('');
 }

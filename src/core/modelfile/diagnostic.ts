@@ -71,6 +71,11 @@ export function fix(title: string, isSure: boolean, ...edits: readonly TextEdit[
   return { title, isSure, edits };
 }
 
+/** A fix of as many edits as a text needs. */
+export function fixAll(title: string, isSure: boolean, edits: readonly TextEdit[]): Fix {
+  return { title, isSure, edits };
+}
+
 export function edit(span: Span, newText: string): TextEdit {
   return { span, newText };
 }

@@ -131,6 +131,20 @@ export class LintContext {
     return true;
   }
 
+  /** Whether a finding of this code is there already. */
+  hasReported(code: DiagnosticCode): boolean {
+    return this.counts.has(code);
+  }
+
+  /** Offers more fixes for the findings of a code. */
+  amend(code: DiagnosticCode, fixes: readonly Fix[]): void {
+    for (const [index, found] of this.found.entries()) {
+      if (found.code === code && fixes.length > 0) {
+        this.found[index] = { ...found, fixes: [...found.fixes, ...fixes] };
+      }
+    }
+  }
+
   /** What is found in a stretch that is no instruction at all is no finding of its own. */
   silence(span: Span): void {
     if (this.silenced.length < MAX_SILENCED) {

@@ -58,7 +58,7 @@ export async function lintModelfile(
     const base = await readBaseModel(context, facts, signal);
     await fromRules(context, base, facts, signal);
     await adapterRules(context, base, facts, signal);
-    templateModelRules(context, analysis, base);
+    await templateModelRules(context, analysis, base, facts, signal);
     contextOverflow(context, { contextLength: base.contextLength, numCtx: base.installed?.numCtx });
   }
   return finish(context, options);

@@ -274,7 +274,7 @@ const UNITS_A_CALL = 8192;
 function textOf(units: Uint16Array): string {
   let text = '';
   for (let at = 0; at < units.length; at += UNITS_A_CALL) {
-    text += String.fromCharCode(...units.subarray(at, at + UNITS_A_CALL));
+    text += Reflect.apply(String.fromCharCode, undefined, units.subarray(at, at + UNITS_A_CALL)) as string;
   }
   return text;
 }

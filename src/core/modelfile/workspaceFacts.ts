@@ -1,3 +1,5 @@
+import type { TemplateReport } from '../chatTemplate/templateReport';
+
 /** What a GGUF header tells, as far as a Modelfile is concerned. */
 export interface GgufFacts {
   readonly architecture: string;
@@ -113,6 +115,18 @@ export interface PathSuggestion {
   readonly detail?: string | undefined;
 }
 
+/** A TEMPLATE beside the model's own template. */
+export interface ComparedTemplate extends TemplateReport {
+  /** The model's own as a Go template, with the stops that go with it; undefined where none gives the same prompts. */
+  readonly replacement?: { readonly template: string; readonly stops: readonly string[] } | undefined;
+}
+
+/** Whose template a TEMPLATE is compared with: a file or folder relative to the Modelfile, or a model by its name. */
+export interface ComparedModel {
+  readonly kind: 'path' | 'name';
+  readonly value: string;
+}
+
 /**
  * What the language server asks of the world around a Modelfile. Implementations answer from caches where they can,
  * never open network or device paths, look at nothing in an untrusted workspace, and give `undefined` for what they
@@ -129,6 +143,8 @@ export interface WorkspaceFacts {
   installedModels(signal?: AbortSignal): Promise<readonly string[] | undefined>;
   /** One installed model; undefined when it is not there or no Ollama answers. */
   installedModel(name: string, signal?: AbortSignal): Promise<InstalledModelFacts | undefined>;
+  /** How a TEMPLATE differs from the model's own; undefined where that is not known, or not known yet. */
+  compareTemplate(model: ComparedModel, template: string, signal?: AbortSignal): Promise<ComparedTemplate | undefined>;
   /** Version of the Ollama that is installed or configured, `0.32.15`. */
   ollamaVersion(signal?: AbortSignal): Promise<string | undefined>;
 }
@@ -140,5 +156,6 @@ export const NO_FACTS: WorkspaceFacts = {
   suggestPaths: () => Promise.resolve([]),
   installedModels: () => Promise.resolve(undefined),
   installedModel: () => Promise.resolve(undefined),
+  compareTemplate: () => Promise.resolve(undefined),
   ollamaVersion: () => Promise.resolve(undefined),
 };

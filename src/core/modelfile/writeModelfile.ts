@@ -18,6 +18,9 @@ export interface ModelfileContent {
   /** Lines of the comment at the top. */
   readonly header?: readonly string[] | undefined;
   readonly requires?: string | undefined;
+  /** Licences of the model's own files, where `choice` brings none; one that no Modelfile can hold is left out. */
+  readonly licences?: readonly string[] | undefined;
+  readonly messages?: readonly { readonly role: string; readonly content: string }[] | undefined;
 }
 
 /**
@@ -45,7 +48,9 @@ export function modelfileFor(content: ModelfileContent): string {
   }
   blocks.push(content.system === undefined || content.system === '' ? [] : [instruction('SYSTEM', content.system)]);
   blocks.push(parameterLines(content));
-  blocks.push((choice?.license ?? []).map((text) => instruction('LICENSE', text)));
+  blocks.push((content.messages ?? []).map(({ role, content: text }) => instruction('MESSAGE', text, role)));
+  const own = choice?.license ?? [];
+  blocks.push(own.length > 0 ? own.map((text) => instruction('LICENSE', text)) : ownLicences(content));
   return `${blocks
     .filter((block) => block.length > 0)
     .map((block) => block.join('\n'))
@@ -74,6 +79,17 @@ export function instruction(keyword: InstructionName, value: string, name?: stri
     'modelfile/syntax',
     `No Modelfile can hold this ${keyword}: ${quoteText(value.slice(0, 200))}. Ollama's parser drops characters that do not print, and a text cannot have three quotes at the end of a line in it. Take them out.`,
   );
+}
+
+/** A model is not refused for the spelling of a licence: a comment says that it is left out. */
+function ownLicences({ licences = [] }: ModelfileContent): string[] {
+  return licences.map((text) => {
+    try {
+      return instruction('LICENSE', text);
+    } catch {
+      return `# A licence of the base is left out, which no Modelfile can hold: ${commentLines(text.slice(0, 80))[0]?.slice(2) ?? ''}`;
+    }
+  });
 }
 
 /** A value of one line that needs no quotes to be read by people. */

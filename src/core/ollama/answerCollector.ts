@@ -1,3 +1,4 @@
+import { append } from '../append';
 import { StudioError } from '../errors';
 import type { AnswerEvent, ModelAnswer } from './ollamaModels';
 
@@ -35,7 +36,7 @@ export class AnswerCollector {
   *add(piece: AnswerPiece): Generator<AnswerEvent> {
     const { text = '', thinking = '', toolCalls } = piece;
     this.length += text.length + thinking.length;
-    this.toolCalls.push(...toolCalls);
+    append(this.toolCalls, toolCalls);
     if (this.length > MAX_TEXT || this.toolCalls.length > MAX_TOOL_CALLS) {
       throw new StudioError(
         'ollama/protocol',

@@ -121,11 +121,15 @@ export function readLibraryModel(
   }
   const { data } = config;
   const set = (text: string | undefined): string | undefined => (text === '' ? undefined : text);
+  const parameters: LibraryParameters = {};
+  for (const text of texts('parameters')) {
+    Object.assign(parameters, readParameters(text));
+  }
   return {
     name,
     template: texts('template').at(-1),
     system: texts('system').at(-1),
-    parameters: Object.assign({}, ...texts('parameters').map(readParameters)) as LibraryParameters,
+    parameters: parameters,
     license: texts('license'),
     messages: texts('messages').flatMap(readMessages),
     renderer: set(data.renderer),

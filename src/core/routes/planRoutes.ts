@@ -2,7 +2,7 @@ import { FILE_TYPES, isQuantised, parseFileType, type FileTypeName } from '../en
 import type { ErrorJson } from '../errors';
 import { formatCount } from '../formatBytes';
 import { isOlderThan, OLDEST_USABLE } from '../ollama/ollamaVersion';
-import { adapterAsItIs, ggufAdapterProblem } from './routeRules';
+import { adapterAsItIs, ggufAdapterProblem, ONLY_UNTIL } from './routeRules';
 import { TYPE_QUALITY, type TypeQuality } from './typeQuality';
 
 /** The ways from an adapter and its base to a model that answers. */
@@ -28,6 +28,8 @@ export interface RouteAdapter {
   readonly ggufProblem?: ErrorJson | undefined;
   /** Bytes of the GGUF adapter that it becomes. */
   readonly ggufBytes?: number | undefined;
+  /** It is a layer of the installed base, not a file of the user's. */
+  readonly isInstalled?: boolean | undefined;
 }
 
 /** What one build of this base and these adapters costs; from the plan of the build itself. */
@@ -109,15 +111,37 @@ export function recommendedType(base: Pick<RouteBase, 'parameters' | 'sixteenBit
   return base.parameters <= TINY_MODEL ? base.sixteenBit : base.parameters <= SMALL_MODEL ? 'Q8_0' : 'Q4_K_M';
 }
 
+/** The type to make: what was asked for; of an installed model with an adapter on top its own, else the recommended one. */
+function chosenType({ wantedType, base, adapters }: RouteFacts): FileTypeName {
+  const own = adapters.some(({ isInstalled }) => isInstalled === true)
+    ? parseFileType(base.stored?.type ?? '')
+    : undefined;
+  return wantedType ?? own ?? recommendedType(base);
+}
+
 /**
  * Every route with whether it works, what it costs and its command; and the one to take. A route that would lose scale, template or vocabulary
  * does not work here, whatever Ollama accepts.
  */
 export function planRoutes(facts: RouteFacts): RoutePlan {
-  const type = facts.wantedType ?? recommendedType(facts.base);
+  const type = chosenType(facts);
   const routes = [asItIs(facts), ggufAdapter(facts), fused(facts, 'fuse'), fused(facts, 'fuse-quantise')];
   const { recommended, because } = recommend(facts, routes, type);
-  return { routes, recommended, because, type, ollamaVersion: facts.ollamaVersion };
+  const made = isTakenAsItIs(facts) ? parseFileType(facts.base.stored?.type ?? '') : type;
+  return { routes, recommended, because, type: made, ollamaVersion: facts.ollamaVersion };
+}
+
+/**
+ * Whether a GGUF or an installed model goes into the new model as it is: there is nothing to fuse, and it has the type that is wanted. What is
+ * quantised already gains nothing by another one that nobody asked for.
+ */
+export function isTakenAsItIs({ base, adapters, wantedType }: RouteFacts): boolean {
+  const { stored } = base;
+  return (
+    adapters.length === 0 &&
+    stored !== undefined &&
+    (wantedType === undefined ? stored.isQuantised : stored.type === wantedType)
+  );
 }
 
 /** What a route makes of a folder: the type of the model, or of the base beside a GGUF adapter. */
@@ -128,7 +152,7 @@ export function typeOfRoute(facts: RouteFacts, route: RouteName): FileTypeName {
     case 'fuse-quantise':
       return quantisedType(facts);
     case 'gguf-adapter':
-      return facts.wantedType ?? recommendedType(facts.base);
+      return chosenType(facts);
     case 'adapter':
       return facts.wantedType ?? facts.base.sixteenBit;
   }
@@ -136,7 +160,7 @@ export function typeOfRoute(facts: RouteFacts, route: RouteName): FileTypeName {
 
 /** What `fuse-quantise` makes: what was asked for or is recommended, where that is quantised at all. */
 function quantisedType(facts: RouteFacts): FileTypeName {
-  const type = facts.wantedType ?? recommendedType(facts.base);
+  const type = chosenType(facts);
   return isQuantisedType(type) ? type : 'Q8_0';
 }
 
@@ -199,7 +223,7 @@ function ggufAdapter(facts: RouteFacts): Route {
   return {
     route: 'gguf-adapter',
     works: true,
-    why: `${kept}; the adapter stays a file of its own that llama.cpp adds at every token, with the scale that it was trained with. Answers take a little longer than from a fused model.`,
+    why: `${kept}; the adapter stays a file of its own that llama.cpp adds at every token, with the scale that it was trained with. Answers take a little longer than from a fused model. ${ONLY_UNTIL}`,
     type: plain.type,
     diskBytes: plain.disk + bytes,
     temporaryBytes: plain.temporary + bytes,
@@ -215,6 +239,12 @@ function fused(facts: RouteFacts, route: 'fuse' | 'fuse-quantise'): Route {
   const old = tooOld(facts);
   if (old !== undefined) {
     return refused(route, old);
+  }
+  const { stored } = facts.base;
+  if (stored !== undefined && isTakenAsItIs(facts)) {
+    return route === (stored.isQuantised ? 'fuse-quantise' : 'fuse')
+      ? asIs(facts, route, stored)
+      : refused(route, `The base is ${stored.type} already, and goes into the model as it is`);
   }
   if (facts.fused.problem !== undefined) {
     return refused(route, facts.fused.problem.message, facts.fused.problem.code);
@@ -242,6 +272,20 @@ function fused(facts: RouteFacts, route: 'fuse' | 'fuse-quantise'): Route {
           seconds: build.seconds,
         }),
     commands: [command(facts, ['--type', type])],
+  };
+}
+
+/** Nothing is built: a Modelfile names what is there. */
+function asIs(facts: RouteFacts, route: RouteName, stored: NonNullable<RouteBase['stored']>): Route {
+  return {
+    route,
+    works: true,
+    type: stored.type,
+    why: `The base is ${stored.type} already and goes into the model as it is: nothing is built, nothing is rounded again.`,
+    diskBytes: facts.base.kind === 'installed' ? 0 : stored.bytes,
+    temporaryBytes: 0,
+    seconds: 1,
+    commands: [command(facts, facts.wantedType === undefined ? [] : ['--type', facts.wantedType])],
   };
 }
 
@@ -284,30 +328,34 @@ function recommend(
   type: FileTypeName,
 ): { readonly recommended?: RouteName; readonly because: string } {
   const works = (route: RouteName): boolean => routes.some((candidate) => candidate.route === route && candidate.works);
-  const size: RouteName = isQuantisedType(type) ? 'fuse-quantise' : 'fuse';
-  const apart: readonly RouteName[] = ['gguf-adapter', 'adapter'];
-  // A base that is a GGUF stays what it is, with the adapter beside it; a folder has to become one anyway.
-  const order = facts.base.kind === 'huggingface' || facts.adapters.length === 0 ? [size, ...apart] : [...apart, size];
+  const asItIs = isTakenAsItIs(facts);
+  const quantised = asItIs ? facts.base.stored?.isQuantised === true : isQuantisedType(type);
+  const size: RouteName = quantised ? 'fuse-quantise' : 'fuse';
+  // Fused first, whatever the base: an adapter apart is a model that the next version of Ollama does not take.
+  const order: readonly RouteName[] = [size, 'gguf-adapter', 'adapter'];
   const chosen = order.find(works);
   if (chosen === undefined) {
     const reason = routes.find(({ route }) => route === order[0])?.why ?? '';
     return { because: `No route works: ${reason}${/[.!?]$/.test(reason) ? '' : '.'}` };
+  }
+  if (asItIs) {
+    return { recommended: chosen, because: 'There is nothing to build.' };
   }
   if (chosen === size) {
     return { recommended: chosen, because: sizeReason(facts, type) };
   }
   return {
     recommended: chosen,
-    because:
-      facts.base.kind === 'huggingface'
-        ? 'The adapter cannot be fused here, and this route keeps its scale.'
-        : 'The base stays as it is, nothing of it is rounded again, and only the adapter is added.',
+    because: `The adapter cannot be fused here, and this route keeps its scale. ${ONLY_UNTIL}`,
   };
 }
 
 function sizeReason({ base, wantedType }: RouteFacts, type: FileTypeName): string {
   if (wantedType !== undefined) {
     return `${type} is what was asked for.`;
+  }
+  if (base.stored?.type === type && !isQuantisedType(type)) {
+    return `The base is ${type}, and stays so.`;
   }
   const size = `${formatCount(base.parameters)} parameters`;
   const loss = TYPE_QUALITY[type];
@@ -325,10 +373,9 @@ function typeWords(facts: RouteFacts, type: FileTypeName): string[] {
 }
 
 function command(facts: RouteFacts, words: readonly string[]): string {
-  const adapters = facts.adapters.flatMap(({ path, weight }) => [
-    '--adapter',
-    quote(weight === 1 ? path : `${path}=${weight}`),
-  ]);
+  const adapters = facts.adapters.flatMap(({ path, weight, isInstalled }) =>
+    isInstalled === true ? [] : ['--adapter', quote(weight === 1 ? path : `${path}=${weight}`)],
+  );
   return ['modelfile-studio create NAME', '--base', quote(facts.base.path), ...adapters, ...words].join(' ');
 }
 

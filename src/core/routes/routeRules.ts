@@ -1,10 +1,9 @@
-import { isOlderThan } from '../ollama/ollamaVersion';
+import { behaviour } from '../ollama/ollamaBehaviours';
+import { ollamaProfile } from '../ollama/ollamaProfile';
 import type { RouteFacts } from './planRoutes';
+import { attachesAdapters, lastWithAdapters } from './serverAbilities';
 
-/** Since this version every GGUF runs in llama.cpp's own server, which applies adapters to any architecture. */
-const LLAMA_SERVER_SINCE = '0.30.0';
-
-/** Before that, these ran in Ollama's own engine, which answers the first request with `loras are not yet implemented`. */
+/** Before every GGUF ran in llama.cpp's own server, these ran in Ollama's own engine, which answers the first request with `loras are not yet implemented`. */
 const OWN_ENGINE: ReadonlySet<string> = new Set(['gemma3', 'mistral3', 'qwen3', 'qwen3moe']);
 
 /** Architectures whose safetensors adapters Ollama converts at all. */
@@ -28,19 +27,51 @@ export function adapterAsItIs(facts: RouteFacts): Verdict {
     };
   }
   if (adapter.format === 'gguf') {
-    const problem = weightProblem(facts) ?? architectureProblem(facts) ?? fitProblem(facts) ?? engineProblem(facts);
+    const problem =
+      apartProblem(facts) ??
+      weightProblem(facts) ??
+      architectureProblem(facts) ??
+      fitProblem(facts) ??
+      engineProblem(facts);
     return problem === undefined
-      ? { works: true, why: 'The adapter is a GGUF already, and ADAPTER takes it as it is.' }
+      ? { works: true, why: `The adapter is a GGUF already, and ADAPTER takes it as it is. ${ONLY_UNTIL}` }
       : { works: false, why: problem };
   }
-  return { works: false, why: `Ollama would ${lostByOllama(facts).join('; it would ')}.` };
+  const gone = goneProblem(facts);
+  return { works: false, why: gone ?? `Ollama would ${lostByOllama(facts).join('; it would ')}.` };
+}
+
+/** What is said of every route that keeps the adapter apart, where it still works. */
+export const ONLY_UNTIL = `Only until Ollama ${lastWithAdapters()}: later versions attach no adapters.`;
+
+/** A server that attaches no adapters at all. */
+function goneProblem({ ollamaVersion }: RouteFacts): string | undefined {
+  if (attachesAdapters(ollamaVersion)) {
+    return undefined;
+  }
+  const whose = ollamaVersion === undefined ? `Ollama after ${lastWithAdapters()}` : `Ollama ${ollamaVersion}`;
+  return `${whose} attaches no adapters ("LoRA adapters are no longer supported"): the adapter is fused into its base`;
+}
+
+/** What keeps any adapter from staying apart: the server, or a type that only a fused model can have. */
+function apartProblem(facts: RouteFacts): string | undefined {
+  const { base, adapters, wantedType } = facts;
+  return (
+    (adapters.some(({ isInstalled }) => isInstalled === true)
+      ? 'the adapter is part of the installed model already: it is fused into its base'
+      : undefined) ??
+    goneProblem(facts) ??
+    (wantedType !== undefined && base.stored !== undefined && base.stored.type !== wantedType
+      ? `the base would stay ${base.stored.type}, and ${wantedType} was asked for: fused, the result is ${wantedType}`
+      : undefined)
+  );
 }
 
 /** Everything that Ollama's own conversion of a PEFT or mlx folder gets wrong for this adapter. */
 function lostByOllama({ base, adapters, ollamaVersion }: RouteFacts): string[] {
   const adapter = adapters[0]!;
   const lost: string[] = [];
-  if (ollamaVersion === undefined || !isOlderThan(ollamaVersion, '0.12.11')) {
+  if (!ollamaProfile(ollamaVersion).does('adapterFolders')) {
     lost.push(
       'not find it from a Modelfile: it looks for model*.safetensors, and adapters have other names (ollama/ollama#13314)',
     );
@@ -81,7 +112,7 @@ export function ggufAdapterProblem(facts: RouteFacts): string | undefined {
   if (adapter.format === 'gguf') {
     return 'The adapter is a GGUF already: the route ADAPTER as it is takes it';
   }
-  return adapter.ggufProblem?.message ?? engineProblem(facts);
+  return apartProblem(facts) ?? adapter.ggufProblem?.message ?? engineProblem(facts);
 }
 
 function weightProblem({ adapters }: RouteFacts): string | undefined {
@@ -106,9 +137,7 @@ function fitProblem({ adapters, fused }: RouteFacts): string | undefined {
 }
 
 function engineProblem({ base, ollamaVersion }: RouteFacts): string | undefined {
-  return ollamaVersion !== undefined &&
-    isOlderThan(ollamaVersion, LLAMA_SERVER_SINCE) &&
-    OWN_ENGINE.has(base.architecture)
-    ? `Ollama ${ollamaVersion} runs ${base.architecture} in an engine that takes no adapters ("loras are not yet implemented"); ${LLAMA_SERVER_SINCE} and later do`
+  return !ollamaProfile(ollamaVersion).does('adaptersOnEveryArchitecture') && OWN_ENGINE.has(base.architecture)
+    ? `Ollama ${ollamaVersion ?? ''} runs ${base.architecture} in an engine that takes no adapters ("loras are not yet implemented"); ${behaviour('adaptersOnEveryArchitecture').since ?? 'a later version'} and later do`
     : undefined;
 }

@@ -1,4 +1,4 @@
-import { alignUp, toSafeNumber, type ByteSource } from '../bytes';
+import { alignUp, toSafeNumber, type ByteSource, latin1 } from '../bytes';
 import { StudioError, toStudioError } from '../errors';
 import { checkGgufMetadata } from '../formats/gguf/checkGgufMetadata';
 import { checkModelGguf } from '../formats/gguf/checkModelGguf';
@@ -120,7 +120,7 @@ class LenientReader {
   async #start(): Promise<{ readonly keys: number; readonly tensors: number; readonly isWhole: boolean }> {
     const cursor = this.#cursor;
     await cursor.ensure(24);
-    const magic = String.fromCharCode(...cursor.bytes(Math.min(4, cursor.available), 'its first word'));
+    const magic = latin1(cursor.bytes(Math.min(4, cursor.available), 'its first word'));
     if (magic !== 'GGUF') {
       throw new StudioError(
         'gguf/magic',

@@ -1,3 +1,4 @@
+import { largest, smallest } from '../extremes';
 import { isAdapterWeights } from '../artefacts/adapterFolder';
 import { chatTemplateName } from '../formats/huggingface/chatTemplateName';
 import { ARCHITECTURES } from '../engine/architectures/architectures';
@@ -156,7 +157,7 @@ function arrayOrNumber(file: ViewedFile, key: string): string | undefined {
   const value = valueOf(file, key);
   if (value?.type === 'array') {
     const numbers = Array.from(value.value as ArrayLike<unknown>, Number).filter(Number.isFinite);
-    return numbers.length === 0 ? undefined : `${Math.min(...numbers)} to ${Math.max(...numbers)} by layer`;
+    return numbers.length === 0 ? undefined : `${smallest(numbers)} to ${largest(numbers)} by layer`;
   }
   const number = numberOf(file, key);
   return number === undefined ? undefined : plainNumber(number);

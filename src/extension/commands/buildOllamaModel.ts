@@ -89,11 +89,9 @@ function askSource(services: Services): Step<Choices> {
   return {
     isNeeded: ({ base, adapters }) => base === undefined && (adapters ?? []).length === 0,
     ask: async (_choices, at) => {
-      const adapters = (await services.artefacts.ready()).filter(isAdapter).map(({ path }) => path);
       const chosen = await pickArtefact(services, at, {
         placeholder: vscode.l10n.t('Adapter, model or GGUF to build from'),
         filter: (artefact) => artefactTags(artefact).includes('buildable'),
-        preferred: { heading: vscode.l10n.t('adapters'), paths: adapters },
         browse: 'folder',
       });
       return chosen === undefined || chosen === 'back'

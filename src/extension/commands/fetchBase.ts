@@ -1,12 +1,9 @@
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandServices } from '../wizard/commandContext';
-import { askOutput, resultFolder, type Choices } from '../wizard/questions';
+import { askOutput, REPOSITORY, resultFolder, type Choices } from '../wizard/questions';
 import { askSteps, input, type Step } from '../wizard/steps';
 import { readTarget } from '../wizard/target';
-
-/** `ORG/NAME`, with a revision behind it where one is wanted. */
-const REPOSITORY = /^[\w.-]+\/[\w.-]+(?:@[\w./-]+)?$/;
 
 /** *Fetch Base…*: the base that adapters name, from the Hugging Face hub; nothing is fetched before the plan is run. */
 export async function fetchBase({ services, plans }: CommandServices, args: readonly unknown[]): Promise<void> {

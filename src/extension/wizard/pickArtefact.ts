@@ -1,17 +1,27 @@
 import * as vscode from 'vscode';
 import type { Artefact } from '../../core/artefacts/artefact';
-import { describeArtefact } from '../../core/artefacts/describeArtefact';
 import { escapeControls } from '../../core/escapeControls';
-import { artefactLabel } from '../artefacts/artefactLabel';
 import { workspaceRoots } from '../artefacts/scannedFolders';
+import { relativeTime } from '../relativeTime';
 import type { Services } from '../services';
+import { artefactRows, type ArtefactRow } from './artefactRows';
 import { pick, type Choice, type StepPosition } from './steps';
 
 export interface ArtefactPickOptions {
   readonly placeholder: string;
   readonly filter: (artefact: Artefact) => boolean;
   /** Put first, under the heading. */
-  readonly preferred?: { readonly heading: string; readonly paths: readonly string[] } | undefined;
+  readonly preferred?:
+    | {
+        readonly heading: string;
+        readonly paths: readonly string[];
+        /** Heading of the others, and what is said of each. */
+        readonly others?: string;
+        readonly otherNote?: string | undefined;
+      }
+    | undefined;
+  /** A model of the hub that is missing here: the first row fetches it. */
+  readonly fetch?: string | undefined;
   readonly many?: boolean;
   /** What *Browse…* lets the user choose. */
   readonly browse: 'folder' | 'gguf' | 'weights';
@@ -19,6 +29,8 @@ export interface ArtefactPickOptions {
 
 const BROWSE = Symbol('browse');
 const HEADING = Symbol('heading');
+const FETCH = Symbol('fetch');
+const UNUSABLE = Symbol('unusable');
 
 /** Paths of scanned artefacts, or of what the user finds with *Browse…*; `back`, or undefined when the user leaves. */
 export async function pickArtefact(
@@ -36,6 +48,14 @@ export async function pickArtefact(
       return chosen;
     }
     const paths = chosen.filter((one): one is string => typeof one === 'string');
+    if (chosen.includes(FETCH)) {
+      await vscode.commands.executeCommand('modelfileStudio.fetchBase', { name: options.fetch });
+      return undefined;
+    }
+    if (paths.length === 0 && chosen.includes(UNUSABLE)) {
+      // The list comes again: its row says what is wrong.
+      continue;
+    }
     if (!chosen.includes(BROWSE)) {
       return paths;
     }
@@ -48,29 +68,39 @@ export async function pickArtefact(
 
 async function choicesOf(
   services: Services,
-  { filter, preferred, browse: kind }: ArtefactPickOptions,
+  { filter, preferred, fetch, browse: kind }: ArtefactPickOptions,
 ): Promise<readonly Choice<string | symbol>[]> {
-  const fitting = (await services.artefacts.ready()).filter(filter);
-  const roots = workspaceRoots();
-  const choice = (artefact: Artefact): Choice<string> => ({
-    value: artefact.path,
-    label: artefactLabel(artefact, { roots }),
-    description: escapeControls(describeArtefact(artefact)),
-    ...(artefact.problems.length === 0
-      ? {}
-      : { detail: `$(warning) ${escapeControls(artefact.problems[0]!.message)}` }),
-  });
-  const first = (preferred?.paths ?? []).flatMap((path) => fitting.filter((artefact) => artefact.path === path));
-  const rest = fitting.filter((artefact) => !first.includes(artefact));
-  const heading = (label: string): Choice<symbol> => ({
-    label,
-    kind: vscode.QuickPickItemKind.Separator,
-    value: HEADING,
-  });
+  const rows = artefactRows(await services.artefacts.ready(), { filter, roots: workspaceRoots(), relativeTime });
+  const wanted = new Set(preferred?.paths);
+  const isFirst = ({ artefact, group }: ArtefactRow): boolean => group !== 'unusable' && wanted.has(artefact.path);
+  const groups: readonly (readonly [heading: string, rows: readonly ArtefactRow[], note?: string | undefined])[] = [
+    [preferred?.heading ?? '', rows.filter(isFirst)],
+    ...(['adapters', 'models'] as const).map(
+      (group) =>
+        [
+          wanted.size > 0 ? (preferred?.others ?? HEADINGS()[group]) : HEADINGS()[group],
+          rows.filter((row) => row.group === group && !isFirst(row)),
+          preferred?.otherNote,
+        ] as const,
+    ),
+    [HEADINGS().unusable, rows.filter(({ group }) => group === 'unusable')],
+  ];
+  const filled = groups.filter(([, some]) => some.length > 0);
   return [
-    ...(first.length === 0 ? [] : [heading(preferred?.heading ?? ''), ...first.map(choice)]),
-    ...(first.length === 0 || rest.length === 0 ? [] : [heading(vscode.l10n.t('others'))]),
-    ...rest.map(choice),
+    ...(fetch === undefined
+      ? []
+      : [
+          {
+            label: `$(cloud-download) ${vscode.l10n.t('Fetch {0}…', escapeControls(fetch))}`,
+            description: vscode.l10n.t('from the Hugging Face hub: it is not among the models here'),
+            value: FETCH,
+            alwaysShow: true,
+          },
+        ]),
+    ...filled.flatMap(([label, some, note]) => [
+      ...(filled.length > 1 && label !== '' ? [heading(label)] : []),
+      ...some.map((row) => choice(row, note)),
+    ]),
     heading(''),
     {
       label: vscode.l10n.t('$(folder-opened) Browse…'),
@@ -82,6 +112,29 @@ async function choicesOf(
       alwaysShow: true,
     },
   ];
+}
+
+const HEADINGS = (): Readonly<Record<ArtefactRow['group'], string>> => ({
+  adapters: vscode.l10n.t('adapters'),
+  models: vscode.l10n.t('models'),
+  unusable: vscode.l10n.t('cannot be used'),
+});
+
+function heading(label: string): Choice<symbol> {
+  return { label, kind: vscode.QuickPickItemKind.Separator, value: HEADING };
+}
+
+/** What cannot be used is shown, and choosing it says why. */
+function choice(
+  { artefact, icon, label, description, detail, group }: ArtefactRow,
+  note?: string,
+): Choice<string | symbol> {
+  return {
+    value: group === 'unusable' ? UNUSABLE : artefact.path,
+    label: `$(${icon}) ${label}`,
+    description,
+    detail: note === undefined ? detail : `${detail}  ${note}`,
+  };
 }
 
 async function browse({ browse: kind, many }: ArtefactPickOptions): Promise<readonly string[]> {

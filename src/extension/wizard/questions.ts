@@ -13,6 +13,9 @@ import { pickArtefact } from './pickArtefact';
 import { input, pick, type Step } from './steps';
 import { typeChoices } from './typeChoices';
 
+/** `ORG/NAME`, with a revision behind it where one is wanted. */
+export const REPOSITORY = /^[\w.-]+\/[\w.-]+(?:@[\w./-]+)?$/;
+
 /** What the questions of all commands are about; absent until it is answered. */
 export interface Choices {
   readonly base?: string | undefined;
@@ -39,12 +42,23 @@ export function askBase(services: Services, placeholder: string): Step<Choices> 
   return {
     isNeeded: ({ base }) => base === undefined,
     ask: async ({ adapters }, at) => {
-      const paths = (adapters ?? []).flatMap((adapter) => services.artefacts.find(adapter)?.base?.candidates ?? []);
-      const preferred = { heading: vscode.l10n.t('fits the adapter'), paths: [...new Set(paths)] };
+      const known = (adapters ?? []).map((adapter) => services.artefacts.find(adapter));
+      const paths = known.flatMap((artefact) => artefact?.base?.candidates ?? []);
+      const preferred = {
+        heading: vscode.l10n.t('fits the adapter'),
+        paths: [...new Set(paths)],
+        others: vscode.l10n.t('others'),
+        // Said only where the scan compared them.
+        otherNote: known.every((artefact) => artefact?.base !== undefined)
+          ? vscode.l10n.t('$(warning) its shapes do not fit the adapter')
+          : undefined,
+      };
+      const [named] = known.flatMap((artefact) => artefact?.base?.name ?? []);
       const chosen = await pickArtefact(services, at, {
         placeholder,
         filter: isModelFolder,
         preferred,
+        fetch: paths.length === 0 && named !== undefined && REPOSITORY.test(named) ? named : undefined,
         browse: 'folder',
       });
       return chosen === undefined || chosen === 'back' ? chosen : { base: chosen[0] };

@@ -3,7 +3,7 @@ import { parseModelName } from '../../core/ollama/modelName';
 import { pathParts } from '../artefacts/artefactLabel';
 
 /** Names that training tools give to every run: the folder above tells more. */
-const GENERIC =
+export const GENERIC_NAME =
   /^(?:lora|qlora|dora|rslora|adapters?|mlx(?:-\w+)?|outputs?|results?|runs?|model|models|base|merged|fused|final|final_model|last|best|checkpoints?|checkpoint-\d+|epoch_?\d+|\d+_adapters\.safetensors|adapter_model\.safetensors|adapters\.safetensors)$/i;
 
 /** A short name for what is made from an artefact: its folder's, with the one above where its own says nothing. */
@@ -15,7 +15,7 @@ export function stemOf(path: string): string {
   const parts = pathParts(path);
   const last = (parts.at(-1) ?? 'model').replace(/\.(?:gguf|safetensors)$/i, '');
   const above = parts.at(-2);
-  const isGeneric = GENERIC.test(parts.at(-1) ?? '') && above !== undefined && !/^[a-z]:$/i.test(above);
+  const isGeneric = GENERIC_NAME.test(parts.at(-1) ?? '') && above !== undefined && !/^[a-z]:$/i.test(above);
   return clean(isGeneric ? `${above}-${last}` : last);
 }
 

@@ -1,7 +1,7 @@
+import { append } from '../../core/append';
 import { rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { targetOfGguf } from '../../core/engine/adapterTarget';
-import type { BuildPlan } from '../../core/engine/buildPlan';
 import { StudioError, toStudioError } from '../../core/errors';
 import type { LocalFiles } from '../../core/modelfile/createRequest';
 import { announcedName } from '../../core/modelfile/createBody';
@@ -9,13 +9,14 @@ import type { ModelfileLines } from '../../core/modelfile/modelfileLines';
 import type { EngineEvent } from '../../core/progress';
 import { buildFromPlan } from '../engine/buildFromPlan';
 import { convertAdapter, prepareConvertAdapter } from '../engine/convertAdapter';
-import type { CreatePart } from './createPlan';
+import type { CreatePart } from './createPlanTypes';
 import { eventsOf } from '../files/eventsOf';
 import { freeBytes } from '../files/freeSpace';
 import { hashFile } from '../files/hashFile';
 import { localFileResolver } from '../modelfile/modelfileFiles';
 import type { OllamaClient } from '../ollama/ollamaClient';
-import { prepareBuild, prepareQuantize } from '../engine/prepareBuild';
+import { planFromInputs } from '../engine/prepareBuild';
+import type { PartBuild } from './partBuild';
 import { RateMeter } from '../files/rateMeter';
 import { temporaryFolder } from '../files/temporaryFolder';
 
@@ -33,6 +34,9 @@ export interface CreateFilesOptions {
   readonly client: OllamaClient;
   /** What an adapter that is converted belongs to: a GGUF, or the name of a model that the server has. */
   readonly base?: { readonly path: string } | { readonly name: string } | undefined;
+  /** What is built, by the keys of its parts: read and planned before anything was written. */
+  readonly builds: ReadonlyMap<string, PartBuild>;
+  readonly allowRequantize?: boolean | undefined;
   /** Where made files stay; undefined for a temporary folder. */
   readonly keepIn?: string | undefined;
   /** Of kept files, without an ending. */
@@ -62,13 +66,13 @@ export class CreateFiles {
   async *add(key: string, part: CreatePart): AsyncGenerator<EngineEvent, void> {
     this.paths.set(key, part.path);
     try {
-      this.files.set(key, yield* this.filesOf(part));
+      this.files.set(key, yield* this.filesOf(key, part));
     } catch (thrown) {
       throw this.options.lines.at(toStudioError(thrown), part.line);
     }
   }
 
-  private async *filesOf(part: CreatePart): AsyncGenerator<EngineEvent, readonly CreateFile[]> {
+  private async *filesOf(key: string, part: CreatePart): AsyncGenerator<EngineEvent, readonly CreateFile[]> {
     switch (part.kind) {
       case 'file':
         return [await this.describe(part.path)];
@@ -77,43 +81,39 @@ export class CreateFiles {
       case 'folder':
         yield { event: 'phase', phase: 'hashing', detail: part.path };
         return await this.folderFiles(part.path);
-      case 'build': {
-        const { path, adapters, fileType } = part;
-        return yield* this.made(`${fileType}.gguf`, (output) =>
-          prepareBuild({ base: path, adapters, fileType, output, layout: 'quantised', signal: this.options.signal }),
-        );
-      }
-      case 'quantise': {
-        const { path, fileType } = part;
-        return yield* this.made(`${fileType}.gguf`, (output) =>
-          prepareQuantize({ input: path, fileType, output, layout: 'quantised', signal: this.options.signal }),
-        );
-      }
+      case 'build':
+        return yield* this.made(this.options.builds.get(key)!);
       case 'convert-adapter':
         return yield* this.adapter(part);
     }
   }
 
-  private async *made(
-    ending: string,
-    prepare: (output: string) => Promise<BuildPlan>,
-  ): AsyncGenerator<EngineEvent, readonly CreateFile[]> {
-    const { signal, workers, workerScript, force } = this.options;
+  private async *made({ inputs, plan: { fileType } }: PartBuild): AsyncGenerator<EngineEvent, readonly CreateFile[]> {
+    const { signal, workers, workerScript, force, allowRequantize } = this.options;
     yield { event: 'phase', phase: 'planning' };
-    let plan = await prepare(await this.output(ending));
+    const ending = `${fileType}.gguf`;
+    const planned = async (output: string): ReturnType<typeof planFromInputs> =>
+      await planFromInputs(inputs, { fileType, output, layout: 'quantised', allowRequantize, signal });
+    let plan = await planned(await this.output(ending));
     const free = await freeBytes(plan.output);
     if (this.options.keepIn === undefined && free !== undefined && free < plan.bytesWritten * 1.05) {
       // The usual place for temporary files is often small.
-      plan = await prepare(await this.output(ending, this.options.roomyFolder));
+      plan = await planned(await this.output(ending, this.options.roomyFolder));
     }
-    this.warnings.push(...plan.warnings.map(({ code, message }) => ({ code, message })));
+    append(
+      this.warnings,
+      plan.warnings.map(({ code, message }) => ({ code, message })),
+    );
     const report = yield* buildFromPlan(plan, {
       force: force && this.options.keepIn !== undefined,
       workers,
       signal,
       workerScript,
     });
-    this.warnings.push(...report.warnings.map(({ code, message }) => ({ code, message })));
+    append(
+      this.warnings,
+      report.warnings.map(({ code, message }) => ({ code, message })),
+    );
     return [await this.result(report.output)];
   }
 
@@ -146,7 +146,10 @@ export class CreateFiles {
         : error;
     });
     const report = yield* convertAdapter(plan, { force: force && this.options.keepIn !== undefined, signal });
-    this.warnings.push(...report.warnings.map(({ code, message }) => ({ code, message })));
+    append(
+      this.warnings,
+      report.warnings.map(({ code, message }) => ({ code, message })),
+    );
     return [await this.result(report.output)];
   }
 

@@ -1,12 +1,17 @@
+import { append } from '../../core/append';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { FileTypeName } from '../../core/engine/fileTypes';
 import { StudioError, throwIfAborted } from '../../core/errors';
+import { lintText } from '../../core/modelfile/lintModelfile';
+import type { ModelfileCommand, ParsedModelfile } from '../../core/modelfile/modelfileTypes';
+import { ModelfileLines } from '../../core/modelfile/modelfileLines';
+import { parseModelfile } from '../../core/modelfile/parseModelfile';
 import { modelfileFor } from '../../core/modelfile/writeModelfile';
-import { createNames } from '../../core/ollama/createNames';
-import { parseModelName, sameModelName } from '../../core/ollama/modelName';
+import { createNames, type CreateNames } from '../../core/ollama/createNames';
 import {
+  isTakenAsItIs,
   planRoutes,
   typeOfRoute,
   type Route,
@@ -14,30 +19,31 @@ import {
   type RouteName,
   type RoutePlan,
 } from '../../core/routes/planRoutes';
-import type { LibraryModel } from '../../core/ollama/registryManifest';
 import type { EngineEvent } from '../../core/progress';
-import type { BaseLibraryModel, TemplateChoice } from '../../core/chatTemplate/chooseTemplate';
 import { buildFromPlan } from '../engine/buildFromPlan';
-import { chooseTemplateFor, readChatFormat } from '../jinja/chooseTemplate';
 import { convertAdapter, prepareConvertAdapter } from '../engine/convertAdapter';
-import { createModel, type CreatedModel, type CreateModelOptions } from './createModel';
-import { installedModelFile, OLLAMA_PREFIX } from '../inputs/installedModelFile';
-import { lookUpModel } from '../registry/libraryLookup';
-import { resolveBasePath } from '../inputs/loadBasePath';
-import { requireOllama } from '../ollama/ollamaState';
+import { planFromInputs } from '../engine/prepareBuild';
+import { buildInputs, type AdapterRequest } from '../inputs/loadBuildInputs';
 import { existsError } from '../output/partialOutput';
-import { prepareBuild, type AdapterRequest } from '../engine/prepareBuild';
+import { createPrepared, refuseFindings, type CreatedModel, type CreateModelOptions } from './createModel';
+import type { CreatePart, CreatePlan } from './createPlanTypes';
+import { readServer, requireFreeName, type CreateServer } from './createServer';
+import { inherit, type Inherited } from './inheritFromBase';
 import { keptModelfile, relativeTo, stem, temporaryFolder, writeModelfile } from './keptFiles';
-import { gatherRouteFacts, type InstalledBase } from './routeFacts';
+import { gatherRouteFacts, type GatheredFacts, type InstalledBase } from './routeFacts';
 
 export interface CreateFromRequest {
   readonly name: string;
   /** A Hugging Face folder, a GGUF, or the name of an installed model (then with `installed`). */
   readonly base: string;
   readonly installed?: InstalledBase | undefined;
+  /** Where it was asked already, while the base was looked for. */
+  readonly server?: CreateServer | undefined;
   readonly adapters: readonly AdapterRequest[];
   /** Undefined for the recommended type. */
   readonly fileType?: FileTypeName | undefined;
+  /** A base that is quantised already may be quantised again, though no adapter changes it. */
+  readonly allowRequantize?: boolean | undefined;
   /** Undefined for the recommended route. */
   readonly route?: RouteName | undefined;
   /** The model of Ollama's library that the base is: its template, parameters, RENDERER, PARSER and licence are taken over. */
@@ -58,15 +64,16 @@ export interface CreateFromOptions extends CreateModelOptions {
 }
 
 /** What was decided before anything is written. */
-export interface PreparedCreate {
+export interface PreparedCreate extends Inherited {
   readonly request: CreateFromRequest;
+  readonly names: CreateNames;
+  readonly server: CreateServer;
+  /** A model of that name is replaced. */
+  readonly exists: boolean;
+  readonly gathered: GatheredFacts;
   readonly facts: RouteFacts;
   readonly plan: RoutePlan;
   readonly route: Route;
-  /** Template and stops; undefined where the installed base has them. */
-  readonly choice: TemplateChoice | undefined;
-  /** Of the installed base, where the result is a model of its own. */
-  readonly system?: string | undefined;
 }
 
 export interface CreatedFromArtefacts extends Omit<CreatedModel, 'route'> {
@@ -91,46 +98,37 @@ export async function prepareCreateFrom(
   options: CreateFromOptions,
 ): Promise<PreparedCreate> {
   const names = createNames(request.name);
-  const { client, signal } = options;
-  const server = await requireOllama(client, { signal });
-  await requireFreeName(request, names.name, names.previous, options);
+  const { client, signal, workers, bundleFolder } = options;
+  const server = request.server ?? (await readServer(client, signal));
+  const exists = await requireFreeName(server, names, { force: request.force, host: client.address.host, signal });
   const kept = keptModelfile(request);
   if (kept !== undefined && !request.force && existsSync(kept)) {
     throw existsError(kept);
   }
-  const { base, installed, adapters, fileType } = request;
-  const facts = await gatherRouteFacts({
+  const { base, installed, adapters, fileType, allowRequantize } = request;
+  const gathered = await gatherRouteFacts({
     base,
     installed,
     adapters,
     wantedType: fileType,
+    allowRequantize,
     ollamaVersion: server.version,
-    workers: options.workers,
+    workers,
     signal,
   });
+  const { facts } = gathered;
   const plan = planRoutes(facts);
   const route = chosenRoute(request, facts, plan);
-  return { request, facts, plan, route, ...(await inherit(request, facts, route, options)) };
-}
-
-async function requireFreeName(
-  request: CreateFromRequest,
-  name: string,
-  previous: string,
-  { client, signal }: CreateFromOptions,
-): Promise<void> {
-  const wanted = parseModelName(name);
-  const exists = (await client.list({ signal })).some((model) => {
-    const candidate = parseModelName(model.name);
-    return wanted !== undefined && candidate !== undefined && sameModelName(candidate, wanted);
+  const inherited = await inherit({
+    gathered,
+    base,
+    library: request.library,
+    isBuilt: isFused(route) && !isTakenAsItIs(facts),
+    client,
+    bundleFolder,
+    signal,
   });
-  if (exists && !request.force) {
-    throw new StudioError(
-      'ollama/model-exists',
-      `${name} exists on ${client.address.host} and was not touched. Choose another name, or --force: it is then kept as ${previous}.`,
-      { detail: { name } },
-    );
-  }
+  return { request, names, server, exists, gathered, facts, plan, route, ...inherited };
 }
 
 /** The route that was asked for, or the recommended one; the reason of the refusal where there is none. */
@@ -163,91 +161,8 @@ function chosenRoute(request: CreateFromRequest, facts: RouteFacts, plan: RouteP
   );
 }
 
-/** What a Modelfile takes over beside the weights. */
-interface Inherited {
-  readonly choice: TemplateChoice | undefined;
-  readonly system?: string | undefined;
-}
-
-/** Template and stops: chosen from a folder or a GGUF; what is made FROM an installed model inherits its own, and what is fused into one keeps them. */
-async function inherit(
-  request: CreateFromRequest,
-  facts: RouteFacts,
-  route: Route,
-  options: CreateFromOptions,
-): Promise<Inherited> {
-  const { bundleFolder, signal, client } = options;
-  const isInstalled = facts.base.kind === 'installed';
-  if (isInstalled && !isFused(route)) {
-    return { choice: undefined };
-  }
-  const library = isInstalled ? request.base : request.library;
-  const looked =
-    library === undefined
-      ? undefined
-      : (await lookUpModel(library, { ollama: client, offline: isInstalled, bundleFolder, signal })).model;
-  const base = looked === undefined ? undefined : libraryBase(looked);
-  const path = await templateSource(request, facts, signal);
-  const ownTemplateFolder = facts.base.kind === 'huggingface' ? await ownTemplate(path, facts, signal) : undefined;
-  const choice = await chooseTemplateFor(path, { bundleFolder, base, signal, adapter: ownTemplateFolder });
-  return { choice, ...(isInstalled && looked?.system !== undefined ? { system: looked.system } : {}) };
-}
-
-/** The folder of the last adapter that has another chat template than the base: the one that it was trained with, and so the right one. */
-async function ownTemplate(base: string, facts: RouteFacts, signal: AbortSignal): Promise<string | undefined> {
-  const own = (await readChatFormat(base, signal)).jinja;
-  for (const { directory, format } of [...facts.adapters].reverse()) {
-    const trained = format === 'gguf' ? undefined : await trainedTemplate(directory, signal);
-    if (trained !== undefined && trained !== own) {
-      return directory;
-    }
-  }
-  return undefined;
-}
-
-/** Undefined for a folder without a readable tokenizer of its own: most adapters have none. */
-async function trainedTemplate(directory: string, signal: AbortSignal): Promise<string | undefined> {
-  try {
-    return (await readChatFormat(directory, signal)).jinja;
-  } catch (thrown) {
-    throwIfAborted(signal);
-    if (thrown instanceof StudioError && thrown.code !== 'internal/unexpected') {
-      return undefined;
-    }
-    throw thrown;
-  }
-}
-
-/** The folder or file whose chat template counts. */
-async function templateSource({ base }: CreateFromRequest, facts: RouteFacts, signal: AbortSignal): Promise<string> {
-  switch (facts.base.kind) {
-    case 'huggingface':
-      return (await resolveBasePath(base)).directory;
-    case 'gguf':
-      return base;
-    case 'installed':
-      return await installedModelFile(`${OLLAMA_PREFIX}${base}`, signal);
-  }
-}
-
 function isFused({ route }: Route): boolean {
   return route === 'fuse' || route === 'fuse-quantise';
-}
-
-/** A library model as what the Modelfile of a model made from it takes over. */
-function libraryBase({ name, template, parameters, renderer, parser, license }: LibraryModel): BaseLibraryModel {
-  const { stop, ...rest } = parameters;
-  return {
-    model: name,
-    renderer,
-    parser,
-    license,
-    ...(template === undefined ? {} : { template }),
-    stops: stop === undefined ? [] : [stop].flat().map(String),
-    parameters: Object.fromEntries(
-      Object.entries(rest).flatMap(([key, value]) => (typeof value === 'object' ? [] : [[key, value] as const])),
-    ),
-  };
 }
 
 /**
@@ -259,29 +174,34 @@ export async function* createFromArtefacts(
   prepared: PreparedCreate,
   options: CreateFromOptions,
 ): AsyncGenerator<EngineEvent, CreatedFromArtefacts> {
-  const { request, facts, route } = prepared;
+  const { request, names, server, exists, route, choice } = prepared;
   const started = performance.now();
   throwIfAborted(options.signal);
   const folder = request.keepIn ?? (await temporaryFolder(route));
   try {
     const maker = new FileMaker(prepared, options, folder);
     const path = keptModelfile(request) ?? join(folder, 'Modelfile');
-    const from = yield* maker.model();
-    const adapter = yield* maker.adapter();
-    const text = modelfileFor({
-      from: [facts.base.kind === 'installed' && !isFused(route) ? from : relativeTo(path, from)],
-      adapter: adapter === undefined ? undefined : relativeTo(path, adapter),
-      choice: prepared.choice,
-      system: request.system ?? prepared.system,
-      parameters: request.parameters,
-      header: header(prepared),
-    });
+    const text = modelfileText(prepared, maker, path);
+    const parsed = parseModelfile(text);
+    const lines = new ModelfileLines(parsed, path);
+    // The text is judged before an hour is spent on the files that it names.
+    refuseFindings(lintText(parsed), lines);
+    yield* maker.model();
+    yield* maker.adapter();
     await writeModelfile(path, text, request.force || request.keepIn === undefined);
-    const made = yield* createModel(
-      { name: request.name, modelfile: new TextEncoder().encode(text), path, force: request.force },
+    const made = yield* createPrepared(
+      {
+        request: { name: request.name, modelfile: new TextEncoder().encode(text), path, force: request.force },
+        names,
+        parsed,
+        lines,
+        server,
+        exists,
+        plan: partsOf(parsed, lines, maker, prepared),
+        builds: new Map(),
+      },
       options,
     );
-    const { choice } = prepared;
     return {
       ...made,
       route: route.route,
@@ -291,7 +211,7 @@ export async function* createFromArtefacts(
         request.keepIn === undefined && request.modelfilePath === undefined
           ? made.kept
           : [...made.kept, ...maker.made, path],
-      warnings: [...maker.warnings, ...made.warnings],
+      warnings: [...prepared.warnings, ...maker.warnings, ...made.warnings],
       template:
         choice === undefined
           ? undefined
@@ -302,6 +222,64 @@ export async function* createFromArtefacts(
       await rm(folder, { recursive: true, force: true }).catch(() => undefined);
     }
   }
+}
+
+/** The Modelfile, before the files that it names are there. */
+function modelfileText(prepared: PreparedCreate, maker: FileMaker, path: string): string {
+  const { request, choice, content } = prepared;
+  const { modelFile, adapterFile } = maker;
+  const others = maker.otherFiles.map((file) => relativeTo(path, file));
+  return modelfileFor({
+    from: [...(modelFile === undefined ? [request.base] : [relativeTo(path, modelFile)]), ...others],
+    adapter: adapterFile === undefined ? undefined : relativeTo(path, adapterFile),
+    choice,
+    system: request.system ?? content?.system,
+    requires: content?.requires,
+    messages: content?.messages,
+    licences: prepared.licences,
+    parameters: { ...content?.parameters, ...request.parameters },
+    header: header(prepared),
+  });
+}
+
+/** What goes to the server for the Modelfile that was just written: its files are known, nothing of them is read again. */
+function partsOf(
+  parsed: ParsedModelfile,
+  lines: ModelfileLines,
+  maker: FileMaker,
+  { request, route }: PreparedCreate,
+): CreatePlan {
+  const parts = new Map<string, CreatePart>();
+  const commands: ModelfileCommand[] = [];
+  const files = [
+    ...(maker.modelFile === undefined ? [] : [maker.modelFiles]),
+    ...maker.otherFiles.map((file) => [file]),
+  ];
+  let from: CreatePlan['from'];
+  for (const instruction of parsed.instructions) {
+    const { command } = instruction;
+    const line = lines.ofInstruction(instruction);
+    const key = `\u0000${instruction.span.start}`;
+    const paths =
+      command?.name === 'model' && (maker.modelFile !== undefined || from !== undefined) ? files.shift() : undefined;
+    if (paths !== undefined) {
+      const [path = ''] = paths;
+      parts.set(
+        key,
+        paths.length > 1
+          ? { kind: 'split', role: 'model', line, path, paths }
+          : { kind: 'file', role: 'model', line, path },
+      );
+      commands.push({ name: 'model', args: key });
+    } else if (command?.name === 'adapter' && maker.adapterFile !== undefined) {
+      parts.set(key, { kind: 'file', role: 'adapter', line, path: maker.adapterFile });
+      commands.push({ name: 'adapter', args: key });
+    } else if (command !== undefined) {
+      from = command.name === 'model' ? { name: request.base, line } : from;
+      commands.push(command);
+    }
+  }
+  return { commands, parts, from, route: route.route, warnings: [] };
 }
 
 /** The comment at the top of the Modelfile. */
@@ -315,35 +293,63 @@ function header({ request: { name, adapters, base }, facts, route }: PreparedCre
   ];
 }
 
-/** Makes the GGUF files of a route. */
+/** Makes the GGUF files of a route; their names are known before. */
 class FileMaker {
   readonly made: string[] = [];
   readonly warnings: { readonly code: string; readonly message: string }[] = [];
+  /** What FROM names first; undefined where that is the installed model. */
+  readonly modelFile: string | undefined;
+  /** All files of it: a split GGUF that is taken as it is has several. */
+  readonly modelFiles: readonly string[];
+  /** What ADAPTER names; undefined where the adapter is fused. */
+  readonly adapterFile: string | undefined;
+  /** What more FROM lines name: the projectors of an installed base whose file alone is used. */
+  readonly otherFiles: readonly string[];
+  private readonly fileType: FileTypeName | undefined;
 
   constructor(
     private readonly prepared: PreparedCreate,
     private readonly options: CreateFromOptions,
     private readonly folder: string,
-  ) {}
-
-  /** What FROM names: a GGUF that was built or that is there, or the installed model. */
-  async *model(): AsyncGenerator<EngineEvent, string> {
-    const { facts, route, request } = this.prepared;
+  ) {
+    const { facts, route, request, gathered } = prepared;
     const fused = isFused(route);
-    if (facts.base.kind !== 'huggingface' && !fused) {
-      return facts.base.kind === 'installed' ? request.base : resolve(request.base);
+    const isBuilt = facts.base.kind === 'huggingface' || (fused && !isTakenAsItIs(facts));
+    this.fileType = isBuilt ? typeOfRoute(facts, route.route) : undefined;
+    const given = facts.base.kind === 'installed' ? undefined : resolve(request.base);
+    this.modelFile = this.fileType === undefined ? given : this.path(`${this.fileType}.gguf`);
+    const { base } = gathered.inputs ?? {};
+    this.modelFiles =
+      this.modelFile === undefined
+        ? []
+        : this.fileType === undefined && base?.kind === 'gguf'
+          ? base.parts.map(({ path }) => resolve(path))
+          : [this.modelFile];
+    const [adapter] = request.adapters;
+    this.adapterFile =
+      adapter === undefined || fused
+        ? undefined
+        : facts.adapters[0]?.format === 'gguf'
+          ? resolve(adapter.path)
+          : this.path('adapter.gguf');
+    this.otherFiles = facts.base.kind === 'installed' && isBuilt ? (gathered.installedModel?.projectors ?? []) : [];
+  }
+
+  async *model(): AsyncGenerator<EngineEvent, void> {
+    const { route, gathered, facts } = this.prepared;
+    const { inputs } = gathered;
+    if (this.fileType === undefined || this.modelFile === undefined || inputs === undefined) {
+      return;
     }
-    const fileType = typeOfRoute(facts, route.route);
     yield { event: 'phase', phase: 'planning' };
-    const plan = await prepareBuild({
-      base: facts.base.kind === 'installed' ? `${OLLAMA_PREFIX}${request.base}` : request.base,
-      adapters: fused ? request.adapters : [],
-      fileType,
-      output: this.path(`${fileType}.gguf`),
+    const plan = await planFromInputs(isFused(route) ? inputs : await buildInputs(inputs.base, []), {
+      fileType: this.fileType,
+      output: this.modelFile,
       layout: 'quantised',
-      trainedWith: fused
+      trainedWith: isFused(route)
         ? []
         : facts.adapters.flatMap(({ format, directory }) => (format === 'gguf' ? [] : [directory])),
+      allowRequantize: this.prepared.request.allowRequantize,
       signal: this.options.signal,
     });
     this.note(plan.warnings);
@@ -355,32 +361,25 @@ class FileMaker {
     });
     this.note(report.warnings);
     this.made.push(report.output);
-    return report.output;
   }
 
-  /** What ADAPTER names; undefined where it is merged. */
-  async *adapter(): AsyncGenerator<EngineEvent, string | undefined> {
-    const { facts, route, request } = this.prepared;
+  async *adapter(): AsyncGenerator<EngineEvent, void> {
+    const { facts, request, gathered } = this.prepared;
     const [adapter] = request.adapters;
-    if (adapter === undefined || isFused(route)) {
-      return undefined;
+    if (adapter === undefined || this.adapterFile === undefined || facts.adapters[0]?.format === 'gguf') {
+      return;
     }
-    if (facts.adapters[0]?.format === 'gguf') {
-      return resolve(adapter.path);
-    }
-    const base = request.installed?.target ?? request.base;
     const plan = await prepareConvertAdapter({
       adapter,
-      base,
+      base: gathered.target,
       type: 'F16',
-      output: this.path('adapter.gguf'),
+      output: this.adapterFile,
       signal: this.options.signal,
     });
     this.note(plan.warnings);
     const report = yield* convertAdapter(plan, { force: this.mayReplace, signal: this.options.signal });
     this.note(report.warnings);
     this.made.push(report.output);
-    return report.output;
   }
 
   private get mayReplace(): boolean {
@@ -392,6 +391,9 @@ class FileMaker {
   }
 
   private note(notes: readonly { readonly code: string; readonly message: string }[]): void {
-    this.warnings.push(...notes.map(({ code, message }) => ({ code, message })));
+    append(
+      this.warnings,
+      notes.map(({ code, message }) => ({ code, message })),
+    );
   }
 }

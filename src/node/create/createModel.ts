@@ -1,8 +1,12 @@
-import { dirname } from 'node:path';
+import { append } from '../../core/append';
+import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { StudioError, throwIfAborted, toStudioError } from '../../core/errors';
 import type { FileTypeName } from '../../core/engine/fileTypes';
 import { formatBytes, formatSeconds } from '../../core/formatBytes';
 import { toCreateRequest } from '../../core/modelfile/createRequest';
+import type { Diagnostic } from '../../core/modelfile/diagnostic';
 import { lintModelfile } from '../../core/modelfile/lintModelfile';
 import type { ParsedModelfile } from '../../core/modelfile/modelfileTypes';
 import { parseModelfile } from '../../core/modelfile/parseModelfile';
@@ -10,15 +14,17 @@ import { compareVersions } from '../../core/golang/semver';
 import { createBody } from '../../core/modelfile/createBody';
 import { createNames, type CreateNames } from '../../core/ollama/createNames';
 import { ModelfileLines } from '../../core/modelfile/modelfileLines';
-import { parseModelName, sameModelName } from '../../core/ollama/modelName';
+import { parseModelName } from '../../core/ollama/modelName';
 import type { OllamaState } from '../../core/ollama/ollamaModels';
-import { SAFE_QUANTISING_SINCE } from '../../core/ollama/ollamaVersion';
 import type { EngineEvent } from '../../core/progress';
 import { askForProof } from './createProof';
-import { planCreate, type CreatePlan, type CreateRoute } from './createPlan';
+import { planCreate } from './createPlan';
+import type { CreatePlan, CreateRoute } from './createPlanTypes';
+import { findModel, readServer, requireFreeName, type CreateServer } from './createServer';
 import { CreateFiles } from './createFiles';
+import { digestOf, makeNamed } from './makeNamed';
+import { preparePartBuild, type PartBuild } from './partBuild';
 import type { OllamaClient } from '../ollama/ollamaClient';
-import { requireOllama } from '../ollama/ollamaState';
 import { factsForFile } from '../modelfile/workspaceFacts';
 
 export interface CreateModelRequest {
@@ -31,6 +37,8 @@ export interface CreateModelRequest {
   /** Replace a model of that name; the old one is kept as `NAME:previous`. */
   readonly force: boolean;
   readonly quantize?: FileTypeName | undefined;
+  /** A GGUF that is quantised already may be quantised again, though no adapter changes it. */
+  readonly allowRequantize?: boolean | undefined;
   /** Where GGUF files that are made for this stay; undefined removes them. */
   readonly keepIn?: string | undefined;
 }
@@ -60,14 +68,26 @@ export interface CreatedModel {
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }
 
-/** What the server itself can make of a 16-bit model. */
-const SERVER_TYPES: readonly string[] = ['F32', 'F16', 'BF16', 'Q8_0', 'Q4_K_S', 'Q4_K_M'];
 /** Bytes a second of a connection of 100 Mbit/s, for a first estimate. */
 const USUAL_RATE = 12_500_000;
 
+/** What was decided before anything is written, pulled or uploaded. */
+export interface PreparedModel {
+  readonly request: CreateModelRequest;
+  readonly names: CreateNames;
+  readonly parsed: ParsedModelfile;
+  readonly lines: ModelfileLines;
+  readonly server: CreateServer;
+  /** A model of that name is replaced. */
+  readonly exists: boolean;
+  readonly plan: CreatePlan;
+  /** What is built here, by the keys of the plan's parts. */
+  readonly builds: ReadonlyMap<string, PartBuild>;
+}
+
 /**
- * Makes a model in Ollama of a Modelfile, as `ollama create` does, and where that fails: folders of architectures that the
- * server does not convert, any quantisation type, adapter folders. The name is given last: until then nothing of that
+ * Makes a model in Ollama of a Modelfile, as `ollama create` does, and where that fails: folders of models, any quantisation type, adapters
+ * of every kind, fused into whatever base. The name is given last: until then nothing of that
  * name changes, and a failed or cancelled run takes back what it made.
  * @throws StudioError modelfile/…, ollama/…, and what files and engine say, with the line of the Modelfile
  */
@@ -75,32 +95,94 @@ export async function* createModel(
   request: CreateModelRequest,
   options: CreateModelOptions,
 ): AsyncGenerator<EngineEvent, CreatedModel> {
-  const started = performance.now();
-  const { client, signal } = options;
   yield { event: 'phase', phase: 'checking' };
+  return yield* createPrepared(await prepareCreateModel(request, options), options);
+}
+
+/**
+ * Checks a Modelfile and plans everything that is to be done for it; nothing is written and the server is only asked.
+ * @throws StudioError modelfile/…, ollama/…, and what reading the inputs throws, with the line of the Modelfile
+ */
+export async function prepareCreateModel(
+  request: CreateModelRequest,
+  { client, signal }: CreateModelOptions,
+): Promise<PreparedModel> {
   const names = createNames(request.name);
   const parsed = parseModelfile(request.modelfile);
   const lines = new ModelfileLines(parsed, request.path);
-  await requireSound(parsed, lines, signal);
+  requireParsed(parsed, lines);
+  const server = await readServer(client, signal).catch((thrown: unknown) => toStudioError(thrown));
+  throwIfAborted(signal);
+  await requireSound(parsed, lines, {
+    signal,
+    ollamaVersion: server instanceof StudioError ? undefined : server.version,
+  });
+  if (server instanceof StudioError) {
+    throw server;
+  }
+  const exists = await requireFreeName(server, names, { force: request.force, host: client.address.host, signal });
+  const planned = await planParts(request, { parsed, lines, server, signal, isPulled: false });
+  return { request, names, parsed, lines, server, exists, ...planned };
+}
+
+/** The plan, and of what is built here the plans of the builds. */
+async function planParts(
+  request: CreateModelRequest,
+  {
+    parsed,
+    lines,
+    server,
+    signal,
+    isPulled,
+  }: Pick<PreparedModel, 'parsed' | 'lines' | 'server'> & { readonly signal: AbortSignal; readonly isPulled: boolean },
+): Promise<Pick<PreparedModel, 'plan' | 'builds'>> {
+  const models = parsed.instructions.some(({ command }) => command?.name === 'model')
+    ? await server.models(signal)
+    : [];
+  const plan = await planCreate(parsed, lines, dirname(request.path), {
+    fileType: request.quantize,
+    ollamaVersion: server.version,
+    isInstalled: (name) => isPulled || findModel(models, name) !== undefined,
+    signal,
+  });
+  const builds = new Map<string, PartBuild>();
+  for (const [key, part] of plan.parts) {
+    if (part.kind === 'build') {
+      const output = join(tmpdir(), `modelfile-studio-${randomBytes(8).toString('hex')}.gguf`);
+      const build = await preparePartBuild(part, { output, allowRequantize: request.allowRequantize, signal }).catch(
+        (thrown: unknown) => {
+          throw lines.at(toStudioError(thrown), part.line);
+        },
+      );
+      builds.set(key, build);
+    }
+  }
+  return { plan, builds };
+}
+
+/**
+ * Makes the model as it was planned.
+ * @throws StudioError what the builds and the server throw
+ */
+export async function* createPrepared(
+  prepared: PreparedModel,
+  options: CreateModelOptions,
+): AsyncGenerator<EngineEvent, CreatedModel> {
+  const started = performance.now();
+  const { client, signal } = options;
+  const { request, names, parsed, lines, server, exists } = prepared;
+  let { plan, builds } = prepared;
   const directory = dirname(request.path);
-  const plan = await planCreate(parsed, lines, directory, { fileType: request.quantize, signal });
-  const server = await requireOllama(client, { signal });
-  requireServerFits(plan, request, server, lines);
-  const exists = await hasModel(client, names.name, signal);
-  if (exists && !request.force) {
-    throw new StudioError(
-      'ollama/model-exists',
-      `${names.name} exists on ${client.address.host} and was not touched. Choose another name, or --force: it is then kept as ${names.previous}.`,
-      { detail: { name: names.name } },
-    );
+  if (plan.pull !== undefined) {
+    yield* pullBase(plan.pull, client, lines, signal);
+    ({ plan, builds } = await planParts(request, { parsed, lines, server, signal, isPulled: true }));
   }
-  const warnings = [...plan.warnings, ...versionWarnings(parsed, server)];
-  if (plan.from !== undefined) {
-    yield* fetchBase(plan.from, client, lines, signal);
-  }
+  const warnings = [...plan.warnings, ...versionWarnings(parsed, server.state)];
   const files = new CreateFiles({
     ...options,
     lines,
+    builds,
+    allowRequantize: request.allowRequantize,
     base: plan.from ?? baseFile(plan),
     keepIn: request.keepIn,
     stem: names.name.replace(/:latest$/, '').replace(/[^A-Za-z0-9._-]+/g, '-'),
@@ -112,8 +194,8 @@ export async function* createModel(
       yield* files.add(key, part);
     }
     const digests = yield* files.hash();
-    warnings.push(...files.warnings);
-    if (server.isRemote) {
+    append(warnings, files.warnings);
+    if (server.state.isRemote) {
       const notice = remoteNotice(client, files);
       warnings.push(notice);
       yield { event: 'warning', ...notice };
@@ -125,11 +207,11 @@ export async function* createModel(
         path: request.path,
       });
     }
-    const quantize = plan.from === undefined ? undefined : request.quantize;
-    yield* make(createBody(built.request, { name: names.unfinished, quantize }), names, exists, client, lines, signal);
-    const digest = await digestOf(client, names.name);
+    const body = createBody(built.request, { name: names.unfinished, quantize: plan.serverType });
+    yield* makeNamed(body, { names, exists, client, lines, signal });
     yield { event: 'phase', phase: 'answering' };
     const proof = await askForProof(client, names.name, { lines, signal });
+    const digest = await digestOf(client, names.name);
     return {
       name: names.name,
       digest,
@@ -147,8 +229,8 @@ export async function* createModel(
   }
 }
 
-/** Errors of the text stop everything, before a file is read or a server asked. */
-async function requireSound(parsed: ParsedModelfile, lines: ModelfileLines, signal: AbortSignal): Promise<void> {
+/** What no parser takes stops everything, before a file is read or a server asked. */
+function requireParsed(parsed: ParsedModelfile, lines: ModelfileLines): void {
   if (!parsed.verdict.ok) {
     const { error, line } = parsed.verdict;
     // An unclosed quote has no line in Ollama's words; where it opens is what helps.
@@ -160,9 +242,23 @@ async function requireSound(parsed: ParsedModelfile, lines: ModelfileLines, sign
       at,
     );
   }
-  const findings = (
-    await lintModelfile(parsed, { facts: factsForFile(lines.path, { isTrusted: true }), signal })
-  ).filter(({ severity }) => severity === 'error');
+}
+
+/** Errors of the text for the server's version stop everything, before anything is built or sent. */
+async function requireSound(
+  parsed: ParsedModelfile,
+  lines: ModelfileLines,
+  { signal, ollamaVersion }: { readonly signal: AbortSignal; readonly ollamaVersion: string | undefined },
+): Promise<void> {
+  refuseFindings(
+    await lintModelfile(parsed, { facts: factsForFile(lines.path, { isTrusted: true, ollamaVersion }), signal }),
+    lines,
+  );
+}
+
+/** @throws StudioError modelfile/findings for the first of severity error, with its line */
+export function refuseFindings(diagnostics: readonly Diagnostic[], lines: ModelfileLines): void {
+  const findings = diagnostics.filter(({ severity }) => severity === 'error');
   const [first] = findings;
   if (first !== undefined) {
     const rest = findings.length > 1 ? ` (and ${findings.length - 1} more)` : '';
@@ -174,36 +270,6 @@ async function requireSound(parsed: ParsedModelfile, lines: ModelfileLines, sign
         { path: lines.path, detail: { findings: found } },
       ),
       lines.line(first.span.start),
-    );
-  }
-}
-
-function requireServerFits(
-  plan: CreatePlan,
-  { quantize }: CreateModelRequest,
-  server: Extract<OllamaState, { readonly state: 'running' }>,
-  lines: ModelfileLines,
-): void {
-  if (quantize === undefined || plan.from === undefined) {
-    return;
-  }
-  const { name, line } = plan.from;
-  if (!SERVER_TYPES.includes(quantize)) {
-    throw lines.at(
-      new StudioError(
-        'ollama/quantise',
-        `${name} lies on the server, which makes ${SERVER_TYPES.join(', ')} only. For ${quantize} name the model's Hugging Face folder or 16-bit GGUF in FROM.`,
-      ),
-      line,
-    );
-  }
-  if (!server.mayQuantise) {
-    throw lines.at(
-      new StudioError(
-        'ollama/too-old',
-        `Ollama ${server.version} can be harmed by a crafted model while it quantises (CVE-2026-7482). Update it to ${SAFE_QUANTISING_SINCE} or later, or name the model's folder or 16-bit GGUF in FROM: it is then quantised here.`,
-      ),
-      line,
     );
   }
 }
@@ -225,41 +291,14 @@ function versionWarnings(
     : [];
 }
 
-async function hasModel(client: OllamaClient, name: string, signal: AbortSignal): Promise<boolean> {
-  return (await findModel(client, name, signal)) !== undefined;
-}
-
-async function digestOf(client: OllamaClient, name: string): Promise<string> {
-  const digest = await findModel(client, name);
-  if (digest === undefined) {
-    throw new StudioError(
-      'ollama/lost',
-      `${name} was created and is gone again: something else removed it. Run this again.`,
-    );
-  }
-  return `sha256:${digest.replace(/^sha256:/, '')}`;
-}
-
-async function findModel(client: OllamaClient, name: string, signal?: AbortSignal): Promise<string | undefined> {
-  const wanted = parseModelName(name);
-  const models = await client.list({ signal });
-  return models.find((model) => {
-    const candidate = parseModelName(model.name);
-    return wanted !== undefined && candidate !== undefined && sameModelName(candidate, wanted);
-  })?.digest;
-}
-
-/** A FROM that is a name: on the server, or pulled by it from Ollama's own registry. */
-async function* fetchBase(
-  { name, line }: NonNullable<CreatePlan['from']>,
+/** A FROM that is a name and not on the server: pulled by it from Ollama's own registry. */
+async function* pullBase(
+  { name, line }: NonNullable<CreatePlan['pull']>,
   client: OllamaClient,
   lines: ModelfileLines,
   signal: AbortSignal,
 ): AsyncGenerator<EngineEvent, void> {
   try {
-    if (await hasModel(client, name, signal)) {
-      return;
-    }
     const parsed = parseModelName(name);
     if (parsed !== undefined && parsed.host.toLowerCase() !== 'registry.ollama.ai') {
       throw new StudioError(
@@ -285,7 +324,7 @@ async function* fetchBase(
 
 function baseFile(plan: CreatePlan): { readonly path: string } | undefined {
   const part = [...plan.parts.values()].find(
-    ({ role, kind }) => role === 'model' && (kind === 'file' || kind === 'quantise' || kind === 'split'),
+    ({ role, kind }) => role === 'model' && (kind === 'file' || kind === 'split'),
   );
   return part === undefined ? undefined : { path: part.path };
 }
@@ -297,49 +336,4 @@ function remoteNotice(client: OllamaClient, files: CreateFiles): { readonly code
     code: 'ollama/remote-upload',
     message: `up to ${formatBytes(bytes)} go to ${host} over the network${isEncrypted ? '' : ', unencrypted'}: about ${formatSeconds(bytes / USUAL_RATE)} at 100 Mbit/s`,
   };
-}
-
-/** Makes the model under a name of its own, and gives it the wanted one when it is whole. */
-async function* make(
-  body: string,
-  names: CreateNames,
-  exists: boolean,
-  client: OllamaClient,
-  lines: ModelfileLines,
-  signal: AbortSignal,
-): AsyncGenerator<EngineEvent, void> {
-  let isNamed = false;
-  try {
-    yield* client.create(body, { signal });
-    throwIfAborted(signal);
-    // From here on it takes three short requests: too short to be cancelled.
-    if (exists) {
-      await client.copy(names.name, names.previous);
-    }
-    await client.copy(names.unfinished, names.name);
-    isNamed = true;
-    await client.delete(names.unfinished);
-  } catch (thrown) {
-    throw lines.ofServer(toStudioError(thrown));
-  } finally {
-    if (!isNamed) {
-      await removeUnfinished(client, names.unfinished);
-    }
-  }
-}
-
-const SECOND_LOOK = 200;
-
-/** A server that was left in the middle may still finish what it had begun. */
-async function removeUnfinished(client: OllamaClient, name: string): Promise<void> {
-  for (const pause of [0, SECOND_LOOK]) {
-    await new Promise((resolve) => setTimeout(resolve, pause));
-    const removed = await client.delete(name, { signal: AbortSignal.timeout(2000) }).then(
-      () => true,
-      () => false,
-    );
-    if (removed) {
-      return;
-    }
-  }
 }

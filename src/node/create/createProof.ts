@@ -1,6 +1,8 @@
 import { toStudioError } from '../../core/errors';
 import type { ModelfileLines } from '../../core/modelfile/modelfileLines';
+import type { ModelAnswer } from '../../core/ollama/ollamaModels';
 import type { OllamaClient } from '../ollama/ollamaClient';
+import { whileUnsettled } from '../ollama/whileUnsettled';
 
 /** What a new model said when it was spoken to. */
 export interface Proof {
@@ -43,7 +45,7 @@ export async function askForProof(
   { lines, signal }: { readonly lines: ModelfileLines; readonly signal: AbortSignal },
 ): Promise<Proof> {
   try {
-    const { capabilities } = await client.show(name, { signal });
+    const { capabilities } = await whileUnsettled(() => client.show(name, { signal }), signal);
     if (capabilities.includes('embedding') && !capabilities.includes('completion')) {
       return embeddingProof(await client.embed(name, TEXTS, { signal }));
     }
@@ -58,32 +60,20 @@ export async function askForProof(
         ],
       };
     }
-    const run = client.chat(
-      {
-        model: name,
-        messages: [{ role: 'user', content: QUESTION }],
-        options: { temperature: 0, num_predict: MAX_TOKENS },
-      },
-      { signal },
-    );
-    for (;;) {
-      const step = await run.next();
-      if (step.done === true) {
-        const answer = step.value.text === '' ? step.value.thinking : step.value.text;
-        return answer.trim() === ''
-          ? {
-              answer: undefined,
-              warnings: [
-                {
-                  code: 'ollama/no-answer',
-                  message:
-                    'the model was asked a question and answered nothing: its template or stop texts may be wrong (run MODEL --show-prompt shows the prompt)',
-                },
-              ],
-            }
-          : { answer, warnings: [] };
-      }
-    }
+    const { text, thinking } = await whileUnsettled(() => ask(client, name, signal), signal);
+    const answer = text === '' ? thinking : text;
+    return answer.trim() === ''
+      ? {
+          answer: undefined,
+          warnings: [
+            {
+              code: 'ollama/no-answer',
+              message:
+                'the model was asked a question and answered nothing: its template or stop texts may be wrong (run MODEL --show-prompt shows the prompt)',
+            },
+          ],
+        }
+      : { answer, warnings: [] };
   } catch (thrown) {
     const error = toStudioError(thrown);
     if (signal.aborted) {
@@ -104,5 +94,16 @@ export async function askForProof(
         { code: error.code, message: `the model was created and could not be asked: ${lines.ofServer(error).message}` },
       ],
     };
+  }
+}
+
+async function ask(client: OllamaClient, model: string, signal: AbortSignal): Promise<ModelAnswer> {
+  const messages = [{ role: 'user', content: QUESTION }] as const;
+  const run = client.chat({ model, messages, options: { temperature: 0, num_predict: MAX_TOKENS } }, { signal });
+  for (;;) {
+    const step = await run.next();
+    if (step.done === true) {
+      return step.value;
+    }
   }
 }

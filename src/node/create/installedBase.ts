@@ -3,18 +3,25 @@ import { StudioError } from '../../core/errors';
 import { elementCount } from '../../core/formats/tensorRef';
 import { parseModelfile } from '../../core/modelfile/parseModelfile';
 import { parseModelName, shortModelName } from '../../core/ollama/modelName';
+import type { InstalledModel } from '../../core/ollama/ollamaModels';
+import { mlxImportError } from '../inputs/installedModel';
 import type { OllamaClient } from '../ollama/ollamaClient';
 import type { InstalledBase } from './routeFacts';
 
 /**
  * What an installed model tells of itself as a base: enough to write a GGUF adapter for it, not to fuse.
- * @throws StudioError ollama/model-missing, ollama/adapter for a model that has an adapter already, model/architecture for what no adapter can be written for, model/config where the server says too little
+ * @param models what the server lists
+ * @throws StudioError ollama/model-missing, ollama/file for what MLX imported, model/architecture for what no adapter can be written for, model/config where the server says too little
  */
 export async function loadInstalledBase(
   client: OllamaClient,
   name: string,
-  signal?: AbortSignal,
+  { models, signal }: { readonly models: readonly InstalledModel[]; readonly signal?: AbortSignal | undefined },
 ): Promise<InstalledBase> {
+  const shown = await client.show(name, { signal });
+  if (shown.format === 'safetensors') {
+    throw mlxImportError(name, name);
+  }
   const described = await client.tensors(name, { signal });
   if (described.tensors.size === 0) {
     throw new StudioError(
@@ -29,23 +36,17 @@ export async function loadInstalledBase(
   };
   const parsed = parseModelName(name);
   const short = parsed === undefined ? name : shortModelName(parsed);
-  const { instructions } = parseModelfile(new TextEncoder().encode((await client.show(name, { signal })).modelfile));
+  const { instructions } = parseModelfile(new TextEncoder().encode(shown.modelfile));
   const argument = (command: string): string | undefined =>
     instructions.find((instruction) => instruction.command?.name === command)?.command?.args;
-  if (argument('adapter') !== undefined) {
-    throw new StudioError(
-      'ollama/adapter',
-      `${name} is a base with an adapter on top, and Ollama takes one adapter only. Give the base alone (its Hugging Face folder, its GGUF or the model that it was made from) and both adapters with --adapter.`,
-      { detail: { name } },
-    );
-  }
-  const installed = (await client.list({ signal })).find((model) => model.name === short || model.name === name);
+  const installed = models.find((model) => model.name === short || model.name === name);
   return {
     target: targetOfGguf({ path: name, value, tensors: described.tensors }),
     blob: /(?:^|[\\/])(sha256-[0-9a-f]{64})$/.exec(argument('model') ?? '')?.[1],
     host: client.address.host,
     type: described.quantisation ?? 'GGUF',
     bytes: installed?.bytes ?? 0,
+    hasAdapter: argument('adapter') !== undefined,
     parameters: [...described.tensors.values()].reduce((sum, shape) => sum + elementCount(shape), 0),
   };
 }

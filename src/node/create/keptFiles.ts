@@ -1,11 +1,11 @@
 // The folder, the names and the Modelfile of what `create` makes, for a time or to keep.
-import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, stat, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { StudioError } from '../../core/errors';
 import type { Route } from '../../core/routes/planRoutes';
 import { freeBytes } from '../files/freeSpace';
+import { reclaimTemporaryFolders, temporaryFolder as newTemporaryFolder } from '../files/temporaryFolder';
 import { existsError } from '../output/partialOutput';
 
 /** Where the Modelfile is written; undefined while it is made in a folder that is removed. */
@@ -26,14 +26,12 @@ export function relativeTo(modelfile: string, file: string): string {
 
 /** In the usual place for temporary files, or beside the user where that has no room. */
 export async function temporaryFolder(route: Route): Promise<string> {
+  // First what killed runs left in either place: that may be the room that is needed.
+  await reclaimTemporaryFolders(tmpdir());
+  await reclaimTemporaryFolders(process.cwd());
   const needed = (route.temporaryBytes ?? 0) * 1.05;
   const free = await freeBytes(join(tmpdir(), 'x'));
-  if (free === undefined || free >= needed) {
-    return await mkdtemp(join(tmpdir(), 'modelfile-studio-create-'));
-  }
-  const folder = join(process.cwd(), `.modelfile-studio-create-${randomBytes(6).toString('hex')}`);
-  await mkdir(folder);
-  return folder;
+  return await newTemporaryFolder(free === undefined || free >= needed ? undefined : process.cwd());
 }
 
 export async function writeModelfile(path: string, text: string, replace: boolean): Promise<void> {

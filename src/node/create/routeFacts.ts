@@ -1,3 +1,4 @@
+// Reads base and adapters for the planner of routes.
 import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -8,15 +9,15 @@ import type { BuildPlan } from '../../core/engine/buildPlan';
 import { FILE_TYPES, fileTypeName, isQuantised, parseFileType, type FileTypeName } from '../../core/engine/fileTypes';
 import { peakMemory, estimatedSeconds } from '../../core/engine/finishPlan';
 import { planAdapterGguf } from '../../core/engine/planAdapterGguf';
-import { planBuild } from '../../core/engine/planBuild';
-import { planGgufBuild } from '../../core/engine/planGgufBuild';
+import type { GgufPart } from '../../core/engine/planQuantize';
 import { StudioError, toStudioError, type ErrorJson } from '../../core/errors';
 import type { Adapter } from '../../core/formats/adapters/adapter';
 import { readGguf } from '../../core/formats/gguf/readGguf';
-import type { GgufFile } from '../../core/formats/gguf/ggufTypes';
 import { elementCount } from '../../core/formats/tensorRef';
-import type { HuggingFaceModel } from '../../core/formats/huggingface/huggingFaceModel';
+import type { ModelFolder } from '../../core/formats/huggingface/huggingFaceModel';
+import { attachesAdapters } from '../../core/routes/serverAbilities';
 import {
+  isTakenAsItIs,
   typeOfRoute,
   type RouteAdapter,
   type RouteBase,
@@ -25,16 +26,19 @@ import {
   type RouteName,
 } from '../../core/routes/planRoutes';
 import { requireOwnWeights } from '../engine/convertAdapter';
+import { planTrained, trainedInputs } from '../engine/prepareBuild';
 import { openFileSource } from '../files/fileSource';
-import { installedModelFile, OLLAMA_PREFIX } from '../inputs/installedModelFile';
-import { loadAdapter } from '../inputs/loadAdapter';
-import { loadAdapterTarget } from '../inputs/loadAdapterTarget';
-import { resolveBasePath } from '../inputs/loadBasePath';
-import { loadHuggingFaceModel } from '../inputs/loadHuggingFaceModel';
-import { sha256, type AdapterRequest } from '../engine/prepareBuild';
-import { withoutTiedCopies } from '../engine/tiedCopies';
-import { withTrainedTokenizer } from '../inputs/trainedTokenizer';
-import { readGgufParts } from '../inputs/readGgufParts';
+import { OLLAMA_PREFIX, readInstalledModel, type InstalledModel } from '../inputs/installedModel';
+import {
+  buildInputs,
+  loadAdapters,
+  loadBuildBase,
+  type AdapterRequest,
+  type BuildBase,
+  type BuildInputs,
+} from '../inputs/loadBuildInputs';
+import { targetOfParts } from '../inputs/loadAdapterTarget';
+import { readGgufFiles } from '../inputs/readGgufParts';
 
 export interface RouteRequest {
   /** A Hugging Face folder or a GGUF; for an installed model give `installed`. */
@@ -42,6 +46,8 @@ export interface RouteRequest {
   readonly installed?: InstalledBase | undefined;
   readonly adapters: readonly AdapterRequest[];
   readonly wantedType?: FileTypeName | undefined;
+  /** A quantised base without an adapter may be quantised again. */
+  readonly allowRequantize?: boolean | undefined;
   readonly ollamaVersion?: string | undefined;
   readonly workers: number;
   readonly signal?: AbortSignal | undefined;
@@ -57,13 +63,29 @@ export interface InstalledBase {
   readonly type: string;
   readonly bytes: number;
   readonly parameters: number;
+  /** It is a base with an adapter layer on top. */
+  readonly hasAdapter: boolean;
 }
 
 /** What reading the inputs told, before the planner judges it. */
 interface LoadedBase {
   readonly base: RouteBase;
   readonly target: AdapterTarget;
-  readonly model?: HuggingFaceModel | undefined;
+  /** Undefined where the files of an installed model are out of reach, with the reason. */
+  readonly inputs: BuildBase | undefined;
+  readonly problem?: ErrorJson | undefined;
+  readonly installedModel?: InstalledModel | undefined;
+}
+
+/** The facts of the planner, and what was read for them: a build goes on from there. */
+export interface GatheredFacts {
+  readonly facts: RouteFacts;
+  /** What an adapter has to fit. */
+  readonly target: AdapterTarget;
+  /** Base and adapters; undefined where the files of an installed base are out of reach. */
+  readonly inputs?: BuildInputs | undefined;
+  /** An installed base as its store has it. */
+  readonly installedModel?: InstalledModel | undefined;
 }
 
 /**
@@ -71,36 +93,44 @@ interface LoadedBase {
  * those of the builds themselves. Nothing is written.
  * @throws StudioError input/…, model/…, gguf/…; what only rules a route out stands in the facts
  */
-export async function gatherRouteFacts(request: RouteRequest): Promise<RouteFacts> {
-  const loaded = await loadBase(request);
-  const adapters: { readonly facts: RouteAdapter; readonly weighted: WeightedAdapter }[] = [];
-  for (const adapter of request.adapters) {
-    adapters.push(await loadRouteAdapter(adapter, loaded.target, request.signal));
+export async function gatherRouteFacts(request: RouteRequest): Promise<GatheredFacts> {
+  const { signal, workers, ollamaVersion, wantedType } = request;
+  const loaded =
+    request.installed === undefined ? await loadBase(request) : await loadInstalled(request, request.installed);
+  const { installedModel } = loaded;
+  const own = (installedModel?.adapters ?? []).map((path) => ({ path, weight: 1 }));
+  const weighted = await loadAdapters([...own, ...request.adapters], signal);
+  const adapters: RouteAdapter[] = [];
+  for (const [index, each] of weighted.entries()) {
+    const { path } = request.adapters[index - own.length] ?? { path: `the adapter of ${request.base}` };
+    const adapter = await routeAdapter({ ...each, path }, loaded.target, request);
+    adapters.push(index < own.length ? { ...adapter, isInstalled: true } : adapter);
   }
-  const weighted = adapters.map((adapter) => adapter.weighted);
-  const { model } = loaded;
   const none = { builds: [] };
-  const facts: RouteFacts = {
-    base: loaded.base,
-    adapters: adapters.map((adapter) => adapter.facts),
-    ollamaVersion: request.ollamaVersion,
-    wantedType: request.wantedType,
-    fused: none,
-    plain: none,
-  };
+  const facts: RouteFacts = { base: loaded.base, adapters, ollamaVersion, wantedType, fused: none, plain: none };
+  if (loaded.inputs === undefined) {
+    return {
+      facts: { ...facts, fused: { builds: [], problem: loaded.problem } },
+      target: loaded.target,
+      installedModel,
+    };
+  }
+  const inputs = await buildInputs(loaded.inputs, weighted);
+  if (isTakenAsItIs(facts)) {
+    return { facts, target: loaded.target, inputs, installedModel };
+  }
   const fusedTypes = typesOf(facts, ['fuse', 'fuse-quantise']);
-  const plainTypes = typesOf(facts, facts.adapters[0]?.format === 'gguf' ? ['adapter'] : ['gguf-adapter']);
-  return {
+  const plainTypes = typesOf(facts, adapters[0]?.format === 'gguf' ? ['adapter'] : ['gguf-adapter']);
+  const staysApart = weighted.length === 1 && attachesAdapters(ollamaVersion);
+  const planned = {
     ...facts,
-    fused:
-      model === undefined
-        ? await ggufBuilds(request, weighted, fusedTypes)
-        : builds(fusedTypes, request.workers, await folderPlanner(model, weighted)),
+    fused: await builds(fusedTypes, workers, () => planner(inputs, request)),
     plain:
-      model === undefined || weighted.length !== 1
-        ? none
-        : builds(plainTypes, request.workers, await folderPlanner(model, [])),
+      inputs.base.kind === 'folder' && staysApart
+        ? await builds(plainTypes, workers, () => planner({ ...inputs, adapters: [] }, request))
+        : none,
   };
+  return { facts: planned, target: loaded.target, inputs, installedModel };
 }
 
 /** The types of these routes, each once: planning a large vocabulary takes a second. */
@@ -108,50 +138,63 @@ function typesOf(facts: RouteFacts, routes: readonly RouteName[]): FileTypeName[
   return [...new Set(routes.map((route) => typeOfRoute(facts, route)))];
 }
 
-async function loadBase(request: RouteRequest): Promise<LoadedBase> {
-  const { base, installed } = request;
-  if (installed !== undefined) {
-    const { target } = installed;
-    return {
-      target,
-      base: {
-        path: base,
-        kind: 'installed',
-        architecture: target.architecture.name,
-        label: target.architecture.label,
-        parameters: installed.parameters,
-        sixteenBit: 'BF16',
-        stored: { type: installed.type, bytes: installed.bytes, isQuantised: isQuantisedName(installed.type) },
-      },
-    };
+async function loadBase({ base, signal }: RouteRequest): Promise<LoadedBase> {
+  const inputs = await loadBuildBase(base, signal);
+  if (inputs.kind === 'folder') {
+    const target = targetOfModel(inputs.model);
+    return { inputs, target, base: folderBase(inputs.model, target) };
   }
-  const found = await stat(base).catch(() => undefined);
-  if (found?.isFile() === true && /\.gguf$/i.test(base)) {
-    const { target } = await loadAdapterTarget(base);
-    const gguf = await readHeader(base);
-    const id = gguf.metadata.get('general.file_type')?.value;
-    const type = (typeof id === 'number' ? fileTypeName(id) : undefined) ?? 'GGUF';
-    const parameters = gguf.tensors.reduce((sum, tensor) => sum + elementCount(tensor.shape), 0);
-    return {
-      target,
-      base: {
-        path: base,
-        kind: 'gguf',
-        architecture: target.architecture.name,
-        label: target.architecture.label,
-        parameters,
-        sixteenBit: type === 'F16' ? 'F16' : 'BF16',
-        stored: { type, bytes: found.size, isQuantised: isQuantisedName(type) },
+  const { target } = targetOfParts(base, inputs.parts);
+  const id = inputs.parts[0]?.file.metadata.get('general.file_type')?.value;
+  const type = (typeof id === 'number' ? fileTypeName(id) : undefined) ?? 'GGUF';
+  return {
+    inputs,
+    target,
+    base: {
+      path: base,
+      kind: 'gguf',
+      architecture: target.architecture.name,
+      label: target.architecture.label,
+      parameters: inputs.parts.reduce((sum, { file }) => sum + parametersOf(file.tensors), 0),
+      sixteenBit: type === 'F16' ? 'F16' : 'BF16',
+      stored: {
+        type,
+        bytes: inputs.parts.reduce((sum, { file }) => sum + file.fileBytes, 0),
+        isQuantised: isQuantisedName(type),
       },
-    };
-  }
-  const { directory } = await resolveBasePath(base);
-  const model = { ...(await loadHuggingFaceModel(directory)), path: base };
-  const target = targetOfModel(model);
-  return { model, target, base: folderBase(model, target) };
+    },
+  };
 }
 
-function folderBase(model: HuggingFaceModel, target: AdapterTarget): RouteBase {
+function parametersOf(tensors: readonly { readonly shape: readonly number[] }[]): number {
+  return tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+}
+
+async function loadInstalled(request: RouteRequest, installed: InstalledBase): Promise<LoadedBase> {
+  const { target } = installed;
+  const base: RouteBase = {
+    path: request.base,
+    kind: 'installed',
+    architecture: target.architecture.name,
+    label: target.architecture.label,
+    parameters: installed.parameters,
+    sixteenBit: installed.type === 'F16' ? 'F16' : 'BF16',
+    stored: { type: installed.type, bytes: installed.bytes, isQuantised: isQuantisedName(installed.type) },
+  };
+  try {
+    const { installedModel, parts } = await filesOfInstalled(request.base, installed, request.signal);
+    return { base, target, inputs: { kind: 'gguf', parts }, installedModel };
+  } catch (thrown) {
+    const problem = refusal(thrown);
+    if (installed.hasAdapter) {
+      // Taken for a plain base it would be copied with its adapter still on top.
+      throw StudioError.fromJSON(problem);
+    }
+    return { base, target, inputs: undefined, problem };
+  }
+}
+
+function folderBase(model: ModelFolder, target: AdapterTarget): RouteBase {
   const halves = [...model.tensors.values()].filter(({ dtype }) => dtype === 'F16').length;
   return {
     path: model.path,
@@ -165,12 +208,11 @@ function folderBase(model: HuggingFaceModel, target: AdapterTarget): RouteBase {
   };
 }
 
-async function loadRouteAdapter(
-  { path, weight }: AdapterRequest,
+async function routeAdapter(
+  { adapter, weight, path }: WeightedAdapter & { readonly path: string },
   target: AdapterTarget,
-  signal: AbortSignal | undefined,
-): Promise<{ readonly facts: RouteAdapter; readonly weighted: WeightedAdapter }> {
-  const adapter = await loadAdapter(path, { signal });
+  { ollamaVersion, signal }: RouteRequest,
+): Promise<RouteAdapter> {
   const { size } = await stat(adapter.weightsFile);
   const facts = {
     path,
@@ -182,7 +224,7 @@ async function loadRouteAdapter(
     targets: adapter.targets,
   };
   if (adapter.format === 'gguf') {
-    const architecture = (await readHeader(adapter.weightsFile)).metadata.get('general.architecture')?.value;
+    const architecture = await architectureOf(adapter.weightsFile);
     const embedding = target.tied && adapter.parts.some((part) => part.target === 'token_embd.weight');
     const problem = embedding
       ? noGgufForm(
@@ -192,23 +234,19 @@ async function loadRouteAdapter(
           'token_embd.weight',
         ).toJSON()
       : undefined;
-    return {
-      weighted: { adapter, weight },
-      facts: {
-        ...facts,
-        hasPatterns: false,
-        ggufProblem: problem,
-        architecture: typeof architecture === 'string' ? architecture : undefined,
-        ggufBytes: size,
-      },
-    };
+    return { ...facts, hasPatterns: false, ggufProblem: problem, architecture, ggufBytes: size };
   }
-  const gguf = await planned(adapter, weight, target, signal);
   const scales = new Set(adapter.parts.flatMap((part) => (part.kind === 'lowRank' ? [part.scale * part.rank] : [])));
-  return {
-    weighted: { adapter, weight },
-    facts: { ...facts, hasPatterns: scales.size > 1, ggufProblem: gguf.problem, ggufBytes: gguf.bytes },
-  };
+  // Where nothing takes a GGUF adapter, what it would be is not asked.
+  const gguf = attachesAdapters(ollamaVersion) ? await planned(adapter, weight, target, signal) : {};
+  return { ...facts, hasPatterns: scales.size > 1, ggufProblem: gguf.problem, ggufBytes: gguf.bytes };
+}
+
+async function architectureOf(path: string): Promise<string | undefined> {
+  const source = await openFileSource(path);
+  const file = await readGguf(source, { path, arrays: 'skip' }).finally(() => source.close());
+  const value = file.metadata.get('general.architecture')?.value;
+  return typeof value === 'string' ? value : undefined;
 }
 
 async function planned(
@@ -216,7 +254,7 @@ async function planned(
   weight: number,
   target: AdapterTarget,
   signal: AbortSignal | undefined,
-): Promise<{ readonly problem?: ErrorJson; readonly bytes?: number }> {
+): Promise<{ readonly problem?: ErrorJson | undefined; readonly bytes?: number | undefined }> {
   try {
     const plan = planAdapterGguf({ adapter, weight, target, type: 'F16', output: join(tmpdir(), 'adapter.gguf') });
     await requireOwnWeights(plan, signal);
@@ -226,67 +264,40 @@ async function planned(
   }
 }
 
-async function readHeader(path: string): Promise<GgufFile> {
-  const source = await openFileSource(path);
-  return await readGguf(source, { path, arrays: 'skip' }).finally(() => source.close());
-}
-
 type Planner = (fileType: FileTypeName) => BuildPlan;
 
-async function folderPlanner(model: HuggingFaceModel, given: readonly WeightedAdapter[]): Promise<Planner> {
-  const single = await withoutTiedCopies(model, given);
-  const { adapters } = single;
-  const folders = given.flatMap(({ adapter }) => (adapter.format === 'gguf' ? [] : [adapter.directory]));
-  const { base } = await withTrainedTokenizer(single.base, folders);
-  return (fileType) =>
-    planBuild({
-      base,
-      adapters,
-      options: { fileType, output: join(tmpdir(), 'model.gguf'), layout: 'quantised' },
-      sha256,
-    });
+/** Plans builds of these inputs, one for each type. */
+async function planner(inputs: BuildInputs, { signal, allowRequantize }: RouteRequest): Promise<Planner> {
+  const options = { output: join(tmpdir(), 'model.gguf'), layout: 'quantised', allowRequantize } as const;
+  const trained = await trainedInputs(inputs, { signal });
+  return (fileType) => planTrained(trained, { ...options, fileType });
 }
 
-/** Builds on a GGUF, or on the file of an installed model where that is within reach. */
-async function ggufBuilds(
-  { base, installed, workers, signal }: RouteRequest,
-  adapters: readonly WeightedAdapter[],
-  types: readonly FileTypeName[],
-): Promise<RouteFacts['fused']> {
-  try {
-    const parts = await readGgufParts(installed === undefined ? base : await fileOfInstalled(base, installed, signal));
-    return builds(types, workers, (fileType) =>
-      planGgufBuild({
-        parts,
-        adapters,
-        options: { fileType, output: join(tmpdir(), 'model.gguf'), layout: 'quantised' },
-      }),
-    );
-  } catch (thrown) {
-    return { builds: [], problem: refusal(thrown) };
-  }
-}
-
-/** A folder of models may belong to another server, and have another model of that name. */
-async function fileOfInstalled(
+/** The files of an installed model. A folder of models may belong to another server, and have another model of that name. */
+async function filesOfInstalled(
   name: string,
   { blob, host }: InstalledBase,
   signal: AbortSignal | undefined,
-): Promise<string> {
-  const path = await installedModelFile(`${OLLAMA_PREFIX}${name}`, signal);
-  if (blob !== undefined && basename(path) !== blob) {
+): Promise<{ readonly installedModel: InstalledModel; readonly parts: readonly GgufPart[] }> {
+  const installedModel = await readInstalledModel(`${OLLAMA_PREFIX}${name}`, signal);
+  if (blob !== undefined && !installedModel.models.some((path) => basename(path) === blob)) {
     throw new StudioError(
       'ollama/file',
-      `${name} on ${host} is another file than the one found here under that name (${path}). Run this where that server runs, or give its models folder in OLLAMA_MODELS.`,
-      { path },
+      `${name} on ${host} is another file than the one found here under that name (${installedModel.models.join(', ')}). Run this where that server runs, or give its models folder in OLLAMA_MODELS.`,
+      { path: installedModel.models[0] },
     );
   }
-  return path;
+  return { installedModel, parts: await readGgufFiles(installedModel.models) };
 }
 
-function builds(types: readonly FileTypeName[], workers: number, planner: Planner): RouteFacts['fused'] {
+async function builds(
+  types: readonly FileTypeName[],
+  workers: number,
+  makePlanner: () => Promise<Planner>,
+): Promise<RouteFacts['fused']> {
   try {
-    return { builds: types.map((type) => costOf(planner(type), workers)) };
+    const plan = await makePlanner();
+    return { builds: types.map((type) => costOf(plan(type), workers)) };
   } catch (thrown) {
     return { builds: [], problem: refusal(thrown) };
   }

@@ -1,3 +1,4 @@
+import { append } from '../../core/append';
 import { lstat, rename, unlink, writeFile } from 'node:fs/promises';
 import { readBytes } from '../../core/bytes';
 import type { BuildPlan, PlanNote } from '../../core/engine/buildPlan';
@@ -48,7 +49,7 @@ export async function* buildFromPlan(
     code: 'gguf/values',
     message: `${name} holds NaN or infinite values, as its input does: the model will misbehave`,
   }));
-  warnings.push(...(unwritten === undefined ? [] : [unwritten]));
+  append(warnings, unwritten === undefined ? [] : [unwritten]);
   return { ...result, warnings, peakMemoryBytes: process.resourceUsage().maxRSS * 1024 };
 }
 

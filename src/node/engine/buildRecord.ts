@@ -1,7 +1,7 @@
 import { basename, dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import type { BuildPlan } from '../../core/engine/buildPlan';
 import { ENGINE_VERSION } from '../../core/engineVersion';
-import { OLLAMA_PREFIX } from '../inputs/installedModelFile';
+import { OLLAMA_PREFIX } from '../inputs/installedModel';
 import type { RunResult } from './runPlan';
 
 /** The first line of every record, by which it is recognised. */

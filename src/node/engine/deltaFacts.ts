@@ -1,3 +1,4 @@
+import { largest, smallest } from '../../core/extremes';
 import { Kernels } from '../../core/engine/kernels/kernels';
 import type { BuildPlan, Contribution, PlannedSlice, StoredMatrix } from '../../core/engine/buildPlan';
 import { storedRowBytes } from '../../core/engine/storedMatrix';
@@ -58,8 +59,8 @@ export async function deltaFacts(plan: BuildPlan, signal?: AbortSignal): Promise
   }
   const known = ratios.filter((ratio) => Number.isFinite(ratio));
   return {
-    smallest: known.length === 0 ? undefined : Math.min(...known),
-    largest: known.length === 0 ? undefined : Math.max(...known),
+    smallest: known.length === 0 ? undefined : smallest(known),
+    largest: known.length === 0 ? undefined : largest(known),
     noEffect: ratios.length > 0 && ratios.every((ratio) => ratio === 0),
   };
 }

@@ -45,8 +45,10 @@ class EngineWorker {
       importance,
     });
     const writes: [Promise<void>, Promise<void>] = [Promise.resolve(), Promise.resolve()];
+    // A staging buffer is free as soon as its unit is made, unless the unit leaves as it came, and is written from there.
+    const stagings: [Promise<void>, Promise<void>] = [Promise.resolve(), Promise.resolve()];
     const stage = (index: number, buffer: 0 | 1): Promise<StagedUnit> => {
-      const staged = writes[buffer].then(() => runner.stage(units[index]!, buffer));
+      const staged = stagings[buffer].then(() => runner.stage(units[index]!, buffer));
       staged.catch(() => undefined);
       return staged;
     };
@@ -59,9 +61,12 @@ class EngineWorker {
       const following = this.#take(units.length);
       staged = following < 0 ? undefined : stage(following, other);
       Atomics.store(this.#control, CONTROL.currentTensor, ready.unit.tensor);
+      await writes[buffer];
       const result = await runner.run(ready, buffer);
-      writes[buffer] = this.#write(index, ready, result.bytes, result.nonFinite);
-      writes[buffer].catch(() => undefined);
+      const write = this.#write(index, ready, result.bytes, result.nonFinite);
+      write.catch(() => undefined);
+      writes[buffer] = write;
+      stagings[buffer] = result.bytes.byteOffset < layout.output[0] ? write : Promise.resolve();
       index = following;
       buffer = other;
     }

@@ -6,6 +6,7 @@ import { planBuild } from '../../core/engine/planBuild';
 import { planFuse, type FuseType } from '../../core/engine/planFuse';
 import { planGgufBuild } from '../../core/engine/planGgufBuild';
 import { planQuantize } from '../../core/engine/planQuantize';
+import { StudioError } from '../../core/errors';
 import { formatBytes } from '../../core/formatBytes';
 import { readImatrix } from '../../core/formats/gguf/imatrix';
 import type { ModelFolder } from '../../core/formats/huggingface/huggingFaceModel';
@@ -15,19 +16,21 @@ import { withoutTiedCopies, withoutTiedParts } from './tiedCopies';
 import { unnamedRows } from './unnamedRows';
 import { openFileSource } from '../files/fileSource';
 import { freeBytes } from '../files/freeSpace';
-import { identify, identityText } from '../files/inputIdentity';
-import { installedModelFile, OLLAMA_PREFIX } from '../inputs/installedModelFile';
-import { loadAdapter } from '../inputs/loadAdapter';
-import { resolveBasePath } from '../inputs/loadBasePath';
+import {
+  buildInputs,
+  loadAdapters,
+  loadBuildBase,
+  loadFolder,
+  statesOf,
+  type AdapterRequest,
+  type BuildBase,
+  type BuildInputs,
+  type InputStates,
+} from '../inputs/loadBuildInputs';
 import { readGgufParts } from '../inputs/readGgufParts';
-import { loadHuggingFaceModel } from '../inputs/loadHuggingFaceModel';
-import { withTrainedTokenizer } from '../inputs/trainedTokenizer';
+import { withTrainedTemplate, withTrainedTokenizer } from '../inputs/trainedTokenizer';
 
-/** An adapter as the user names it. */
-export interface AdapterRequest {
-  readonly path: string;
-  readonly weight: number;
-}
+export type { AdapterRequest } from '../inputs/loadBuildInputs';
 
 /** The options of a build as they come from a user; `imatrix` is still a path. */
 export interface BuildRequest extends Omit<BuildOptions, 'imatrix'> {
@@ -55,45 +58,91 @@ export interface QuantizeRequest extends Omit<BuildOptions, 'imatrix'> {
 
 /** Reads what a build needs and plans it; nothing is written. */
 export async function prepareBuild(request: BuildRequest): Promise<BuildPlan> {
-  if (isGgufBase(request.base)) {
-    return await prepareGgufBuild(request);
+  const { base, adapters, signal } = request;
+  const inputs = await buildInputs(await loadBuildBase(base, signal), await loadAdapters(adapters, signal));
+  return await planFromInputs(inputs, request);
+}
+
+/** Plans a build of what was read already. */
+export async function planFromInputs(
+  inputs: BuildInputs,
+  request: Omit<BuildRequest, 'base' | 'adapters'>,
+): Promise<BuildPlan> {
+  const { signal } = request;
+  const imatrix = await loadImatrix(request.imatrixPath);
+  const options = { ...request, imatrix };
+  const read = { files: imatrixFiles(request), folders: inputs.folders, states: inputs.states };
+  const planned = planTrained(await trainedInputs(inputs, request), options);
+  return await withFacts(planned, read, signal);
+}
+
+/** A base and adapters as they are planned: with the tokenizer and the template that the adapters were trained with, and every tied weight once. */
+export interface TrainedInputs {
+  readonly base: BuildBase;
+  readonly adapters: readonly WeightedAdapter[];
+  readonly checks: readonly PlanNote[];
+  readonly warnings: readonly PlanNote[];
+}
+
+/** @param trainedWith folders of adapters that are not merged, but whose tokenizer and template count */
+export async function trainedInputs(
+  { base, adapters: read }: Pick<BuildInputs, 'base' | 'adapters'>,
+  {
+    trainedWith = [],
+    signal,
+  }: { readonly trainedWith?: readonly string[] | undefined; readonly signal?: AbortSignal | undefined },
+): Promise<TrainedInputs> {
+  const folders = [
+    ...read.flatMap(({ adapter }) => (adapter.format === 'gguf' ? [] : [adapter.directory])),
+    ...trainedWith,
+  ];
+  if (base.kind === 'gguf') {
+    const isTied = !base.parts.some(({ file }) => file.tensors.some(({ name }) => name === 'output.weight'));
+    const adapters = isTied ? await withoutTiedParts(read, signal) : read;
+    const { parts, checks, warnings } = await withTrainedTemplate(base.parts, folders, signal);
+    return { base: { kind: 'gguf', parts }, adapters, checks, warnings };
   }
-  const { base, adapters, folders, states, checks, warnings } = await loadInputs(request);
-  const imatrix = await loadImatrix(request.imatrixPath);
-  const plan = planBuild({ base, adapters, options: { ...request, imatrix }, sha256, checks, warnings });
-  return await withFacts(plan, { files: imatrixFiles(request), folders, states }, request.signal);
-}
-
-/** A base that is a GGUF, or a model that Ollama has. */
-export function isGgufBase(base: string): boolean {
-  return base.startsWith(OLLAMA_PREFIX) || /\.gguf$/i.test(base);
-}
-
-async function prepareGgufBuild(request: BuildRequest): Promise<BuildPlan> {
-  const parts = await readGgufParts(
-    request.base.startsWith(OLLAMA_PREFIX) ? await installedModelFile(request.base, request.signal) : request.base,
+  const single = await withoutTiedCopies(base.model, read, signal);
+  const { adapters } = single;
+  const trained = await withTrainedTokenizer(single.base, folders, signal);
+  const unnamed = await unnamedRows(
+    trained.base,
+    adapters.map(({ adapter }) => adapter),
+    signal,
   );
-  const read = await loadAdapters(request);
-  const isTied = !parts.some(({ file }) => file.tensors.some(({ name }) => name === 'output.weight'));
-  const adapters = isTied ? await withoutTiedParts(read, request.signal) : read;
-  const states = await statesOf([...parts.map(({ path }) => path), ...filesOf(adapters)]);
-  const imatrix = await loadImatrix(request.imatrixPath);
-  const plan = planGgufBuild({ parts, adapters, options: { ...request, imatrix } });
-  const folders = adapters.map(({ adapter }) => adapter.directory);
-  return await withFacts(plan, { files: imatrixFiles(request), folders, states }, request.signal);
+  return {
+    base: { ...base, model: trained.base },
+    adapters,
+    checks: trained.checks,
+    warnings: [...single.warnings, ...trained.warnings, ...unnamed],
+  };
+}
+
+/** The plan of a build, without what only a look at numbers and at the disk can tell. */
+export function planTrained({ base, adapters, checks, warnings }: TrainedInputs, options: BuildOptions): BuildPlan {
+  if (base.kind === 'folder') {
+    return planBuild({ base: base.model, adapters, options, sha256, checks, warnings });
+  }
+  const plan = planGgufBuild({ parts: base.parts, adapters, options });
+  return { ...plan, checks: [...plan.checks, ...checks], warnings: [...plan.warnings, ...warnings] };
 }
 
 /** Reads what a merge needs and plans it. */
 export async function prepareFuse(
   request: FuseRequest,
 ): Promise<{ readonly plan: BuildPlan; readonly base: ModelFolder }> {
-  const { base, adapters, folders, states, checks, warnings } = await loadInputs(request);
+  const { adapters: wanted, output, dtype, signal } = request;
+  const inputs = await buildInputs(await loadFolder(request.base, signal), await loadAdapters(wanted, signal));
+  const { base, adapters, checks, warnings } = await trainedInputs(inputs, { signal });
+  if (base.kind !== 'folder') {
+    throw new StudioError('internal/unexpected', 'A folder was loaded as a GGUF.');
+  }
   const plan = await withFacts(
-    planFuse({ base, adapters, output: request.output, dtype: request.dtype, checks, warnings }),
-    { files: [], folders, states },
-    request.signal,
+    planFuse({ base: base.model, adapters, output, dtype, checks, warnings }),
+    { files: [], folders: inputs.folders, states: inputs.states },
+    signal,
   );
-  return { plan, base };
+  return { plan, base: base.model };
 }
 
 /** Plans a GGUF from a GGUF. */
@@ -108,79 +157,8 @@ export async function prepareQuantize(request: QuantizeRequest): Promise<BuildPl
   );
 }
 
-interface LoadedInputs {
-  readonly base: ModelFolder;
-  readonly adapters: readonly WeightedAdapter[];
-  /** The folders that they were read from. */
-  readonly folders: readonly string[];
-  readonly states: InputStates;
-  /** What was taken from the adapters beside their weights, and what is amiss with that. */
-  readonly checks: readonly PlanNote[];
-  readonly warnings: readonly PlanNote[];
-}
-
-/** What files were when their headers were read, by path. */
-type InputStates = ReadonlyMap<string, string>;
-
-async function statesOf(paths: Iterable<string>): Promise<InputStates> {
-  const states = new Map<string, string>();
-  for (const path of new Set(paths)) {
-    states.set(path, identityText(await identify(path)));
-  }
-  return states;
-}
-
 function imatrixFiles(request: { readonly imatrixPath?: string | undefined }): string[] {
   return request.imatrixPath === undefined ? [] : [request.imatrixPath];
-}
-
-async function loadInputs(request: {
-  readonly base: string;
-  readonly adapters: readonly AdapterRequest[];
-  readonly trainedWith?: readonly string[] | undefined;
-  readonly signal?: AbortSignal | undefined;
-}): Promise<LoadedInputs> {
-  const resolved = await resolveBasePath(request.base);
-  const loaded = await loadHuggingFaceModel(resolved.directory);
-  const read = await loadAdapters(request);
-  const folders = [resolved.directory, ...read.map(({ adapter }) => adapter.directory)];
-  const states = await statesOf([...[...loaded.tensors.values()].map(({ file }) => file), ...filesOf(read)]);
-  const own = read.flatMap(({ adapter }) => (adapter.format === 'gguf' ? [] : [adapter.directory]));
-  const single = await withoutTiedCopies(
-    { ...loaded, path: request.base, takenBecause: resolved.takenBecause },
-    read,
-    request.signal,
-  );
-  const { adapters } = single;
-  const { base, checks, warnings } = await withTrainedTokenizer(
-    single.base,
-    [...own, ...(request.trainedWith ?? [])],
-    request.signal,
-  );
-  const unnamed = await unnamedRows(
-    base,
-    adapters.map(({ adapter }) => adapter),
-    request.signal,
-  );
-  return { base, adapters, folders, states, checks, warnings: [...single.warnings, ...warnings, ...unnamed] };
-}
-
-async function loadAdapters(request: {
-  readonly adapters: readonly AdapterRequest[];
-  readonly signal?: AbortSignal | undefined;
-}): Promise<WeightedAdapter[]> {
-  const adapters: WeightedAdapter[] = [];
-  for (const { path, weight } of request.adapters) {
-    adapters.push({
-      adapter: await loadAdapter(path, request.signal === undefined ? {} : { signal: request.signal }),
-      weight,
-    });
-  }
-  return adapters;
-}
-
-function filesOf(adapters: readonly WeightedAdapter[]): string[] {
-  return adapters.flatMap(({ adapter }) => [...adapter.tensors.values()].map(({ file }) => file));
 }
 
 /** Deltas this much larger than the weights that they change are seldom meant. */

@@ -1,3 +1,4 @@
+import { append } from '../../core/append';
 import { stat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Kernels } from '../../core/engine/kernels/kernels';
@@ -105,7 +106,7 @@ async function verifySource(source: FileSource, path: string, signal: AbortSigna
   checkGgufMetadata(file.metadata, (problem) => {
     problems.push(problem);
   });
-  problems.push(...checkModelGguf(file));
+  append(problems, checkModelGguf(file));
   const spans = file.tensors.map((tensor): Span => ({
     name: tensor.name,
     type: tensor.type,

@@ -6,6 +6,7 @@ import { writeError } from './systemError';
 
 /** Followed by the number of the process that made it. */
 const PREFIX = 'modelfile-studio-create-';
+const OURS = new RegExp(`^\\.?${PREFIX}(\\d+)-[0-9a-f]{12}$`);
 
 /**
  * A new folder for files that are needed for a while. Those of processes that were killed before they could remove
@@ -15,7 +16,7 @@ const PREFIX = 'modelfile-studio-create-';
 export async function temporaryFolder(parent?: string): Promise<string> {
   const place = parent ?? tmpdir();
   const prefix = parent === undefined ? PREFIX : `.${PREFIX}`;
-  await removeStale(place, prefix);
+  await reclaimTemporaryFolders(place);
   const folder = join(place, `${prefix}${process.pid}-${randomBytes(6).toString('hex')}`);
   try {
     // For this user alone: a model may be nobody else's business.
@@ -26,10 +27,11 @@ export async function temporaryFolder(parent?: string): Promise<string> {
   return folder;
 }
 
-async function removeStale(place: string, prefix: string): Promise<void> {
+/** Removes the folders of processes that are gone; a place that cannot be read has none. */
+export async function reclaimTemporaryFolders(place: string): Promise<void> {
   const names = await readdir(place).catch(() => []);
   for (const name of names) {
-    const found = name.startsWith(prefix) ? /^(\d+)-[0-9a-f]{12}$/.exec(name.slice(prefix.length)) : null;
+    const found = OURS.exec(name);
     if (found !== null && !isRunning(Number(found[1]))) {
       await rm(join(place, name), { recursive: true, force: true }).catch(() => undefined);
     }

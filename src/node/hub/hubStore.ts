@@ -36,7 +36,7 @@ export class CacheStore implements HubStore {
   }
 
   async lockPath(): Promise<string> {
-    return join(await this.folder('.locks', this.name), 'modelfile-studio-fetch');
+    return join(await this.folder(['.locks', this.name]), 'modelfile-studio-fetch');
   }
 
   async has(file: HubFile, signal: AbortSignal): Promise<boolean> {
@@ -77,7 +77,7 @@ export class CacheStore implements HubStore {
     }
     const parts = revision.split('/');
     const name = parts.pop()!;
-    const path = join(await this.folder(this.name, 'refs', ...parts), name);
+    const path = join(await this.folder([this.name, 'refs', ...parts]), name);
     const whole = `${path}.${process.pid}.incomplete`;
     try {
       await writeFile(whole, commit, { flag: 'wx' });
@@ -91,13 +91,13 @@ export class CacheStore implements HubStore {
   private async places(
     file: HubFile,
   ): Promise<{ readonly blob: string; readonly link: string; readonly linkTarget: string }> {
-    const blobs = await this.folder(this.name, 'blobs');
-    const snapshot = await this.folder(this.name, 'snapshots', this.commit);
+    const blobs = await this.folder([this.name, 'blobs']);
+    const snapshot = await this.folder([this.name, 'snapshots', this.commit]);
     const blob = join(blobs, checksumOf(file));
     return { blob, link: join(snapshot, file.path), linkTarget: relative(snapshot, blob) };
   }
 
-  private folder(...parts: readonly string[]): Promise<string> {
+  private folder(parts: readonly string[]): Promise<string> {
     return folderWithin(this.cache, parts);
   }
 }

@@ -19,9 +19,7 @@ export async function findBase(name: string | undefined, directory: string): Pro
     return undefined;
   }
   const last = basename(name.replaceAll('\\', '/'));
-  const above = Array.from({ length: LEVELS }, (_, level) =>
-    resolve(directory, ...Array<string>(level + 1).fill('..')),
-  );
+  const above = Array.from({ length: LEVELS }, (_, level) => resolve(directory, '../'.repeat(level + 1)));
   const candidates = [
     ...(isAbsolute(name) ? [name] : [directory, ...above].map((folder) => resolve(folder, name))),
     ...above.map((folder) => join(folder, last)),

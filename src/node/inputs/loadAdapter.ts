@@ -24,6 +24,7 @@ import { readNpz } from '../../core/formats/readNpz';
 import { readSafetensorsHeader } from '../../core/formats/safetensors/readSafetensors';
 import type { TensorRef } from '../../core/formats/tensorRef';
 import { LIMITS } from '../../core/limits';
+import { formatOf } from '../files/fileFormat';
 import { openFileSource, readError } from '../files/fileSource';
 import { findTrainingResult, resultFolders, type TrainingSearch } from './findTrainingResult';
 import { readFolder, type FolderNames } from '../files/readFolder';
@@ -118,6 +119,10 @@ async function fromFile(path: string): Promise<Taken> {
   }
   if (/\.gguf$/i.test(path)) {
     return { directory, weightsFile: path, names: await readFolder(directory), isGguf: true };
+  }
+  if (!/\.[a-z]+$/i.test(path) && (await formatOf(path)) === 'gguf') {
+    // A file of Ollama's store has no ending, and its folder may have thousands of others.
+    return { directory, weightsFile: path, names: { files: [], folders: [] }, isGguf: true };
   }
   return await fromFolder(directory, path);
 }

@@ -1,9 +1,8 @@
-import { stat } from 'node:fs/promises';
 import { targetOfGguf, targetOfModel, type AdapterTarget } from '../../core/engine/adapterTarget';
-import { readGguf } from '../../core/formats/gguf/readGguf';
-import type { GgufFile } from '../../core/formats/gguf/ggufTypes';
-import { openFileSource } from '../files/fileSource';
-import { installedModelFile, OLLAMA_PREFIX } from './installedModelFile';
+import type { GgufPart } from '../../core/engine/planQuantize';
+import { installedModelFiles, OLLAMA_PREFIX } from './installedModel';
+import { isGgufPath } from './loadBuildInputs';
+import { readGgufFiles, readGgufParts } from './readGgufParts';
 import { resolveBasePath } from './loadBasePath';
 import { loadHuggingFaceModel } from './loadHuggingFaceModel';
 
@@ -20,29 +19,26 @@ export interface LoadedTarget {
  */
 export async function loadAdapterTarget(path: string): Promise<LoadedTarget> {
   if (path.startsWith(OLLAMA_PREFIX)) {
-    return await ofGguf(path, await installedModelFile(path));
+    return targetOfParts(path, await readGgufFiles(await installedModelFiles(path)));
   }
-  const found = await stat(path).catch(() => undefined);
-  if (found?.isFile() === true && /\.gguf$/i.test(path)) {
-    return await ofGguf(path, path);
+  if (await isGgufPath(path)) {
+    return targetOfParts(path, await readGgufParts(path));
   }
   const { directory } = await resolveBasePath(path);
   const model = await loadHuggingFaceModel(directory);
   return { target: targetOfModel({ ...model, path }), folders: [directory], files: [] };
 }
 
-async function ofGguf(path: string, file: string): Promise<LoadedTarget> {
-  const source = await openFileSource(file);
-  const gguf = await readGguf(source, { path: file, arrays: 'skip' }).finally(() => source.close());
-  return { target: targetOfGguf({ path, ...ggufFacts(gguf) }), folders: [], files: [file] };
-}
-
-function ggufFacts(gguf: GgufFile): Pick<Parameters<typeof targetOfGguf>[0], 'value' | 'tensors'> {
-  return {
+/** The base of an adapter from a GGUF, all parts of it. @param path as the user gave it */
+export function targetOfParts(path: string, parts: readonly GgufPart[]): LoadedTarget {
+  const metadata = parts[0]?.file.metadata;
+  const target = targetOfGguf({
+    path,
     value: (key) => {
-      const value = gguf.metadata.get(key)?.value;
+      const value = metadata?.get(key)?.value;
       return typeof value === 'string' || typeof value === 'number' ? value : undefined;
     },
-    tensors: new Map(gguf.tensors.map(({ name, shape }) => [name, shape])),
-  };
+    tensors: new Map(parts.flatMap(({ file }) => file.tensors.map(({ name, shape }) => [name, shape] as const))),
+  });
+  return { target, folders: [], files: parts.map((part) => part.path) };
 }

@@ -1,3 +1,4 @@
+import { append } from '../../core/append';
 import { join } from 'node:path';
 import { StudioError } from '../../core/errors';
 import { readSafetensorsHeader } from '../../core/formats/safetensors/readSafetensors';
@@ -41,10 +42,8 @@ export async function loadWeights(
     indexBytes === undefined ? undefined : readShardIndex(indexBytes, join(directory, INDEX)),
   );
   const { files, index } = chosen;
-  refuseMissing(
-    directory,
-    index === undefined ? numberedButMissing(files) : files.filter((shard) => !names.includes(shard)),
-  );
+  const all = new Set(names);
+  refuseMissing(directory, index === undefined ? numberedButMissing(files) : files.filter((shard) => !all.has(shard)));
   if (files.length === 0) {
     throw noWeights(directory, names);
   }
@@ -69,7 +68,7 @@ async function otherNames(
   }
   const names: string[] = [];
   for (const name of staleFiles) {
-    names.push(...(await readHeader(join(directory, name), signal)).tensors.keys());
+    append(names, (await readHeader(join(directory, name), signal)).tensors.keys());
   }
   return names;
 }
@@ -111,6 +110,7 @@ async function readShards(
 /** `model-00001-of-00003.safetensors` without an index tells how many there must be. */
 function numberedButMissing(shards: readonly string[]): string[] {
   const missing: string[] = [];
+  const there = new Set(shards);
   const sets = new Set(
     shards
       .map((name) => /^(model.*-)\d{5}-of-(\d{5})\.safetensors$/.exec(name))
@@ -121,7 +121,7 @@ function numberedButMissing(shards: readonly string[]): string[] {
     const [prefix = '', total = '0'] = set.split('|');
     for (let number = 1; number <= Math.min(Number(total), LIMITS.safetensors.shards); number++) {
       const name = `${prefix}${String(number).padStart(5, '0')}-of-${total}.safetensors`;
-      if (!shards.includes(name)) {
+      if (!there.has(name)) {
         missing.push(name);
       }
     }

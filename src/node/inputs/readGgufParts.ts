@@ -35,6 +35,33 @@ export async function readGgufParts(path: string): Promise<GgufPart[]> {
   return parts;
 }
 
+/**
+ * Reads the files of a model whose names say nothing of their order, as Ollama's store has them; the parts of a split model are put in order.
+ * @throws StudioError gguf/…, gguf/metadata where parts are missing or belong to no split model
+ */
+export async function readGgufFiles(paths: readonly string[]): Promise<GgufPart[]> {
+  const parts: GgufPart[] = [];
+  for (const path of paths) {
+    parts.push(await readPart(path));
+  }
+  const [first] = parts;
+  const total = Math.max(1, first === undefined ? 0 : splitNumber(first, 'split.count'));
+  const ordered = [...parts].sort((a, b) => splitNumber(a, 'split.no') - splitNumber(b, 'split.no'));
+  if (total !== parts.length || ordered.some((part, index) => splitNumber(part, 'split.no') !== index)) {
+    throw new StudioError(
+      'gguf/metadata',
+      `${first?.path ?? 'The model'} is one of ${total} parts of a split model, and ${parts.length === 1 ? 'it is alone' : `these are ${parts.length} files that are not those parts`}. Get the model again.`,
+      first === undefined ? {} : { path: first.path },
+    );
+  }
+  return ordered;
+}
+
+function splitNumber({ file }: GgufPart, key: 'split.no' | 'split.count'): number {
+  const value = file.metadata.get(key)?.value;
+  return typeof value === 'number' ? value : 0;
+}
+
 async function readPart(path: string): Promise<GgufPart> {
   const source = await openFileSource(path);
   try {

@@ -1,4 +1,5 @@
 import type { PlanNote } from '../../core/engine/buildPlan';
+import type { GgufPart } from '../../core/engine/planQuantize';
 import { throwIfAborted, toStudioError } from '../../core/errors';
 import type { HuggingFaceModel, TokenizerFiles } from '../../core/formats/huggingface/huggingFaceModel';
 import { chatTemplateEntries } from '../../core/formats/huggingface/tokenizer/chatTemplate';
@@ -34,13 +35,44 @@ export async function withTrainedTokenizer<Base extends HuggingFaceModel>(
   }
   if (templates !== undefined) {
     tokenizer = sameTemplates(templates, tokenizer) ? tokenizer : withTemplates(tokenizer, templates);
-    notes.checks.push({ code: 'check/template', message: "chat template: the adapter's own" });
+    notes.checks.push(OWN_TEMPLATE);
   } else if (!sameTemplates(own, tokenizer)) {
     // A tokenizer without a template of its own is used with the base's.
     tokenizer = withTemplates(tokenizer, own);
   }
   return { base: { ...base, tokenizer }, ...notes };
 }
+
+/**
+ * A GGUF with the chat template that its adapters were trained with, where that is another than its own; the tokenizer stays.
+ * @param folders of the adapters, in their order: of several the last counts
+ */
+export async function withTrainedTemplate(
+  parts: readonly GgufPart[],
+  folders: readonly string[],
+  signal?: AbortSignal,
+): Promise<{
+  readonly parts: readonly GgufPart[];
+  readonly checks: readonly PlanNote[];
+  readonly warnings: readonly PlanNote[];
+}> {
+  const notes: Notes = { checks: [], warnings: [] };
+  const [first, ...rest] = parts;
+  const own = first?.file.metadata.get('tokenizer.chat_template')?.value;
+  for (const folder of [...folders].reverse()) {
+    const files = await readable(folder, notes, signal);
+    const entries = files === undefined ? [] : chatTemplateEntries(files);
+    if (first !== undefined && entries.length > 0 && new Map(entries).get('tokenizer.chat_template')?.value !== own) {
+      const kept = [...first.file.metadata].filter(([key]) => !/^tokenizer\.chat_templates?(?:\.|$)/.test(key));
+      const metadata = new Map([...kept, ...entries]);
+      notes.checks.push(OWN_TEMPLATE);
+      return { parts: [{ ...first, file: { ...first.file, metadata } }, ...rest], ...notes };
+    }
+  }
+  return { parts, ...notes };
+}
+
+const OWN_TEMPLATE: PlanNote = { code: 'check/template', message: "chat template: the adapter's own" };
 
 interface Notes {
   readonly checks: PlanNote[];

@@ -1,6 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { StudioError } from '../../core/errors';
 import { readGguf } from '../../core/formats/gguf/readGguf';
+import type { GgufMetadata } from '../../core/formats/gguf/ggufTypes';
+import type { HuggingFaceModel } from '../../core/formats/huggingface/huggingFaceModel';
 import { LIMITS } from '../../core/limits';
 import type { ChatFormat } from '../../core/chatTemplate/chatFormat';
 import {
@@ -11,7 +13,7 @@ import {
 } from '../../core/chatTemplate/chooseTemplate';
 import { chatFormatOfFolder, chatFormatOfGguf } from '../../core/chatTemplate/readChatFormat';
 import { libraryNameOf } from '../../core/ollama/libraryNames';
-import { baseNames } from '../inputs/baseNames';
+import { adapterBaseNames, baseNames, folderBaseNames, ggufBaseNames } from '../inputs/baseNames';
 import { bundledLibrary, libraryTemplate } from '../registry/bundledLibrary';
 import { openFileSource, readError } from '../files/fileSource';
 import { createJinjaRenderer } from './jinjaRenderer';
@@ -30,15 +32,37 @@ export interface ChooseTemplateForOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What was read of a model already: its chat format, and the names that its files give for what it began from. */
+export interface ChatSource {
+  readonly format: ChatFormat;
+  readonly baseNames: readonly string[];
+}
+
+/** The same of a folder whose files were read. */
+export function chatSourceOfFolder({ tokenizer, config, generationConfig, readme }: HuggingFaceModel): ChatSource {
+  return {
+    format: chatFormatOfFolder({ tokenizer, config, generationConfig }),
+    baseNames: folderBaseNames(config, readme),
+  };
+}
+
+/** The same of a GGUF whose header was read. */
+export function chatSourceOfGguf(metadata: GgufMetadata): ChatSource {
+  return { format: chatFormatOfGguf(metadata), baseNames: ggufBaseNames(metadata) };
+}
+
 /**
- * Template, stops and parameters for a model: a Hugging Face folder or a GGUF.
+ * Template, stops and parameters for a model: a Hugging Face folder or a GGUF, by its path or as it was read.
  * @throws StudioError input/missing, gguf/…, json/…, run/cancelled
  */
-export async function chooseTemplateFor(path: string, options: ChooseTemplateForOptions): Promise<TemplateChoice> {
+export async function chooseTemplateFor(
+  model: string | ChatSource,
+  options: ChooseTemplateForOptions,
+): Promise<TemplateChoice> {
   const { signal } = options;
-  const base = options.base ?? (await namedBase(path, options));
+  const base = options.base ?? (await namedBase(model, options));
   const candidates = options.candidates ?? (() => bundledCandidates(options.bundleFolder));
-  const own = await readChatFormat(path, signal);
+  const own = typeof model === 'string' ? await readChatFormat(model, signal) : model.format;
   const trained = options.adapter === undefined ? undefined : await readAdapterFormat(options.adapter, own, signal);
   const choice = await chooseTemplate(trained ?? own, createJinjaRenderer(options.bundleFolder), {
     candidates,
@@ -60,10 +84,14 @@ export async function chooseTemplateFor(path: string, options: ChooseTemplateFor
 
 /** Parameters and stops of the library model whose weights the files say they began from; its template is not taken unseen. */
 async function namedBase(
-  path: string,
+  source: string | ChatSource,
   { adapter, bundleFolder, signal }: ChooseTemplateForOptions,
 ): Promise<BaseLibraryModel | undefined> {
-  for (const name of await baseNames(path, adapter, signal)) {
+  const names =
+    typeof source === 'string'
+      ? await baseNames(source, adapter, signal)
+      : [...(adapter === undefined ? [] : await adapterBaseNames(adapter, signal)), ...source.baseNames];
+  for (const name of names) {
     const known = libraryNameOf(name);
     const model = known === undefined ? undefined : await libraryTemplate(bundleFolder, known);
     if (model !== undefined) {

@@ -1,3 +1,4 @@
+import { append } from '../../core/append';
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { StudioError, throwIfAborted } from '../../core/errors';
@@ -44,7 +45,7 @@ export function createJinjaRenderer(bundleFolder: string): JinjaRenderer {
         DEADLINES[attempt] ?? DEADLINES[0],
         signal,
       );
-      answers.push(...outcome.answers);
+      append(answers, outcome.answers);
       if (outcome.ended === undefined) {
         continue;
       }

@@ -4,6 +4,7 @@ import type { GgufDescription, GgufMetadata } from '../../core/formats/gguf/gguf
 import { describeGguf } from '../../core/formats/gguf/readGguf';
 import { specialTokens } from '../../core/formats/gguf/specialTokens';
 import { elementCount } from '../../core/formats/tensorRef';
+import { looksLikeToken } from '../../core/chatTemplate/turnMarkers';
 import type { GgufFacts, PathFacts } from '../../core/modelfile/workspaceFacts';
 import { openFileSource } from '../files/fileSource';
 
@@ -64,7 +65,7 @@ export function ggufFacts(file: GgufDescription): GgufFacts {
     name: text(metadata, 'general.name'),
     chatTemplate: text(metadata, 'tokenizer.chat_template') || undefined,
     endTokens: endTokens(metadata, tokens),
-    specialTokens: specialTokens(metadata, tokens),
+    specialTokens: [...new Set([...specialTokens(metadata, tokens), ...markerTokens(tokens)])],
     split: count === undefined ? undefined : { number: number(metadata, 'split.no') ?? 0, count },
     adapterAlpha: number(metadata, 'adapter.lora.alpha'),
     adapterRank: file.tensors.find((tensor) => tensor.name.endsWith('.lora_b'))?.shape[0],
@@ -95,6 +96,20 @@ function number(metadata: GgufMetadata, key: string): number | undefined {
 function tokensOf(metadata: GgufMetadata): readonly string[] {
   const value = metadata.get('tokenizer.ggml.tokens');
   return value?.type === 'array' && value.elements === 'string' ? (value.value as readonly string[]) : [];
+}
+
+/** More than any vocabulary has. */
+const MAX_MARKERS = 8000;
+
+/** Tokens that look like markers of turns, whatever type the converter gave them: older ones call all of them normal. */
+function markerTokens(tokens: readonly string[]): string[] {
+  const found: string[] = [];
+  for (const token of tokens) {
+    if ((token.startsWith('<') || token.startsWith('[')) && looksLikeToken(token) && found.length < MAX_MARKERS) {
+      found.push(token);
+    }
+  }
+  return found;
 }
 
 function endTokens(metadata: GgufMetadata, tokens: readonly string[]): string[] {

@@ -1,3 +1,4 @@
+import { append } from '../../core/append';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, open, readFile, realpath, stat } from 'node:fs/promises';
@@ -220,11 +221,11 @@ async function filesForModel(folder: string): Promise<string[]> {
   if (files.length === 0) {
     throw new GoError('no Modelfile or safetensors files found');
   }
-  files.push(...(await glob(folder, '*.json', 'text/plain')));
-  files.push(...(await glob(folder, '*/*.json', 'text/plain')));
-  files.push(...(await glob(folder, 'chat_template.jinja', 'text/plain')));
+  append(files, await glob(folder, '*.json', 'text/plain'));
+  append(files, await glob(folder, '*/*.json', 'text/plain'));
+  append(files, await glob(folder, 'chat_template.jinja', 'text/plain'));
   const tokenizer = await globOrNothing(folder, 'tokenizer.model', 'application/octet-stream');
-  files.push(...(tokenizer.length > 0 ? tokenizer : await globOrNothing(folder, '*/tokenizer.model', 'text/plain')));
+  append(files, tokenizer.length > 0 ? tokenizer : await globOrNothing(folder, '*/tokenizer.model', 'text/plain'));
   return files;
 }
 

@@ -1,3 +1,6 @@
+import type { ChatFormat } from '../../core/chatTemplate/chatFormat';
+import { chatFormatOfGguf } from '../../core/chatTemplate/readChatFormat';
+import type { GgufMetadata, GgufValue } from '../../core/formats/gguf/ggufTypes';
 import { isJsonObject, type Json, type JsonObject } from '../../core/json';
 import { parseModelfile } from '../../core/modelfile/parseModelfile';
 import type { InstalledModelFacts } from '../../core/modelfile/workspaceFacts';
@@ -36,6 +39,12 @@ export class OllamaFacts {
     }
     const listed = (await this.list(signal))?.find((model) => model['name'] === name)?.['size'];
     return { ...describe(name, answer), bytes: typeof listed === 'number' ? listed : undefined };
+  }
+
+  /** What an installed model says of its chat format, with its vocabulary. */
+  async chatFormat(name: string, signal?: AbortSignal): Promise<ChatFormat | undefined> {
+    const answer = await this.ask('POST', '/api/show', JSON.stringify({ model: name, verbose: true }), signal);
+    return answer === undefined ? undefined : chatFormatOfGguf(metadataOf(object(answer['model_info'])));
   }
 
   private async list(signal: AbortSignal | undefined): Promise<readonly JsonObject[] | undefined> {
@@ -95,6 +104,25 @@ async function readAtMost(response: Response, limit: number): Promise<Uint8Array
     parts.push(part as Uint8Array);
   }
   return Buffer.concat(parts, length);
+}
+
+/** The keys of a GGUF as `/api/show` tells them. */
+function metadataOf(info: JsonObject): GgufMetadata {
+  const found = new Map<string, GgufValue>();
+  for (const [key, value] of Object.entries(info)) {
+    if (typeof value === 'string') {
+      found.set(key, { type: 'string', value });
+    } else if (typeof value === 'boolean') {
+      found.set(key, { type: 'bool', value });
+    } else if (typeof value === 'number') {
+      found.set(key, Number.isInteger(value) ? { type: 'u32', value } : { type: 'f32', value });
+    } else if (Array.isArray(value) && value.every((one) => typeof one === 'string')) {
+      found.set(key, { type: 'array', elements: 'string', value });
+    } else if (Array.isArray(value) && value.every((one) => typeof one === 'number')) {
+      found.set(key, { type: 'array', elements: 'i32', value });
+    }
+  }
+  return found;
 }
 
 function string(value: Json | undefined): string | undefined {

@@ -1,6 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type {
+  ComparedModel,
+  ComparedTemplate,
   InstalledModelFacts,
   PathFacts,
   PathSuggestion,
@@ -8,6 +10,8 @@ import type {
 } from '../../core/modelfile/workspaceFacts';
 import { adapterMisfits } from './adapterMisfits';
 import { FactCache } from '../files/factCache';
+import { readChatFormat } from '../jinja/chooseTemplate';
+import type { OwnTemplate, TemplateComparer } from '../jinja/templateComparer';
 import { formatOf } from '../files/fileFormat';
 import { ggufFileFacts } from './ggufFacts';
 import { folderFacts, folderState } from './modelFolderFacts';
@@ -23,6 +27,8 @@ export interface NodeWorkspaceFactsOptions {
   readonly ollama?: OllamaFacts | undefined;
   /** Set by the user, in place of what the server says. */
   readonly ollamaVersion?: string | undefined;
+  /** Compares TEMPLATEs with models' own; without it none is compared. */
+  readonly comparer?: TemplateComparer | undefined;
 }
 
 /** Beyond these many entries a folder is not offered for completion in full. */
@@ -106,6 +112,39 @@ export class NodeWorkspaceFacts implements WorkspaceFacts {
     return this.ollama?.model(name, signal) ?? Promise.resolve(undefined);
   }
 
+  async compareTemplate(
+    { kind, value }: ComparedModel,
+    template: string,
+    signal?: AbortSignal,
+  ): Promise<ComparedTemplate | undefined> {
+    const { comparer, isTrusted, directory } = this.options;
+    if (comparer === undefined || !isTrusted) {
+      return undefined;
+    }
+    if (kind === 'name') {
+      const installed = await this.installedModel(value, signal);
+      const state =
+        installed === undefined ? 'library' : `${installed.template ?? ''}\n${installed.chatTemplate ?? ''}`;
+      return comparer.compare(
+        value,
+        state,
+        () => templateOfName(value, installed, this.ollama, comparer),
+        template,
+        signal,
+      );
+    }
+    if (isUntouchable(value)) {
+      return undefined;
+    }
+    try {
+      const path = await expandModelfilePath(value, directory);
+      return await comparer.compare(path, await stateOf(path), () => templateOfPath(path), template, signal);
+    } catch {
+      signal?.throwIfAborted();
+      return undefined;
+    }
+  }
+
   ollamaVersion(signal?: AbortSignal): Promise<string | undefined> {
     const { ollamaVersion } = this.options;
     return ollamaVersion !== undefined
@@ -165,6 +204,30 @@ async function fileFacts(path: string): Promise<PathFacts> {
     default:
       return /\.safetensors$/i.test(path) ? { kind: 'safetensors-file' } : { kind: 'other-file' };
   }
+}
+
+async function templateOfPath(path: string): Promise<OwnTemplate | undefined> {
+  const format = await readChatFormat(path);
+  return format.jinja === undefined ? undefined : { kind: 'jinja', format: { ...format, jinja: format.jinja } };
+}
+
+/** Of an installed model its own; else what is known of the library without a network. */
+async function templateOfName(
+  name: string,
+  installed: InstalledModelFacts | undefined,
+  ollama: OllamaFacts | undefined,
+  comparer: TemplateComparer,
+): Promise<OwnTemplate | undefined> {
+  const format = installed?.chatTemplate === undefined ? undefined : await ollama?.chatFormat(name);
+  if (format?.jinja !== undefined) {
+    return { kind: 'jinja', format: { ...format, jinja: format.jinja } };
+  }
+  const own = `the template of ${name}`;
+  if (installed !== undefined) {
+    return installed.template === undefined ? undefined : { kind: 'go', template: installed.template, own };
+  }
+  const template = await comparer.libraryTemplate(name);
+  return template === undefined ? undefined : { kind: 'go', template, own };
 }
 
 async function stateOf(path: string): Promise<string> {

@@ -9,7 +9,8 @@ import { registryFor } from '../../core/ollama/registryAddress';
 import type { LibraryModel, LibraryParameters } from '../../core/ollama/registryManifest';
 import { bundledLibrary } from './bundledLibrary';
 import type { OllamaClient } from '../ollama/ollamaClient';
-import { RegistryCache, userCacheFolder } from './registryCache';
+import { userCacheFolder } from '../files/userCacheFolder';
+import { RegistryCache } from './registryCache';
 import { RegistryClient } from './registryClient';
 import type { RegistryTimeouts } from './registryTransport';
 

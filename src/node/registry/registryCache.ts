@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ModelName } from '../../core/ollama/modelName';
 import { MANIFEST_LIMIT } from '../../core/ollama/registryManifest';
@@ -10,26 +9,6 @@ export interface CachedManifest {
   readonly text: string;
   /** Milliseconds. */
   readonly fetchedAt: number;
-}
-
-/** Where this product keeps what it fetched: `MODELFILE_STUDIO_CACHE`, else the system's folder for caches. */
-export function userCacheFolder(
-  environment: Readonly<Record<string, string | undefined>> = process.env,
-  platform: NodeJS.Platform = process.platform,
-): string {
-  const { MODELFILE_STUDIO_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = environment;
-  if (MODELFILE_STUDIO_CACHE !== undefined && MODELFILE_STUDIO_CACHE !== '') {
-    return MODELFILE_STUDIO_CACHE;
-  }
-  if (platform === 'win32') {
-    return join(LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'), 'modelfile-studio', 'Cache');
-  }
-  return platform === 'darwin'
-    ? join(homedir(), 'Library', 'Caches', 'modelfile-studio')
-    : join(
-        XDG_CACHE_HOME === undefined || XDG_CACHE_HOME === '' ? join(homedir(), '.cache') : XDG_CACHE_HOME,
-        'modelfile-studio',
-      );
 }
 
 /** Texts of registries on disk: blobs by digest, checked when they are read; the last manifest of each name. Never throws: a cache that fails is none. */
@@ -65,10 +44,10 @@ export class RegistryCache {
 
   /** Parts of a name hold no separators; what else a file system minds is encoded. A dot at the front would lead out of the folder. */
   private manifestPath(registry: string, { namespace, model, tag }: ModelName): string {
-    const parts = [registry, namespace, model, tag].map((part) =>
+    const [host = '', space = '', name = '', version = ''] = [registry, namespace, model, tag].map((part) =>
       encodeURIComponent(part.toLowerCase()).replace(/^\./, '%2E').replace(/\.$/, '%2E'),
     );
-    return `${join(this.folder, 'registry', 'manifests', ...parts)}.json`;
+    return `${join(this.folder, 'registry', 'manifests', host, space, name, version)}.json`;
   }
 
   private async read(path: string): Promise<Uint8Array | undefined> {

@@ -1,3 +1,4 @@
+import { append } from '../../append';
 import type { ChatFormat, Conversation, JinjaMessage, JinjaObject, JinjaRenderer } from '../chatFormat';
 import { comparableText, jinjaRequest } from '../conversationValues';
 import { HOLE, MARKS } from './marks';
@@ -144,11 +145,15 @@ function wanted(withTools: boolean, withThinking: boolean): ProbeKey[] {
     { shape: 'thoughtLast' },
   );
   if (withTools) {
-    keys.push(...TOOL_SHAPES.map((shape) => ({ shape, tools: true })));
+    append(
+      keys,
+      TOOL_SHAPES.map((shape) => ({ shape, tools: true })),
+    );
   }
   if (withThinking) {
-    keys.push(
-      ...flags.flatMap((think) =>
+    append(
+      keys,
+      flags.flatMap((think) =>
         flags.flatMap((system) =>
           (withTools ? flags : [false]).map((tools) => ({ shape: 'question' as const, system, tools, think })),
         ),

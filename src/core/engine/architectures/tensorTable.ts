@@ -1,3 +1,4 @@
+import { append } from '../../append';
 import { normaliseTensorName } from '../../formats/huggingface/tensorNames';
 import type { Architecture, ModelConfig, TensorMapping, TensorRule, TensorRules, TensorTable } from './architecture';
 
@@ -159,7 +160,7 @@ export function requiredTensors(architecture: Architecture, config: ModelConfig)
   const table = tableOf(architecture, config);
   const names = requiredOf(table.globals, '', config);
   for (let layer = 0; layer < table.layers; layer++) {
-    names.push(...requiredOf(table.layer(layer), `blk.${layer}.`, config));
+    append(names, requiredOf(table.layer(layer), `blk.${layer}.`, config));
   }
   return names;
 }

@@ -39,6 +39,7 @@ export interface KernelExports {
   addScaled(target: number, a: number, count: number, weight: number): void;
   addConstant(target: number, count: number, value: number): void;
   firstNonFinite(source: number, count: number): number;
+  largestBits(source: number, count: number): number;
   maxAbs(source: number, count: number): number;
   sumSquares(source: number, count: number): number;
 }

@@ -33,6 +33,9 @@ export type WidenedType = (typeof WIDENED_TYPES)[number];
 /** Types of the scales and biases of an mlx-quantised weight; the position is the number that the kernel knows. */
 const AFFINE_SCALES = ['F32', 'F16', 'BF16'] as const;
 
+const BITS = new Uint32Array(1);
+const FLOAT = new Float32Array(BITS.buffer);
+
 const PAGE = 65_536;
 const PAGES = 65_536;
 
@@ -257,6 +260,13 @@ export class Kernels {
       );
     }
     return kernel(source, count / block);
+  }
+
+  /** The largest magnitude of `count` f32 values, 0 for none; Infinity where some are NaN or infinite. */
+  largest(source: number, count: number): number {
+    // Bits of magnitudes order as unsigned integers, those of NaN above that of infinity.
+    BITS[0] = Math.min(this.#exports.largestBits(source, count) >>> 0, 0x7f800000);
+    return FLOAT[0]!;
   }
 
   /** Whether {@link Kernels.firstInvalidBlock} knows a type. */

@@ -1,3 +1,4 @@
+import { append } from '../../append';
 /**
  * A regular expression of a configuration file, matched in time linear in the text: patterns come from strangers, and
  * backtracking engines can be made to hang by them. Understands the part of Python's syntax that module patterns use:
@@ -347,7 +348,10 @@ function reach(from: readonly State[], position: number, length: number): State[
     if (state.test !== undefined || held) {
       continue;
     }
-    open.push(...[state.next, state.other].filter((next) => next !== undefined));
+    append(
+      open,
+      [state.next, state.other].filter((next) => next !== undefined),
+    );
   }
   return found;
 }

@@ -1,3 +1,4 @@
+import { append } from '../../append';
 import { StudioError } from '../../errors';
 import { isJsonObject, type JsonObject } from '../../json';
 import type { TensorRef } from '../tensorRef';
@@ -81,7 +82,7 @@ class MlxReader {
     }
     this.readPlain(plain, modules);
     this.checkSettings(modules.size > 0);
-    this.problems.push(...duplicateTargets(this.parts, this.input.path));
+    append(this.problems, duplicateTargets(this.parts, this.input.path));
   }
 
   private readMethod(): AdapterMethod {

@@ -1,3 +1,4 @@
+import { append } from '../../append';
 import { StudioError } from '../../errors';
 import { sixteenBitName } from '../huggingface/quantisedBase';
 import type { TensorRef } from '../tensorRef';
@@ -25,16 +26,16 @@ export function readPeftAdapter(input: AdapterInput): Adapter {
   const used: PeftModule[] = [];
   for (const tensors of modules.values()) {
     const module = new PeftModuleParts(tensors, settings, input.path);
-    parts.push(...module.parts());
-    problems.push(...module.problems);
+    append(parts, module.parts());
+    append(problems, module.problems);
     if (module.lowRank !== undefined) {
       used.push(module.lowRank);
     }
   }
   const experts = readExpertFactors(input, settings);
-  parts.push(...experts.parts);
-  problems.push(...experts.problems);
-  used.push(...experts.modules);
+  append(parts, experts.parts);
+  append(problems, experts.problems);
+  append(used, experts.modules);
   if (problems.length === 0 && parts.length === 0) {
     problems.push(
       new StudioError(

@@ -1,3 +1,4 @@
+import { append } from '../../append';
 import { StudioError } from '../../errors';
 import type { TensorRef } from '../tensorRef';
 import type { Adapter, AdapterPart } from './adapter';
@@ -91,7 +92,7 @@ export function resolveExperts(
         ),
       );
     } else {
-      parts.push(...expertParts(part, reading, widths));
+      append(parts, expertParts(part, reading, widths));
     }
   }
   return { adapter: { ...adapter, parts }, problems };

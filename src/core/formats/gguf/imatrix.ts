@@ -1,5 +1,5 @@
 import type { Imatrix } from './importanceMatrix';
-import { readBytes, type ByteSource } from '../../bytes';
+import { readBytes, type ByteSource, latin1 } from '../../bytes';
 import { StudioError, throwIfAborted } from '../../errors';
 import { foreignFileError } from '../foreignFile';
 import type { GgufFile, GgufTensor } from './ggufTypes';
@@ -23,9 +23,7 @@ export async function readImatrix(source: ByteSource, options: ReadImatrixOption
   try {
     const start = await readBytes(source, 0, Math.min(4, source.size));
     const imatrix =
-      String.fromCharCode(...start) === 'GGUF'
-        ? await readGgufImatrix(source, options.signal)
-        : await readOther(source, options);
+      latin1(start) === 'GGUF' ? await readGgufImatrix(source, options.signal) : await readOther(source, options);
     checkValues(imatrix);
     return imatrix;
   } catch (error) {

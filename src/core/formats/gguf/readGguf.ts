@@ -1,4 +1,4 @@
-import { alignUp, toSafeNumber, type ByteSource } from '../../bytes';
+import { alignUp, toSafeNumber, type ByteSource, latin1 } from '../../bytes';
 import { StudioError } from '../../errors';
 import { LIMITS } from '../../limits';
 import { foreignFileError } from '../foreignFile';
@@ -91,7 +91,7 @@ async function readHeader(
 }
 
 async function checkMagic(cursor: GgufCursor, source: ByteSource, path: string | undefined): Promise<void> {
-  const start = String.fromCharCode(...cursor.readable().bytes.subarray(0, 4));
+  const start = latin1(cursor.readable().bytes.subarray(0, 4));
   if (start === MAGIC) {
     cursor.skip(4);
     return;

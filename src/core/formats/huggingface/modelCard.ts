@@ -1,3 +1,4 @@
+import { smallest } from '../../extremes';
 /**
  * The front matter of a model card, in the subset of YAML that model cards use: top-level keys with a scalar, a sequence of
  * scalars (block or flow) or a literal text. Anything nested deeper (`model-index`) is skipped. Values that YAML 1.1
@@ -96,7 +97,10 @@ function flowSequence(text: string): readonly string[] | undefined {
 }
 
 function blockText(header: string, block: readonly string[]): string {
-  const indent = Math.min(...block.filter((line) => line.trim() !== '').map((line) => line.search(/\S/)), 1000);
+  const indent = smallest(
+    block.filter((line) => line.trim() !== '').map((line) => line.search(/\S/)),
+    1000,
+  );
   const lines = block.map((line) => line.slice(indent));
   const body = header.startsWith('|') ? lines.join('\n') : lines.join(' ').replace(/ {2,}/g, '\n');
   const trimmed = body.replace(/\s+$/, '');

@@ -1,3 +1,4 @@
+import { latin1 } from '../../bytes';
 /** How a pickle is wrapped: PyTorch's zip archive, a bare pickle stream, or the tar of PyTorch before 0.1.10. */
 export type PickleContainer = 'zip' | 'stream' | 'legacy-tar';
 
@@ -55,8 +56,4 @@ function zipEntries(bytes: Uint8Array): string[] {
 
 function startsWith(bytes: Uint8Array, prefix: readonly number[]): boolean {
   return prefix.every((value, index) => bytes[index] === value);
-}
-
-function latin1(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
 }

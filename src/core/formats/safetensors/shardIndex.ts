@@ -55,7 +55,7 @@ function readWeightMap(scanner: JsonScanner, path: string | undefined): ShardInd
     if (shard === undefined || !isPlainFileName(shard)) {
       throw new StudioError(
         'index/unsafe-name',
-        `The shard index puts tensor ${quoteName(tensor)} into ${shard === undefined ? 'something that is no name' : quoteName(shard)}, where the plain name of a file beside it must stand. Do not use a model that does so.`,
+        `The shard index puts tensor ${quoteName(tensor)} into ${shard === undefined ? 'something that is no text' : quoteName(shard)}, which is no plain name of a file beside it. Do not use a model that does so.`,
         {
           path,
           detail: { tensor: cutName(tensor), shard: shard === undefined ? null : cutName(shard) },

@@ -27,7 +27,8 @@ export function weightFiles(present: readonly string[], index: ShardIndex | unde
   if (present.includes(SINGLE_FILE) && named?.has(SINGLE_FILE) !== true) {
     const staleFiles = present.filter((name) => isNumbered(name) || named?.has(name) === true);
     if (index !== undefined || staleFiles.length > 0) {
-      const files = index === undefined ? present.filter((name) => !staleFiles.includes(name)).sort() : [SINGLE_FILE];
+      const stale = new Set(staleFiles);
+      const files = index === undefined ? present.filter((name) => !stale.has(name)).sort() : [SINGLE_FILE];
       return { files, index: undefined, staleIndex: index, staleFiles };
     }
   }
@@ -56,7 +57,8 @@ export function staleNote(
   if (staleIndex === undefined && staleFiles.length === 0) {
     return undefined;
   }
-  const isThere = [...new Set(staleIndex?.values())].every((name) => staleFiles.includes(name));
+  const there = new Set(staleFiles);
+  const isThere = [...new Set(staleIndex?.values())].every((name) => there.has(name));
   const names = staleIndex === undefined ? others : isThere ? staleIndex.keys() : undefined;
   const lacking = names === undefined ? undefined : [...names].find((name) => !tensors.has(name));
   const other = staleIndex === undefined ? staleFiles.slice(0, 2).join(', ') : `${INDEX_FILE} with its files`;

@@ -1,4 +1,4 @@
-import { type DiagnosticInfo, information, warning } from './diagnosticInfo';
+import { type DiagnosticInfo, hint, information, warning } from './diagnosticInfo';
 
 /** What FROM, ADAPTER and DRAFT can have wrong. */
 export const SOURCE_DIAGNOSTICS = {
@@ -158,8 +158,8 @@ export const SOURCE_DIAGNOSTICS = {
     'DRAFT names the same file as FROM. Ollama: DRAFT must not reference the same local path as FROM.',
     'A draft model is a smaller one that proposes tokens.',
   ),
-  'modelfile/draft-parameter-without-draft': information(
-    'draft_num_predict does nothing without DRAFT.',
-    'It says how many tokens the draft model proposes.',
+  'modelfile/draft-parameter-without-draft': hint(
+    'draft_num_predict does nothing without DRAFT, unless the model of FROM drafts by itself (MTP).',
+    'It says how many tokens the draft model, or the model’s own heads for several tokens, propose at once.',
   ),
 } as const satisfies Record<string, DiagnosticInfo>;

@@ -1,4 +1,4 @@
-import { type DiagnosticInfo, information, warning } from './diagnosticInfo';
+import { type DiagnosticInfo, hint, information, warning } from './diagnosticInfo';
 
 /** What a TEMPLATE does to conversations, by itself and beside the model's own template. */
 export const TEMPLATE_DIAGNOSTICS = {
@@ -21,6 +21,18 @@ export const TEMPLATE_DIAGNOSTICS = {
   'modelfile/template-foreign-markers': warning(
     'This TEMPLATE writes {markers}, which {model} does not know as {number}: it reads letters, and never ends a turn with them. {advice}',
     'Markers of turns are single tokens of a vocabulary. Those of another family are plain text to the model: it does not stop, or answers badly.',
+  ),
+  'modelfile/template-differs': warning(
+    'This TEMPLATE does not write what {own} writes: {meaning} (conversation “{conversation}”, character {at}){more}.',
+    'Both templates are rendered with the same conversations: a question, a system message, several turns. White space at the ends and the token that begins a text do not count. What changes answers for the worse is a warning, everything else information.',
+  ),
+  'modelfile/stop-foreign': hint(
+    '{word} is a marker of {family}; this TEMPLATE writes those of {own}. The model will hardly ever say it.',
+    'A stop text that no answer can hold does nothing. It is no harm either.',
+  ),
+  'modelfile/system-markers': warning(
+    'SYSTEM holds {marker}, a marker of turns ({family}): the model reads it as the beginning or the end of a turn in the midst of the system prompt. Write examples as MESSAGE user and MESSAGE assistant.',
+    'Markers in a text become the tokens that they stand for. A conversation belongs into MESSAGE lines, which the template puts between the right markers.',
   ),
   'modelfile/literal-escape': warning(
     '{escape} is not interpreted: Ollama reads a backslash and a letter. Write the character itself{advice}.',

@@ -1,12 +1,15 @@
+import { familyOf, markersIn } from '../../chatTemplate/turnMarkers';
 import { edit, fix, type Fix } from '../diagnostic';
 import { estimateTokens } from '../estimateTokens';
 import type { Entry, LintContext } from '../lintContext';
 import { DEFAULT_CONTEXT } from '../ollamaFeatures';
 import { readParameter } from '../parameterValue';
+import { offsetInDocument } from '../scanValue';
 
 /** SYSTEM and MESSAGE: repetitions, order, and whether they fit into the context. */
 export function conversationRules(context: LintContext): void {
   systemRules(context);
+  systemMarkers(context);
   messageRules(context);
 }
 
@@ -26,6 +29,24 @@ function systemRules(context: LintContext): void {
     }
   }
 }
+
+/** A conversation that was written into SYSTEM with the markers of its turns. */
+function systemMarkers(context: LintContext): void {
+  const entry = context.last('system');
+  const text = entry?.command.args ?? '';
+  if (entry === undefined || text.length > LONGEST_SEARCHED) {
+    return;
+  }
+  const marker = markersIn(text).find((one) => familyOf(one) !== undefined);
+  if (marker !== undefined) {
+    const start = offsetInDocument(entry.value, text.indexOf(marker));
+    const span = { start, end: offsetInDocument(entry.value, text.indexOf(marker) + marker.length) };
+    context.report('modelfile/system-markers', span, { marker, family: familyOf(marker)?.name });
+  }
+}
+
+/** A SYSTEM of more characters is searched for nothing but its length. */
+const LONGEST_SEARCHED = 256 * 1024;
 
 function messageRules(context: LintContext): void {
   let before: string | undefined;

@@ -21,7 +21,7 @@ const KINDS: readonly (readonly [RegExp, string, string])[] = [
   [
     /^\ufeff?\s*<(?:!doctype|html|\?xml)\b/i,
     '<',
-    ' This file is a web page, not a Modelfile: the download gave a page.',
+    ' This file is a web page or XML, not a Modelfile: a download may have given the page in place of the file.',
   ],
   [/^version https:\/\/git-lfs\b/, 'version', ' This file is a Git LFS pointer: run git lfs pull.'],
   [

@@ -84,6 +84,14 @@ function unknown(context: LintContext, line: FromFacts): void {
   if (path.kind === 'unknown' && path.remote && !isReference) {
     context.report('modelfile/file-is-remote', entry.value.span, { path: args });
   } else if (!looksLikePath(args) && !isReference) {
+    invalidName(context, line);
+  }
+}
+
+function invalidName(context: LintContext, { entry }: FromFacts): void {
+  const { args } = entry.command;
+  // A comment behind the name is told as that.
+  if (!/\s#/.test(args)) {
     context.report('modelfile/from-invalid-name', entry.value.span, { path: args, reason: whyNoName(args) });
   }
 }
@@ -111,7 +119,7 @@ async function absent(
     return;
   }
   if (reference === undefined) {
-    context.report('modelfile/from-invalid-name', span, { path: args, reason: whyNoName(args) });
+    invalidName(context, line);
     return;
   }
   if (installed === undefined || reference.isCloud || installed.some((name) => isModel(name, reference.name))) {

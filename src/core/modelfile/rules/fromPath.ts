@@ -12,12 +12,17 @@ import type { PathSuggestion } from '../workspaceFacts';
 export function missingPath(context: LintContext, { entry }: FromFacts, nearby: readonly PathSuggestion[]): void {
   const { args } = entry.command;
   const { span } = entry.value;
-  const report = (reason: string, ...fixes: readonly Fix[]): void =>
-    context.report('modelfile/from-missing-path', span, { path: args, reason }, { fixes });
+  const report = (reason: string, fix?: Fix): void =>
+    context.report(
+      'modelfile/from-missing-path',
+      span,
+      { path: args, reason },
+      { fixes: fix === undefined ? [] : [fix] },
+    );
   const blob = foreignBlob(context, args, entry.instruction.span.start);
   if (blob !== undefined) {
-    const write = blob.name === undefined ? [] : [fix(`Write FROM ${blob.name}`, false, edit(span, blob.name))];
-    report(blob.reason, ...write);
+    const write = blob.name === undefined ? undefined : fix(`Write FROM ${blob.name}`, false, edit(span, blob.name));
+    report(blob.reason, write);
     return;
   }
   const variable = VARIABLE.exec(args)?.[0];
@@ -28,7 +33,7 @@ export function missingPath(context: LintContext, { entry }: FromFacts, nearby: 
     );
     report(
       `Ollama expands no variables, and takes ${variable} as it stands; only ~ at the start is expanded.`,
-      ...(home === args ? [] : [fix(`Write ${home}`, false, edit(span, home))]),
+      home === args ? undefined : fix(`Write ${home}`, false, edit(span, home)),
     );
     return;
   }

@@ -137,7 +137,10 @@ function unclosedQuote(context: LintContext, { span, word }: SyntaxProblem): voi
   const owner = context.parsed.instructions.find((instruction) => instruction.value?.span.start === span.start);
   const end = owner?.value?.span.end ?? span.end;
   const behind = textBehindQuote(context, { start: span.start, end: context.text.length }, word);
-  const close = fix(`Close the value with ${word}`, false, edit({ start: end, end }, word));
+  // A quote of one line was meant to close there; three quotes were meant for several.
+  const lineEnd = context.lines.lineEnd(context.lines.position(span.start).line);
+  const at = word === '"' && lineEnd > span.start + 1 ? lineEnd : end;
+  const close = fix(`Close the value with ${word}`, false, edit({ start: at, end: at }, word));
   context.report(
     'modelfile/unclosed-quote',
     span,

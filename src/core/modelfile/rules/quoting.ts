@@ -1,4 +1,4 @@
-import { edit, fix, quoted } from '../diagnostic';
+import { edit, fix, quoted, fixAll } from '../diagnostic';
 import type { Entry, LintContext } from '../lintContext';
 import { INSTRUCTION_NAMES } from '../../ollama/instructionNames';
 import { stopListOf } from './stops';
@@ -107,7 +107,7 @@ function droppedCharacters(context: LintContext, { value }: Entry): void {
   }
   const spaces = /^[\u00a0\u2000-\u200a\u202f\u3000]*$/.test(context.text.slice(first, dropped[1]));
   const edits = spaces && dropped.length === 2 ? [edit({ start: first, end: dropped[1] ?? first }, ' ')] : [];
-  const fixes = edits.length > 0 ? [fix('Use an ordinary space', true, ...edits)] : [];
+  const fixes = edits.length > 0 ? [fixAll('Use an ordinary space', true, edits)] : [];
   context.report(
     'modelfile/dropped-characters',
     { start: first, end: dropped[1] ?? first },

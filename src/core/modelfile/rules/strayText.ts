@@ -1,4 +1,5 @@
-import { edit, fix, type Fix } from '../diagnostic';
+import { append } from '../../append';
+import { edit, fix, type Fix, fixAll } from '../diagnostic';
 import type { LintContext } from '../lintContext';
 import { type Instruction, type Span, type SyntaxProblem } from '../modelfileTypes';
 import { INSTRUCTION_NAMES } from '../../ollama/instructionNames';
@@ -12,7 +13,7 @@ export function strayText(context: LintContext, problems: readonly SyntaxProblem
   const silenced: Span[] = [];
   for (const group of groupsOf(context, problems)) {
     const found = ofGroup(context, group);
-    causes.push(...found);
+    append(causes, found);
     if (found.length === 1) {
       silenced.push(group);
     }
@@ -89,7 +90,7 @@ function merged(causes: readonly Cause[]): readonly Cause[] {
   for (const cause of causes) {
     const known = first.get(cause.suggestion);
     if (known !== undefined) {
-      known.fixes.push(...cause.fixes);
+      append(known.fixes, cause.fixes);
     } else if (SHARED.has(cause.suggestion)) {
       first.set(cause.suggestion, { cause, fixes: [...cause.fixes] });
     } else {
@@ -100,7 +101,7 @@ function merged(causes: readonly Cause[]): readonly Cause[] {
     const [one] = fixes;
     const edits = fixes.flatMap((each) => each.edits);
     const isSure = fixes.every((each) => each.isSure);
-    result.push({ ...cause, fixes: one === undefined ? [] : [fix(one.title, isSure, ...edits)] });
+    result.push({ ...cause, fixes: one === undefined ? [] : [fixAll(one.title, isSure, edits)] });
   }
   return result;
 }
@@ -139,7 +140,7 @@ function innerQuotes(
     place,
     word: shownWord(lines[0]),
     suggestion: ` The """ in line ${line} ended the ${keyword ?? ''} text that begins in line ${first}: three quotes cannot stand inside it. Write ''' there.`,
-    fixes: end < group.start ? [] : [fix("Write ''' inside the text", false, ...edits)],
+    fixes: end < group.start ? [] : [fixAll("Write ''' inside the text", false, edits)],
   };
 }
 
@@ -219,7 +220,7 @@ function wrap(
   if (quote > 0) {
     edits.push(edit({ start: span.end - quote, end: span.end }, ''));
   }
-  return [fix(`Put """ around the ${keyword ?? ''} text`, false, ...edits, closing)];
+  return [fixAll(`Put """ around the ${keyword ?? ''} text`, false, [...edits, closing])];
 }
 
 function wrapAsSystem({ text }: LintContext, { start, end }: Span): Fix[] {

@@ -1,6 +1,6 @@
 import { parseTemplate } from '../../goTemplate/parseTemplate';
 import { didYouMean } from '../didYouMean';
-import { edit, fix, quoted, suggestion } from '../diagnostic';
+import { edit, fix, quoted, suggestion, fixAll } from '../diagnostic';
 import type { LintContext } from '../lintContext';
 import type { Span } from '../modelfileTypes';
 import { inDocument, isLargeTemplate, type TemplateAnalysis } from '../templateAnalysis';
@@ -59,7 +59,12 @@ export function dead(context: LintContext, { entry }: TemplateAnalysis, reason: 
     'modelfile/template-dead',
     entry.instruction.keywordSpan,
     { reason },
-    { fixes: [context.removal(entry.instruction, false, 'Remove this TEMPLATE')], tag: 'unnecessary' },
+    {
+      fixes: [context.removal(entry.instruction, false, 'Remove this TEMPLATE')],
+      tag: 'unnecessary',
+      // What `ollama show` prints beside a RENDERER is no mistake of whoever took it over.
+      severity: /^\{\{-?\s*\.Prompt\s*-?\}\}$/.test(entry.command.args.trim()) ? 'hint' : undefined,
+    },
   );
 }
 
@@ -223,7 +228,7 @@ function firstField(context: LintContext, { entry, scopes }: TemplateAnalysis): 
     ? 'It is always empty, and prints <no value>.'
     : 'Ollama took it away in 2023: what stands in its if is never written. Write {{ if .System }} in its place.';
   const edits = uses.map(({ span }) => edit(inDocument(entry, span), 'System'));
-  const fixes = isGuard ? [fix('Write {{ if .System }}', wraps && uses.length === 1, ...edits)] : [];
+  const fixes = isGuard ? [fixAll('Write {{ if .System }}', wraps && uses.length === 1, edits)] : [];
   context.report(
     'modelfile/template-unknown-field',
     inDocument(entry, use.span),

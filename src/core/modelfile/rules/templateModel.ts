@@ -4,20 +4,27 @@ import { looksLikePath, type BaseModel } from '../modelFacts';
 import { AUTOMATIC_RENDERERS, CONVERTIBLE_ARCHITECTURES, RENDERERS } from '../ollamaFeatures';
 import type { TemplateAnalysis } from '../templateAnalysis';
 import { prefersJinja } from '../../chatTemplate/templateChoice';
-import { looksLikeToken } from '../../chatTemplate/turnMarkers';
+import { familyOf, looksLikeToken, markersIn } from '../../chatTemplate/turnMarkers';
+import type { WorkspaceFacts } from '../workspaceFacts';
+import { foreignMarkers, ownTemplateRules } from './ownTemplate';
 import { dead } from './template';
 import { USUAL_END_TOKENS } from './turns';
 
 /** TEMPLATE, RENDERER, PARSER and stop texts against the model of this file. */
-export function templateModelRules(
+export async function templateModelRules(
   context: LintContext,
   analysis: TemplateAnalysis | undefined,
   base: BaseModel,
-): void {
+  facts: WorkspaceFacts,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const renderer = rendererOf(context, base);
   const parser = context.last('parser')?.command.args || (base.installed?.parser ?? '');
   if (analysis?.verdict.ok === true && renderer.source !== 'file') {
     deadByModel(context, analysis, base, renderer, parser);
+  }
+  if (analysis !== undefined && renderer.name === '') {
+    foreignMarkers(context, analysis, base);
   }
   if (renderer.name === '') {
     if (analysis === undefined) {
@@ -27,6 +34,11 @@ export function templateModelRules(
     }
   }
   unknownStops(context, analysis, base);
+  foreignStops(context, analysis, base);
+  const isUsed = renderer.name === '' && !context.hasReported('modelfile/template-dead');
+  if (analysis?.verdict.ok === true && isUsed) {
+    await ownTemplateRules(context, analysis, base, facts, signal);
+  }
 }
 
 interface ChosenRenderer {
@@ -135,7 +147,8 @@ function missingStop(context: LintContext, analysis: TemplateAnalysis, base: Bas
   const { probe } = analysis;
   const token = probe?.turnEnd;
   const isInheriting = base.nameLine !== undefined && !looksLikePath(base.nameLine.entry.command.args);
-  if (token === undefined || (isInheriting && base.installed === undefined)) {
+  const isForeign = context.hasReported('modelfile/template-foreign-markers');
+  if (token === undefined || isForeign || (isInheriting && base.installed === undefined)) {
     return;
   }
   const after = probe?.afterAnswer ?? '';
@@ -185,6 +198,22 @@ function unknownStops(context: LintContext, analysis: TemplateAnalysis | undefin
       const fixes =
         end === undefined || end.includes('"') ? [] : [fix(`Write ${end}`, false, edit(entry.value.span, `"${end}"`))];
       context.report('modelfile/stop-unknown-token', entry.value.span, { word: text, tokens }, { fixes });
+    }
+  }
+}
+
+/** Stops of another family than the TEMPLATE, where the vocabulary of the model is not known. */
+function foreignStops(context: LintContext, analysis: TemplateAnalysis | undefined, base: BaseModel): void {
+  if (analysis === undefined || base.specialTokens.length > 0) {
+    return;
+  }
+  const text = analysis.entry.command.args;
+  const own = new Set(markersIn(text).flatMap((marker) => familyOf(marker)?.name ?? []));
+  for (const entry of own.size === 0 ? [] : context.all('stop')) {
+    const word = entry.command.args;
+    const family = familyOf(word)?.name;
+    if (family !== undefined && !own.has(family) && !text.includes(word)) {
+      context.report('modelfile/stop-foreign', entry.value.span, { word, family, own: [...own].join(', ') });
     }
   }
 }

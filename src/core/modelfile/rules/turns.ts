@@ -1,7 +1,7 @@
 import { headerProblem } from '../../chatTemplate/answerHeader';
 import { closeTurn, nameRole, type TemplateChange } from '../../chatTemplate/closeTurn';
 import { END_MARKERS, familyOf } from '../../chatTemplate/turnMarkers';
-import { edit, fix, quoted, type Fix } from '../diagnostic';
+import { edit, fix, quoted, type Fix, fixAll } from '../diagnostic';
 import type { Entry, LintContext } from '../lintContext';
 import { looksLikePath } from '../modelFacts';
 import { inDocument, type TemplateAnalysis } from '../templateAnalysis';
@@ -115,7 +115,7 @@ function closingFix(context: LintContext, entry: Entry, change: TemplateChange, 
       : place.span.end === instructionEnd
         ? [edit(place.span, place.newText + line)]
         : [place, edit({ start: instructionEnd, end: instructionEnd }, line)];
-  return fix(`End the answer with ${end}`, END_MARKERS.has(end), ...edits);
+  return fixAll(`End the answer with ${end}`, END_MARKERS.has(end), edits);
 }
 
 /** A change of the template as an edit of the document; a value without quotes stays on its line. */

@@ -1,3 +1,4 @@
+import { append } from '../../../append';
 import { isJsonObject, type Json, type JsonObject } from '../../../json';
 import { AddedTokenMatcher } from './addedTokenMatcher';
 import { makeNormalizer } from './normalizer';
@@ -143,7 +144,7 @@ function templateIds(post: JsonObject): SpecialIds | undefined {
     if (!Array.isArray(ids) || !ids.every((id: Json) => typeof id === 'number')) {
       return undefined;
     }
-    target.push(...(ids as readonly number[]));
+    append(target, ids as readonly number[]);
   }
   return { before, after };
 }
