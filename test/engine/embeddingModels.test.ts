@@ -1,6 +1,7 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { chooseHubFiles, type HubEntry } from '../../src/core/formats/huggingface/hubFiles';
 import { poolingFolder, readPooling } from '../../src/core/formats/huggingface/pooling';
 import { prepareBuild } from '../../src/node/engine/prepareBuild';
 import { makeModel } from '../support/models';
@@ -93,6 +94,12 @@ describe('embedding models', () => {
       whole.tensors.map((tensor) => tensor.name).filter((tensor) => tensor !== 'output.weight'),
     );
   });
+});
+
+test('modules.json is fetched with a model, so that its pooling is missed where it is not there', () => {
+  const entry = (path: string): HubEntry => ({ type: 'file', path, size: 10, oid: 'a'.repeat(40) });
+  const files = ['config.json', 'model.safetensors', 'modules.json', '1_Pooling/config.json'].map(entry);
+  expect(chooseHubFiles('a/b', 'model', files).map(({ path }) => path)).toContain('modules.json');
 });
 
 test('the order of llama.cpp: mean, class token, last token, then the name of the mode', () => {
