@@ -90,22 +90,15 @@ function writeSafetensors(path, dtype, tensors, pool) {
 export function writeBenchModel(name, folder) {
   const shape = SHAPES[name];
   const base = join(folder, 'base');
-  const adapter = join(folder, 'adapter');
   mkdirSync(base, { recursive: true });
-  mkdirSync(adapter, { recursive: true });
   const tensors = [
     { name: 'model.embed_tokens.weight', shape: [shape.vocabulary, shape.hidden] },
     { name: 'model.norm.weight', shape: [shape.hidden] },
   ];
-  const factors = [];
   for (let layer = 0; layer < shape.layers; layer++) {
     const prefix = `model.layers.${layer}.`;
     for (const [module, rows, columns] of linears(shape)) {
       tensors.push({ name: `${prefix}${module}.weight`, shape: [rows, columns] });
-      factors.push(
-        { name: `base_model.model.${prefix}${module}.lora_A.weight`, shape: [RANK, columns] },
-        { name: `base_model.model.${prefix}${module}.lora_B.weight`, shape: [rows, RANK] },
-      );
     }
     for (const [norm, length] of [
       ['input_layernorm', shape.hidden],
@@ -118,7 +111,6 @@ export function writeBenchModel(name, folder) {
   }
   tensors.sort((a, b) => (a.name < b.name ? -1 : 1));
   const bytes = writeSafetensors(join(base, 'model.safetensors'), 'BF16', tensors, toBf16(gaussianPool(0.02)));
-  writeSafetensors(join(adapter, 'adapter_model.safetensors'), 'F32', factors, gaussianPool(0.01));
   const tokenizer = join(root, 'test/fixtures/rugby/base');
   for (const file of ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja']) {
     copyFileSync(join(tokenizer, file), join(base, file));
@@ -142,11 +134,30 @@ export function writeBenchModel(name, folder) {
       torch_dtype: 'bfloat16',
     }),
   );
+  writeBenchAdapter(name, join(folder, 'adapter'));
+  return bytes / 2;
+}
+
+/** Writes an adapter of a rank on all linear layers of a shape. */
+export function writeBenchAdapter(name, adapter, rank = RANK) {
+  const shape = SHAPES[name];
+  mkdirSync(adapter, { recursive: true });
+  const factors = [];
+  for (let layer = 0; layer < shape.layers; layer++) {
+    for (const [module, rows, columns] of linears(shape)) {
+      const prefix = `base_model.model.model.layers.${layer}.${module}`;
+      factors.push(
+        { name: `${prefix}.lora_A.weight`, shape: [rank, columns] },
+        { name: `${prefix}.lora_B.weight`, shape: [rows, rank] },
+      );
+    }
+  }
+  writeSafetensors(join(adapter, 'adapter_model.safetensors'), 'F32', factors, gaussianPool(0.01));
   writeFileSync(
     join(adapter, 'adapter_config.json'),
     JSON.stringify({
       peft_type: 'LORA',
-      r: RANK,
+      r: rank,
       lora_alpha: 32,
       target_modules: linears(shape).map(([module]) => module.split('.')[1]),
       bias: 'none',
@@ -156,5 +167,4 @@ export function writeBenchModel(name, folder) {
       init_lora_weights: true,
     }),
   );
-  return bytes / 2;
 }

@@ -1,5 +1,5 @@
 // Everything against its peer, on the same work in the same run, as ratios; results are compared while they are measured.
-//   npm run bench [-- --only kernels,start,build,copy,scale,tools,languageServer] [--rounds 5]
+//   npm run bench [-- --only kernels,start,build,copy,scale,growth,tools,languageServer] [--rounds 5]
 // Ratios are medians of alternating rounds, with the least and the greatest of them.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -7,12 +7,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeBenchModel } from './benchModel.mjs';
+import { benchGrowth } from './growth.mjs';
 import { benchKernels } from './kernels.mjs';
 import { benchLanguageServer, timeToReady } from './languageServer.mjs';
 import { llamaLibraries } from './llamaQuantize.mjs';
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, rounds: { type: 'string' } } });
-const sections = values.only?.split(',') ?? ['kernels', 'start', 'build', 'copy', 'scale', 'tools', 'languageServer'];
+const sections = values.only?.split(',') ?? [
+  'kernels',
+  'start',
+  'build',
+  'copy',
+  'scale',
+  'growth',
+  'tools',
+  'languageServer',
+];
 const rounds = Number(values.rounds ?? 5);
 const root = join(import.meta.dirname, '..');
 const cli = join(root, 'dist/cli.js');
@@ -41,8 +51,20 @@ function ours(args) {
   return time(process.execPath, [cli, ...args, '--workers', String(THREADS), '--force', '--quiet']);
 }
 
+/** A whole build: wall seconds, and the peak memory that it tells. */
+function measuredBuild(args) {
+  const all = [cli, 'build', ...args, '--workers', String(THREADS), '--force', '--quiet', '--json'];
+  const started = performance.now();
+  const { status, stderr, stdout } = spawnSync(process.execPath, all, { encoding: 'utf8', maxBuffer: 1 << 26 });
+  if (status !== 0) {
+    throw new Error(`${all.join(' ')} exited ${status}: ${stderr}`);
+  }
+  const { peakMemoryBytes } = JSON.parse(stdout.trim().split('\n').at(-1));
+  return { seconds: (performance.now() - started) / 1000, peakMemory: Number(peakMemoryBytes) };
+}
+
 /** Alternating rounds of two works; the ratio of each round, so that a noisy neighbour meets both. */
-function versus(label, peerName, least, mine, theirs) {
+function versus(label, peerName, least, mine, theirs, { unit, scale } = { unit: 's', scale: 1 }) {
   const own = [];
   const other = [];
   for (let round = 0; round < rounds; round++) {
@@ -50,7 +72,8 @@ function versus(label, peerName, least, mine, theirs) {
     own.push(mine());
   }
   const ratios = other.map((seconds, index) => seconds / own[index]);
-  row(label, `${median(own).toFixed(2)} s`, `${median(other).toFixed(2)} s ${peerName}`, median(ratios), least, ratios);
+  const shown = (values) => `${(median(values) * scale).toFixed(2)} ${unit}`;
+  row(label, shown(own), `${shown(other)} ${peerName}`, median(ratios), least, ratios);
 }
 
 function row(label, own, other, ratio, least, ratios = [ratio]) {
@@ -258,6 +281,9 @@ if (sections.includes('copy')) {
 }
 if (sections.includes('scale')) {
   scale();
+}
+if (sections.includes('growth')) {
+  benchGrowth({ row, versus, build: measuredBuild, work });
 }
 if (sections.includes('tools')) {
   tools();

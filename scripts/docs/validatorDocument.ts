@@ -1,5 +1,6 @@
-import { DIAGNOSTICS } from '../../src/core/modelfile/diagnosticCodes';
+import { DIAGNOSTICS, type DiagnosticCode } from '../../src/core/modelfile/diagnosticCodes';
 import { SEVERITIES, type DiagnosticInfo, type Severity } from '../../src/core/modelfile/diagnostics/diagnosticInfo';
+import { DIAGNOSTIC_EXAMPLES } from './diagnosticExamples';
 
 const TITLES: Readonly<Record<Severity, string>> = {
   error: 'Errors',
@@ -55,13 +56,43 @@ export function validatorDocument(): string {
     const entries = Object.entries<DiagnosticInfo>(DIAGNOSTICS).filter(([, info]) => info.severity === severity);
     return [
       `## ${TITLES[severity]}`,
-      ...entries.map(([code, info]) => `### \`${code}\`\n\n> ${escape(info.message)}\n\n${info.documentation}`),
+      ...entries.map(
+        ([code, info]) =>
+          `### \`${code}\`\n\n> ${escape(info.message)}\n\n${info.documentation}${example(code as DiagnosticCode)}`,
+      ),
     ].join('\n\n');
   });
   return `${HEAD}\n${sections.join('\n\n')}\n`;
 }
 
+/** A Modelfile with the finding, one without it, and since when it is so. */
+function example(code: DiagnosticCode): string {
+  const found = DIAGNOSTIC_EXAMPLES[code];
+  if (found === undefined) {
+    return '';
+  }
+  const { before, after, files, since } = found;
+  const block = (text: string): string => `\n\n\`\`\`\`modelfile\n${text}\n\`\`\`\``;
+  const beside = files === undefined ? '' : ` (beside it: ${files.replaceAll('<', '&lt;')})`;
+  const version = since === undefined ? '' : `\n\nSince Ollama ${since}.`;
+  return `\n\nBefore${beside}:${block(before)}\n\nAfter:${block(after)}${version}`;
+}
+
 /** Braces are places for facts; angle brackets would be taken for HTML. */
 function escape(message: string): string {
   return message.replace(/\{(\w+)\}/g, '*$1*').replaceAll('<', '&lt;');
+}
+
+/** The codes of `diagnostics.severity` as a JSON schema, for completion in the settings: each with what it says and its own severity. */
+export function severityProperties(): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries<DiagnosticInfo>(DIAGNOSTICS).map(([code, { severity, documentation }]) => [
+      code,
+      {
+        type: 'string',
+        enum: [...SEVERITIES, 'off'],
+        description: `${documentation} Without this setting: ${severity}.`,
+      },
+    ]),
+  );
 }

@@ -1,5 +1,6 @@
-// Writes language-server/VALIDATOR.md from the table of diagnostics: `node scripts/docs/write-validator.mjs`.
-import { writeFileSync } from 'node:fs';
+// Writes language-server/VALIDATOR.md from the table of diagnostics, and the codes of the setting diagnostics.severity into package.json:
+// `node scripts/docs/write-validator.mjs`.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -12,5 +13,16 @@ const { outputFiles } = await build({
   write: false,
 });
 const code = outputFiles[0].text;
-const { validatorDocument } = await import(`data:text/javascript;base64,${Buffer.from(code).toString('base64')}`);
+const { validatorDocument, severityProperties } = await import(
+  `data:text/javascript;base64,${Buffer.from(code).toString('base64')}`
+);
 writeFileSync(join(root, 'language-server/VALIDATOR.md'), validatorDocument());
+
+const manifestPath = join(root, 'package.json');
+const manifest = JSON.parse(readFileSync(manifestPath, 'utf8'));
+const sections = [manifest.contributes.configuration].flat();
+const setting = sections
+  .map(({ properties }) => properties?.['modelfileStudio.diagnostics.severity'])
+  .find((found) => found !== undefined);
+setting.properties = severityProperties();
+writeFileSync(manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);

@@ -22,6 +22,17 @@ const FAMILIES = [
   'phi3',
   'qwen3moe',
   'smollm3',
+  'qwen35',
+  'qwen35-text',
+  'qwen35moe',
+  'qwen35moe-saved',
+  'qwen3next',
+  'gemma4',
+  'gemma4moe',
+  'lfm2',
+  'lfm2moe',
+  'gptoss',
+  'gptoss-bf16',
 ];
 /** Made from the folder's name, which is ours and not the golden's. */
 const OWN_KEYS = ['general.name', 'general.finetune', 'general.basename'];
@@ -54,12 +65,16 @@ async function compare(args: readonly string[], goldenName: string): Promise<voi
   const tolerant = BY_TOLERANCE.some((name) => goldenName.startsWith(name));
   for (const tensor of ours.tensors) {
     const want = goldens.get(tensor.name)!;
+    const rounded = want.values !== undefined;
+    for (const [index, value] of (want.values ?? []).entries()) {
+      expect(Math.abs(tensor.values![index]! - value) / Math.abs(value), tensor.name).toBeLessThan(2 ** -23);
+    }
     const fields = ({ name, shape, type, bytes, sha256, offset }: Golden['tensors'][number]): unknown => ({
       name,
       shape,
       type,
       bytes,
-      sha256: tolerant ? '' : sha256,
+      sha256: tolerant || rounded ? '' : sha256,
       offset: inOrder ? offset : 0,
     });
     expect(fields(tensor)).toEqual(fields(want));
@@ -89,7 +104,7 @@ for (const family of FAMILIES) {
   describe(family, () => {
     const own = names.filter((name) => name.split('.')[0] === (family === 'rugby' ? 'rugby-base' : family));
     it('has goldens', () => {
-      expect(own.length).toBeGreaterThanOrEqual(8);
+      expect(own.length).toBeGreaterThanOrEqual(5);
     });
     for (const name of own) {
       const [, what = '', type = ''] = name.split('.');

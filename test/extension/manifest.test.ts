@@ -329,7 +329,7 @@ describe('the package', () => {
       .split('\n')
       .filter((line) => !line.startsWith('npm '));
     const allowed =
-      /^(?:package\.json|package\.nls\.json|README\.md|CHANGELOG\.md|LICENSE|dist\/[\w-]+\.js|dist\/(?:library\.json|NOTICES\.txt)|media\/[\w-]+\.(?:svg|png|css|js)|media\/(?:walkthrough|sample)\/.+|syntaxes\/[\w.-]+\.json|l10n\/.+)$/;
+      /^(?:package\.json|package\.nls\.json|README\.md|CHANGELOG\.md|LICENSE|dist\/[\w-]+\.js|dist\/(?:library\.json|NOTICES\.txt)|media\/[\w-]+\.(?:svg|png|css|js)|media\/(?:walkthrough|sample)\/.+|syntaxes\/[\w.-]+\.json|language-server\/VALIDATOR\.md|l10n\/.+)$/;
     expect(listed.filter((file) => !allowed.test(file))).toEqual([]);
     expect(listed).toEqual(
       expect.arrayContaining([

@@ -1,4 +1,4 @@
-import { mkdtempSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -85,6 +85,21 @@ describe('a TEMPLATE and the template of its model', () => {
     await connection?.open(uri, `FROM ./m.gguf\nTEMPLATE """${template}"""\nPARAMETER stop "<|im_end|>"\n`);
     await expect.poll(() => rounds.at(-1), { timeout: 20_000 }).toEqual(['modelfile/template-differs']);
     expect(rounds[0]).toEqual([]);
+  });
+});
+
+describe('the page of a diagnostic', () => {
+  it('is linked from its code, at its heading', async () => {
+    await start({
+      bundleFolder: join(CLI, '..'),
+      capabilities: { textDocument: { publishDiagnostics: { codeDescriptionSupport: true } } },
+    });
+    await connection?.open(URI, 'FROM a\nSYSTM hi\n');
+    const [diagnostic] = (await connection?.diagnostics(URI, 1))?.diagnostics ?? [];
+    const href = new globalThis.URL(diagnostic?.codeDescription?.href ?? '');
+    const line = Number(href.hash.slice('#L'.length));
+    const page = readFileSync(new globalThis.URL(href.pathname, 'file:///'), 'utf8').split('\n');
+    expect(page[line - 1]).toBe('### `modelfile/unknown-instruction`');
   });
 });
 

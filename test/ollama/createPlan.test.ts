@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
 import { createNames } from '../../src/core/ollama/createNames';
 import { ModelfileLines } from '../../src/core/modelfile/modelfileLines';
+import { resolveOllamaAddress } from '../../src/core/ollama/ollamaAddress';
+import { OllamaClient } from '../../src/node/ollama/ollamaClient';
 import { planCreate } from '../../src/node/create/createPlan';
 import type { CreatePart, CreatePlan } from '../../src/node/create/createPlanTypes';
 import type { FileTypeName } from '../../src/core/engine/fileTypes';
@@ -141,7 +143,8 @@ describe('the plan of a creation', () => {
 
   it('has a model that is not there pulled first, and plans the rest then', async () => {
     const parsed = parseModelfile(`FROM rugby\nADAPTER ${join(RUGBY, 'lora')}\n`);
-    const options = { ollamaVersion: '0.34.4', isInstalled: () => false };
+    const client = new OllamaClient(resolveOllamaAddress({ setting: '127.0.0.1:1' }));
+    const options = { ollamaVersion: '0.34.4', server: { client, find: () => undefined } };
     const planned = await planCreate(parsed, new ModelfileLines(parsed, 'Modelfile'), folder, options);
     expect(planned.pull).toEqual({ name: 'rugby', line: 1 });
     expect(planned.parts.size).toBe(0);

@@ -104,6 +104,7 @@ export function shapedTarget(
     className: architecture.classes[0]!,
     raw: {},
     layers: 2,
+    mtpLayers: 0,
     hiddenSize: 32,
     feedForward: 48,
     heads: 4,

@@ -16,6 +16,8 @@ export interface GoldenTensor {
   offset: number;
   bytes: number;
   sha256: string;
+  /** Of the decays of a state space, -exp(x): libraries round `exp` differently in the last place. */
+  values?: number[];
 }
 
 export interface Golden {
@@ -48,6 +50,7 @@ const TYPES: Record<number, [string, number, number]> = {
   3: ['Q4_1', 32, 20],
   6: ['Q5_0', 32, 22],
   7: ['Q5_1', 32, 24],
+  39: ['MXFP4', 32, 17],
   8: ['Q8_0', 32, 34],
   10: ['Q2_K', 256, 84],
   11: ['Q3_K', 256, 110],
@@ -132,10 +135,13 @@ export function describeGguf(path: string): Golden {
     return { name, shape, type, offset: u64(), bytes: (shape.reduce((a, b) => a * b, 1) / block) * size };
   });
   const dataOffset = Math.ceil(at / 32) * 32;
-  const tensors = entries.map((entry) => ({
-    ...entry,
-    sha256: sha256(file.subarray(dataOffset + entry.offset, dataOffset + entry.offset + entry.bytes)),
-  }));
+  const tensors = entries.map((entry) => {
+    const data = file.subarray(dataOffset + entry.offset, dataOffset + entry.offset + entry.bytes);
+    const values = entry.name.endsWith('.ssm_a')
+      ? { values: Array.from({ length: data.length / 4 }, (_, i) => data.readFloatLE(4 * i)) }
+      : {};
+    return { ...entry, sha256: sha256(data), ...values };
+  });
   return { version, dataOffset, fileBytes: file.length, fileSha256: sha256(file), metadata, tensors };
 }
 

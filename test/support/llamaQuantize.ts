@@ -168,6 +168,11 @@ if (found === undefined) {
   );
 }
 
+/** llama.cpp's `llama_model_quantize`; undefined where its library is not there. */
+export function findQuantize(): Quantize | undefined {
+  return found;
+}
+
 /** llama.cpp's `llama_model_quantize`, or the test ends here as skipped. */
 export function llamaQuantizeOrSkip(context: TestContext): Quantize {
   if (found === undefined) {

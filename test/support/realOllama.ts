@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -9,6 +9,8 @@ import { freePort } from './freePort';
 
 // The path is computed, so that type checking does not follow it into a plain script.
 const installer = new URL('../../scripts/install/installOllama.mjs', import.meta.url).href;
+
+const cache = new URL('../../scripts/go/buildOracle.mjs', import.meta.url).href;
 
 /** An installed Ollama: OLLAMA_BIN first, then the one that scripts/install/installOllama.mjs built. */
 export interface FoundOllama {
@@ -25,6 +27,37 @@ export async function findRealOllama(): Promise<FoundOllama | undefined> {
   }
   const folder = join(dirname(path), '..', 'lib', 'ollama');
   return { path, runsModels: existsSync(join(folder, 'llama-server')) || process.env['OLLAMA_BIN'] !== undefined };
+}
+
+/** The versions that creation is tested on: the last before adapters, conversion and quantisation went, and the newest known. */
+export const CREATE_VERSIONS = ['0.32.15', '0.34.4'] as const;
+
+export interface VersionedOllama {
+  readonly version: string;
+  readonly path: string;
+  /** Why nothing can be tried on it here; empty where it can. */
+  readonly reason: string;
+}
+
+/** One Ollama of each of these versions, beside one another in the cache; of OLLAMA_BIN that one alone. */
+export async function realOllamas(): Promise<readonly VersionedOllama[]> {
+  const named = await findRealOllama();
+  if (process.env['OLLAMA_BIN'] !== undefined && named !== undefined) {
+    const said = spawnSync(named.path, ['--version'], { encoding: 'utf8' });
+    const version = /(\d+\.\d+\.\d+)/.exec(said.stdout + said.stderr)?.[1] ?? 'unknown';
+    return [{ version, path: named.path, reason: '' }];
+  }
+  const { cacheDirectory } = (await import(cache)) as { cacheDirectory: () => string };
+  return CREATE_VERSIONS.map((version) => {
+    const folder = join(cacheDirectory(), `ollama-${version}`);
+    const path = join(folder, 'bin', 'ollama');
+    const reason = !existsSync(path)
+      ? `There is no Ollama ${version} here (scripts/install/installOllama.mjs).`
+      : !existsSync(join(folder, 'lib', 'ollama', 'llama-server'))
+        ? NO_LLAMA
+        : '';
+    return { version, path, reason };
+  });
 }
 
 export const NO_OLLAMA = 'There is no Ollama here (OLLAMA_BIN, or scripts/install/installOllama.mjs).';

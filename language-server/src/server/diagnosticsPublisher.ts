@@ -1,6 +1,6 @@
 import type { Connection, TextDocuments } from 'vscode-languageserver';
 import type { TextDocument } from 'vscode-languageserver-textdocument';
-import { computeDiagnostics, computeTextDiagnostics } from '../service/languageService';
+import { computeDiagnostics, computeTextDiagnostics, withPages } from '../service/languageService';
 import type { ServerState } from './serverState';
 
 /** Facts that take longer than this (a server that does not answer) do not hold back what the text tells. */
@@ -52,11 +52,16 @@ export class DiagnosticsPublisher {
     let isDone = false;
     const early = setTimeout(() => {
       if (!isDone && !signal.aborted) {
-        void this.connection.sendDiagnostics({ uri, version, diagnostics: computeTextDiagnostics(parsed, severities) });
+        void this.connection.sendDiagnostics({
+          uri,
+          version,
+          diagnostics: withPages(computeTextDiagnostics(parsed, severities), state.pages),
+        });
       }
     }, PATIENCE);
     try {
-      const diagnostics = await computeDiagnostics(parsed, state.facts(uri), severities, signal);
+      const found = await computeDiagnostics(parsed, state.facts(uri), severities, signal);
+      const diagnostics = withPages(found, state.pages);
       isDone = true;
       if (!signal.aborted) {
         await this.connection.sendDiagnostics({ uri, version, diagnostics });

@@ -12,7 +12,7 @@ import {
 import type { TextDocument } from 'vscode-languageserver-textdocument';
 import { decodeModelfile } from '../../../src/core/modelfile/decodeModelfile';
 import { LIMITS } from '../../../src/core/limits';
-import { computeDiagnostics, ModelfileDocument } from '../service/languageService';
+import { computeDiagnostics, ModelfileDocument, withPages } from '../service/languageService';
 import { signalOf } from './requestSignal';
 import type { ServerState } from './serverState';
 import type { WorkspaceModelfiles } from './workspaceModelfiles';
@@ -32,11 +32,14 @@ export function registerPullDiagnostics(
       const items =
         document === undefined
           ? []
-          : await computeDiagnostics(
-              state.parsed(document),
-              state.facts(textDocument.uri),
-              state.settings.severities,
-              signal,
+          : withPages(
+              await computeDiagnostics(
+                state.parsed(document),
+                state.facts(textDocument.uri),
+                state.settings.severities,
+                signal,
+              ),
+              state.pages,
             );
       return { kind: DocumentDiagnosticReportKind.Full, items };
     } catch (thrown) {
@@ -84,7 +87,10 @@ async function checkFile(
   return {
     uri,
     version: open?.version ?? null,
-    items: await computeDiagnostics(document, state.facts(uri), state.settings.severities, signal),
+    items: withPages(
+      await computeDiagnostics(document, state.facts(uri), state.settings.severities, signal),
+      state.pages,
+    ),
   };
 }
 

@@ -12,6 +12,8 @@ import { readSettings, type ServerSettings } from './settings';
 /** What the server knows between requests: settings, trust, and one parsed form of every open document. */
 export class ServerState {
   isTrusted = true;
+  /** Where each diagnostic is explained, by its code. */
+  pages: ReadonlyMap<string, string> = new Map();
   private current: ServerSettings;
   private ollama: OllamaFacts | undefined;
   private readonly documents = new WeakMap<TextDocument, ModelfileDocument>();

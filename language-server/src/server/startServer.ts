@@ -12,6 +12,7 @@ import {
 import { TextDocument } from 'vscode-languageserver-textdocument';
 import { TemplateComparer } from '../../../src/node/jinja/templateComparer';
 import { FIX_ALL_KIND, TOKEN_TYPES } from '../service/languageService';
+import { diagnosticPages } from './diagnosticPages';
 import { DiagnosticsPublisher } from './diagnosticsPublisher';
 import { registerPullDiagnostics } from './pullDiagnostics';
 import { registerFeatures } from './registerFeatures';
@@ -68,8 +69,11 @@ export function startServer(connection: Connection, options: ServerOptions = {})
     }
   };
 
-  connection.onInitialize((params) => {
+  connection.onInitialize(async (params) => {
     capabilities = params.capabilities;
+    if (bundleFolder !== undefined && capabilities.textDocument?.publishDiagnostics?.codeDescriptionSupport === true) {
+      state.pages = await diagnosticPages(bundleFolder);
+    }
     workspace.setFolders(foldersOf(params));
     const initial = (params.initializationOptions ?? {}) as InitializationOptions;
     state.isTrusted = initial.isTrusted !== false;

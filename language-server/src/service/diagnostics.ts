@@ -47,3 +47,11 @@ function toDiagnostic(document: ModelfileDocument, { code, severity, message, sp
       : { tags: [tag === 'deprecated' ? DiagnosticTag.Deprecated : DiagnosticTag.Unnecessary] }),
   };
 }
+
+/** The same diagnostics, each code with a link to the page that explains it. */
+export function withPages(diagnostics: readonly Diagnostic[], pages: ReadonlyMap<string, string>): Diagnostic[] {
+  return diagnostics.map((diagnostic) => {
+    const href = pages.get(String(diagnostic.code));
+    return href === undefined ? diagnostic : { ...diagnostic, codeDescription: { href } };
+  });
+}

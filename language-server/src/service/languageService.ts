@@ -1,7 +1,13 @@
 export { computeBaseSummaries, type BaseSummary } from './baseSummaries';
 export { computeCodeActions, FIX_ALL_KIND, type CodeActionRequest } from './codeActions';
 export { computeCompletions } from './completion';
-export { computeDiagnostics, computeTextDiagnostics, DIAGNOSTIC_SOURCE, type Severities } from './diagnostics';
+export {
+  computeDiagnostics,
+  computeTextDiagnostics,
+  DIAGNOSTIC_SOURCE,
+  withPages,
+  type Severities,
+} from './diagnostics';
 export { computeDocumentLinks, type PathLink } from './documentLinks';
 export { computeDocumentSymbols } from './documentSymbols';
 export { computeFoldingRanges } from './foldingRanges';

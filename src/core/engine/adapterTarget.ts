@@ -2,6 +2,7 @@ import { StudioError } from '../errors';
 import type { BaseTensorShape } from '../formats/adapters/baseTensorShape';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
 import type { TensorRef } from '../formats/tensorRef';
+import type { JsonObject } from '../json';
 import { EMBEDDING, HEAD } from './applyAdapters';
 import type { Architecture, ModelConfig, TensorMapping } from './architectures/architecture';
 import { ARCHITECTURES, findArchitecture } from './architectures/architectures';
@@ -30,9 +31,9 @@ export interface AdapterTarget {
  * @throws StudioError model/…
  */
 export function targetOfModel(base: HuggingFaceModel): AdapterTarget {
-  const config = readModelConfig(base.config);
+  const config = readModelConfig(base.config, base.tensors.keys());
   const architecture = findArchitecture(config.className);
-  const tensors = logicalTensors(base);
+  const tensors = logicalTensors(base, { architecture, config });
   return {
     path: base.path,
     architecture,
@@ -118,7 +119,8 @@ function configOf(
   const embedding = facts.tensors.get('token_embd.weight') ?? [0, 0];
   return {
     className: architecture.classes[0]!,
-    raw: {},
+    raw: rawOf(facts, architecture),
+    mtpLayers: 0,
     ...counts,
     hiddenSize: embedding[0] ?? 0,
     vocabSize: embedding[1] ?? 0,
@@ -131,6 +133,16 @@ function configOf(
     tiedEmbeddings: !facts.tensors.has('output.weight'),
     expertsUsed: 0,
   };
+}
+
+/** What the family's table asks of config.json, from the GGUF's keys. */
+function rawOf(facts: GgufFacts, architecture: Architecture): JsonObject {
+  return Object.fromEntries(
+    Object.entries(architecture.ggufKeys ?? {}).flatMap(([key, suffix]) => {
+      const value = facts.value(`${architecture.name}.${suffix}`);
+      return value === undefined ? [] : [[key, value]];
+    }),
+  );
 }
 
 /** The shape in a checkpoint of what stands in a GGUF as these tensors; undefined where one is not there. */

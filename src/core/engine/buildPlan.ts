@@ -15,6 +15,8 @@ export interface StoredMatrix {
   readonly type: StoredType;
   readonly rows: number;
   readonly columns: number;
+  /** Bytes from one row to the next and from one value to the next, where they do not follow one another (transposed weights). */
+  readonly strides?: { readonly row: number; readonly column: number } | undefined;
 }
 
 /**
@@ -61,6 +63,8 @@ export interface StoredBytes {
   readonly offset: number;
   readonly rows: number;
   readonly rowBytes: number;
+  /** Bytes from one row to the next, where that is more than `rowBytes`. */
+  readonly rowStride?: number | undefined;
 }
 
 /** What an adapter does to a slice. Several add up: base + sum of weight * (changed by one - base). */

@@ -3,12 +3,14 @@ import { StudioError } from '../errors';
 import { GGML_TYPES, type GgmlTypeName } from '../formats/gguf/ggmlTypes';
 import { FILE_TYPES, isQuantised, type FileTypeName, type WritableType } from './fileTypes';
 import { mixedType, type MixtureState } from './tensorTypeRules';
-import { allowsQuantisation, isValueLike, tensorCategory } from './tensorCategory';
+import { allowsConversion, allowsQuantisation, isValueLike, tensorCategory } from './tensorCategory';
 
 /** The options of llama-quantize that choose types. */
 export interface TypeOptions {
   readonly fileType: FileTypeName;
   readonly hasImatrix: boolean;
+  /** As the converter chooses: a few small matrices that llama-quantize leaves alone are converted there. */
+  readonly asConverter?: boolean | undefined;
   readonly outputTensorType?: WritableType | undefined;
   readonly tokenEmbeddingType?: WritableType | undefined;
   /** First match wins; the pattern is a regular expression, searched in the tensor's name. */
@@ -69,7 +71,16 @@ function chooseOne(
   options: TypeOptions,
   patterns: readonly CompiledPattern[],
 ): ChosenType {
-  if (!allowsQuantisation(tensor.name, tensor.shape, options.leaveOutputTensor === true)) {
+  if (
+    tensor.fixed === true ||
+    !(options.asConverter === true
+      ? allowsConversion(tensor.name, tensor.shape)
+      : allowsQuantisation(tensor.name, tensor.shape, options.leaveOutputTensor === true))
+  ) {
+    // Rules count along all tensors of a kind, whether their type is theirs to choose or not.
+    if (tensor.fixed === true && isQuantised(FILE_TYPES[options.fileType].base)) {
+      mixedType(FILE_TYPES[options.fileType].base, tensor, tensorCategory(tensor.name), state);
+    }
     return { type: tensor.type };
   }
   const category = tensorCategory(tensor.name);

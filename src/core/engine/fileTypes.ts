@@ -12,6 +12,7 @@ export const FILE_TYPES = {
   F16: { id: 1, base: 'F16' },
   BF16: { id: 32, base: 'BF16' },
   Q8_0: { id: 7, base: 'Q8_0' },
+  MXFP4_MOE: { id: 38, base: 'MXFP4' },
   Q6_K: { id: 18, base: 'Q6_K' },
   Q5_K_M: { id: 17, base: 'Q5_K' },
   Q5_K_S: { id: 16, base: 'Q5_K' },

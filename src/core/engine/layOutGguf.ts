@@ -16,6 +16,8 @@ export interface TensorDraft {
   readonly shape: readonly number[];
   /** The type that it keeps where no rule applies. */
   readonly kept: GgmlTypeName;
+  /** It keeps it whatever the rules say (MXFP4 experts). */
+  readonly fixed?: boolean | undefined;
   readonly columns: number;
   readonly slices: readonly PlannedSlice[];
 }
@@ -40,13 +42,18 @@ export function layOutGguf(
   options: BuildOptions,
 ): GgufLayout {
   const sorted = [...drafts].sort((a, b) => compareTensorNames(a.name, b.name));
-  const candidates = sorted.map(({ name, shape, kept }) => ({ name, shape, type: kept }));
-  const chosen = chooseTypes(candidates, model, { ...options, hasImatrix: options.imatrix !== undefined });
+  const candidates = sorted.map(({ name, shape, kept, fixed }) => ({ name, shape, type: kept, fixed }));
+  const chosen = chooseTypes(candidates, model, {
+    ...options,
+    hasImatrix: options.imatrix !== undefined,
+    asConverter: options.layout === 'converter',
+  });
   const typed = sorted.map((draft, index) => ({
     ...draft,
     type: chosen[index]!.type,
     requestedType: chosen[index]!.requestedType,
   }));
+  refuseNewBlocks(typed);
   const ordered =
     options.layout === 'quantised'
       ? typed.map((draft) => ({ ...draft, shape: withoutTrailingOnes(draft.shape) }))
@@ -76,6 +83,20 @@ export function layOutGguf(
     importance: importance.data,
     warnings: [...importance.warnings, ...patternWarnings(planned, options)],
   };
+}
+
+/** MXFP4 blocks are copied, never made: experts that are not stored so cannot become so. */
+function refuseNewBlocks(
+  tensors: readonly { readonly name: string; readonly type: GgmlTypeName; readonly kept: GgmlTypeName }[],
+): void {
+  const made = tensors.find(({ type, kept }) => type === 'MXFP4' && kept !== 'MXFP4');
+  if (made !== undefined) {
+    throw new StudioError(
+      'quantize/shape',
+      `MXFP4_MOE keeps experts that are MXFP4 already, and ${made.name} is ${made.kept}. Take Q4_K_M or Q8_0 for this model, or the checkpoint of gpt-oss as it was published.`,
+      { detail: { tensor: made.name, type: made.kept } },
+    );
+  }
 }
 
 /** llama.cpp's writer counts no dimension after the last one that is more than 1. */

@@ -15,6 +15,8 @@ export interface LogicalTensor {
   /** The type of its numbers (of its scales, where it is packed). */
   readonly dtype: TensorRef['dtype'];
   readonly file: string;
+  /** Set for a piece of a larger tensor of its file: which, and whether the pieces stand there in another order than theirs. */
+  readonly whole?: { readonly name: string; readonly turned: boolean; readonly dtype: TensorRef['dtype'] } | undefined;
   /** Builds the source; `asColumn` for vectors whose values are moved like rows. */
   source(files: InputFiles, asColumn: boolean): RowSource;
 }

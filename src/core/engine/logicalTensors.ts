@@ -3,6 +3,7 @@ import { StudioError } from '../errors';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
 import { outerSlice, type TensorRef } from '../formats/tensorRef';
 import { canonicalTensorName, expertOfStack } from '../formats/huggingface/tensorNames';
+import { type Family, fusedExperts, isFusedScale } from './fusedExperts';
 import { isMlxPart, mlxWeight } from './mlxWeight';
 import { isScalePart, scaledWeight } from './scaledWeight';
 import { storedMatrix, storedType } from './storedMatrix';
@@ -10,17 +11,18 @@ import { storedMatrix, storedType } from './storedMatrix';
 /**
  * The weights of a base by their normalised names: quantised ones are one tensor of their full shape, stacked experts one
  * tensor an expert.
+ * @param family what the model is, where that is known: without it experts that stand as one tensor stay one
  * @throws StudioError model/quantised for packed weights that cannot be read exactly, model/dtype
  */
-export function logicalTensors(model: HuggingFaceModel): Map<string, LogicalTensor> {
+export function logicalTensors(model: HuggingFaceModel, family?: Family): Map<string, LogicalTensor> {
   const tensors = new Map<string, LogicalTensor>();
   for (const ref of model.tensors.values()) {
-    if (isMlxPart(ref.name, model) || isScalePart(ref.name, model)) {
+    if (isMlxPart(ref.name, model) || isScalePart(ref.name, model) || isFusedScale(ref.name)) {
       continue;
     }
     for (const tensor of expertOfStack(ref.name, 0) !== undefined && ref.shape.length === 3
       ? experts(ref, model)
-      : [logicalTensor(ref, model, ref.name)]) {
+      : ((family && fusedExperts(ref, model, family)) ?? [logicalTensor(ref, model, ref.name)])) {
       tensors.set(tensor.name, tensor);
     }
   }

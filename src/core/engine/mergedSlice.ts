@@ -20,7 +20,8 @@ export function matrixShape(
 /** GGUF order; dimensions of 1 within a convolution's kernel are left out. */
 export function ggufShape(shape: readonly number[], mapping: TensorMapping): readonly number[] {
   const rows = mapping.rows?.reduce((sum, run) => sum + run.count, 0);
-  const own = rows === undefined ? shape : [rows, ...shape.slice(1)];
+  const parts = mapping.within?.[1] ?? 1;
+  const own = rows === undefined && parts === 1 ? shape : [(rows ?? shape[0]!) * parts, ...shape.slice(1)];
   const ne = own.length < 3 ? [...own].reverse() : own.filter((size, index) => size !== 1 || index === 0).reverse();
   return mapping.stack === undefined ? ne : [...ne, mapping.stack.experts];
 }
@@ -42,7 +43,7 @@ export function mergedSlices(
 ): PlannedSlice[] {
   const { slice, ofBase } = sliceOf(tensor, mapping.transform, files, movesRows(mapping));
   if (mapping.rows === undefined) {
-    return [slice];
+    return [mapping.within === undefined ? slice : { ...slice, matrix: mapping.stack?.expert ?? 0 }];
   }
   const total = mapping.rows.reduce((sum, run) => sum + run.count, 0);
   let at = 0;

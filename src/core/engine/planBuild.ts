@@ -18,7 +18,7 @@ import { buildMetadata, toQuantisedLayout } from './buildMetadata';
 import type { BuildOptions, Sha256 } from './buildOptions';
 import type { BuildPlan, PlannedSlice, PlanNote } from './buildPlan';
 import { checkShape } from './expectedShape';
-import { FILE_TYPES } from './fileTypes';
+import { FILE_TYPES, type FileTypeName, isQuantised } from './fileTypes';
 import { finishPlan } from './finishPlan';
 import { notText } from '../formats/huggingface/modelPurpose';
 import { InputFiles } from './inputFiles';
@@ -53,12 +53,12 @@ interface MappedTensor {
 export function planBuild(input: BuildInput): BuildPlan {
   const { base, options } = input;
   refuseOtherPurposes(input.adapters, base);
-  const first = readModelConfig(base.config);
+  const first = readModelConfig(base.config, base.tensors.keys());
   const architecture = findArchitecture(first.className);
   if (base.pooling !== undefined && architecture.pools !== true) {
     throw notText('embedding', base.path, 'modules.json', base.path);
   }
-  const tensors = logicalTensors(base);
+  const tensors = logicalTensors(base, { architecture, config: first });
   const adapters = input.adapters.map(({ adapter, weight }) => ({
     adapter: toHuggingFaceNames(adapter, tensors.keys(), architecture, first),
     weight,
@@ -72,8 +72,9 @@ export function planBuild(input: BuildInput): BuildPlan {
   requireAll(drafts, config, architecture, base);
   const vocabRows = merged.tensors.get(EMBEDDING)?.shape[0] ?? config.vocabSize;
   const notes: PlanNote[] = [];
+  const fileType = fileTypeId(options.fileType, drafts);
   const metadata = buildMetadata({ ...base, config: json }, config, architecture, {
-    fileType: FILE_TYPES[options.fileType].id,
+    fileType,
     tensors: drafts.map(({ name, shape }) => ({ name, shape })),
     vocabRows,
     sha256: input.sha256,
@@ -81,12 +82,12 @@ export function planBuild(input: BuildInput): BuildPlan {
   });
   const layout = layOutGguf(
     drafts,
-    options.layout === 'quantised' ? toQuantisedLayout(metadata, FILE_TYPES[options.fileType].id) : metadata,
+    options.layout === 'quantised' ? toQuantisedLayout(metadata, fileType) : metadata,
     {
       architecture: architecture.name,
-      layers: config.layers,
+      layers: config.layers + config.mtpLayers,
       heads: config.heads,
-      kvHeads: config.kvHeads,
+      kvHeads: config.kvHeadsByLayer?.[0] ?? config.kvHeads,
       experts: config.experts,
     },
     options,
@@ -109,6 +110,12 @@ export function planBuild(input: BuildInput): BuildPlan {
     checks: input.checks ?? [],
     warnings: [...(base.notes ?? []), ...(input.warnings ?? []), ...merged.notes, ...notes, ...layout.warnings],
   });
+}
+
+/** A file of plain numbers with MXFP4 experts among them has a type of its own. */
+function fileTypeId(fileType: FileTypeName, drafts: readonly TensorDraft[]): number {
+  const blocks = drafts.some(({ fixed }) => fixed === true) && !isQuantised(FILE_TYPES[fileType].base);
+  return blocks ? FILE_TYPES.MXFP4_MOE.id : FILE_TYPES[fileType].id;
 }
 
 /** A head that is a copy of the embedding was taken out before; another would be lost where the format has no place for it. */
@@ -202,12 +209,12 @@ function tensorDrafts(
     const members = stacks.get(name) ?? [];
     members.push(item);
     stacks.set(name, members);
-    if (members.length === stack.experts) {
-      members.sort((a, b) => (a.mapping.stack?.expert ?? 0) - (b.mapping.stack?.expert ?? 0));
+    if (members.length === membersOf(item.mapping)) {
+      members.sort((a, b) => placeInStack(a.mapping) - placeInStack(b.mapping));
       drafts.push(draft(name, members, files, options));
     }
   }
-  const incomplete = [...stacks].find(([, members]) => members.length !== members[0]?.mapping.stack?.experts);
+  const incomplete = [...stacks].find(([, members]) => members.length !== membersOf(members[0]!.mapping));
   if (incomplete !== undefined) {
     throw new StudioError(
       'model/tensor-missing',
@@ -218,14 +225,36 @@ function tensorDrafts(
   return drafts;
 }
 
+/** Weights that make up a stack. */
+function membersOf({ stack, within }: TensorMapping): number {
+  return (stack?.experts ?? 1) * (within?.[1] ?? 1);
+}
+
+function placeInStack({ stack, within }: TensorMapping): number {
+  return (stack?.expert ?? 0) * (within?.[1] ?? 1) + (within?.[0] ?? 0);
+}
+
 function draft(name: string, members: readonly MappedTensor[], files: InputFiles, options: BuildOptions): TensorDraft {
   const [{ tensor, mapping }] = members as readonly [MappedTensor];
   const asColumn = tensor.shape.length === 1 && movesRows(mapping);
   const slices = members.flatMap((member) => mergedSlices(member.tensor, member.mapping, files));
   const shape = ggufShape(tensor.shape, mapping);
   const left = options.leaveOutputTensor === true && name === 'output.weight';
-  const kept = left ? keptType(storedType(tensor.base.dtype) ?? 'F32') : 'F32';
-  return { name, shape, kept, columns: matrixShape(tensor.shape, asColumn).columns, slices };
+  const blocks = name.endsWith('.weight') && slices.every(isUntouchedMxfp4) && tensor.base.whole !== undefined;
+  const kept = blocks ? 'MXFP4' : left ? keptType(storedType(tensor.base.dtype) ?? 'F32') : 'F32';
+  return {
+    name,
+    shape,
+    kept,
+    columns: matrixShape(tensor.shape, asColumn).columns,
+    slices,
+    ...(blocks ? { fixed: true } : {}),
+  };
+}
+
+/** Blocks that no adapter changes keep what they are in every type. */
+function isUntouchedMxfp4({ source, contributions }: PlannedSlice): boolean {
+  return source.kind === 'mxfp4' && contributions.length === 0;
 }
 
 function requireAll(

@@ -46,9 +46,9 @@ interface FusedTensor {
  */
 export function planFuse(input: FuseInput): BuildPlan {
   const { base } = input;
-  const config = readModelConfig(base.config);
+  const config = readModelConfig(base.config, base.tensors.keys());
   const architecture = findArchitecture(config.className);
-  const weights = logicalTensors(base);
+  const weights = logicalTensors(base, { architecture, config });
   const adapters = input.adapters.map(({ adapter, weight }) => ({
     adapter: toHuggingFaceNames(adapter, weights.keys(), architecture, config),
     weight,

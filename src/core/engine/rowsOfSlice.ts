@@ -36,11 +36,15 @@ export function rowsOfSource(source: RowSource, rows: number, run: RowRun): RowS
 }
 
 function rowsOfMatrix(matrix: StoredMatrix, { first, count }: RowRun): StoredMatrix {
-  return { ...matrix, offset: matrix.offset + first * storedRowBytes(matrix.type, matrix.columns), rows: count };
+  return {
+    ...matrix,
+    offset: matrix.offset + first * (matrix.strides?.row ?? storedRowBytes(matrix.type, matrix.columns)),
+    rows: count,
+  };
 }
 
 function rowsOfBytes(bytes: StoredBytes, { first, count }: RowRun): StoredBytes {
-  return { ...bytes, offset: bytes.offset + first * bytes.rowBytes, rows: count };
+  return { ...bytes, offset: bytes.offset + first * (bytes.rowStride ?? bytes.rowBytes), rows: count };
 }
 
 function rowsOfContribution(part: Contribution, run: RowRun): Contribution {

@@ -133,6 +133,28 @@ export class StagedUnit {
     }
   }
 
+  /**
+   * Blocks of ggml's MXFP4 from the levels and scales as they are stored: bits only move. A block is its scale and 16 bytes, of
+   * which byte j holds value j in its low half and value j + 16 in its high half; stored, byte j holds values 2j and 2j + 1.
+   */
+  mxfp4Blocks(columns: number): Uint8Array<ArrayBuffer> {
+    const blocks = (this.unit.rows * columns) / 32;
+    const memory = new Uint8Array(this.#kernels.memory.buffer);
+    const result = new Uint8Array(blocks * 17);
+    for (let block = 0; block < blocks; block++) {
+      const at = block * 17;
+      const from = this.source + block * 16;
+      result[at] = memory[this.#scales + block]!;
+      for (let j = 0; j < 16; j++) {
+        const shift = (j & 1) * 4;
+        const low = (memory[from + (j >> 1)]! >> shift) & 15;
+        const high = (memory[from + 8 + (j >> 1)]! >> shift) & 15;
+        result[at + 1 + j] = low | (high << 4);
+      }
+    }
+    return result;
+  }
+
   /** Raw address of a contribution's row-wise factor, and of its magnitudes. */
   contribution(index: number): StagedContribution {
     return this.#parts[index]!;
@@ -209,6 +231,9 @@ class Stage {
   }
 
   rows(matrix: StoredMatrix): number {
+    if (matrix.strides !== undefined) {
+      return this.#strided(matrix, matrix.strides);
+    }
     const bytes = storedRowBytes(matrix.type, matrix.columns);
     const address = this.#take(this.#unit.rows * bytes);
     this.#read(matrix.file, matrix.offset + this.#unit.row * bytes, address, this.#unit.rows * bytes);
@@ -217,6 +242,13 @@ class Stage {
 
   bytes(stored: StoredBytes): number {
     const address = this.#take(this.#unit.rows * stored.rowBytes);
+    if (stored.rowStride !== undefined) {
+      this.#gathered(address, stored.offset + this.#unit.row * stored.rowStride, stored.file, this.#unit.rows, {
+        step: stored.rowStride,
+        bytes: stored.rowBytes,
+      });
+      return address;
+    }
     this.#read(
       stored.file,
       stored.offset + this.#unit.row * stored.rowBytes,
@@ -224,6 +256,57 @@ class Stage {
       this.#unit.rows * stored.rowBytes,
     );
     return address;
+  }
+
+  /** Rows whose values do not follow one another: whole rows with gaps, or the columns of a transposed weight. */
+  #strided(matrix: StoredMatrix, strides: { readonly row: number; readonly column: number }): number {
+    const width = storedRowBytes(matrix.type, 1);
+    const { rows, row } = this.#unit;
+    const { columns } = matrix;
+    const address = this.#take(rows * columns * width);
+    const offset = matrix.offset + row * strides.row;
+    if (strides.column === width) {
+      this.#gathered(address, offset, matrix.file, rows, { step: strides.row, bytes: columns * width });
+      return address;
+    }
+    // One run a column: `rows` values, strides.row apart.
+    for (let column = 0; column < columns; column++) {
+      const span = new Uint8Array((rows - 1) * strides.row + width);
+      const at = offset + column * strides.column;
+      this.#reads.push(
+        this.#readAt(matrix.file, at, span).then(() => {
+          const memory = new Uint8Array(this.#kernels.memory.buffer, address, rows * columns * width);
+          for (let i = 0; i < rows; i++) {
+            for (let byte = 0; byte < width; byte++) {
+              memory[(i * columns + column) * width + byte] = span[i * strides.row + byte]!;
+            }
+          }
+        }),
+      );
+    }
+    return address;
+  }
+
+  /** Pieces of `bytes` every `step` bytes, read in one span and laid one after the other. */
+  #gathered(
+    address: number,
+    offset: number,
+    file: number,
+    count: number,
+    { step, bytes }: { readonly step: number; readonly bytes: number },
+  ): void {
+    if (count === 0) {
+      return;
+    }
+    const span = new Uint8Array((count - 1) * step + bytes);
+    this.#reads.push(
+      this.#readAt(file, offset, span).then(() => {
+        const memory = new Uint8Array(this.#kernels.memory.buffer);
+        for (let i = 0; i < count; i++) {
+          memory.set(span.subarray(i * step, i * step + bytes), address + i * bytes);
+        }
+      }),
+    );
   }
 
   scaleRows(source: Extract<RowSource, { kind: 'scaled' }>): number {

@@ -97,6 +97,21 @@ export function allowsQuantisation(name: string, shape: readonly number[], leave
   return !KEPT_PARTS.some((part) => name.includes(part));
 }
 
+/** Small matrices that the converter takes part in a conversion of types and llama-quantize does not. */
+const CONVERTED_PARTS = /^altup_(?:proj|unembd_proj)\.|\.(?:altup_router|laurel_[lr])\.weight$|^per_layer_model_proj\./;
+
+/**
+ * As {@link allowsQuantisation}, of llama.cpp's converter: it counts dimensions of 1 as well, but for the gate of a shared
+ * expert, and converts some matrices that llama-quantize keeps.
+ * @param shape GGUF order
+ */
+export function allowsConversion(name: string, shape: readonly number[]): boolean {
+  if (CONVERTED_PARTS.test(name)) {
+    return true;
+  }
+  return allowsQuantisation(name, shape, false);
+}
+
 const BLOCK_NUMBER = /^blk\.(\d+)\./;
 
 /** The layer of a tensor, -1 for those outside any. */

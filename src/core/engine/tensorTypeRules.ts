@@ -57,6 +57,9 @@ export function mixedType(
   if (category === 'output' || (state.tied && category === 'tokenEmbedding')) {
     return headType(base, tensor, state);
   }
+  if (state.fileType === 'MXFP4_MOE') {
+    return (tensor.shape[2] ?? 1) > 1 ? 'MXFP4' : 'Q8_0';
+  }
   if (isValueLike(category)) {
     return valueType(base, state);
   }
@@ -75,6 +78,9 @@ export function mixedType(
 function headType(base: GgmlTypeName, tensor: TypeCandidate, state: MixtureState): GgmlTypeName {
   if (state.outputTensorType !== undefined) {
     return state.outputTensorType;
+  }
+  if (state.fileType === 'MXFP4_MOE') {
+    return 'Q8_0';
   }
   if (state.model.architecture === 'falcon' || (tensor.shape[0] ?? 0) % GGML_TYPES[base].block !== 0) {
     return 'Q8_0';

@@ -6,6 +6,8 @@ export interface TypeCandidate {
   /** GGUF order. */
   readonly shape: readonly number[];
   readonly type: GgmlTypeName;
+  /** It keeps that type whatever the rules say. */
+  readonly fixed?: boolean | undefined;
 }
 
 /** What the mixture rules need to know of a model. */

@@ -1,5 +1,6 @@
 import { StudioError } from '../errors';
 import { rowBytes } from '../formats/gguf/ggmlTypes';
+import type { TensorTransform } from './architectures/architecture';
 import type { Contribution, PlannedSlice, PlannedTensor } from './buildPlan';
 import { isQuantised } from './fileTypes';
 import { FactorStore, type LoadedFactor } from './factorStore';
@@ -101,6 +102,10 @@ export class UnitRunner {
   /** Rows that leave as they came: no work but a look for NaN. */
   #copied(staged: StagedUnit, tensor: PlannedTensor, slice: PlannedSlice): UnitResult | undefined {
     const { source } = slice;
+    if (source.kind === 'mxfp4' && tensor.type === 'MXFP4' && slice.contributions.length === 0) {
+      const blocks = staged.mxfp4Blocks(tensor.columns);
+      return { bytes: blocks, nonFinite: 0 };
+    }
     if (
       source.kind !== 'stored' ||
       source.matrix.type !== tensor.type ||
@@ -209,6 +214,17 @@ export class UnitRunner {
       this.#kernels.addConstant(values, rows * columns, transform.value);
       return values;
     }
+    if (transform.kind === 'multiply' || transform.kind === 'negativeExp') {
+      const block = new Float32Array(this.#kernels.memory.buffer, values, rows * columns);
+      block.forEach((value, index) => {
+        block[index] = transform.kind === 'multiply' ? value * transform.value : -Math.exp(value);
+      });
+      return values;
+    }
+    if (transform.kind === 'columns') {
+      this.#moveColumns(transform, columns, rows, true);
+      return permuted;
+    }
     this.#moveRows(slice.rows / transform.heads, columns, rows, true);
     return permuted;
   }
@@ -221,7 +237,36 @@ export class UnitRunner {
       this.#kernels.addConstant(values, rows * columns, -undo.value);
     } else if (undo?.kind === 'permute') {
       this.#moveRows(slice.rows / undo.heads, columns, rows, false);
+    } else if (undo?.kind === 'columns') {
+      this.#moveColumns(undo, columns, rows, false);
+    } else if (undo !== undefined && undo.kind !== 'none') {
+      throw new StudioError(
+        'adapter/unsupported',
+        'An adapter changes a weight that a GGUF does not hold as it was trained, and that cannot be undone exactly. Pass the Hugging Face folder of the base.',
+      );
+    }
+    if (undo?.kind === 'permute' || undo?.kind === 'columns') {
       new Uint8Array(this.#kernels.memory.buffer).copyWithin(values, permuted, permuted + rows * columns * 4);
+    }
+  }
+
+  /** Groups of columns in another order: those of the checkpoint into those of the GGUF, or back. */
+  #moveColumns(
+    { group, order }: Extract<TensorTransform, { kind: 'columns' }>,
+    columns: number,
+    rows: number,
+    intoGguf: boolean,
+  ): void {
+    const { values, permuted } = this.#layout;
+    const memory = new Uint8Array(this.#kernels.memory.buffer);
+    const bytes = group * 4;
+    for (let row = 0; row < rows; row++) {
+      const start = row * columns * 4;
+      order.forEach((from, to) => {
+        const [source, target] = intoGguf ? [from, to] : [to, from];
+        const at = values + start + source * bytes;
+        memory.copyWithin(permuted + start + target * bytes, at, at + bytes);
+      });
     }
   }
 

@@ -153,7 +153,7 @@ export function workerLayout(tensors: readonly PlannedTensor[]): WorkerLayout {
       if (needsCopies(slice) || slice.contributions.some((part) => part.kind === 'add')) {
         grow('copies', block);
       }
-      if (slice.transform.kind === 'permute') {
+      if (slice.transform.kind === 'permute' || slice.transform.kind === 'columns') {
         grow('permuted', block);
       }
       grow(

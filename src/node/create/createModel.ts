@@ -121,7 +121,7 @@ export async function prepareCreateModel(
     throw server;
   }
   const exists = await requireFreeName(server, names, { force: request.force, host: client.address.host, signal });
-  const planned = await planParts(request, { parsed, lines, server, signal, isPulled: false });
+  const planned = await planParts(request, { client, parsed, lines, server, signal, isPulled: false });
   return { request, names, parsed, lines, server, exists, ...planned };
 }
 
@@ -129,12 +129,14 @@ export async function prepareCreateModel(
 async function planParts(
   request: CreateModelRequest,
   {
+    client,
     parsed,
     lines,
     server,
     signal,
     isPulled,
-  }: Pick<PreparedModel, 'parsed' | 'lines' | 'server'> & { readonly signal: AbortSignal; readonly isPulled: boolean },
+  }: Pick<PreparedModel, 'parsed' | 'lines' | 'server'> &
+    Pick<CreateModelOptions, 'client' | 'signal'> & { readonly isPulled: boolean },
 ): Promise<Pick<PreparedModel, 'plan' | 'builds'>> {
   const models = parsed.instructions.some(({ command }) => command?.name === 'model')
     ? await server.models(signal)
@@ -142,7 +144,8 @@ async function planParts(
   const plan = await planCreate(parsed, lines, dirname(request.path), {
     fileType: request.quantize,
     ollamaVersion: server.version,
-    isInstalled: (name) => isPulled || findModel(models, name) !== undefined,
+    // What was just pulled is there, whatever the list said before.
+    server: { client, find: (name) => findModel(models, name) ?? (isPulled ? {} : undefined) },
     signal,
   });
   const builds = new Map<string, PartBuild>();
@@ -175,7 +178,7 @@ export async function* createPrepared(
   const directory = dirname(request.path);
   if (plan.pull !== undefined) {
     yield* pullBase(plan.pull, client, lines, signal);
-    ({ plan, builds } = await planParts(request, { parsed, lines, server, signal, isPulled: true }));
+    ({ plan, builds } = await planParts(request, { client, parsed, lines, server, signal, isPulled: true }));
   }
   const warnings = [...plan.warnings, ...versionWarnings(parsed, server.state)];
   const files = new CreateFiles({

@@ -3,6 +3,7 @@ import type { FileTypeName } from '../../core/engine/fileTypes';
 import type { ModelfileCommand } from '../../core/modelfile/modelfileTypes';
 import type { RouteName } from '../../core/routes/planRoutes';
 import type { InstalledModel } from '../inputs/installedModel';
+import type { OllamaClient } from '../ollama/ollamaClient';
 import type { AdapterRequest } from '../inputs/loadBuildInputs';
 
 /** What becomes of one FROM, ADAPTER or DRAFT. */
@@ -49,7 +50,13 @@ export interface PlanCreateOptions {
   readonly fileType?: FileTypeName | undefined;
   /** Of the server that the model is for; undefined for the newest. */
   readonly ollamaVersion?: string | undefined;
-  /** Whether a name is a model of that server; every one is, unless given. */
-  readonly isInstalled?: ((name: string) => boolean) | undefined;
+  /** The server that the model is for; undefined to look at the folders of this machine alone. */
+  readonly server?:
+    | {
+        readonly client: OllamaClient;
+        /** Its model of that name; undefined where it has none. */
+        readonly find: (name: string) => { readonly digest?: string | undefined } | undefined;
+      }
+    | undefined;
   readonly signal?: AbortSignal | undefined;
 }

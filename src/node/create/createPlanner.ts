@@ -153,8 +153,9 @@ export class CreatePlanner {
   private async namedParts(found: NamedPath): Promise<Map<NamedPath, CreatePart>> {
     const { line } = found;
     const name = found.command.args;
-    const { fileType, ollamaVersion, isInstalled, signal } = this.options;
-    if (isInstalled?.(name) === false) {
+    const { fileType, ollamaVersion, server, signal } = this.options;
+    const listed = server?.find(name);
+    if (server !== undefined && listed === undefined) {
       this.pull = { name, line };
     }
     if ((this.adapters.length === 0 && fileType === undefined) || this.pull !== undefined) {
@@ -162,7 +163,8 @@ export class CreatePlanner {
       return new Map();
     }
     try {
-      const installed = await readInstalledModel(`${OLLAMA_PREFIX}${name}`, signal);
+      const { client } = server ?? {};
+      const installed = await readInstalledModel(`${OLLAMA_PREFIX}${name}`, { client, digest: listed?.digest, signal });
       return new Map([[found, await this.onInstalled(found, installed)]]);
     } catch (thrown) {
       const error = this.lines.at(toStudioError(thrown), line);

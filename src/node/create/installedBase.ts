@@ -44,6 +44,7 @@ export async function loadInstalledBase(
     target: targetOfGguf({ path: name, value, tensors: described.tensors }),
     blob: /(?:^|[\\/])(sha256-[0-9a-f]{64})$/.exec(argument('model') ?? '')?.[1],
     host: client.address.host,
+    client,
     type: described.quantisation ?? 'GGUF',
     bytes: installed?.bytes ?? 0,
     hasAdapter: argument('adapter') !== undefined,

@@ -37,6 +37,7 @@ import {
   type BuildBase,
   type BuildInputs,
 } from '../inputs/loadBuildInputs';
+import type { OllamaClient } from '../ollama/ollamaClient';
 import { targetOfParts } from '../inputs/loadAdapterTarget';
 import { readGgufFiles } from '../inputs/readGgufParts';
 
@@ -60,6 +61,7 @@ export interface InstalledBase {
   readonly blob: string | undefined;
   /** The server's address, for people. */
   readonly host: string;
+  readonly client: OllamaClient;
   readonly type: string;
   readonly bytes: number;
   readonly parameters: number;
@@ -276,10 +278,10 @@ async function planner(inputs: BuildInputs, { signal, allowRequantize }: RouteRe
 /** The files of an installed model. A folder of models may belong to another server, and have another model of that name. */
 async function filesOfInstalled(
   name: string,
-  { blob, host }: InstalledBase,
+  { blob, host, client }: InstalledBase,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly installedModel: InstalledModel; readonly parts: readonly GgufPart[] }> {
-  const installedModel = await readInstalledModel(`${OLLAMA_PREFIX}${name}`, signal);
+  const installedModel = await readInstalledModel(`${OLLAMA_PREFIX}${name}`, { client, signal });
   if (blob !== undefined && !installedModel.models.some((path) => basename(path) === blob)) {
     throw new StudioError(
       'ollama/file',

@@ -1,7 +1,9 @@
 // A model that Ollama has, read from the store of its server: its files, and what it says beside them.
+import { createHash } from 'node:crypto';
 import { open, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import type { OllamaClient } from '../ollama/ollamaClient';
 import { StudioError } from '../../core/errors';
 import { parseModelfile } from '../../core/modelfile/parseModelfile';
 import { isJsonObject, type Json } from '../../core/json';
@@ -34,8 +36,18 @@ export interface InstalledModel {
   readonly adapters: readonly string[];
   readonly projectors: readonly string[];
   readonly drafts: readonly string[];
+  /** SHA-256 of its manifest in hex, as lists print it; undefined where that is out of reach. */
+  readonly digest?: string | undefined;
   /** Template, parameters and the rest; undefined where only the server's own words are within reach. */
   readonly content?: LibraryModel | undefined;
+}
+
+export interface ReadInstalledOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** The server that has it; that of OLLAMA_HOST unless given. */
+  readonly client?: OllamaClient | undefined;
+  /** What that server lists as the digest of its manifest: a folder here may have another model of that name. */
+  readonly digest?: string | undefined;
 }
 
 /**
@@ -44,7 +56,7 @@ export interface InstalledModel {
  * @param text `ollama:NAME`
  * @throws StudioError ollama/model-name, ollama/model-missing, ollama/file where its files are out of reach or no GGUF
  */
-export async function readInstalledModel(text: string, signal?: AbortSignal): Promise<InstalledModel> {
+export async function readInstalledModel(text: string, options: ReadInstalledOptions = {}): Promise<InstalledModel> {
   const given = text.slice(OLLAMA_PREFIX.length);
   const name = parseModelName(given);
   if (name === undefined) {
@@ -56,11 +68,11 @@ export async function readInstalledModel(text: string, signal?: AbortSignal): Pr
   }
   for (const folder of modelFolders()) {
     const found = await fromFolder(folder, name, text);
-    if (found !== undefined) {
+    if (found !== undefined && (options.digest === undefined || found.digest === plainDigest(options.digest))) {
       return found;
     }
   }
-  return await fromServer(name, text, signal);
+  return await fromServer(name, text, options);
 }
 
 /**
@@ -68,7 +80,7 @@ export async function readInstalledModel(text: string, signal?: AbortSignal): Pr
  * @throws StudioError ollama/… as `readInstalledModel`; ollama/file for a model with an adapter on top
  */
 export async function installedModelFiles(text: string, signal?: AbortSignal): Promise<readonly string[]> {
-  const { models, adapters, name } = await readInstalledModel(text, signal);
+  const { models, adapters, name } = await readInstalledModel(text, { signal });
   if (adapters.length > 0) {
     throw new StudioError(
       'ollama/file',
@@ -96,10 +108,11 @@ function modelFolders(): string[] {
 
 /** Undefined where the folder has no such model, or cannot be read. */
 async function fromFolder(folder: string, name: ModelName, text: string): Promise<InstalledModel | undefined> {
-  const manifest = await manifestIn(folder, name);
-  if (manifest === undefined) {
+  const bytes = await manifestIn(folder, name);
+  if (bytes === undefined) {
     return undefined;
   }
+  const manifest = manifestOf(bytes, text);
   const shown = shortModelName(name);
   const files = (kind: string): string[] =>
     manifest.layers.filter(({ mediaType }) => mediaType === `${LAYER}${kind}`).map((layer) => blobPath(folder, layer));
@@ -120,28 +133,32 @@ async function fromFolder(folder: string, name: ModelName, text: string): Promis
       return undefined;
     }
   }
-  return { name: shown, models, adapters, projectors, drafts, content: await contentOf(folder, shown, manifest) };
+  const digest = createHash('sha256').update(bytes).digest('hex');
+  const content = await contentOf(folder, shown, manifest);
+  return { name: shown, models, adapters, projectors, drafts, digest, content };
 }
 
-async function manifestIn(
-  folder: string,
-  { host, namespace, model, tag }: ModelName,
-): Promise<RegistryManifest | undefined> {
+async function manifestIn(folder: string, { host, namespace, model, tag }: ModelName): Promise<Uint8Array | undefined> {
   const path = join(folder, 'manifests', host, namespace, model, tag);
   const size = await stat(path).then(
     (stats) => (stats.isFile() ? stats.size : undefined),
     () => undefined,
   );
-  if (size === undefined || size > MANIFEST_LIMIT) {
-    return undefined;
-  }
-  const manifest = parseStrictJson(await readFile(path), { path });
+  return size === undefined || size > MANIFEST_LIMIT ? undefined : await readFile(path);
+}
+
+function manifestOf(bytes: Uint8Array, path: string): RegistryManifest {
+  const manifest = parseStrictJson(bytes, { path });
   const field = (name: string): Json | undefined => (isJsonObject(manifest) ? manifest[name] : undefined);
   const listed = field('layers');
   return {
     config: layerOf(field('config')) ?? { mediaType: '', digest: '', bytes: 0 },
     layers: (Array.isArray(listed) ? (listed as readonly Json[]) : []).flatMap((layer) => layerOf(layer) ?? []),
   };
+}
+
+function plainDigest(digest: string): string {
+  return digest.replace(/^sha256:/, '');
 }
 
 function layerOf(layer: Json | undefined): RegistryLayer | undefined {
@@ -193,11 +210,16 @@ async function isReadable(path: string): Promise<boolean> {
 }
 
 /** The Modelfile that a server shows names its blobs by their paths on the server's machine. */
-async function fromServer(name: ModelName, text: string, signal: AbortSignal | undefined): Promise<InstalledModel> {
+async function fromServer(
+  name: ModelName,
+  text: string,
+  { client: given, digest, signal }: ReadInstalledOptions,
+): Promise<InstalledModel> {
   const shown = shortModelName(name);
-  const address = resolveOllamaAddress({ environment: process.env['OLLAMA_HOST'] });
   const { OllamaClient } = await import('../ollama/ollamaClient');
-  const { modelfile, format } = await new OllamaClient(address)
+  const client = given ?? new OllamaClient(resolveOllamaAddress({ environment: process.env['OLLAMA_HOST'] }));
+  const { address } = client;
+  const { modelfile, format } = await client
     .show(shown, { ...(signal === undefined ? {} : { signal }) })
     .catch((thrown: unknown) => {
       if (
@@ -225,7 +247,12 @@ async function fromServer(name: ModelName, text: string, signal: AbortSignal | u
     // Its store is around the file, and has the rest as it was given.
     const stored =
       basename(dirname(first)) === 'blobs' ? await fromFolder(dirname(dirname(first)), name, text) : undefined;
-    return stored ?? { name: shown, models, adapters, projectors: [], drafts };
+    if (stored !== undefined && (digest === undefined || stored.digest === plainDigest(digest))) {
+      return stored;
+    }
+    if (digest === undefined) {
+      return { name: shown, models, adapters, projectors: [], drafts };
+    }
   }
   throw new StudioError(
     'ollama/file',

@@ -2,7 +2,7 @@
 
     python driver.py LLAMA_CPP JOBS.json
 
-A job is {"do": "convert", "model", "outtype", "out", "pre"?} or {"do": "merge", "model", "adapter", "config", "edit"?, "merged"}. What a
+A job is {"do": "convert", "model", "outtype", "out", "pre"?, "options"?} or {"do": "merge", "model", "adapter", "config", "edit"?, "merged"}. What a
 converter or PEFT refuses is printed as one JSON line a job: {"ok": true} or {"ok": false, "error": …}.
 """
 
@@ -26,7 +26,7 @@ def convert(llama_cpp: str, job: dict) -> None:
         for cls in vars(base).values():
             if isinstance(cls, type) and hasattr(cls, "get_vocab_base_pre"):
                 cls.get_vocab_base_pre = lambda self, tokenizer: job["pre"]
-    sys.argv = ["convert_hf_to_gguf.py", job["model"], "--outtype", job["outtype"], "--outfile", job["out"]]
+    sys.argv = ["convert_hf_to_gguf.py", job["model"], "--outtype", job["outtype"], "--outfile", job["out"], *job.get("options", [])]
     runpy.run_path(f"{llama_cpp}/convert_hf_to_gguf.py", run_name="__main__")
 
 

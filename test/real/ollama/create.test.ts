@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OllamaClient } from '../../../src/node/ollama/ollamaClient';
 import { FIXTURES, runCli, type CliRun } from '../../support/cli';
 import { splitGguf } from '../../support/splitGguf';
-import { findRealOllama, NO_LLAMA, NO_OLLAMA, RealOllama, type FoundOllama } from '../../support/realOllama';
+import { RealOllama, realOllamas } from '../../support/realOllama';
 
 const RUGBY = join(FIXTURES, 'rugby');
 const EXPECTED = JSON.parse(readFileSync(join(RUGBY, 'expected.json'), 'utf8')) as Record<
@@ -22,18 +22,19 @@ const EXPECTED = JSON.parse(readFileSync(join(RUGBY, 'expected.json'), 'utf8')) 
   Record<string, string>
 >;
 const ADAPTERS = Object.keys(EXPECTED).filter((name) => name !== 'base');
-/** What llama.cpp's adapters can hold; `embed`, DoRA and whole weights are merged or refused. */
-const AS_GGUF = ['lora', 'rslora', 'mlx-lora'];
+const every = await realOllamas();
 
-const ollama: FoundOllama | undefined = await findRealOllama();
-const reason = ollama === undefined ? NO_OLLAMA : ollama.runsModels ? '' : NO_LLAMA;
+describe.each(every)('create on a real Ollama $version $reason', ({ path: program, reason, version }) => {
+  if (reason !== '') {
+    it.skip(`skipped. ${reason}`, () => undefined);
+    return;
+  }
 
-describe.skipIf(reason !== '')(`create on a real Ollama${reason === '' ? '' : `: skipped. ${reason}`}`, () => {
   let server: RealOllama;
   let client: OllamaClient;
   let folder: string;
   beforeAll(async () => {
-    server = await RealOllama.start(ollama!.path);
+    server = await RealOllama.start(program);
     client = server.client();
     folder = mkdtempSync(join(tmpdir(), 'modelfile-studio-test-'));
   });
@@ -111,36 +112,29 @@ describe.skipIf(reason !== '')(`create on a real Ollama${reason === '' ? '' : `:
       await client.delete(name);
     });
 
-    it('beside an installed base, as a GGUF adapter or with the way that works', async () => {
-      const run = await create(
-        `${adapter}-apart`,
-        `FROM base\nADAPTER ${join(RUGBY, adapter)}\nPARAMETER temperature 0\n`,
-      );
-      if (!AS_GGUF.includes(adapter)) {
-        expect(run.code).toBe(1);
-        expect(run.json).toMatchObject({ ok: false, error: { code: 'adapter/no-gguf-form', line: 2 } });
-        expect((await client.list()).map(({ name }) => name)).not.toContain(`${adapter}-apart:latest`);
-        return;
+    it.each(['an installed base', 'a GGUF'] as const)('merged into %s', async (base) => {
+      if (base === 'a GGUF' && !existsSync(join(folder, 'half-BF16.gguf'))) {
+        await created('half', fromBase, '--keep');
       }
-      expect(run.json, run.stdout).toMatchObject({ ok: true, route: 'gguf-adapter' });
-      expect(await answers(`${adapter}-apart`, EXPECTED[adapter]!)).toEqual(EXPECTED[adapter]);
-      await client.delete(`${adapter}-apart`);
-    });
-  });
-
-  it('merges into a GGUF what no GGUF adapter holds', async () => {
-    await created('half', fromBase, '--keep');
-    const half = join(folder, 'half-BF16.gguf');
-    for (const adapter of ['dora', 'mlx-full']) {
+      const from = base === 'a GGUF' ? './half-BF16.gguf' : 'base';
+      const name = `${adapter}-onto`;
       expect(
-        await created(`${adapter}-onto`, `FROM ${half}\nADAPTER ${join(RUGBY, adapter)}\nPARAMETER temperature 0\n`),
+        await created(name, `FROM ${from}\nADAPTER ${join(RUGBY, adapter)}\nPARAMETER temperature 0\n`, '--force'),
       ).toMatchObject({ route: 'fuse' });
-      expect(await answers(`${adapter}-onto`, EXPECTED[adapter]!)).toEqual(EXPECTED[adapter]);
-    }
-    expect(
-      await created('lora-onto', `FROM ${half}\nADAPTER ${join(RUGBY, 'lora')}\nPARAMETER temperature 0\n`),
-    ).toMatchObject({ route: 'gguf-adapter' });
-    expect(await answers('lora-onto', EXPECTED['lora']!)).toEqual(EXPECTED['lora']);
+      const [shown, own] = [await client.show(name), await client.show('base')];
+      expect(shown.modelfile).not.toMatch(/^ADAPTER/m);
+      if (base !== 'a GGUF') {
+        // What the installed base says is kept.
+        expect(shown.template).toBe(own.template);
+        expect(shown.parameters).toMatch(/stop\s+"<\|im_end\|>"/);
+      }
+      if (adapter !== 'embed') {
+        expect(await answers(name, EXPECTED[adapter]!)).toEqual(EXPECTED[adapter]);
+      } else {
+        expect(await answers(name, EXPECTED[adapter]!)).not.toEqual(EXPECTED['base']);
+      }
+      await client.delete(name);
+    });
   });
 
   it('takes relative paths, and everything else that a Modelfile can say', async () => {
@@ -191,6 +185,18 @@ describe.skipIf(reason !== '')(`create on a real Ollama${reason === '' ? '' : `:
     );
   });
 
+  it('shows the plan and does nothing with --dry-run', async () => {
+    const names = async (): Promise<string[]> => (await client.list()).map(({ name }) => name).sort();
+    const before = await names();
+    const json = await created('planned', `FROM base\nADAPTER ${join(RUGBY, 'dora')}\n`, '--dry-run');
+    expect(json).toMatchObject({
+      route: 'fuse',
+      ollamaVersion: version,
+      parts: [{ line: 1, does: 'build', path: 'ollama:base', type: 'BF16', adapters: [join(RUGBY, 'dora')] }],
+    });
+    expect(await names()).toEqual(before);
+  });
+
   it('keeps the old model of a name, and writes over nothing unasked', async () => {
     const first = await created('kept', fromBase);
     const refused = await create('kept', `${fromBase}ADAPTER ${join(RUGBY, 'lora')}\n`);
@@ -220,20 +226,26 @@ describe.skipIf(reason !== '')(`create on a real Ollama${reason === '' ? '' : `:
     expect(readdirSync(tmpdir()).filter((name) => name.startsWith('modelfile-studio-create-'))).toEqual(before);
   });
 
-  it('quantises a 16-bit GGUF here, and an installed model on the server', async () => {
+  it('quantises a 16-bit GGUF and an installed model here, and a quantised one only when that is allowed', async () => {
     await created('half', fromBase, '--keep', '--force');
     expect(await created('fifth', `FROM ${join(folder, 'half-BF16.gguf')}\n`, '--quantize', 'Q5_K_M')).toMatchObject({
       route: 'build',
     });
     expect((await client.show('fifth')).quantisation).toBe('Q5_K_M');
     expect(await created('eighth', 'FROM half\n', '--quantize', 'Q8_0')).toMatchObject({
-      route: 'direct',
-      uploadedBytes: 0,
+      route: 'build',
     });
     expect((await client.show('eighth')).quantisation).toBe('Q8_0');
-    expect((await create('fourth', 'FROM half\n', '--quantize', 'Q5_K_M')).json).toMatchObject({
-      error: { code: 'ollama/quantise', line: 1 },
+    expect((await create('fourth', 'FROM eighth\n', '--quantize', 'Q5_K_M')).json).toMatchObject({
+      error: { code: 'quantize/requantize', line: 1 },
     });
+    const again = await created('fourth', 'FROM eighth\n', '--quantize', 'Q5_K_M', '--allow-requantize');
+    expect(again['warnings']).toContainEqual(expect.objectContaining({ code: 'quantize/requantize' }));
+    expect((await client.show('fourth')).quantisation).toBe('Q5_K_M');
+    // With an adapter it is the usual thing, said with a warning.
+    const tuned = await created('tuned', `FROM eighth\nADAPTER ${join(RUGBY, 'lora')}\n`, '--quantize', 'Q4_K_M');
+    expect(tuned).toMatchObject({ route: 'fuse-quantise' });
+    expect(tuned['warnings']).toContainEqual(expect.objectContaining({ code: 'quantize/requantize' }));
   });
 
   it('takes a folder of GGUF files, the parts of a split one, and a DRAFT', async () => {
@@ -241,7 +253,7 @@ describe.skipIf(reason !== '')(`create on a real Ollama${reason === '' ? '' : `:
     mkdirSync(ggufs);
     await created('whole', fromBase, '--quantize', 'Q8_0', '--keep');
     copyFileSync(join(folder, 'whole-Q8_0.gguf'), join(ggufs, 'model.gguf'));
-    expect(await created('folder', 'FROM ./ggufs\n')).toMatchObject({ route: 'server', uploadedBytes: 0 });
+    expect(await created('folder', 'FROM ./ggufs\n')).toMatchObject({ route: 'direct', uploadedBytes: 0 });
     expect(await answers('folder', { 'Where is Sydney?': '' })).toEqual({
       'Where is Sydney?': 'Sydney is in Australia.',
     });

@@ -6,7 +6,7 @@ import { createFromArtefacts, prepareCreateFrom } from '../../../src/node/create
 import type { OllamaClient } from '../../../src/node/ollama/ollamaClient';
 import { FIXTURES, ROOT, runCli, type CliRun } from '../../support/cli';
 import { describeGguf } from '../../support/describeGguf';
-import { findRealOllama, NO_LLAMA, NO_OLLAMA, RealOllama } from '../../support/realOllama';
+import { RealOllama, realOllamas } from '../../support/realOllama';
 
 const RUGBY = join(FIXTURES, 'rugby');
 const BASE = join(RUGBY, 'base');
@@ -19,7 +19,7 @@ const EXPECTED = JSON.parse(readFileSync(join(RUGBY, 'expected.json'), 'utf8')) 
 /** Every adapter of the fixtures, and the routes that must be open to it on this server. */
 const FUSED = ['fuse', 'fuse-quantise'];
 const APART = ['gguf-adapter', ...FUSED];
-const ADAPTERS: readonly (readonly [adapter: string, routes: readonly string[]])[] = [
+const ALL_ADAPTERS: readonly (readonly [adapter: string, routes: readonly string[]])[] = [
   ['lora', APART],
   ['rslora', APART],
   ['mlx-lora', APART],
@@ -39,15 +39,21 @@ interface RouteJson {
 // A model is loaded for most tests, which takes its time on a busy machine.
 vi.setConfig({ testTimeout: 240_000 });
 
-const ollama = await findRealOllama();
-const reason = ollama === undefined ? NO_OLLAMA : ollama.runsModels ? '' : NO_LLAMA;
+const every = await realOllamas();
 
-describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? '' : `: skipped. ${reason}`}`, () => {
+describe.each(every)('every route on a real Ollama $version $reason', ({ version, path: program, reason }) => {
+  if (reason !== '') {
+    it.skip(`skipped. ${reason}`, () => undefined);
+    return;
+  }
+  /** Adapters are attached up to 0.34.0. */
+  const attaches = version === '0.32.15';
+  const ADAPTERS = ALL_ADAPTERS.map(([adapter, routes]) => [adapter, attaches ? routes : FUSED] as const);
   let server: RealOllama;
   let client: OllamaClient;
   let folder: string;
   beforeAll(async () => {
-    server = await RealOllama.start(ollama!.path);
+    server = await RealOllama.start(program);
     client = server.client();
     folder = mkdtempSync(join(tmpdir(), 'modelfile-studio-test-'));
     // Temporary files of this file's runs alone: other tests kill theirs in the middle.
@@ -134,7 +140,7 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
     ),
   );
   it('is all of the matrix', () => {
-    expect(MATRIX).toHaveLength(3 * 4 + 4 * 2);
+    expect(MATRIX).toHaveLength(attaches ? 3 * 4 + 4 * 2 : 7 * 2);
   });
 
   it.each(MATRIX)('%s by %s in %s: created, shown, answering', async (adapter, route, type) => {
@@ -177,10 +183,15 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
   it('a GGUF adapter as it is, one that cannot change its weight, and several at once', async () => {
     const gguf = join(folder, 'rslora.gguf');
     await done('convert-adapter', '--adapter', join(RUGBY, 'rslora'), '--base', BASE, '--type', 'F32', '--out', gguf);
-    expect(await done('create', 'as-it-is', '--base', BASE, '--adapter', gguf, '--route', 'adapter')).toMatchObject({
-      route: 'adapter',
-    });
-    await answersLike('as-it-is', 'rslora');
+    const asItIs = ['create', 'as-it-is', '--base', BASE, '--adapter', gguf, '--route', 'adapter'];
+    if (attaches) {
+      expect(await done(...asItIs)).toMatchObject({ route: 'adapter' });
+      await answersLike('as-it-is', 'rslora');
+    } else {
+      expect((await run(...asItIs)).json['error']).toMatchObject({ code: 'ollama/route' });
+    }
+    expect(await done('create', 'gguf-fused', '--base', BASE, '--adapter', gguf)).toMatchObject({ route: 'fuse' });
+    await answersLike('gguf-fused', 'rslora');
     const weighted = await run('create', 'weighted', '--base', BASE, '--adapter', `${gguf}=0.5`, '--route', 'adapter');
     expect(weighted.json['error']).toMatchObject({ code: 'ollama/route' });
     const both = [
@@ -203,60 +214,40 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
       await done('create', 'rugby-base', '--base', BASE, '--type', 'BF16');
     });
 
-    it.each(['lora', 'rslora', 'mlx-lora'])(
-      '%s on an installed base: FROM it, its template and stops, a GGUF adapter',
-      async (adapter) => {
-        const path = join(folder, `${adapter}.Modelfile`);
-        const json = await done(
-          'create-from-base',
-          '--base',
-          'rugby-base',
-          '--adapter',
-          join(RUGBY, adapter),
-          '--name',
-          `on-${adapter}`,
-          '--system',
-          'Be brief.',
-          '--temperature',
-          '0',
-          '--num-ctx',
-          '256',
-          '--out-modelfile',
-          path,
-        );
-        expect(json).toMatchObject({ route: 'gguf-adapter', kept: [join(folder, `on-${adapter}-adapter.gguf`), path] });
-        expect(readFileSync(path, 'utf8')).toBe(json['modelfile']);
-        expect(json['modelfile']).toMatch(
-          new RegExp(`^FROM rugby-base\\nADAPTER \\./on-${adapter}-adapter\\.gguf$`, 'm'),
-        );
-        const [shown, base] = [await client.show(`on-${adapter}`), await client.show('rugby-base')];
-        expect(shown).toMatchObject({ template: base.template, system: 'Be brief.' });
-        expect(
-          shown.parameters
-            ?.split('\n')
-            .map((line) => line.trim().replace(/\s+/, ' '))
-            .sort(),
-        ).toEqual(['num_ctx 256', 'stop "<|im_end|>"', 'temperature 0']);
-        // Without the system text, which the fixtures were not trained with.
-        await done(
-          'create-from-base',
-          '--base',
-          'rugby-base',
-          '--adapter',
-          join(RUGBY, adapter),
-          '--name',
-          `plain-${adapter}`,
-        );
-        await answersLike(`plain-${adapter}`, adapter);
-        // The kept files make the same model again.
-        expect(await done('create', `again-${adapter}`, '-f', path)).toMatchObject({
-          route: 'adapter',
-          uploadedBytes: 0,
-        });
-      },
-    );
+    it('with what was asked for beside the template and stops of the base; the kept files make it again', async () => {
+      const path = join(folder, 'on-lora.Modelfile');
+      const json = await done(
+        'create-from-base',
+        '--base',
+        'rugby-base',
+        '--adapter',
+        join(RUGBY, 'lora'),
+        '--name',
+        'on-lora',
+        '--system',
+        'Be brief.',
+        '--temperature',
+        '0',
+        '--num-ctx',
+        '256',
+        '--out-modelfile',
+        path,
+      );
+      expect(json).toMatchObject({ route: 'fuse', kept: [join(folder, 'on-lora-BF16.gguf'), path] });
+      expect(readFileSync(path, 'utf8')).toBe(json['modelfile']);
+      expect(json['modelfile']).toMatch(/^FROM \.\/on-lora-BF16\.gguf$/m);
+      const [shown, base] = [await client.show('on-lora'), await client.show('rugby-base')];
+      expect(shown).toMatchObject({ template: base.template, system: 'Be brief.' });
+      expect(
+        shown.parameters
+          ?.split('\n')
+          .map((line) => line.trim().replace(/\s+/, ' '))
+          .sort(),
+      ).toEqual(['num_ctx 256', 'stop "<|im_end|>"', 'temperature 0']);
+      expect(await done('create', 'again', '-f', path)).toMatchObject({ route: 'direct', uploadedBytes: 0 });
+    });
 
-    it.each(['dora', 'embed', 'mlx-full'])(
+    it.each(Object.keys(EXPECTED).filter((adapter) => adapter !== 'base'))(
       '%s on an installed base: fused into it, template and stops kept',
       async (adapter) => {
         const json = await done(
@@ -275,7 +266,7 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
     );
 
     it('is not taken in by another model of that name in a folder here', async () => {
-      const other = await RealOllama.start(ollama!.path);
+      const other = await RealOllama.start(program);
       try {
         const env = { ...other.environment, OLLAMA_MODELS: other.models };
         expect(
@@ -315,16 +306,6 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
         'x',
       );
       expect(missing.json['error']).toMatchObject({ code: 'ollama/model-missing' });
-      const second = await run(
-        'create-from-base',
-        '--base',
-        'on-lora',
-        '--adapter',
-        join(RUGBY, 'rslora'),
-        '--name',
-        'x',
-      );
-      expect(second.json['error']).toMatchObject({ code: 'ollama/adapter' });
     });
   });
 
@@ -384,7 +365,7 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
     },
   );
 
-  it.each(['fuse', 'gguf-adapter'])(
+  it.each(attaches ? ['fuse', 'gguf-adapter'] : ['fuse'])(
     '%s: an adapter that was trained with another chat template brings it, to TEMPLATE and into the GGUF',
     async (route) => {
       const adapter = join(folder, `other-template-${route}`);
@@ -419,6 +400,32 @@ describe.skipIf(reason !== '')(`every route on a real Ollama${reason === '' ? ''
       expect(prompt).toBe('### user:\nHello?<|im_end|>\n### assistant:\n');
     },
   );
+
+  it('every command that routes prints does what it says, whatever the base', async () => {
+    const gguf = join(folder, 'commands-base.gguf');
+    await done('convert', '--base', BASE, '--type', 'Q8_0', '--out', gguf);
+    await done('create', 'commands-base', '--base', gguf);
+    let count = 0;
+    for (const base of [BASE, gguf, 'commands-base']) {
+      for (const adapter of [[], ['--adapter', join(RUGBY, 'lora')], ['--adapter', `${join(RUGBY, 'lora')}=0.5`]]) {
+        const judged = await done('routes', '--base', base, ...adapter);
+        for (const { route, works, commands, type } of judged['routes'] as readonly (RouteJson & {
+          readonly type?: string;
+          readonly commands: readonly string[];
+        })[]) {
+          for (const command of works ? commands : []) {
+            const [program_, ...words] = command.split(' ');
+            expect(program_).toBe('modelfile-studio');
+            const made = await done(...words.map((word) => (word === 'NAME' ? 'printed' : word)), '--force');
+            expect(made, command).toMatchObject({ route, answer: expect.any(String) as string });
+            expect((await client.show('printed')).quantisation, command).toBe(type);
+            count++;
+          }
+        }
+      }
+    }
+    expect(count).toBeGreaterThan(9);
+  });
 
   it('a Modelfile with FROM ./base and ADAPTER ./lora, where the command line of Ollama fails', async () => {
     const path = join(RUGBY, 'Modelfile.routes-test');

@@ -8,11 +8,17 @@ export interface ModelConfig {
   readonly className: string;
   /** The merged JSON: class defaults, then config.json, then its text_config. */
   readonly raw: JsonObject;
+  /** num_hidden_layers, without those for multi-token prediction. */
   readonly layers: number;
+  /** Layers for multi-token prediction that the checkpoint holds and the GGUF will. */
+  readonly mtpLayers: number;
   readonly hiddenSize: number;
+  /** Of the first layer, where they differ; 0 where config.json has none. */
   readonly feedForward: number;
   readonly heads: number;
   readonly kvHeads: number;
+  /** By layer, where a family has layers without attention or with other heads; `kvHeads` is then that of most. */
+  readonly kvHeadsByLayer?: readonly number[] | undefined;
   /** Explicit head_dim where the class or config has one, else hidden_size / heads. */
   readonly headDim: number;
   readonly hasHeadDim: boolean;
@@ -34,7 +40,13 @@ export type TensorTransform =
   /** Rotary pairs of `heads` heads from halves to neighbours: [heads, 2, rows/heads/2] to [heads, rows/heads/2, 2]. */
   | { readonly kind: 'permute'; readonly heads: number }
   /** Adds `value` to every element (Gemma's norms). */
-  | { readonly kind: 'add'; readonly value: number };
+  | { readonly kind: 'add'; readonly value: number }
+  /** Multiplies every element, rounded to f32. */
+  | { readonly kind: 'multiply'; readonly value: number }
+  /** -exp(x): the decay of a state space, from its logarithm. */
+  | { readonly kind: 'negativeExp' }
+  /** Columns in groups of `group`: group i of the result is group order[i] of the checkpoint. */
+  | { readonly kind: 'columns'; readonly group: number; readonly order: readonly number[] };
 
 /** Rows [first, first + count) of a tensor. */
 export interface RowRun {
@@ -64,6 +76,8 @@ export interface TensorRule {
   readonly rows?: (config: ModelConfig) => readonly RowRun[];
   /** How many of them become one tensor (`mlp.experts.*.gate_proj`): the `*` of the path counts them. */
   readonly stack?: (config: ModelConfig) => number;
+  /** Where several of the checkpoint's are the rows of one matrix of the stack, one below the other: which, of how many. */
+  readonly within?: readonly [part: number, parts: number];
   /** A checkpoint may lack the weight. */
   readonly optional?: boolean | ((config: ModelConfig) => boolean);
   /** A checkpoint must have the bias as well; `none`: it may have none. */
@@ -89,6 +103,8 @@ export interface TensorMapping {
   readonly transform: TensorTransform;
   /** Set for tensors of stacked experts: this tensor is slice `expert` of `experts` in the slowest dimension. */
   readonly stack?: { readonly expert: number; readonly experts: number } | undefined;
+  /** As in {@link TensorRule}. */
+  readonly within?: readonly [part: number, parts: number] | undefined;
   /** Rows of the Hugging Face tensor in the order of the GGUF's; all of them as they stand where undefined. */
   readonly rows?: readonly RowRun[] | undefined;
   /** What config.json demands of the Hugging Face tensor. */
@@ -114,6 +130,16 @@ export interface Architecture {
   readonly classes: readonly string[];
   /** For people: `Qwen3`, `Llama`. */
   readonly label: string;
+  /** How many layers for multi-token prediction there are, from config.json and the names of the weights; 0 unless given. */
+  mtpLayers?(raw: JsonObject, names: ReadonlySet<string>): number;
+  /** Key/value heads by layer, where they differ. */
+  kvHeadsByLayer?(config: ModelConfig): readonly number[] | undefined;
+  /** Experts that stand as one tensor: their rows of gate and up alternate (gpt-oss). */
+  readonly interleavedExperts?: boolean;
+  /** `refused`: checkpoints have them either way round, so that square ones cannot be told apart. */
+  readonly squareExperts?: 'refused';
+  /** Keys of config.json that a GGUF has under another name (after the architecture's), as far as the table asks for them. */
+  readonly ggufKeys?: Readonly<Record<string, string>>;
   /** Class defaults of transformers for keys that config.json may leave out, by class name. */
   readonly defaults: Readonly<Record<string, JsonObject>>;
   /** Classes whose `head_dim`, when absent or null, transformers sets to hidden_size / num_attention_heads. */

@@ -5,6 +5,8 @@ import type { Architecture } from './architecture';
 import { gemma } from './gemma';
 import { gemma2 } from './gemma2';
 import { gemma3 } from './gemma3';
+import { gemma4 } from './gemma4';
+import { gptoss } from './gptoss';
 import { granite } from './granite';
 import { llama } from './llama';
 import { mistral3 } from './mistral3';
@@ -13,7 +15,12 @@ import { phi3 } from './phi3';
 import { qwen2 } from './qwen2';
 import { qwen2moe } from './qwen2moe';
 import { qwen3 } from './qwen3';
+import { qwen35 } from './qwen35';
+import { qwen35moe } from './qwen35moe';
 import { qwen3moe } from './qwen3moe';
+import { qwen3next } from './qwen3next';
+import { lfm2 } from './lfm2';
+import { lfm2moe } from './lfm2moe';
 import { smollm3 } from './smollm3';
 
 /** Every architecture that is built in. A new one is one line here and one file beside this one. */
@@ -31,6 +38,13 @@ export const ARCHITECTURES: readonly Architecture[] = [
   mistral3,
   qwen2moe,
   qwen3moe,
+  qwen35,
+  qwen35moe,
+  qwen3next,
+  gemma4,
+  gptoss,
+  lfm2,
+  lfm2moe,
 ];
 
 const BY_CLASS = new Map(

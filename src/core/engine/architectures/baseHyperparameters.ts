@@ -1,5 +1,5 @@
 import { StudioError } from '../../errors';
-import { bool, f32, type GgufEntry, u32 } from '../../formats/gguf/ggufValue';
+import { bool, f32, type GgufEntry, i32s, u32 } from '../../formats/gguf/ggufValue';
 import type { JsonObject } from '../../json';
 import type { ModelConfig } from './architecture';
 import { readRopeParameters, ropeNumber } from './ropeParameters';
@@ -10,19 +10,93 @@ import { readRopeParameters, ropeNumber } from './ropeParameters';
  */
 export function baseHyperparameters(name: string, config: ModelConfig): GgufEntry[] {
   return [
-    [`${name}.block_count`, u32(config.layers)],
+    [`${name}.block_count`, u32(config.layers + config.mtpLayers)],
     [`${name}.context_length`, u32(config.contextLength)],
     [`${name}.embedding_length`, u32(config.hiddenSize)],
-    [`${name}.feed_forward_length`, u32(config.feedForward)],
+    ...feedForwardLength(name, config),
     [`${name}.attention.head_count`, u32(config.heads)],
-    [`${name}.attention.head_count_kv`, u32(config.kvHeads)],
+    [
+      `${name}.attention.head_count_kv`,
+      config.kvHeadsByLayer === undefined ? u32(config.kvHeads) : i32s(config.kvHeadsByLayer),
+    ],
     ...(config.raw['is_causal'] === false ? [[`${name}.attention.causal`, bool(false)] as const] : []),
     ...ropeScaling(name, config.ropeScaling),
+    ...ropeSections(name, config),
     ...ropeBases(name, config),
-    [`${name}.attention.layer_norm_rms_epsilon`, f32(config.rmsNormEps)],
+    ...epsilons(name, config),
     ...(config.experts > 0 ? [[`${name}.expert_count`, u32(config.experts)] as const] : []),
     ...(config.expertsUsed > 0 ? [[`${name}.expert_used_count`, u32(config.expertsUsed)] as const] : []),
+    ...expertGroups(name, config),
     ...headLengths(name, config),
+  ];
+}
+
+function feedForwardLength(name: string, config: ModelConfig): GgufEntry[] {
+  const sizes: unknown = config.raw['intermediate_size'];
+  const value = Array.isArray(sizes) ? i32s(sizes as readonly number[]) : u32(config.feedForward);
+  return config.feedForward === 0 ? [] : [[`${name}.feed_forward_length`, value]];
+}
+
+/** Which parts of each head's rotation follow time, height and width (mrope), padded to four. */
+function ropeSections(name: string, config: ModelConfig): GgufEntry[] {
+  const sections: unknown = readRopeParameters(config.raw).full['mrope_section'];
+  if (!Array.isArray(sections)) {
+    return [];
+  }
+  if (!sections.every((size) => Number.isInteger(size) && size >= 0 && size < 2 ** 31)) {
+    throw new StudioError(
+      'model/config',
+      "config.json: `mrope_section` must be whole numbers. Fetch the model's config.json again.",
+    );
+  }
+  return [[`${name}.rope.dimension_sections`, i32s([...(sections as number[]), 0, 0, 0, 0].slice(0, 4))]];
+}
+
+function epsilons(name: string, config: ModelConfig): GgufEntry[] {
+  const given = (key: string): boolean => typeof config.raw[key] === 'number';
+  return [
+    ...(given('rms_norm_eps') || given('norm_eps')
+      ? [[`${name}.attention.layer_norm_rms_epsilon`, f32(config.rmsNormEps)] as const]
+      : []),
+    ...(LAYER_NORM_KEYS.some(given)
+      ? [[`${name}.attention.layer_norm_epsilon`, f32(firstNumber(config, LAYER_NORM_KEYS))] as const]
+      : []),
+  ];
+}
+
+const LAYER_NORM_KEYS = ['layer_norm_eps', 'layer_norm_epsilon', 'norm_epsilon'];
+const SCORE_KEYS = [
+  'score_function',
+  'scoring_func',
+  'score_func',
+  'moe_router_activation',
+  'moe_router_activation_func',
+  'expert_selection_fn',
+];
+const GATING: Readonly<Record<string, number>> = { softmax: 1, sigmoid: 2, sqrtsoftplus: 4 };
+
+function firstNumber(config: ModelConfig, keys: readonly string[]): number {
+  const found = keys.map((key) => config.raw[key]).find((value) => typeof value === 'number');
+  return typeof found === 'number' ? found : 0;
+}
+
+/** Groups of experts, and how the router turns its scores into shares. */
+function expertGroups(name: string, config: ModelConfig): GgufEntry[] {
+  const groups = ropeNumber(config.raw, 'n_group');
+  const used = ropeNumber(config.raw, 'topk_group');
+  const score = SCORE_KEYS.map((key) => config.raw[key]).find((value) => typeof value === 'string');
+  const gating = typeof score === 'string' && Object.hasOwn(GATING, score) ? GATING[score] : undefined;
+  if (typeof score === 'string' && gating === undefined) {
+    throw new StudioError(
+      'model/config',
+      `config.json scores experts by ${JSON.stringify(score)}, which a GGUF cannot express. Check it against the original model's.`,
+      { detail: { score } },
+    );
+  }
+  return [
+    ...(groups === undefined ? [] : [[`${name}.expert_group_count`, u32(groups)] as const]),
+    ...(used === undefined ? [] : [[`${name}.expert_group_used_count`, u32(used)] as const]),
+    ...(gating === undefined ? [] : [[`${name}.expert_gating_func`, u32(gating)] as const]),
   ];
 }
 
@@ -97,6 +171,20 @@ function yarn(key: string, rope: JsonObject): GgufEntry[] {
  * each head, which the llama and Qwen graphs of llama.cpp do not do.
  */
 export function checkRope(config: ModelConfig, supported: readonly string[]): void {
+  checkRopeType(config, supported);
+  const rope = config.ropeScaling ?? readRopeParameters(config.raw).full;
+  const part = ropeNumber(rope, 'partial_rotary_factor') ?? 1;
+  if (part !== 1) {
+    throw new StudioError(
+      'model/config',
+      `config.json rotates ${part} of each head (\`partial_rotary_factor\`), which this architecture of llama.cpp does not. Check config.json against the original model's.`,
+      { detail: { part } },
+    );
+  }
+}
+
+/** Refuses rope settings of other types than `supported`. */
+export function checkRopeType(config: ModelConfig, supported: readonly string[]): void {
   const type = config.ropeScaling?.['rope_type'];
   if (config.ropeScaling !== undefined && (typeof type !== 'string' || !supported.includes(type))) {
     throw new StudioError(
@@ -105,15 +193,6 @@ export function checkRope(config: ModelConfig, supported: readonly string[]): vo
       {
         detail: { ropeType: type },
       },
-    );
-  }
-  const rope = config.ropeScaling ?? readRopeParameters(config.raw).full;
-  const part = ropeNumber(rope, 'partial_rotary_factor') ?? 1;
-  if (part !== 1) {
-    throw new StudioError(
-      'model/config',
-      `config.json rotates ${part} of each head (\`partial_rotary_factor\`), which this architecture of llama.cpp does not. Check config.json against the original model's.`,
-      { detail: { part } },
     );
   }
 }

@@ -1,18 +1,12 @@
 import type { Architecture, TensorRules } from './architecture';
 import { baseHyperparameters } from './baseHyperparameters';
-import { EXPERT_TENSORS } from './expertTensors';
-import { checkQwenMoe, expertLengths } from './qwenMoe';
+import { checkQwenMoe, expertLengths, SHARED_EXPERT_TENSORS } from './qwenMoe';
 import { BIASED_LAYER_TENSORS } from './qwen2';
 import { sameLayers, withoutDenseFeedForward } from './textTensors';
 
 const QWEN2MOE_LAYER_TENSORS: TensorRules = {
   ...withoutDenseFeedForward(BIASED_LAYER_TENSORS),
-  'mlp.gate': 'ffn_gate_inp',
-  'mlp.shared_expert_gate': 'ffn_gate_inp_shexp',
-  'mlp.shared_expert.gate_proj': 'ffn_gate_shexp',
-  'mlp.shared_expert.up_proj': 'ffn_up_shexp',
-  'mlp.shared_expert.down_proj': 'ffn_down_shexp',
-  ...EXPERT_TENSORS,
+  ...SHARED_EXPERT_TENSORS,
 };
 
 /** Qwen1.5-MoE and Qwen2-MoE: experts, and one more that every token goes through. */

@@ -1,7 +1,8 @@
 import { StudioError } from '../../errors';
 import { type GgufEntry, u32 } from '../../formats/gguf/ggufValue';
-import type { ModelConfig } from './architecture';
+import type { ModelConfig, TensorRules } from './architecture';
 import { checkRope, checkSilu } from './baseHyperparameters';
+import { EXPERT_TENSORS } from './expertTensors';
 
 /** Widths of the experts and of the one that every token goes through, where the config has them. */
 export function expertLengths(name: string, config: ModelConfig): GgufEntry[] {
@@ -26,10 +27,25 @@ export function expertLengths(name: string, config: ModelConfig): GgufEntry[] {
   });
 }
 
-/** llama.cpp runs these families with experts in every layer; configurations that mix in dense layers are refused. */
+/** A router, its experts, and one expert that every token goes through. */
+export const SHARED_EXPERT_TENSORS: TensorRules = {
+  'mlp.gate': { to: 'ffn_gate_inp', shape: (c) => [c.experts, c.hiddenSize], bias: 'none' },
+  'mlp.shared_expert_gate': { to: 'ffn_gate_inp_shexp', bias: 'none' },
+  'mlp.shared_expert.gate_proj': 'ffn_gate_shexp',
+  'mlp.shared_expert.up_proj': 'ffn_up_shexp',
+  'mlp.shared_expert.down_proj': 'ffn_down_shexp',
+  ...EXPERT_TENSORS,
+};
+
+/** @throws StudioError model/config */
 export function checkQwenMoe(config: ModelConfig): void {
   checkRope(config, ['linear', 'yarn']);
   checkSilu(config);
+  checkQwenLayers(config);
+}
+
+/** llama.cpp runs these families with experts in every layer; configurations that mix in dense layers are refused. */
+export function checkQwenLayers(config: ModelConfig): void {
   const dense = config.raw['mlp_only_layers'];
   const step = config.raw['decoder_sparse_step'];
   if ((Array.isArray(dense) && dense.length > 0) || (step !== undefined && step !== null && step !== 1)) {
@@ -39,6 +55,11 @@ export function checkQwenMoe(config: ModelConfig): void {
       { detail: { dense, step } },
     );
   }
+  checkExpertCounts(config);
+}
+
+/** @throws StudioError model/config where more experts are used than there are */
+export function checkExpertCounts(config: ModelConfig): void {
   if (config.experts < 1 || config.expertsUsed < 1 || config.expertsUsed > config.experts) {
     throw new StudioError(
       'model/config',

@@ -11,31 +11,46 @@ const count = (limit: number): z.ZodNumber => z.number().int().min(1).max(limit)
 const NUMBERS = z.object({
   num_hidden_layers: count(10_000),
   hidden_size: count(1_048_576),
-  intermediate_size: count(16_777_216),
+  intermediate_size: z.union([count(16_777_216), z.array(count(16_777_216)).min(1).max(10_000)]).nullish(),
   num_attention_heads: count(65_536),
   num_key_value_heads: count(65_536).nullish(),
   head_dim: count(65_536).nullish(),
   vocab_size: count(16_777_216),
   max_position_embeddings: count(2 ** 32 - 1),
-  rms_norm_eps: z.number().positive().max(1),
+  rms_norm_eps: z.number().positive().max(1).nullish(),
+  norm_eps: z.number().positive().max(1).nullish(),
+  layer_norm_eps: z.number().positive().max(1).nullish(),
   tie_word_embeddings: z.boolean().nullish(),
   num_local_experts: count(65_536).nullish(),
   num_experts: count(65_536).nullish(),
+  n_routed_experts: count(65_536).nullish(),
   num_experts_per_tok: count(65_536).nullish(),
+  top_k_experts: count(65_536).nullish(),
 });
 
 const THETA = z.number().positive();
 
 /**
  * The configuration of the text model in a parsed config.json: class defaults of transformers first, then the file, then
- * its `text_config`. Throws `model/architecture` for a class that is not built in and `model/config` for values that are
+ * its `text_config`. `names` are those of its weights, where they are at hand: layers for multi-token prediction are there or not
+ * whatever the file says. Throws `model/architecture` for a class that is not built in and `model/config` for values that are
  * missing, of the wrong type, or contradict each other.
  */
-export function readModelConfig(json: JsonObject): ModelConfig {
+export function readModelConfig(json: JsonObject, names: Iterable<string> = []): ModelConfig {
   const className = classNameOf(json);
   const architecture = findArchitecture(className);
   const raw = mergeDefaults(json, architecture.defaults[className] ?? {});
-  const config = normalise(className, architecture, raw);
+  const mtpLayers = architecture.mtpLayers?.(raw, new Set(names)) ?? 0;
+  const plain = { ...normalise(className, architecture, raw), mtpLayers };
+  const kvHeadsByLayer = architecture.kvHeadsByLayer?.(plain);
+  const config = kvHeadsByLayer === undefined ? plain : { ...plain, kvHeadsByLayer };
+  if (config.feedForward === 0 && config.experts === 0) {
+    throw new StudioError(
+      'model/config',
+      "config.json: `intermediate_size` is missing. Fetch the model's config.json again, or correct it.",
+      { detail: { key: 'intermediate_size' } },
+    );
+  }
   checkHeads(config);
   architecture.check?.(config);
   return config;
@@ -60,20 +75,37 @@ function normalise(className: string, architecture: Architecture, raw: JsonObjec
     raw,
     layers: numbers.num_hidden_layers,
     hiddenSize: numbers.hidden_size,
-    feedForward: numbers.intermediate_size,
+    mtpLayers: 0,
+    feedForward: feedForwardOf(numbers.intermediate_size),
     heads,
     kvHeads: numbers.num_key_value_heads ?? heads,
     headDim,
     hasHeadDim: derives || typeof numbers.head_dim === 'number',
     vocabSize: numbers.vocab_size,
     contextLength: numbers.max_position_embeddings,
-    rmsNormEps: numbers.rms_norm_eps,
+    rmsNormEps: epsilonOf(numbers),
     ropeTheta: parseTheta(rope['rope_theta']),
     ropeScaling: rope['rope_type'] === 'default' ? undefined : rope,
     tiedEmbeddings: numbers.tie_word_embeddings ?? false,
-    experts: numbers.num_local_experts ?? numbers.num_experts ?? 0,
-    expertsUsed: numbers.num_experts_per_tok ?? 0,
+    experts: numbers.num_local_experts ?? numbers.num_experts ?? numbers.n_routed_experts ?? 0,
+    expertsUsed: numbers.num_experts_per_tok ?? numbers.top_k_experts ?? 0,
   };
+}
+
+function feedForwardOf(size: z.infer<typeof NUMBERS>['intermediate_size']): number {
+  return (Array.isArray(size) ? size[0] : size) ?? 0;
+}
+
+function epsilonOf(numbers: z.infer<typeof NUMBERS>): number {
+  const found = numbers.rms_norm_eps ?? numbers.norm_eps ?? numbers.layer_norm_eps;
+  if (typeof found !== 'number') {
+    throw new StudioError(
+      'model/config',
+      "config.json: `rms_norm_eps` is missing. Fetch the model's config.json again, or correct it.",
+      { detail: { key: 'rms_norm_eps' } },
+    );
+  }
+  return found;
 }
 
 function parseNumbers(raw: JsonObject): z.infer<typeof NUMBERS> {

@@ -123,6 +123,7 @@ function mappings(
       name: `${prefix}${rule.to}${suffix === undefined ? '' : `.${suffix}`}`,
       transform: rule.transform?.(config) ?? { kind: 'none' },
       ...(index === undefined ? {} : { stack: { expert: index, experts: experts! } }),
+      ...(rule.within === undefined ? {} : { within: rule.within }),
       ...(rows === undefined ? {} : { rows }),
       ...(expected === undefined ? {} : { expected: suffix === 'bias' ? expected.slice(0, 1) : expected }),
     });

@@ -29,6 +29,13 @@ export const LAYER_TENSORS = {
   post_attention_layernorm: { to: 'ffn_norm', shape: ofHiddenSize },
 } as const satisfies TensorRules;
 
+/** The dense feed-forward alone. */
+export const DENSE_FEED_FORWARD: TensorRules = {
+  'mlp.gate_proj': LAYER_TENSORS['mlp.gate_proj'],
+  'mlp.up_proj': LAYER_TENSORS['mlp.up_proj'],
+  'mlp.down_proj': LAYER_TENSORS['mlp.down_proj'],
+};
+
 /**
  * As {@link LAYER_TENSORS}, with the rotary pairs of queries and keys brought from halves to neighbours, as llama.cpp's
  * graphs of the llama family want them.

@@ -27,3 +27,16 @@ export function string(value: string): GgufValue {
 export function strings(value: readonly string[]): GgufValue {
   return { type: 'array', elements: 'string' satisfies GgufScalarType, value };
 }
+
+export function bools(value: readonly boolean[]): GgufValue {
+  return { type: 'array', elements: 'bool' satisfies GgufScalarType, value };
+}
+
+export function i32s(value: readonly number[]): GgufValue {
+  return { type: 'array', elements: 'i32' satisfies GgufScalarType, value: Int32Array.from(value) };
+}
+
+/** Rounded as {@link f32} is. */
+export function f32s(value: readonly number[]): GgufValue {
+  return { type: 'array', elements: 'f32' satisfies GgufScalarType, value: Float32Array.from(value) };
+}

@@ -81,7 +81,7 @@ function configuredMethod(config: JsonObject): string | undefined {
     config['quantization_config'] ?? (isJsonObject(nested) ? nested['quantization_config'] : undefined);
   const method = isJsonObject(quantisation) ? quantisation['quant_method'] : undefined;
   // Levels with a scale beside them are undone exactly, or refused where their weights are read.
-  return typeof method === 'string' && !['fp8', 'compressed-tensors'].includes(method)
+  return typeof method === 'string' && !['fp8', 'compressed-tensors', 'mxfp4'].includes(method)
     ? method.slice(0, 40)
     : undefined;
 }

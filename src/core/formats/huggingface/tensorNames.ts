@@ -45,27 +45,27 @@ export function moduleLeaf(tensorName: string): string {
 
 /** Mixtral's files keep the names of its first implementation; transformers 5 and PEFT under it say the same as for Qwen's experts. */
 const MIXTRAL_MODULE = /^(model\.layers\.\d+\.)block_sparse_moe\.(gate|switch_mlp|experts)\./;
-const MIXTRAL_PROJECTIONS: Readonly<Record<string, string>> = { w1: 'gate_proj', w2: 'down_proj', w3: 'up_proj' };
+const EXPERT_PROJECTIONS: Readonly<Record<string, string>> = { w1: 'gate_proj', w2: 'down_proj', w3: 'up_proj' };
 
 /**
  * The name that a tensor of a text model has in a text-only checkpoint: `model.language_model.X` (transformers 4.52 and
  * later) and `language_model.model.X` (before, and mlx) become `model.X`, `language_model.lm_head.X` becomes `lm_head.X`,
- * and Mixtral's `block_sparse_moe.experts.7.w1` becomes `mlp.experts.7.gate_proj`.
+ * Mixtral's `block_sparse_moe.experts.7.w1` and LFM2's `feed_forward.experts.7.w1` become `….experts.7.gate_proj`, and layers for
+ * multi-token prediction stand outside the model (`mtp.`).
  */
 export function normaliseTensorName(name: string): string {
-  const text = textModelName(name);
-  if (!MIXTRAL_MODULE.test(text)) {
-    return text;
-  }
-  return text
+  return textModelName(name)
     .replace(MIXTRAL_MODULE, '$1mlp.$2.')
     .replace(
       /^(.*\.experts\.\d+\.)(w[123])\./,
-      (_all, before: string, projection: string) => `${before}${MIXTRAL_PROJECTIONS[projection]!}.`,
+      (_all, before: string, projection: string) => `${before}${EXPERT_PROJECTIONS[projection]!}.`,
     );
 }
 
 function textModelName(name: string): string {
+  if (name.startsWith('model.mtp.')) {
+    return name.slice('model.'.length);
+  }
   if (name.startsWith('model.language_model.')) {
     const rest = name.slice('model.language_model.'.length);
     return rest.startsWith('model.') || rest.startsWith('lm_head.') ? rest : `model.${rest}`;

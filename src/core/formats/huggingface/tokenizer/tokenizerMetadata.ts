@@ -6,6 +6,7 @@ import { bool, type GgufEntry, string, strings, u32 } from '../../gguf/ggufValue
 import type { TokenizerFiles } from '../huggingFaceModel';
 import { bpeVocabulary, mergeStrings } from './bpeVocabulary';
 import { chatTemplateEntries } from './chatTemplate';
+import { gemma4Vocabulary } from './gemma4Vocabulary';
 import { findPreTokenizer } from './preTokenizer';
 import { derivedVocabulary, sentencePieceVocabulary } from './sentencePieceVocabulary';
 import { normalizerEntries, readSpecialVocabulary, specialEntries } from './specialVocabulary';
@@ -49,8 +50,11 @@ export function tokenizerMetadata(files: TokenizerFiles, options: TokenizerMetad
   if (rules === 'llama' && rows === 49_152) {
     add([['tokenizer.ggml.add_bos_token', bool(false)]]);
   }
-  if (rules === 'gemma' || rules === 'gemma1') {
+  if (rules === 'gemma' || rules === 'gemma1' || rules === 'gemma4') {
     add([['tokenizer.ggml.add_space_prefix', bool(false)]]);
+  }
+  if (rules === 'gemma4') {
+    add([['tokenizer.ggml.add_bos_token', bool(true)]]);
   }
   return [...entries];
 }
@@ -64,7 +68,7 @@ function readVocabulary(
   files: TokenizerFiles,
   { rules, rows, sha256, note }: TokenizerMetadataOptions,
 ): VocabularyAndMerges {
-  if (files.tokenizerModel !== undefined) {
+  if (rules !== 'gemma4' && files.tokenizerModel !== undefined) {
     const vocabulary = sentencePieceVocabulary(files.tokenizerModel, files, rules, rows);
     if (vocabulary.fromJson.length > 0) {
       note?.({
@@ -84,6 +88,9 @@ function readVocabulary(
   }
   const tokenizer = readTokenizerJson(json, files.tokenizerConfig);
   checkModel(tokenizer);
+  if (rules === 'gemma4') {
+    return { vocabulary: gemma4Vocabulary(tokenizer, files.tokenizerConfig, rows), merges: tokenizer.merges };
+  }
   if (tokenizer.byteFallback && !isByteLevel(tokenizer)) {
     return { vocabulary: derivedVocabulary(tokenizer, rows), merges: [] };
   }
@@ -117,7 +124,7 @@ function checkModel(tokenizer: TokenizerJson): void {
 function vocabularyEntries(vocabulary: Vocabulary, merges: VocabularyAndMerges['merges']): GgufEntry[] {
   return [
     ['tokenizer.ggml.model', string(vocabulary.model)],
-    ['tokenizer.ggml.pre', string(vocabulary.pre)],
+    ...(vocabulary.pre === undefined ? [] : [['tokenizer.ggml.pre', string(vocabulary.pre)] as const]),
     ['tokenizer.ggml.tokens', strings(vocabulary.tokens)],
     ...(vocabulary.scores === undefined
       ? []

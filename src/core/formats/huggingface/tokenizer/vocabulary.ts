@@ -6,9 +6,9 @@ export const TOKEN_TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, u
 /** A vocabulary as a GGUF holds it, one token a row of the embedding. */
 export interface Vocabulary {
   /** `tokenizer.ggml.model`: byte-level BPE is `gpt2`, SentencePiece `llama`. */
-  readonly model: 'gpt2' | 'llama';
-  /** `tokenizer.ggml.pre`. */
-  readonly pre: string;
+  readonly model: 'gpt2' | 'llama' | 'gemma4';
+  /** `tokenizer.ggml.pre`; undefined where the model alone says how texts are split. */
+  readonly pre?: string | undefined;
   readonly tokens: readonly string[];
   /** SentencePiece only: higher merges first. */
   readonly scores?: Float32Array | undefined;
