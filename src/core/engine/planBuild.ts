@@ -26,6 +26,7 @@ import { logicalTensors } from './logicalTensors';
 import { ggufShape, matrixShape, mergedSlices, movesRows } from './mergedSlice';
 import { refuseOtherPurposes } from './refuseOtherPurposes';
 import { keptType, storedType } from './storedMatrix';
+import { refuseFamily } from './refuseFamily';
 import { toHuggingFaceNames } from './toHuggingFaceNames';
 
 /** Everything that a build is planned from. */
@@ -54,6 +55,7 @@ export function planBuild(input: BuildInput): BuildPlan {
   refuseOtherPurposes(input.adapters, base);
   const first = readModelConfig(base.config, base.tensors.keys());
   const architecture = findArchitecture(first.className);
+  refuseFamily(architecture, input.adapters, base);
   const tensors = logicalTensors(base, { architecture, config: first });
   const adapters = input.adapters.map(({ adapter, weight }) => ({
     adapter: toHuggingFaceNames(adapter, tensors.keys(), architecture, first),
