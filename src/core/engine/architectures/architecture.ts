@@ -146,6 +146,8 @@ export interface Architecture {
   readonly defaults: Readonly<Record<string, JsonObject>>;
   /** Classes whose `head_dim`, when absent or null, transformers sets to hidden_size / num_attention_heads. */
   readonly derivesHeadDim?: readonly string[];
+  /** The converter writes `pooling_type` of embedding models, and llama.cpp reads it. */
+  readonly pools?: boolean;
   /** What the family's vocabulary needs beyond the common rules; `plain` unless given. */
   readonly vocabulary?: VocabularyRules;
   /** Keys that the converter writes before `general.type`, while it still makes tensors (Phi-3's attention factor). */
