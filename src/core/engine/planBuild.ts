@@ -27,6 +27,7 @@ import { logicalTensors } from './logicalTensors';
 import { ggufShape, matrixShape, mergedSlices, movesRows } from './mergedSlice';
 import { refuseOtherPurposes } from './refuseOtherPurposes';
 import { keptType, storedType } from './storedMatrix';
+import { refuseFamily } from './refuseFamily';
 import { toHuggingFaceNames } from './toHuggingFaceNames';
 
 /** Everything that a build is planned from. */
@@ -55,6 +56,7 @@ export function planBuild(input: BuildInput): BuildPlan {
   refuseOtherPurposes(input.adapters, base);
   const first = readModelConfig(base.config, base.tensors.keys());
   const architecture = findArchitecture(first.className);
+  refuseFamily(architecture, input.adapters, base);
   if (base.pooling !== undefined && architecture.pools !== true) {
     throw notText('embedding', base.path, 'modules.json', base.path);
   }

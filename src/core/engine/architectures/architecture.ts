@@ -136,6 +136,8 @@ export interface Architecture {
   kvHeadsByLayer?(config: ModelConfig): readonly number[] | undefined;
   /** Experts that stand as one tensor: their rows of gate and up alternate (gpt-oss). */
   readonly interleavedExperts?: boolean;
+  /** mlx stores its norms and convolutions otherwise, under the same names. */
+  readonly mlxDiffers?: boolean;
   /** `refused`: checkpoints have them either way round, so that square ones cannot be told apart. */
   readonly squareExperts?: 'refused';
   /** Keys of config.json that a GGUF has under another name (after the architecture's), as far as the table asks for them. */
