@@ -94,6 +94,7 @@ describe('folders of other purposes: scan, inspect and the tree say what they ar
   test('a scoring head in a folder that calls itself a language model is seen', async () => {
     const root = writeTree(temporaryFolder(), {
       ...model(),
+      'config.json': { ...modelConfig(), intermediate_size: 96, num_key_value_heads: 4, head_dim: 8 },
       'model.safetensors': safetensorsBytes({ ...modelShapes(), 'score.weight': ['BF16', [2, 32]] }),
     });
     await expect(prepareBuild(request(root))).rejects.toMatchObject({ code: 'model/purpose' });

@@ -1,8 +1,9 @@
-import { StudioError } from '../errors';
 import type { GgufValue } from '../formats/gguf/ggufTypes';
 import { type GgufEntry, string, u32 } from '../formats/gguf/ggufValue';
 import { generalMetadata } from '../formats/huggingface/generalMetadata';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
+import { notText } from '../formats/huggingface/modelPurpose';
+import { POOLING_TYPES } from '../formats/huggingface/pooling';
 import { countParameters, type NamedShape } from '../formats/huggingface/sizeLabel';
 import { tokenizerMetadata } from '../formats/huggingface/tokenizer/tokenizerMetadata';
 import type { Sha256 } from '../formats/huggingface/tokenizer/sha256';
@@ -57,6 +58,9 @@ export function buildMetadata(
   add(architecture.hyperparameters(resized));
   add([[FILE_TYPE, u32(options.fileType)]]);
   add(architecture.lateParameters?.(resized) ?? []);
+  if (model.pooling !== undefined) {
+    add([[`${architecture.name}.pooling_type`, u32(POOLING_TYPES[model.pooling])]]);
+  }
   add([[QUANTIZATION_VERSION, u32(2)]]);
   add(
     tokenizerMetadata(model.tokenizer, {
@@ -81,10 +85,11 @@ function refuseReranker(model: HuggingFaceModel, architecture: Architecture): vo
   const named =
     hints.some((hint) => /qwen3-(?:vl-)?reranker/i.test(hint)) || /# qwen3-(?:vl-)?reranker/i.test(model.readme ?? '');
   if (architecture.name === 'qwen3' && named) {
-    throw new StudioError(
-      'model/architecture',
-      "This is a Qwen3 reranker, which ranks texts and does not chat; its conversion is not built in. Convert it with llama.cpp's own convert_hf_to_gguf.py. If it is not a reranker, rename the folder.",
-      { path: model.path },
+    throw notText(
+      'reranker',
+      model.path,
+      'Qwen3 reranker by its name or card; rename the folder if it is not',
+      model.path,
     );
   }
 }

@@ -2,7 +2,7 @@ import type { LogicalTensor } from './logicalTensor';
 import { StudioError } from '../errors';
 import type { HuggingFaceModel } from '../formats/huggingface/huggingFaceModel';
 import { outerSlice, type TensorRef } from '../formats/tensorRef';
-import { expertOfStack, normaliseTensorName } from '../formats/huggingface/tensorNames';
+import { canonicalTensorName, expertOfStack } from '../formats/huggingface/tensorNames';
 import { type Family, fusedExperts, isFusedScale } from './fusedExperts';
 import { isMlxPart, mlxWeight } from './mlxWeight';
 import { isScalePart, scaledWeight } from './scaledWeight';
@@ -33,7 +33,7 @@ function logicalTensor(ref: TensorRef, model: HuggingFaceModel, storedName: stri
   const tensor = ref.dtype === 'U32' ? mlxWeight(ref, model) : (scaledWeight(ref, model) ?? plainTensor(ref));
   return {
     ...tensor,
-    name: normaliseTensorName(storedName.replace(/\.weight_packed$/, '.weight')),
+    name: canonicalTensorName(storedName.replace(/\.weight_packed$/, '.weight')),
     storedName: storedName.replace(/\.weight_packed$/, '.weight'),
   };
 }

@@ -20,12 +20,14 @@ import type { BuildPlan, PlannedSlice, PlanNote } from './buildPlan';
 import { checkShape } from './expectedShape';
 import { FILE_TYPES, type FileTypeName, isQuantised } from './fileTypes';
 import { finishPlan } from './finishPlan';
+import { notText } from '../formats/huggingface/modelPurpose';
 import { InputFiles } from './inputFiles';
 import { layOutGguf, type TensorDraft } from './layOutGguf';
 import { logicalTensors } from './logicalTensors';
 import { ggufShape, matrixShape, mergedSlices, movesRows } from './mergedSlice';
 import { refuseOtherPurposes } from './refuseOtherPurposes';
 import { keptType, storedType } from './storedMatrix';
+import { refuseFamily } from './refuseFamily';
 import { toHuggingFaceNames } from './toHuggingFaceNames';
 
 /** Everything that a build is planned from. */
@@ -54,6 +56,10 @@ export function planBuild(input: BuildInput): BuildPlan {
   refuseOtherPurposes(input.adapters, base);
   const first = readModelConfig(base.config, base.tensors.keys());
   const architecture = findArchitecture(first.className);
+  refuseFamily(architecture, input.adapters, base);
+  if (base.pooling !== undefined && architecture.pools !== true) {
+    throw notText('embedding', base.path, 'modules.json', base.path);
+  }
   const tensors = logicalTensors(base, { architecture, config: first });
   const adapters = input.adapters.map(({ adapter, weight }) => ({
     adapter: toHuggingFaceNames(adapter, tensors.keys(), architecture, first),
@@ -260,7 +266,11 @@ function requireAll(
   base: HuggingFaceModel,
 ): void {
   const there = new Set(drafts.map((tensor) => tensor.name));
-  const missing = requiredTensors(architecture, config).filter((name) => !there.has(name));
+  // A model that answers with vectors needs no head, and llama.cpp loads it without.
+  const isHeadless = base.pooling !== undefined || /Model$/.test(config.className);
+  const missing = requiredTensors(architecture, config).filter(
+    (name) => !there.has(name) && !(isHeadless && name === 'output.weight'),
+  );
   if (missing.length > 0) {
     throw new StudioError(
       'model/tensor-missing',

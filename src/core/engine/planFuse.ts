@@ -14,6 +14,7 @@ import { logicalTensors } from './logicalTensors';
 import { matrixShape, mergedSlice } from './mergedSlice';
 import { familyName } from './planBuild';
 import { storedType } from './storedMatrix';
+import { refuseFamily } from './refuseFamily';
 import { toHuggingFaceNames } from './toHuggingFaceNames';
 
 export type FuseType = 'F32' | 'F16' | 'BF16';
@@ -48,6 +49,7 @@ export function planFuse(input: FuseInput): BuildPlan {
   const { base } = input;
   const config = readModelConfig(base.config, base.tensors.keys());
   const architecture = findArchitecture(config.className);
+  refuseFamily(architecture, input.adapters, base);
   const weights = logicalTensors(base, { architecture, config });
   const adapters = input.adapters.map(({ adapter, weight }) => ({
     adapter: toHuggingFaceNames(adapter, weights.keys(), architecture, config),
@@ -97,6 +99,14 @@ export function planFuse(input: FuseInput): BuildPlan {
 }
 
 function fusedTensor(merged: MergedTensor, wanted: FuseType | undefined): FusedTensor {
+  const { whole } = merged.base;
+  if (whole !== undefined) {
+    throw new StudioError(
+      'model/architecture',
+      `${whole.name} holds all experts of a layer in one tensor, and a merged folder of such a model is not written. Make the GGUF directly: modelfile-studio build --base DIR --adapter ADAPTER.`,
+      { path: merged.base.file, detail: { tensor: whole.name } },
+    );
+  }
   const own = storedType(merged.base.dtype);
   if (own === undefined) {
     throw new StudioError(

@@ -14,6 +14,7 @@ import { ggufShape, matrixShape, mergedSlices, movesRows } from './mergedSlice';
 import { familyName, templateName } from './planBuild';
 import { type GgufPart, mainType, mixtureModel, planQuantize, quantisedMetadata, tensorDraft } from './planQuantize';
 import { refuseOtherPurposes } from './refuseOtherPurposes';
+import { refuseFamily } from './refuseFamily';
 import { toHuggingFaceNames } from './toHuggingFaceNames';
 
 /** Everything that a build on a GGUF is planned from. */
@@ -43,6 +44,7 @@ export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): Bui
   const [{ path, file }] = parts as readonly [GgufPart];
   const model = mixtureModel(file.metadata, path);
   const base = ggufBase(parts);
+  refuseFamily(base.architecture, adapters, undefined);
   const named = adapters.map(({ adapter, weight }) => ({
     adapter: toHuggingFaceNames(adapter, base.tensors.keys(), base.architecture, base.config),
     weight,

@@ -207,7 +207,12 @@ export function serverError({ status, text, what }: ServerRefusal): StudioError 
   }
   if (status === 404) {
     const next =
-      what === 'show' || what === 'copy' || what === 'delete' || what === 'chat' || what === 'generate'
+      what === 'show' ||
+      what === 'embed' ||
+      what === 'copy' ||
+      what === 'delete' ||
+      what === 'chat' ||
+      what === 'generate'
         ? 'list shows what is installed.'
         : 'This server does not know the request: check the address, and update Ollama.';
     return new StudioError('ollama/model-missing', `Ollama refused ${what}: ${said}. ${next}`, { detail });

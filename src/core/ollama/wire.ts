@@ -51,6 +51,8 @@ export const runningSchema = z.looseObject({
     .nullish(),
 });
 
+export const embedSchema = z.looseObject({ embeddings: z.array(z.array(z.number())) });
+
 export const showSchema = z.looseObject({
   modelfile: text.optional(),
   template: text.optional(),

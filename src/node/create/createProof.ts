@@ -14,7 +14,31 @@ const QUESTION = 'Hello! Who are you?';
 /** Enough to see whether it speaks, little enough for a slow machine. */
 const MAX_TOKENS = 64;
 
-/** Asks a new model one question. That it cannot answer is a warning: the model exists. */
+/** Two texts that no embedding model takes for one. */
+const TEXTS = ['How do I bake an apple cake?', 'The rocket reached its orbit at noon.'] as const;
+
+/** An embedding model answers with vectors: of as many numbers, none of them broken, and another for another text. */
+function embeddingProof(vectors: readonly (readonly number[])[]): Proof {
+  const [first, second] = vectors;
+  const norm = (vector: readonly number[]): number => Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+  const product = (first ?? []).reduce((sum, value, index) => sum + value * (second?.[index] ?? NaN), 0);
+  const cosine = product / (norm(first ?? []) * norm(second ?? []));
+  if (first === undefined || second === undefined || !Number.isFinite(cosine)) {
+    return failedEmbedding('the model was asked for two embeddings and answered with none, or with zeros');
+  }
+  return cosine > 1 - 1e-6
+    ? failedEmbedding('the model has the same embedding for different texts: its weights or its pooling may be wrong')
+    : {
+        answer: `an embedding of ${first.length} numbers; two unlike texts have a cosine of ${cosine.toFixed(2)}`,
+        warnings: [],
+      };
+}
+
+function failedEmbedding(message: string): Proof {
+  return { answer: undefined, warnings: [{ code: 'ollama/no-answer', message }] };
+}
+
+/** Asks a new model one question, or an embedding model for two embeddings. That it cannot answer is a warning: the model exists. */
 export async function askForProof(
   client: OllamaClient,
   name: string,
@@ -22,6 +46,9 @@ export async function askForProof(
 ): Promise<Proof> {
   try {
     const { capabilities } = await whileUnsettled(() => client.show(name, { signal }), signal);
+    if (capabilities.includes('embedding') && !capabilities.includes('completion')) {
+      return embeddingProof(await client.embed(name, TEXTS, { signal }));
+    }
     if (capabilities.length > 0 && !capabilities.includes('completion')) {
       return {
         answer: undefined,

@@ -7,6 +7,7 @@ import type { JsonObject } from '../../core/json';
 import { LIMITS } from '../../core/limits';
 import { readError } from '../files/fileSource';
 import { loadTokenizerFiles } from './loadTokenizerFiles';
+import { loadPooling } from './loadPooling';
 import { loadWeights } from './loadWeights';
 import { parseModelJson, readModelFile, readModelJson, readModelText } from './readModelFile';
 
@@ -52,6 +53,7 @@ export async function loadHuggingFaceModel(
     tensors,
     weightsFormat: format,
     notes,
+    pooling: await loadPooling(path, signal),
     readme: await readModelText(path, 'README.md', { signal, limit: README_BYTES, cut: true }),
   };
 }

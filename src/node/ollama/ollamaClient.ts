@@ -17,6 +17,7 @@ import { installedModels, modelDescription, modelTensors, runningModels } from '
 import { StatusProgress } from '../../core/ollama/statusProgress';
 import {
   chatSchema,
+  embedSchema,
   generateSchema,
   listSchema,
   readRecord,
@@ -105,6 +106,16 @@ export class OllamaClient {
     const request = { model: name, verbose: true };
     const answer = await this.ask('show', options, (ollama) => ollama.show(request));
     return modelTensors(readRecord(tensorsSchema, answer, 'show'));
+  }
+
+  /** The vectors of an embedding model for these texts, in order. */
+  async embed(
+    name: string,
+    texts: readonly string[],
+    options: Cancellable = {},
+  ): Promise<readonly (readonly number[])[]> {
+    const answer = await this.ask('embed', options, (ollama) => ollama.embed({ model: name, input: [...texts] }));
+    return readRecord(embedSchema, answer, 'embed').embeddings;
   }
 
   /** The models in the server's memory. */

@@ -136,6 +136,8 @@ export interface Architecture {
   kvHeadsByLayer?(config: ModelConfig): readonly number[] | undefined;
   /** Experts that stand as one tensor: their rows of gate and up alternate (gpt-oss). */
   readonly interleavedExperts?: boolean;
+  /** mlx stores its norms and convolutions otherwise, under the same names. */
+  readonly mlxDiffers?: boolean;
   /** `refused`: checkpoints have them either way round, so that square ones cannot be told apart. */
   readonly squareExperts?: 'refused';
   /** Keys of config.json that a GGUF has under another name (after the architecture's), as far as the table asks for them. */
@@ -144,6 +146,8 @@ export interface Architecture {
   readonly defaults: Readonly<Record<string, JsonObject>>;
   /** Classes whose `head_dim`, when absent or null, transformers sets to hidden_size / num_attention_heads. */
   readonly derivesHeadDim?: readonly string[];
+  /** The converter writes `pooling_type` of embedding models, and llama.cpp reads it. */
+  readonly pools?: boolean;
   /** What the family's vocabulary needs beyond the common rules; `plain` unless given. */
   readonly vocabulary?: VocabularyRules;
   /** Keys that the converter writes before `general.type`, while it still makes tensors (Phi-3's attention factor). */

@@ -50,6 +50,7 @@ export const qwen35: Architecture = {
   label: 'Qwen3.5 and Qwen3.6',
   defaults: { Qwen3_5ForConditionalGeneration: DEFAULTS, Qwen3_5ForCausalLM: DEFAULTS },
   mtpLayers,
+  mlxDiffers: true,
   dropped: /^(?:model\.)?mtp\.embed_tokens\./,
   ggufKeys: DELTA_NET_KEYS,
   hyperparameters: (config) => baseHyperparameters('qwen35', config),

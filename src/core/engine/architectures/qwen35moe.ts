@@ -24,6 +24,7 @@ export const qwen35moe: Architecture = {
   label: 'Qwen3.5-MoE and Qwen3.6-MoE',
   defaults: { Qwen3_5MoeForConditionalGeneration: DEFAULTS, Qwen3_5MoeForCausalLM: DEFAULTS },
   mtpLayers,
+  mlxDiffers: true,
   dropped: /^(?:model\.)?mtp\.embed_tokens\./,
   ggufKeys: DELTA_NET_KEYS,
   hyperparameters: (config) => baseHyperparameters('qwen35moe', config),

@@ -35,6 +35,7 @@ export const qwen3next: Architecture = {
     },
   },
   mtpLayers,
+  mlxDiffers: true,
   ggufKeys: DELTA_NET_KEYS,
   hyperparameters: (config) => baseHyperparameters('qwen3next', config),
   lateParameters: (config) => hybridParameters('qwen3next', config),

@@ -49,7 +49,9 @@ const TOKENIZER =
   /^(?:tokenizer\.json|tokenizer\.model|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.(?:jinja|json))$/;
 /** For people, written in either case. */
 const TEXT = /^(?:README\.md|LICENSE(?:\.\w+)?|NOTICE(?:\.\w+)?)$/i;
-const MODEL = /^(?:config\.json|generation_config\.json|model[^/]*\.safetensors|model\.safetensors\.index\.json)$/;
+/** `modules.json` tells an embedding model, which must not be converted as if it wrote text. */
+const MODEL =
+  /^(?:config\.json|generation_config\.json|modules\.json|model[^/]*\.safetensors|model\.safetensors\.index\.json)$/;
 const ADAPTER = /^(?:adapter_config\.json|adapter_model\.safetensors|adapters\.safetensors)$/;
 const PICKLED = /\.(?:bin|pt|pth|ckpt|pkl)$/i;
 

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../json';
 import type { TensorRef } from '../tensorRef';
+import type { Pooling } from './pooling';
 
 /** The tokenizer files of a folder, read and parsed; absent ones are undefined. */
 export interface TokenizerFiles {
@@ -48,6 +49,8 @@ export interface HuggingFaceModel {
   readonly weightsFormat?: string | undefined;
   /** README.md, for the card's licence, base model and tags. */
   readonly readme?: string | undefined;
+  /** Of an embedding model of sentence-transformers. */
+  readonly pooling?: Pooling | undefined;
   /** Why this folder stands for the path that was given (`the best of 3 checkpoints, …`); undefined when it is that path. */
   readonly takenBecause?: string | undefined;
   /** What was left aside or read otherwise than it stands there. */

@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import type { WeightedAdapter } from '../../src/core/engine/applyAdapters';
+import { findArchitecture } from '../../src/core/engine/architectures/architectures';
+import { refuseFamily } from '../../src/core/engine/refuseFamily';
+
+const onExperts = [
+  { adapter: { path: 'A', parts: [{ kind: 'experts' }] }, weight: 1 },
+] as unknown as readonly WeightedAdapter[];
+const codeOf = (work: () => void): string => {
+  try {
+    work();
+    return 'none';
+  } catch (error) {
+    return (error as { code?: string }).code ?? 'untyped';
+  }
+};
+
+describe('what a family would do wrongly', () => {
+  it('experts of gpt-oss changed all at once', () => {
+    expect(codeOf(() => refuseFamily(findArchitecture('GptOssForCausalLM'), onExperts, undefined))).toBe(
+      'adapter/unsupported',
+    );
+    expect(codeOf(() => refuseFamily(findArchitecture('Qwen3MoeForCausalLM'), onExperts, undefined))).toBe('none');
+  });
+
+  it.each(['Qwen3_5ForCausalLM', 'Qwen3_5MoeForCausalLM', 'Qwen3NextForCausalLM'])('%s as mlx stores it', (name) => {
+    const base = { path: 'B', weightsFormat: 'mlx' };
+    expect(codeOf(() => refuseFamily(findArchitecture(name), [], base))).toBe('model/quantised');
+    expect(codeOf(() => refuseFamily(findArchitecture(name), [], { ...base, weightsFormat: 'pt' }))).toBe('none');
+  });
+});
