@@ -36,7 +36,8 @@ async function askProgram(program: string, env: NodeJS.ProcessEnv): Promise<stri
     maxBuffer: 64 * 1024,
     reject: false,
   });
-  return /\bversion is v?(\d+\.\d+\.\d+[\w.+-]*)/.exec(`${stdout}\n${stderr}`)?.[1];
+  const said = `${stdout}\n${stderr}`;
+  return /\bversion is v?(\d+\.\d+\.\d+[\w.+-]*)/.exec(said)?.[1];
 }
 
 /** Where a version may come from; absent where it is not to be looked for there. */
