@@ -1,4 +1,4 @@
-// Puts llama.cpp's programs beside the Ollama of scripts/install/installOllama.mjs, so that it runs and quantises models:
+// Puts llama.cpp's programs beside each Ollama of scripts/install/installOllama.mjs, so that it runs and quantises models:
 // `node scripts/install/installLlama.mjs` prints the folder of the programs.
 // They come from Debian sid, in a folder of their own in the cache; the system gets debootstrap at most. Needs Linux on
 // x86-64, apt-get and root. MODELFILE_STUDIO_DEBIAN_SID names a sid folder that was made elsewhere.
@@ -7,6 +7,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, wri
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheDirectory } from '../go/buildOracle.mjs';
+import { OLDER_VERSION, TESTED_VERSIONS } from '../ollamaVersions.mjs';
 import { ollamaFolder } from './installOllama.mjs';
 
 const PACKAGES = ['llama.cpp-tools', 'llama.cpp-tools-extra', 'libopenblas0-pthread'];
@@ -15,13 +16,13 @@ const PROGRAMS = ['llama-server', 'llama-quantize', 'llama-imatrix', 'llama-perp
 const LIBRARIES = 'usr/lib/x86_64-linux-gnu';
 
 /** The folder of the programs, beside Ollama's own. */
-export function llamaFolder() {
-  return join(ollamaFolder(), 'lib', 'ollama');
+export function llamaFolder(version = OLDER_VERSION) {
+  return join(ollamaFolder(version), 'lib', 'ollama');
 }
 
 /** The folder of the programs if llama-server and llama-quantize start; undefined where they do not. */
-export function findLlama() {
-  const folder = llamaFolder();
+export function findLlama(version = OLDER_VERSION) {
+  const folder = llamaFolder(version);
   const starts = ['llama-server', 'llama-quantize'].every(
     (name) =>
       existsSync(join(folder, name)) &&
@@ -101,12 +102,12 @@ function wrapper(root, program) {
   ].join('\n');
 }
 
-function install() {
+function install(version) {
   const root = debian();
-  mkdirSync(llamaFolder(), { recursive: true });
+  mkdirSync(llamaFolder(version), { recursive: true });
   for (const program of PROGRAMS) {
     if (existsSync(join(root, 'usr/bin', program))) {
-      const path = join(llamaFolder(), program);
+      const path = join(llamaFolder(version), program);
       writeFileSync(path, wrapper(root, program));
       chmodSync(path, 0o755);
     }
@@ -119,14 +120,16 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       process.stdout.write('OLLAMA_BIN names an installed Ollama, which brings its own.\n');
       process.exit(0);
     }
-    if (findLlama() === undefined) {
-      install();
+    for (const version of process.argv.length > 2 ? process.argv.slice(2) : TESTED_VERSIONS) {
+      if (findLlama(version) === undefined) {
+        install(version);
+      }
+      const folder = findLlama(version);
+      if (folder === undefined) {
+        throw new Error('llama.cpp was installed, but its programs do not start on this machine.');
+      }
+      process.stdout.write(`${folder}\n`);
     }
-    const folder = findLlama();
-    if (folder === undefined) {
-      throw new Error('llama.cpp was installed, but its programs do not start on this machine.');
-    }
-    process.stdout.write(`${folder}\n`);
   } catch (error) {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);

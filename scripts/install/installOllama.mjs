@@ -1,4 +1,5 @@
-// Builds Ollama from its Go module into the cache folder: `node scripts/install/installOllama.mjs` prints its path.
+// Builds Ollama from its Go module into the cache folder: `node scripts/install/installOllama.mjs [VERSION …]` prints the paths.
+// Without a version: those that the tests are written against, beside one another.
 // OLLAMA_BIN comes first. Needs Go 1.26 or later and a module proxy. It creates, lists and renders; to run and to
 // quantise models it needs llama.cpp's programs beside it: scripts/install/installLlama.mjs.
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -6,26 +7,24 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheDirectory } from '../go/buildOracle.mjs';
+import { OLDER_VERSION, TESTED_VERSIONS } from '../ollamaVersions.mjs';
 
-/** The version that the tests are written against. */
-export const OLLAMA_VERSION = '0.32.15';
-
-/** Where it lies: `bin/ollama`, and llama.cpp's programs in `lib/ollama`. */
-export function ollamaFolder() {
-  return join(cacheDirectory(), `ollama-${OLLAMA_VERSION}`);
+/** Where one lies: `bin/ollama`, and llama.cpp's programs in `lib/ollama`. */
+export function ollamaFolder(version = OLDER_VERSION) {
+  return join(cacheDirectory(), `ollama-${version}`);
 }
 
 /** An ollama that starts: the one that OLLAMA_BIN names, else the one built here; undefined where there is none. */
-export function findOllama() {
+export function findOllama(version = OLDER_VERSION) {
   const named = process.env.OLLAMA_BIN;
   const path =
     named !== undefined && named !== ''
       ? named
-      : join(ollamaFolder(), 'bin', process.platform === 'win32' ? 'ollama.exe' : 'ollama');
+      : join(ollamaFolder(version), 'bin', process.platform === 'win32' ? 'ollama.exe' : 'ollama');
   return existsSync(path) && spawnSync(path, ['--version'], { stdio: 'ignore' }).status === 0 ? path : undefined;
 }
 
-function install() {
+function install(version) {
   const go = spawnSync('go', ['version'], { encoding: 'utf8' });
   if (go.status !== 0) {
     throw new Error(
@@ -33,22 +32,22 @@ function install() {
     );
   }
   // Go names the program itself; the folder gets its place when it is whole.
-  const building = `${ollamaFolder()}/building-${process.pid}`;
+  const building = `${ollamaFolder(version)}/building-${process.pid}`;
   mkdirSync(building, { recursive: true });
   execFileSync(
     'go',
     [
       'install',
       '-ldflags',
-      `-X github.com/ollama/ollama/version.Version=${OLLAMA_VERSION}`,
-      `github.com/ollama/ollama@v${OLLAMA_VERSION}`,
+      `-X github.com/ollama/ollama/version.Version=${version}`,
+      `github.com/ollama/ollama@v${version}`,
     ],
     {
       env: { ...process.env, GOBIN: building, GOFLAGS: '' },
       stdio: ['ignore', 'inherit', 'inherit'],
     },
   );
-  const bin = join(ollamaFolder(), 'bin');
+  const bin = join(ollamaFolder(version), 'bin');
   mkdirSync(bin, { recursive: true });
   const name = process.platform === 'win32' ? 'ollama.exe' : 'ollama';
   renameSync(join(building, name), join(bin, name));
@@ -62,14 +61,21 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
         `OLLAMA_BIN is ${process.env.OLLAMA_BIN}, which does not start. Correct it, or take it away to have one built.`,
       );
     }
-    if (findOllama() === undefined) {
-      install();
+    const versions = process.argv.length > 2 ? process.argv.slice(2) : TESTED_VERSIONS;
+    const wrong = versions.find((version) => !/^\d+\.\d+\.\d+$/.test(version));
+    if (wrong !== undefined) {
+      throw new Error(`${wrong} is no version. For example: node scripts/install/installOllama.mjs 0.34.4`);
     }
-    const path = findOllama();
-    if (path === undefined) {
-      throw new Error('The ollama that was built does not start.');
+    for (const version of process.env.OLLAMA_BIN ? [''] : versions) {
+      if (findOllama(version) === undefined) {
+        install(version);
+      }
+      const path = findOllama(version);
+      if (path === undefined) {
+        throw new Error(`The ollama ${version} that was built does not start.`);
+      }
+      process.stdout.write(`${path}\n`);
     }
-    process.stdout.write(`${path}\n`);
   } catch (error) {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);
