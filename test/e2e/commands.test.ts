@@ -132,7 +132,7 @@ describe.skipIf(missingVSCode !== undefined)('commands', () => {
     const { folder } = code;
     const runs: readonly [command: string, title: RegExp, out: string, request: object][] = [
       ['fuse', /Fuse/, 'fused', { base: `${folder}/base`, adapters: [`${folder}/dora`] }],
-      ['convert', /Convert/, 'base.BF16.gguf', { base: `${folder}/base`, type: 'BF16' }],
+      ['convert', /Convert .*base\.BF16\.gguf/, 'base.BF16.gguf', { base: `${folder}/base`, type: 'BF16' }],
       ['quantize', /Quantise/, 'base.Q4_K_M.gguf', { path: `${folder}/base`, type: 'Q4_K_M' }],
       [
         'convertAdapter',

@@ -26,7 +26,8 @@ export function registerTaskProvider(services: Services): void {
       const definition = {
         type: TASK_TYPE,
         command: 'lint',
-        files: files.map((uri) => vscode.workspace.asRelativePath(uri, false)),
+        // The search gives no order, and VS Code knows a task again by its definition: in another order it is 'not found'.
+        files: files.map((uri) => vscode.workspace.asRelativePath(uri, false)).sort(),
       };
       const task =
         files.length === 0 ? undefined : makeTask(services, definition, folder, vscode.l10n.t('lint all Modelfiles'));
