@@ -42,15 +42,18 @@ const TEXTS: readonly (readonly [text: string, code: string, instruction?: strin
 ];
 
 describe('what servers say since 0.33', () => {
-  it.each(TEXTS.map(([text, code, instruction]) => [text, code, instruction] as const))('%s', (text, code, instruction) => {
-    const error = refused(text);
-    expect(error.code).toBe(code);
-    expect(error.detail?.['instruction']).toBe(instruction);
-    // The server's words, and after them what to do.
-    expect(error.message).toContain(text);
-    expect(error.message.length).toBeGreaterThan(text.length + 40);
-    expect(error.message).not.toContain('log says more');
-  });
+  it.each(TEXTS.map(([text, code, instruction]) => [text, code, instruction] as const))(
+    '%s',
+    (text, code, instruction) => {
+      const error = refused(text);
+      expect(error.code).toBe(code);
+      expect(error.detail?.['instruction']).toBe(instruction);
+      // The server's words, and after them what to do.
+      expect(error.message).toContain(text);
+      expect(error.message.length).toBeGreaterThan(text.length + 40);
+      expect(error.message).not.toContain('log says more');
+    },
+  );
 
   it('names the log only where the server wrote something into it', () => {
     expect(refused('something new', 400).message).not.toContain('log says more');
