@@ -251,9 +251,30 @@ describe('createModel', () => {
     expect(silent.answer).toBeUndefined();
     expect(silent.warnings).toEqual([expect.objectContaining({ code: 'ollama/inference' })]);
     fake.handlers.set('POST /api/show', json({ capabilities: ['embedding'] }));
-    expect((await collect(run(`FROM ${gguf}\n`, { force: true }))).result.warnings).toEqual([
-      expect.objectContaining({ code: 'ollama/no-answer' }),
-    ]);
+    fake.handlers.set(
+      'POST /api/embed',
+      json({
+        embeddings: [
+          [1, 0],
+          [0, 1],
+        ],
+      }),
+    );
+    const embedded = (await collect(run(`FROM ${gguf}\n`, { force: true }))).result;
+    expect(embedded).toMatchObject({
+      warnings: [],
+      answer: expect.stringContaining('an embedding of 2 numbers') as string,
+    });
+    fake.handlers.set(
+      'POST /api/embed',
+      json({
+        embeddings: [
+          [1, 0],
+          [1, 0],
+        ],
+      }),
+    );
+    expect((await collect(run(`FROM ${gguf}\n`, { force: true }))).result.warnings).toHaveLength(1);
   });
 });
 

@@ -103,7 +103,7 @@ function fusedTensor(merged: MergedTensor, wanted: FuseType | undefined): FusedT
   if (whole !== undefined) {
     throw new StudioError(
       'model/architecture',
-      `${whole.name} holds all experts of a layer in one tensor, and a merged folder of such a model is not written. Make the GGUF directly: modelfile-studio build --base DIR --adapter ADAPTER.`,
+      `${whole.name} holds all experts of a layer in one tensor, and a merged folder of such a model is not written. Make the GGUF directly: modelfile-studio build --base DIR --adapter ADAPTER --type Q4_K_M --out model.gguf`,
       { path: merged.base.file, detail: { tensor: whole.name } },
     );
   }

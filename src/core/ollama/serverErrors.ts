@@ -1,19 +1,11 @@
-import type { ErrorCode } from '../errorCodes';
 import { StudioError } from '../errors';
 import { escapeControls } from '../escapeControls';
-import type { InstructionName } from './instructionNames';
+import { CREATE_REFUSALS } from './createRefusals';
+import type { ServerRefusalRule } from './serverRefusalRule';
 
-/** One way in which a server refuses, with what to do about it. */
-interface Refusal {
-  readonly pattern: RegExp;
-  readonly code: ErrorCode;
-  readonly next: string;
-  /** The instruction of a Modelfile that it is about. */
-  readonly instruction?: InstructionName;
-}
-
-/** What servers say (`server/`, `convert/`, `llm/` of Ollama 0.32.15), most special first. */
-const REFUSALS: readonly Refusal[] = [
+/** What servers say (`server/`, `convert/`, `llm/` of Ollama), most special first. */
+const REFUSALS: readonly ServerRefusalRule[] = [
+  ...CREATE_REFUSALS,
   {
     pattern: /no space left on device|not enough space on the disk|disk quota exceeded/i,
     code: 'ollama/disk-full',
@@ -217,9 +209,7 @@ export function serverError({ status, text, what }: ServerRefusal): StudioError 
         : 'This server does not know the request: check the address, and update Ollama.';
     return new StudioError('ollama/model-missing', `Ollama refused ${what}: ${said}. ${next}`, { detail });
   }
-  return new StudioError(
-    'ollama/server',
-    `Ollama refused ${what}: ${said}. The server's own log says more (ollama serve prints it).`,
-    { detail },
-  );
+  // Of what it takes for a fault of the request a server logs nothing but the request.
+  const log = status === undefined || status >= 500 ? " The server's own log says more (ollama serve prints it)." : '';
+  return new StudioError('ollama/server', `Ollama refused ${what}: ${said}.${log}`, { detail });
 }
