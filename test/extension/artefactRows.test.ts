@@ -66,7 +66,7 @@ describe('the rows of a list of artefacts', () => {
   it('say step, loss, time and place, and why something cannot be taken', () => {
     const rows = rowsOf([...run('new', 2, 180), broken]);
     expect(rows[1]).toMatchObject({ icon: 'milestone', detail: 'new/checkpoint-180' });
-    expect(rows[1]!.description).toMatch(/step 180 · loss 0\.0056 · best · at 21$/);
+    expect(rows[1]!.description).toMatch(/step 180 · loss 0\.00556 · best · at 21$/);
     expect(rows.at(-1)).toMatchObject({ icon: 'error', detail: expect.stringContaining('It is cut short.') as string });
   });
 
