@@ -180,7 +180,7 @@ it('refuses a Qwen3 reranker, whose class is that of the chat model', () => {
         sha256,
       }),
     ),
-  ).toBe('model/architecture');
+  ).toBe('model/purpose');
 });
 
 describe('mapTensor', () => {
