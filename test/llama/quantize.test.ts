@@ -71,9 +71,12 @@ async function compare(
 }
 
 describe.each(MODELS)('%s', (model) => {
-  it.for(Object.keys(FILE_TYPES) as FileTypeName[])('F16 to %s', async (type, context) => {
-    await compare(context, await inputOf(model), type);
-  });
+  it.for((Object.keys(FILE_TYPES) as FileTypeName[]).filter((type) => type !== 'MXFP4_MOE'))(
+    'F16 to %s',
+    async (type, context) => {
+      await compare(context, await inputOf(model), type);
+    },
+  );
 
   it.for(['Q4_K_M', 'Q2_K', 'Q3_K_L', 'Q5_K_S', 'Q6_K', 'Q4_0', 'Q5_0', 'Q5_1', 'Q8_0', 'IQ4_XS', 'IQ4_NL'] as const)(
     'F16 to %s with an importance matrix of either format',

@@ -10,7 +10,26 @@ import { readTensors } from '../support/tensors';
 const folder = temporaryFolder();
 const LONG = 1_500_000;
 const OUTTYPES = ['f32', 'f16', 'bf16', 'q8_0'] as const;
-const SPECS = readdirSync(join(FIXTURES, 'specs')).map((name) => name.replace(/\.json$/, ''));
+/**
+ * Families whose goldens were recorded with options of the converter that this run does not pass (`--no-mtp`), whose 32-bit files differ
+ * in a last bit of -exp(x), or whose expert types the converter chooses otherwise: test/conformance holds them against its recorded files.
+ */
+const RECORDED_ONLY = new Set([
+  'gemma4',
+  'gemma4moe',
+  'gptoss-bf16',
+  'gptoss',
+  'lfm2',
+  'lfm2moe',
+  'qwen35-text',
+  'qwen35',
+  'qwen35moe-saved',
+  'qwen35moe',
+  'qwen3next',
+]);
+const SPECS = readdirSync(join(FIXTURES, 'specs'))
+  .map((name) => name.replace(/\.json$/, ''))
+  .filter((name) => !RECORDED_ONLY.has(name));
 /** Families that have no golden; their real shapes are held against the converter. */
 const SHAPES = [
   'gemma-2b',
@@ -77,6 +96,7 @@ describe("llama.cpp's own converter, on the same model in the same run", () => {
       rmSync(theirs);
     }
     console.log(`${cases.length} files equal the converter's`);
+    console.log(`not compared in this run, but with what was recorded: ${[...RECORDED_ONLY].join(', ')}`);
   });
 });
 
