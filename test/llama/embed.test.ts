@@ -8,9 +8,14 @@ import { temporaryFolder } from '../support/models';
 
 const RUGBY = join(FIXTURES, 'rugby');
 const work = temporaryFolder();
-const expected =
-  (JSON.parse(readFileSync(join(RUGBY, 'expected.json'), 'utf8')) as Record<string, Record<string, string>>)['embed'] ??
-  {};
+/**
+ * What the adapter answers greedily while it runs in PEFT 0.21, unmerged: recorded from there. On a tied base PEFT's own merge changes the
+ * head as well, which the running adapter does not; `expected.json` has that merge's answers.
+ */
+const expected = JSON.parse(readFileSync(new URL('embed.liveAnswers.json', import.meta.url), 'utf8')) as Record<
+  string,
+  string
+>;
 
 /** The adapter without what it holds for the embedding. */
 function withoutEmbedding(): string {
@@ -50,10 +55,13 @@ it('merges the embedding, and the file and its answers show it', async (context)
   const llama = llamaOrSkip(context);
   const whole = await build(join(RUGBY, 'embed'), 'whole');
   const dropped = await build(withoutEmbedding(), 'dropped');
+  // The embedding is changed, and the head that the base shares with it stays what it was, in a matrix of its own.
   const changed = whole.tensors
     .filter((tensor) => tensor.sha256 !== dropped.tensors.find(({ name }) => name === tensor.name)?.sha256)
     .map(({ name }) => name);
-  expect(changed).toEqual(['token_embd.weight']);
+  expect(changed.sort()).toEqual(['output.weight', 'token_embd.weight']);
+  const head = whole.tensors.find(({ name }) => name === 'output.weight');
+  expect(head?.sha256).toBe(dropped.tensors.find(({ name }) => name === 'token_embd.weight')?.sha256);
 
   const answers = async (path: string): Promise<Record<string, string>> => {
     const model = await loadModel(llama, path);
