@@ -171,8 +171,11 @@ export interface PlannedAdapter {
   readonly weight: number;
   readonly rank?: number | undefined;
   readonly scale?: number | undefined;
+  /** Modules that the result has, of all that the adapter changes. */
   readonly modulesMatched: number;
   readonly modules: number;
+  /** What becomes of the tensors of its file. */
+  readonly tensors: { readonly used: number; readonly withoutEffect: number; readonly leftOut: number };
   readonly baseName?: string | undefined;
 }
 

@@ -13,6 +13,7 @@ import type { ModelFolder } from '../../core/formats/huggingface/huggingFaceMode
 import { checkOutput, type ReadPaths } from '../output/checkOutput';
 import { deltaFacts } from './deltaFacts';
 import { withoutTiedCopies, withoutTiedParts } from './tiedCopies';
+import { withoutZeroParts } from './zeroParts';
 import { unnamedRows } from './unnamedRows';
 import { openFileSource } from '../files/fileSource';
 import { freeBytes } from '../files/freeSpace';
@@ -86,12 +87,13 @@ export interface TrainedInputs {
 
 /** @param trainedWith folders of adapters that are not merged, but whose tokenizer and template count */
 export async function trainedInputs(
-  { base, adapters: read }: Pick<BuildInputs, 'base' | 'adapters'>,
+  { base, adapters: given }: Pick<BuildInputs, 'base' | 'adapters'>,
   {
     trainedWith = [],
     signal,
   }: { readonly trainedWith?: readonly string[] | undefined; readonly signal?: AbortSignal | undefined },
 ): Promise<TrainedInputs> {
+  const read = await withoutZeroParts(given, signal);
   const folders = [
     ...read.flatMap(({ adapter }) => (adapter.format === 'gguf' ? [] : [adapter.directory])),
     ...trainedWith,

@@ -134,11 +134,38 @@ export interface Adapter {
   readonly warnings: readonly AdapterWarning[];
   /** What it was trained for, where that is no text; it cannot become a GGUF then. */
   readonly purpose?: { readonly purpose: ModelPurpose; readonly seenBy: string } | undefined;
-  /** Tensors of the file that are no part of the model, as they are named there: a value head. */
-  readonly leftOut?: readonly string[] | undefined;
+  /** Tensors of the file that the result has no place for. */
+  readonly leftOut?: readonly LeftOut[] | undefined;
+  /** Tensors of the file that change nothing, as they are named there: factors whose product is zero, copies of what the base has. */
+  readonly withoutEffect?: readonly string[] | undefined;
+}
+
+/** What of an adapter is not in the result. */
+export interface LeftOut {
+  /** Where it belongs, for people: `value head`, `vision part`. */
+  readonly what: string;
+  /** As they are named in the file. */
+  readonly tensors: readonly string[];
+  /** How many modules of the model they change. */
+  readonly modules: number;
 }
 
 export interface AdapterWarning {
   readonly code: string;
   readonly message: string;
+}
+
+/** The tensors of the file that a part is made of. */
+export function tensorsOf(part: AdapterPart): string[] {
+  switch (part.kind) {
+    case 'lowRank':
+      return [part.a.name, part.b.name, ...(part.magnitude === undefined ? [] : [part.magnitude.name])];
+    case 'experts':
+      return [part.a.name, part.b.name];
+    case 'replace':
+    case 'base':
+    case 'replaceRows':
+    case 'add':
+      return [part.source.name];
+  }
 }
