@@ -30,7 +30,7 @@ export interface UnitResult {
 export class UnitRunner {
   readonly #kernels: Kernels;
   readonly #layout: WorkerLayout;
-  readonly #tensors: readonly PlannedTensor[];
+  readonly #tensorAt: (index: number) => PlannedTensor;
   readonly #factors: FactorStore;
   readonly #readAt: ReadAt;
   readonly #importance: Float32Array | undefined;
@@ -39,13 +39,14 @@ export class UnitRunner {
   constructor(options: {
     readonly kernels: Kernels;
     readonly layout: WorkerLayout;
-    readonly tensors: readonly PlannedTensor[];
+    /** By the number that units name. */
+    readonly tensorAt: (index: number) => PlannedTensor;
     readonly readAt: ReadAt;
     readonly importance?: Float32Array | undefined;
   }) {
     this.#kernels = options.kernels;
     this.#layout = options.layout;
-    this.#tensors = options.tensors;
+    this.#tensorAt = options.tensorAt;
     this.#readAt = options.readAt;
     this.#importance = options.importance;
     this.#factors = new FactorStore(options.kernels, options.layout, options.readAt);
@@ -53,7 +54,7 @@ export class UnitRunner {
 
   /** Starts reading the inputs of a unit into one of the two staging buffers. */
   async stage(unit: WorkUnit, buffer: 0 | 1): Promise<StagedUnit> {
-    const tensor = this.#tensors[unit.tensor]!;
+    const tensor = this.#tensorAt(unit.tensor);
     return await StagedUnit.read(unit, tensor, this.#kernels, this.#layout.staging[buffer], this.#readAt);
   }
 
@@ -63,7 +64,7 @@ export class UnitRunner {
    */
   async run(staged: StagedUnit, buffer: 0 | 1): Promise<UnitResult> {
     const { unit } = staged;
-    const tensor = this.#tensors[unit.tensor]!;
+    const tensor = this.#tensorAt(unit.tensor);
     const slice = tensor.slices[unit.slice]!;
     await this.#enterSlice(unit, tensor, slice);
     const copied = this.#copied(staged, tensor, slice);
