@@ -113,7 +113,15 @@ function quickFixes(document: ModelfileDocument, finding: Finding, request: Code
         return [{ ...common, title: fix.title, isPreferred: fix.isSure, edit: workspaceEdit(document, fix.edits) }];
       }
       return request.canBuild === true
-        ? [{ ...common, title: fix.title, command: buildCommand(fix.title, document.uri, fix.build) }]
+        ? // It opens a plan: nothing is done by it yet.
+          [
+            {
+              ...common,
+              title: fix.title,
+              isPreferred: true,
+              command: buildCommand(fix.title, document.uri, fix.build),
+            },
+          ]
         : [];
     }),
     {

@@ -1,13 +1,13 @@
+import { append } from '../../core/append';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { classNameOf } from '../../core/engine/architectures/architectures';
 import { FILE_TYPES, isQuantised, type FileTypeName } from '../../core/engine/fileTypes';
 import { StudioError, toStudioError } from '../../core/errors';
 import { escapeControls } from '../../core/escapeControls';
-import { commandsOf } from '../../core/modelfile/inheritedCommands';
+import { commandsOf, droppedParameters } from '../../core/modelfile/inheritedCommands';
 import type { ModelfileLines } from '../../core/modelfile/modelfileLines';
 import type { ModelfileCommand } from '../../core/modelfile/modelfileTypes';
-import { CONVERTIBLE_ARCHITECTURES } from '../../core/modelfile/ollamaFeatures';
 import { parseModelReference } from '../../core/ollama/modelName';
 import {
   attachesAdapters,
@@ -17,6 +17,7 @@ import {
   serverQuantises,
 } from '../../core/routes/serverAbilities';
 import { behaviour } from '../../core/ollama/ollamaBehaviours';
+import { ollamaProfile } from '../../core/ollama/ollamaProfile';
 import { systemCode } from '../files/systemError';
 import { OLLAMA_PREFIX, readInstalledModel, type InstalledModel } from '../inputs/installedModel';
 import { resolveBasePath } from '../inputs/loadBasePath';
@@ -192,9 +193,11 @@ export class CreatePlanner {
       );
     }
     this.ggufTypes.set(found, type);
+    const profile = ollamaProfile(this.options.ollamaVersion);
     // What a server asks for split weights does not hold for the one file that they become.
-    const isSplit = installed.models.length > 1;
-    this.inherited = commandsOf(installed.content).filter(({ name }) => !isSplit || name !== 'requires');
+    const stays = (name: string): boolean => name !== 'requires' || installed.models.length === 1;
+    this.inherited = commandsOf(installed.content, profile).filter(({ name }) => stays(name));
+    append(this.warnings, droppedParameters(installed.content, profile));
     for (const [index, path] of installed.projectors.entries()) {
       this.others.set(`\u0000projector-${index}`, { kind: 'file', role: 'model', line: found.line, path });
     }
@@ -316,13 +319,11 @@ export class CreatePlanner {
         !isBuiltIn(className) &&
         fileType === undefined &&
         this.adapters.length === 0 &&
-        convertsFolders(ollamaVersion) &&
-        CONVERTIBLE_ARCHITECTURES.has(className)
+        convertsFolders(ollamaVersion, className)
       ) {
         return { kind: 'folder', role: 'model', line, path: directory };
       }
-      const types = new Set([...model.tensors.values()].map(({ dtype }) => dtype));
-      const sixteen = types.has('BF16') ? 'BF16' : 'F16';
+      const sixteen = [...model.tensors.values()].some(({ dtype }) => dtype === 'BF16') ? 'BF16' : 'F16';
       return { kind: 'build', role: 'model', line, path, fileType: fileType ?? sixteen, adapters: [] };
     } catch (thrown) {
       throw this.lines.at(toStudioError(thrown), line);
