@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { toStudioError } from '../core/errors';
 import { escapeControls } from '../core/escapeControls';
+import { editorWords } from './editorWords';
 import type { Services } from './services';
 
 export interface CommandOptions {
@@ -44,7 +45,10 @@ export async function showError(services: Services, thrown: unknown): Promise<vo
     ...(error.code === 'internal/unexpected' && thrown instanceof Error ? [thrown.stack ?? ''] : []),
   );
   const logs = vscode.l10n.t('Show Logs');
-  if ((await vscode.window.showErrorMessage(`${escapeControls(error.message)} (${error.code})`, logs)) === logs) {
+  if (
+    (await vscode.window.showErrorMessage(`${escapeControls(editorWords(error.message))} (${error.code})`, logs)) ===
+    logs
+  ) {
     services.log.show();
   }
 }

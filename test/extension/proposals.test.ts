@@ -110,6 +110,8 @@ describe('the page of a plan', () => {
     );
     expect(page).toMatch(/\nRefused {3}adapter\/base-mismatch\n {10}word/);
     expect(page).not.toContain('\u001b');
+    expect(page).not.toContain('A Modelfile is written');
+    expect(page).not.toMatch(/^ {2}result/m);
     expect(
       Math.max(
         ...page

@@ -31,7 +31,7 @@ export async function buildOllamaModel({ services, plans }: CommandServices, arg
       ...askType(services, 'build'),
       isNeeded: ({ base, adapters, type }) => type === undefined && !isFinished({ base, adapters }),
     },
-    askNameOrFile(server, isOllamaThere),
+    askNameOrFile(services, server, isOllamaThere),
   ]);
   if (chosen?.base === undefined) {
     return;
@@ -102,13 +102,13 @@ function askSource(services: Services): Step<Choices> {
 }
 
 /** The name of the model, or, where there is no Ollama, the GGUF to end with. */
-function askNameOrFile(server: OllamaServer, isOllamaThere: Promise<boolean>): Step<Choices> {
+function askNameOrFile(services: Services, server: OllamaServer, isOllamaThere: Promise<boolean>): Step<Choices> {
   const name = askName(({ base, adapters }) => modelNameFrom(stemOf(adapters?.[0] ?? base ?? '')));
   const file = askOutput(
     vscode.l10n.t('Ollama does not answer: the build ends with this GGUF and a Modelfile'),
     ({ base, adapters, type }) => {
       const source = adapters?.[0] ?? base ?? '';
-      return resultPath(resultFolder([source]), stemOf(source), type);
+      return resultPath(resultFolder(services, [source]), stemOf(source), type);
     },
   );
   return {

@@ -16,7 +16,7 @@ export async function convert({ services, plans }: CommandServices, args: readon
     askBase(services, vscode.l10n.t('Model folder to convert')),
     askType(services, 'convert', ['BF16', 'F16', 'F32', 'Q8_0']),
     askOutput(vscode.l10n.t('GGUF file to write'), ({ base, type }) =>
-      resultPath(resultFolder([base ?? '']), stemOf(base ?? ''), type),
+      resultPath(resultFolder(services, [base ?? '']), stemOf(base ?? ''), type),
     ),
   ]);
   if (chosen?.base === undefined || chosen.type === undefined || chosen.out === undefined) {

@@ -22,7 +22,7 @@ export async function convertAdapter({ services, plans }: CommandServices, args:
     askBase(services, vscode.l10n.t('Base of the adapter')),
     askType(services, 'convertAdapter', ['F16', 'F32', 'BF16', 'Q8_0']),
     askOutput(vscode.l10n.t('GGUF adapter to write'), ({ adapters }) =>
-      join(resultFolder(adapters ?? []), `${stemOf(adapters?.[0] ?? '')}-adapter.gguf`),
+      join(resultFolder(services, adapters ?? []), `${stemOf(adapters?.[0] ?? '')}-adapter.gguf`),
     ),
   ]);
   const adapter = chosen?.adapters?.[0];

@@ -27,8 +27,11 @@ export async function fetchBase({ services, plans }: CommandServices, args: read
   };
   const chosen = await askSteps<Choices>(vscode.l10n.t('Fetch Base'), start, [
     askRepository,
-    askOutput(vscode.l10n.t('Folder to fetch it to'), (choices) =>
-      join(resultFolder([]), (choices.name ?? '').replace(/@.*$/, '').split('/').at(-1) ?? 'model'),
+    askOutput(
+      vscode.l10n.t('Folder to fetch it to'),
+      (choices) =>
+        join(resultFolder(services, []), (choices.name ?? '').replace(/@.*$/, '').split('/').at(-1) ?? 'model'),
+      'folder',
     ),
   ]);
   if (chosen?.name === undefined || chosen.out === undefined) {

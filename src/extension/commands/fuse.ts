@@ -20,8 +20,10 @@ export async function fuse({ services, plans }: CommandServices, args: readonly 
   const chosen = await askSteps<Choices>(vscode.l10n.t('Fuse'), start, [
     askAdapters(services, true),
     askBase(services, vscode.l10n.t('Base of the adapter')),
-    askOutput(vscode.l10n.t('Folder to write'), ({ adapters }) =>
-      resultPath(resultFolder(adapters ?? []), `${stemOf(adapters?.[0] ?? '')}-fused`),
+    askOutput(
+      vscode.l10n.t('Folder to write'),
+      ({ adapters }) => resultPath(resultFolder(services, adapters ?? []), `${stemOf(adapters?.[0] ?? '')}-fused`),
+      'folder',
     ),
   ]);
   if (chosen?.base === undefined || chosen.adapters === undefined || chosen.out === undefined) {

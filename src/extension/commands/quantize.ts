@@ -32,7 +32,7 @@ export async function quantize({ services, plans }: CommandServices, args: reado
     askInput,
     askType(services, 'quantize'),
     askOutput(vscode.l10n.t('GGUF file to write'), ({ base, type }) =>
-      resultPath(resultFolder([base ?? '']), stemOf(base ?? ''), type),
+      resultPath(resultFolder(services, [base ?? '']), stemOf(base ?? ''), type),
     ),
   ]);
   if (chosen?.base === undefined || chosen.type === undefined || chosen.out === undefined) {

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { escapeControls } from '../../core/escapeControls';
+import { editorWords } from '../editorWords';
 import type { Services } from '../services';
 import type { Job, JobSpec } from './job';
 import { duration } from './jobText';
@@ -26,7 +27,7 @@ async function sayFailure(job: Job): Promise<void> {
   const retry = vscode.l10n.t('Retry');
   const { code, message } = job.error ?? { code: 'internal/unexpected', message: '' };
   const chosen = await vscode.window.showErrorMessage(
-    `${job.spec.title}: ${escapeControls(message)} (${code})`,
+    `${job.spec.title}: ${escapeControls(editorWords(message))} (${code})`,
     log,
     retry,
   );

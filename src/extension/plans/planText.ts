@@ -1,4 +1,5 @@
 import { escapeControls } from '../../core/escapeControls';
+import { editorWords } from '../editorWords';
 import { commandText } from './commandText';
 import type { PlanState, Proposal } from './proposal';
 
@@ -9,7 +10,8 @@ export function planText(proposal: Proposal, state: PlanState, platform: NodeJS.
   const { job, files, then } = proposal;
   const width = Math.max(0, ...files.map(([label]) => label.length)) + 2;
   const exists = state.kind === 'ready' && state.exists;
-  const named = files.map(
+  const reads = state.kind === 'refused' ? files.filter(([, path]) => path !== job.output) : files;
+  const named = reads.map(
     ([label, path]) =>
       `  ${label.padEnd(width)}${escapeControls(path)}${exists && path === job.output ? '  (exists: Run asks before it is replaced)' : ''}`,
   );
@@ -17,7 +19,10 @@ export function planText(proposal: Proposal, state: PlanState, platform: NodeJS.
     escapeControls(job.title),
     '',
     ...body(state),
-    ...then.map((sentence, index) => `${(index === 0 ? 'Then' : '').padEnd(INDENT.length)}${escapeControls(sentence)}`),
+    // A refused plan promises nothing.
+    ...(state.kind === 'refused' ? [] : then).map(
+      (sentence, index) => `${(index === 0 ? 'Then' : '').padEnd(INDENT.length)}${escapeControls(sentence)}`,
+    ),
     '',
     ...(named.length === 0 ? [] : ['Files', ...named, '']),
     'In a terminal',
@@ -31,7 +36,7 @@ function body(state: PlanState): readonly string[] {
     case 'planning':
       return ['Planning…'];
     case 'refused':
-      return [`Refused   ${state.code}`, ...wrap(state.message).map((line) => `${INDENT}${line}`)];
+      return [`Refused   ${state.code}`, ...wrap(editorWords(state.message)).map((line) => `${INDENT}${line}`)];
     case 'ready':
     case 'started':
       // The engine puts all checks into one line, for a terminal; a page has room below.
