@@ -11,7 +11,7 @@ import type { Services } from '../services';
 import { remembered } from './memory';
 import { pickArtefact } from './pickArtefact';
 import { outputProblem, shownPath, typedPath } from './resultPlaces';
-import { input, pick, type Step } from './steps';
+import { input, pick, type Choice, type Step } from './steps';
 import { typeChoices } from './typeChoices';
 
 /** `ORG/NAME`, with a revision behind it where one is wanted. */
@@ -72,30 +72,51 @@ export function askType(services: Services, command: string, types?: readonly Fi
   return {
     isNeeded: ({ type }) => type === undefined,
     ask: async ({ base }, at) => {
-      const parameters = base === undefined ? undefined : services.artefacts.find(base)?.parameters;
+      const parameters = base === undefined ? undefined : await parametersOf(services, base);
       const last = remembered(services, command).type;
       const offered = typeChoices(parameters, types);
-      const choices = offered.map(({ type, description, isRecommended }) => ({
-        value: type,
-        label: type,
+      const rows = offered.map(({ type, description, isRecommended, isUsual }) => ({
+        value: type as string,
+        label: type as string,
         description,
+        isUsual,
         ...(isRecommended && types === undefined
           ? { detail: vscode.l10n.t('recommended for a model of this size') }
           : type === last
             ? { detail: vscode.l10n.t('chosen last time') }
             : {}),
       }));
+      const heading = (label: string): Choice<string> => ({
+        label,
+        kind: vscode.QuickPickItemKind.Separator,
+        value: '',
+      });
+      const [usual, others] = [true, false].map((wanted) => rows.filter(({ isUsual }) => isUsual === wanted));
+      const choices =
+        usual!.length === 0 || others!.length === 0 || types !== undefined
+          ? rows
+          : [heading(vscode.l10n.t('usual')), ...usual!, heading(vscode.l10n.t('all')), ...others!];
       const first = offered.some(({ type }) => type === last)
         ? last
         : offered.find(({ isRecommended }) => isRecommended)?.type;
       const chosen = await pick<string>(at, {
-        placeholder: vscode.l10n.t('Type of the result'),
+        placeholder: vscode.l10n.t('Type of the result; losses as measured on Llama 3 8B, fine-tunes differ'),
         choices,
         active: (value) => value === first,
       });
       return chosen === undefined || chosen === 'back' ? chosen : { type: chosen[0] };
     },
   };
+}
+
+/** Parameters of a base that was scanned, else of one whose headers can be read at once. */
+async function parametersOf(services: Services, base: string): Promise<number | undefined> {
+  return base.startsWith('ollama:')
+    ? undefined
+    : await artefactAt(services, base).then(
+        ({ parameters }) => parameters,
+        () => undefined,
+      );
 }
 
 /** The path of the result, below a folder that exists; *Browse…* opens the system's dialog. @param suggest gives it from the choices so far */
