@@ -134,7 +134,11 @@ export class VSCode {
     rmSync(join(this.profile, 'probe.json'), { force: true });
     await loaded;
     await this.page.locator('.monaco-workbench .activitybar').waitFor({ timeout: 120_000 });
-    await this.until('the probe in the new extension host', () => existsSync(join(this.profile, 'probe.json')), 120_000);
+    await this.until(
+      'the probe in the new extension host',
+      () => existsSync(join(this.profile, 'probe.json')),
+      120_000,
+    );
   }
 
   async close(): Promise<void> {

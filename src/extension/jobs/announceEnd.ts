@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { escapeControls } from '../../core/escapeControls';
 import { editorWords } from '../editorWords';
+import { noteError } from '../recentErrors';
 import type { Services } from '../services';
 import type { Job } from './job';
 import { duration, outcome } from './jobText';
@@ -18,6 +19,9 @@ export function announceEnd(services: Services): void {
       return;
     }
     announced.add(job.id);
+    if (job.error !== undefined) {
+      noteError(job.error.code, job.error.message);
+    }
     void (job.state === 'failed' ? sayFailure(job) : sayDone(job));
   });
   context.subscriptions.push({ dispose: stop });

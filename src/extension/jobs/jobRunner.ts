@@ -247,7 +247,7 @@ function undeclared(result: CliResult): { readonly code: string; readonly messag
 function endedBefore(stored: unknown): readonly string[] {
   return (Array.isArray(stored) ? (stored as readonly unknown[]) : []).flatMap((one) => {
     const parsed = STORED_JOB.safeParse(one);
-    return parsed.success && isOver(parsed.data as Job) ? [parsed.data.id] : [];
+    return parsed.success && isOver(parsed.data) ? [parsed.data.id] : [];
   });
 }
 

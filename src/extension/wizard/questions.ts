@@ -76,8 +76,8 @@ export function askType(services: Services, command: string, types?: readonly Fi
       const last = remembered(services, command).type;
       const offered = typeChoices(parameters, types);
       const rows = offered.map(({ type, description, isRecommended, isUsual }) => ({
-        value: type as string,
-        label: type as string,
+        value: type,
+        label: type,
         description,
         isUsual,
         ...(isRecommended && types === undefined
