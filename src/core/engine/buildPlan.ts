@@ -85,6 +85,10 @@ export type Contribution =
       readonly firstRow?: number | undefined;
       /** DoRA: one magnitude a row. */
       readonly magnitude?: StoredMatrix | undefined;
+      /** DoRA on an embedding of PEFT: one magnitude a column, whose norm runs over all rows. */
+      readonly columnMagnitude?: StoredMatrix | undefined;
+      /** What that makes of each column: magnitude / norm. Known once the whole weight was read; no run begins without. */
+      readonly columnScales?: readonly number[] | undefined;
     }
   | { readonly kind: 'replace'; readonly matrix: StoredMatrix; readonly weight: number }
   | {

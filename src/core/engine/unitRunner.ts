@@ -189,6 +189,9 @@ export class UnitRunner {
         if (part.magnitude !== undefined) {
           kernels.scaleRowsToMagnitude(target, rows, columns, from.magnitude + row * 4);
         }
+        if (part.columnMagnitude !== undefined) {
+          this.#scaleColumns(target, rows, columns, part.columnScales);
+        }
         return;
       }
       case 'replace':
@@ -201,6 +204,18 @@ export class UnitRunner {
         staged.widenContribution(index, part.matrix, columns, row, rows, this.#layout.changed);
         kernels.addScaled(target, this.#layout.changed, rows * columns, part.scale);
         return;
+    }
+  }
+
+  #scaleColumns(target: number, rows: number, columns: number, scales: readonly number[] | undefined): void {
+    if (scales?.length !== columns) {
+      throw new StudioError('internal/unexpected', 'A weight with one magnitude a column came without their scales.');
+    }
+    const block = new Float32Array(this.#kernels.memory.buffer, target, rows * columns);
+    for (let start = 0; start < block.length; start += columns) {
+      for (let column = 0; column < columns; column++) {
+        block[start + column] = block[start + column]! * scales[column]!;
+      }
     }
   }
 

@@ -110,6 +110,6 @@ function* spansOf(
 
 function matricesOf(part: Contribution): StoredMatrix[] {
   return part.kind === 'lowRank'
-    ? [part.a, part.b, ...(part.magnitude === undefined ? [] : [part.magnitude])]
+    ? [part.a, part.b, part.magnitude ?? part.columnMagnitude ?? []].flat()
     : [part.matrix];
 }

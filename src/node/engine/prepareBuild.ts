@@ -11,6 +11,7 @@ import { formatBytes } from '../../core/formatBytes';
 import { readImatrix } from '../../core/formats/gguf/imatrix';
 import type { ModelFolder } from '../../core/formats/huggingface/huggingFaceModel';
 import { checkOutput, type ReadPaths } from '../output/checkOutput';
+import { withColumnScales } from './columnScales';
 import { deltaFacts } from './deltaFacts';
 import { withoutTiedCopies, withoutTiedParts } from './tiedCopies';
 import { withoutZeroParts } from './zeroParts';
@@ -168,11 +169,12 @@ const SUSPICIOUS_DELTA = 1.5;
 
 /** Adds what only a look at the adapters' numbers and at the disk can tell. */
 async function withFacts(
-  first: BuildPlan,
+  planned: BuildPlan,
   read: ReadPaths & { readonly states: InputStates },
   signal: AbortSignal | undefined,
 ): Promise<BuildPlan> {
-  await checkOutput(first.output, first.kind, { files: [...first.inputs, ...read.files], folders: read.folders });
+  await checkOutput(planned.output, planned.kind, { files: [...planned.inputs, ...read.files], folders: read.folders });
+  const first = await withColumnScales(planned, signal);
   const facts = await deltaFacts(first, signal);
   const checks: PlanNote[] = [...first.checks];
   const warnings: PlanNote[] = [...first.warnings];

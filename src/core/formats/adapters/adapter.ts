@@ -36,6 +36,10 @@ export interface ExpertColumns {
   readonly rows: number;
 }
 
+/** The fused parameters of a layer's experts: [experts, 2 * width, hidden] and [experts, hidden, width]. */
+export const EXPERT_PARAMETERS = ['gate_up_proj', 'down_proj'] as const;
+export type ExpertParameter = (typeof EXPERT_PARAMETERS)[number];
+
 /** One contribution of an adapter to one tensor of the base. Tensor names are the base's own, normalised. */
 export type AdapterPart =
   | {
@@ -69,8 +73,8 @@ export type AdapterPart =
       /** [experts * rank, columns] and [rows, rank * experts]. */
       readonly a: TensorRef;
       readonly b: TensorRef;
-      readonly rank: number;
-      readonly scale: number;
+      /** By the parameter that they may be of: patterns of the configuration name it, and tensors do not. */
+      readonly settings: Readonly<Record<ExpertParameter, { readonly rank: number; readonly scale: number }>>;
       /** True for the wrapper next to the parameters: where both are trained, that of `gate_up_proj`. */
       readonly inner: boolean;
     }

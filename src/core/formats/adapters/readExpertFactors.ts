@@ -19,8 +19,11 @@ interface Pair {
   b?: TensorRef;
 }
 
-/** Reads the factors that PEFT's `target_parameters` trains: A [experts * rank, columns], B [rows, rank * experts]. */
-export function readExpertFactors(input: AdapterInput, settings: PeftSettings): ExpertFactors {
+/**
+ * Reads the factors that PEFT's `target_parameters` trains: A [experts * rank, columns], B [rows, rank * experts]. Since 0.19 it
+ * turns `gate_proj` and `up_proj` (`w1`, `w3`) of fused experts into them too, as `gate_up_proj` with twice the rank and alpha by a pattern.
+ */
+export function readExpertFactors(input: AdapterInput, peft: PeftSettings): ExpertFactors {
   const pairs = new Map<string, Pair>();
   for (const tensor of input.tensors.values()) {
     const name = parseExpertFactorName(tensor.name);
@@ -35,22 +38,18 @@ export function readExpertFactors(input: AdapterInput, settings: PeftSettings): 
   const problems: StudioError[] = [];
   const modules: PeftModule[] = [];
   for (const { name, a, b } of pairs.values()) {
-    const module = settings.module(name.path);
-    const problem = checkPair(input.path, a, b, module.rank);
+    // PEFT looks up rank and alpha by the parameter's own path.
+    const settings = {
+      gate_up_proj: peft.module(`${name.path}.gate_up_proj`),
+      down_proj: peft.module(`${name.path}.down_proj`),
+    };
+    const problem = checkPair(input.path, a, b, [settings.gate_up_proj.rank, settings.down_proj.rank]);
     if (problem !== undefined) {
       problems.push(problem);
       continue;
     }
-    modules.push(module);
-    parts.push({
-      kind: 'experts',
-      target: name.target,
-      a: a!,
-      b: b!,
-      rank: module.rank,
-      scale: module.scale,
-      inner: name.inner,
-    });
+    modules.push(name.inner ? settings.gate_up_proj : settings.down_proj);
+    parts.push({ kind: 'experts', target: name.target, a: a!, b: b!, settings, inner: name.inner });
   }
   return { parts, problems, modules };
 }
@@ -59,7 +58,7 @@ function checkPair(
   path: string,
   a: TensorRef | undefined,
   b: TensorRef | undefined,
-  rank: number,
+  ranks: readonly number[],
 ): StudioError | undefined {
   const there = a ?? b;
   if (a === undefined || b === undefined) {
@@ -74,12 +73,12 @@ function checkPair(
     b.shape.length === 2 &&
     a.shape[0] === b.shape[1] &&
     a.shape[0]! > 0 &&
-    a.shape[0]! % rank === 0;
+    ranks.some((rank) => a.shape[0]! % rank === 0);
   return fits
     ? undefined
     : new StudioError(
         'adapter/shape',
-        `${a.name} has shape ${shapeText(a)} and ${b.name} ${shapeText(b)}, where factors of rank ${rank} on all experts are needed. The configuration is not of these weights: restore the adapter_config.json that was saved with them.`,
-        { path, detail: { tensor: a.name, a: a.shape, b: b.shape, rank } },
+        `${a.name} has shape ${shapeText(a)} and ${b.name} ${shapeText(b)}, where factors of rank ${[...new Set(ranks)].join(' or ')} on all experts are needed. The configuration is not of these weights: restore the adapter_config.json that was saved with them.`,
+        { path, detail: { tensor: a.name, a: a.shape, b: b.shape, ranks } },
       );
 }

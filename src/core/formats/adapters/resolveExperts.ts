@@ -1,14 +1,13 @@
 import { append } from '../../append';
 import { StudioError } from '../../errors';
 import type { TensorRef } from '../tensorRef';
-import type { Adapter, AdapterPart } from './adapter';
+import { type Adapter, type AdapterPart, EXPERT_PARAMETERS, type ExpertParameter } from './adapter';
 
 type ExpertsPart = Extract<AdapterPart, { kind: 'experts' }>;
-type Parameter = 'gate_up_proj' | 'down_proj';
 
 /** One way to read a pair of factors: the parameter that it changes, and whether PEFT took it for [in, out]. */
 interface Reading {
-  readonly parameter: Parameter;
+  readonly parameter: ExpertParameter;
   readonly transposed: boolean;
 }
 
@@ -55,23 +54,21 @@ export function resolveExperts(
       );
       continue;
     }
-    const experts = part.a.shape[0]! / part.rank;
-    if (
-      !base.has(`${part.target}.${experts - 1}.gate_proj.weight`) ||
-      base.has(`${part.target}.${experts}.gate_proj.weight`)
-    ) {
+    const experts = expertsOf(base, part.target);
+    if (EXPERT_PARAMETERS.every((parameter) => part.a.shape[0] !== experts * part.settings[parameter].rank)) {
+      const ranks = [...new Set(EXPERT_PARAMETERS.map((parameter) => part.settings[parameter].rank))];
       problems.push(
         problem(
           adapter,
           part,
           'adapter/base-mismatch',
-          `was trained on layers of ${experts} experts, and the base has another number of them (${part.target})`,
+          `was trained on layers of ${ranks.map((rank) => part.a.shape[0]! / rank).join(' or ')} experts, and the base has ${experts} (${part.target}), or its configuration is not of these weights`,
         ),
       );
       continue;
     }
     const widths = { feedForward: gate[0]!, hidden: gate[1]! };
-    const readings = readingsOf(adapter, part, widths);
+    const readings = readingsOf(adapter, part, widths, experts);
     const [reading] = readings;
     if (reading === undefined) {
       problems.push(
@@ -92,20 +89,32 @@ export function resolveExperts(
         ),
       );
     } else {
-      append(parts, expertParts(part, reading, widths));
+      append(parts, expertParts(part, reading, widths, experts));
     }
   }
   return { adapter: { ...adapter, parts }, problems };
 }
 
-function readingsOf(adapter: Adapter, part: ExpertsPart, { hidden, feedForward }: Widths): Reading[] {
-  const dimensions: Readonly<Record<Parameter, readonly [number, number]>> = {
+/** How many experts a layer of the base has. */
+function expertsOf(base: ReadonlyMap<string, unknown>, target: string): number {
+  let experts = 0;
+  while (base.has(`${target}.${experts}.gate_proj.weight`)) {
+    experts++;
+  }
+  return experts;
+}
+
+function readingsOf(adapter: Adapter, part: ExpertsPart, { hidden, feedForward }: Widths, experts: number): Reading[] {
+  const dimensions: Readonly<Record<ExpertParameter, readonly [number, number]>> = {
     gate_up_proj: [2 * feedForward, hidden],
     down_proj: [hidden, feedForward],
   };
   const [into, out] = [part.a.shape[1], part.b.shape[0]];
-  const fitting = (['gate_up_proj', 'down_proj'] as const).flatMap((parameter): Reading[] => {
+  const fitting = EXPERT_PARAMETERS.flatMap((parameter): Reading[] => {
     const [d1, d2] = dimensions[parameter];
+    if (part.a.shape[0] !== experts * part.settings[parameter].rank) {
+      return [];
+    }
     return [
       ...(out === d1 && into === d2 ? [{ parameter, transposed: false }] : []),
       ...(into === d1 && out === d2 ? [{ parameter, transposed: true }] : []),
@@ -120,13 +129,13 @@ function readingsOf(adapter: Adapter, part: ExpertsPart, { hidden, feedForward }
   return hints.reduce((left, hint) => (left.length > 1 ? left.filter(hint) : left), fitting);
 }
 
-function namedParameters(adapter: Adapter): Parameter[] {
+function namedParameters(adapter: Adapter): ExpertParameter[] {
   const list: unknown = adapter.config['target_parameters'];
   const names = Array.isArray(list) ? (list as readonly unknown[]).filter((name) => typeof name === 'string') : [];
-  const named = (['gate_up_proj', 'down_proj'] as const).filter((parameter) =>
+  const named = EXPERT_PARAMETERS.filter((parameter) =>
     names.some((name) => name === parameter || name.endsWith(`.${parameter}`)),
   );
-  return named.length === 0 ? ['gate_up_proj', 'down_proj'] : named;
+  return named.length === 0 ? [...EXPERT_PARAMETERS] : named;
 }
 
 function hasBoth(adapter: Adapter, part: ExpertsPart): boolean {
@@ -144,8 +153,9 @@ function expertParts(
   part: ExpertsPart,
   { parameter, transposed }: Reading,
   { hidden, feedForward }: Widths,
+  experts: number,
 ): AdapterPart[] {
-  const experts = (part.a.shape[0] ?? 0) / part.rank;
+  const { rank, scale } = part.settings[parameter];
   const weights =
     parameter === 'down_proj'
       ? [{ name: 'down_proj', firstRow: 0, rows: hidden }]
@@ -157,11 +167,11 @@ function expertParts(
     weights.map(({ name, firstRow, rows }): AdapterPart => ({
       kind: 'lowRank',
       target: `${part.target}.${expert}.${name}.weight`,
-      a: rowsOf(part.a, expert * part.rank, part.rank),
+      a: rowsOf(part.a, expert * rank, rank),
       b: transposed ? part.b : rowsOf(part.b, firstRow, rows),
       layout: transposed ? 'expertTransposed' : 'expertLinear',
-      rank: part.rank,
-      scale: part.scale,
+      rank,
+      scale,
       columns: { expert, experts, firstRow, rows },
     })),
   ).flat();
