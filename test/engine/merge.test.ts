@@ -216,10 +216,8 @@ describe('low-rank deltas against f64', () => {
     await runCliOk(['build', '--base', f32, '--adapter', path, '--type', 'F32', '--out', out]);
     const direct = join(fresh(), 'direct.gguf');
     await runCliOk(['build', '--base', base, '--adapter', path, '--type', 'F32', '--out', direct]);
-    const embeddings = await Promise.all(
-      [out, direct].map(async (file) =>
-        (await describeGguf(file)).tensors.find(({ name }) => name === 'token_embd.weight'),
-      ),
+    const embeddings = [out, direct].map((file) =>
+      describeGguf(file).tensors.find(({ name }) => name === 'token_embd.weight'),
     );
     expect(embeddings[0]).toEqual(embeddings[1]);
   });
