@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { startOllama } from '../../test/support/e2eOllama';
+import { startOllama, type TestOllama } from '../../test/support/e2eOllama';
 import { VSCode } from '../../test/support/vscode';
 
 const OUT = join(process.cwd(), 'media/screenshots');
@@ -23,6 +23,46 @@ async function widen(code: VSCode): Promise<void> {
     await code.page.mouse.move(box.x + 400, 500, { steps: 5 });
     await code.page.mouse.up();
   }
+}
+
+/** ADAPTER with its fix, and the same Modelfile when the fix has run. */
+async function fixThatBuilds(code: VSCode): Promise<void> {
+  await code.openFile('Modelfile');
+  await code.page.locator('.squiggly-warning, .squiggly-info').first().waitFor();
+  await code.page.locator('.monaco-editor .view-line', { hasText: 'ADAPTER' }).first().click();
+  await code.page.keyboard.press('Control+.');
+  await code.page.locator('.action-widget', { hasText: 'Build a GGUF and use it here' }).waitFor();
+  await shoot(code, 'fix-before');
+  await code.page.keyboard.press('Enter');
+  await code.planText();
+  await code.runPlan(/Build rugby-lora/);
+  await code.until('the edit', async () => !(await code.editorText()).includes('ADAPTER'));
+  await shoot(code, 'fix-after');
+  await code.inHost((vscode) => vscode.commands.executeCommand('undo'));
+  await code.clearNotifications();
+  await code.closeEditors();
+}
+
+/** The route of a model in Ollama; and a model with an adapter layer on its way to a fused one. */
+async function routesAndRescue(code: VSCode, ollama: TestOllama): Promise<void> {
+  await code.plan('modelfileStudio.buildOllamaModel', {
+    base: code.path('base'),
+    adapters: [code.path('rslora')],
+    type: 'Q8_0',
+    name: 'rugby-rslora',
+  });
+  await shoot(code, 'routes');
+  await code.closeEditors();
+  await ollama.createWithAdapter('rugby-layer', 'lora');
+  await code.row('Ollama', /rugby-layer:latest.*adapter on top/).waitFor();
+  await code.startCommand('modelfileStudio.fuseInstalledAdapter', 'rugby-layer:latest');
+  await code.type('rugby-fused');
+  await code.planText();
+  await shoot(code, 'rescue');
+  await code.page.locator('.codelens-decoration a', { hasText: 'Run' }).first().click();
+  await code.row('Ollama', 'rugby-fused:latest').waitFor({ timeout: 120_000 });
+  await code.clearNotifications();
+  await code.closeEditors();
 }
 
 /** Takes the pictures of the README, on the sample workspace and a real Ollama. */
@@ -51,6 +91,10 @@ export async function takeScreenshots(): Promise<void> {
     await code.runPlan('rugby.Q4_K_M');
     await code.clearNotifications();
     await code.closeEditors();
+    await fixThatBuilds(code);
+    if (ollama !== undefined) {
+      await routesAndRescue(code, ollama);
+    }
 
     await code.openFile('Modelfile');
     await code.page.locator('.codelens-decoration', { hasText: 'LoRA' }).first().waitFor();
