@@ -1,6 +1,8 @@
-import { mkdirSync, renameSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startOllama, type TestOllama } from '../../test/support/e2eOllama';
+import { NEWEST_KNOWN } from '../../src/core/ollama/ollamaTable';
+import { startOllama } from '../../test/support/e2eOllama';
 import { VSCode } from '../../test/support/vscode';
 
 const OUT = join(process.cwd(), 'media/screenshots');
@@ -37,6 +39,8 @@ async function fixThatBuilds(code: VSCode): Promise<void> {
   await code.planText();
   await code.runPlan(/Build rugby-lora/);
   await code.until('the edit', async () => !(await code.editorText()).includes('ADAPTER'));
+  await code.notification(/rugby-lora.*done/);
+  await code.clearNotifications();
   await shoot(code, 'fix-after');
   await code.inHost((vscode) => vscode.commands.executeCommand('undo'));
   await code.clearNotifications();
@@ -44,7 +48,7 @@ async function fixThatBuilds(code: VSCode): Promise<void> {
 }
 
 /** The route of a model in Ollama; and a model with an adapter layer on its way to a fused one. */
-async function routesAndRescue(code: VSCode, ollama: TestOllama): Promise<void> {
+async function routesAndRescue(code: VSCode): Promise<void> {
   await code.plan('modelfileStudio.buildOllamaModel', {
     base: code.path('base'),
     adapters: [code.path('rslora')],
@@ -53,14 +57,13 @@ async function routesAndRescue(code: VSCode, ollama: TestOllama): Promise<void> 
   });
   await shoot(code, 'routes');
   await code.closeEditors();
-  await ollama.createWithAdapter('rugby-layer', 'lora');
   await code.row('Ollama', /rugby-layer:latest.*adapter on top/).waitFor();
   await code.startCommand('modelfileStudio.fuseInstalledAdapter', 'rugby-layer:latest');
   await code.type('rugby-fused');
   await code.planText();
   await shoot(code, 'rescue');
   await code.page.locator('.codelens-decoration a', { hasText: 'Run' }).first().click();
-  await code.row('Ollama', 'rugby-fused:latest').waitFor({ timeout: 120_000 });
+  await code.notification(/Fuse rugby-layer.*done/, 120_000);
   await code.clearNotifications();
   await code.closeEditors();
 }
@@ -68,7 +71,12 @@ async function routesAndRescue(code: VSCode, ollama: TestOllama): Promise<void> 
 /** Takes the pictures of the README, on the sample workspace and a real Ollama. */
 export async function takeScreenshots(): Promise<void> {
   mkdirSync(OUT, { recursive: true });
-  const ollama = await startOllama();
+  const models = mkdtempSync(join(tmpdir(), 'modelfile-studio-models-'));
+  // A model from before, in the store of a server of today.
+  const before = await startOllama({ models });
+  await before?.createWithAdapter('rugby-layer', 'lora');
+  await before?.stop();
+  const ollama = await startOllama({ models, version: NEWEST_KNOWN });
   await ollama?.createRugby('rugby-base');
   await ollama?.createRugby('rugby', 'lora');
   const code = await VSCode.open({
@@ -93,7 +101,7 @@ export async function takeScreenshots(): Promise<void> {
     await code.closeEditors();
     await fixThatBuilds(code);
     if (ollama !== undefined) {
-      await routesAndRescue(code, ollama);
+      await routesAndRescue(code);
     }
 
     await code.openFile('Modelfile');
@@ -136,5 +144,6 @@ export async function takeScreenshots(): Promise<void> {
   } finally {
     await code.close();
     await ollama?.stop();
+    rmSync(models, { recursive: true, force: true });
   }
 }
