@@ -189,6 +189,9 @@ export class UnitRunner {
         if (part.magnitude !== undefined) {
           kernels.scaleRowsToMagnitude(target, rows, columns, from.magnitude + row * 4);
         }
+        if (part.columnMagnitude !== undefined) {
+          this.#scaleColumns(part.columnFactors, target, columns, rows);
+        }
         return;
       }
       case 'replace':
@@ -201,6 +204,18 @@ export class UnitRunner {
         staged.widenContribution(index, part.matrix, columns, row, rows, this.#layout.changed);
         kernels.addScaled(target, this.#layout.changed, rows * columns, part.scale);
         return;
+    }
+  }
+
+  #scaleColumns(factors: readonly number[] | undefined, target: number, columns: number, rows: number): void {
+    if (factors?.length !== columns) {
+      throw new StudioError('internal/unexpected', 'The norms of the columns of a DoRA embedding were not measured.');
+    }
+    const block = new Float32Array(this.#kernels.memory.buffer, target, rows * columns);
+    for (let start = 0; start < block.length; start += columns) {
+      for (let column = 0; column < columns; column++) {
+        block[start + column]! *= factors[column]!;
+      }
     }
   }
 
