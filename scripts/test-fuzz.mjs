@@ -1,5 +1,5 @@
 // Compares our parser and templates with Ollama's own code on fresh mutations; ends with 1 where they differ.
-//   npm run test:fuzz [-- --cases N] [--seed N] [--only modelfiles|templates] [--version V]
+//   npm run test:fuzz [-- --cases N] [--seed N] [--only modelfiles|templates|globs] [--version V]
 // Needs Go 1.26 and a module proxy, to build the oracle of test/conformance/oracle once.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,9 +25,11 @@ if (
   !Number.isSafeInteger(cases) ||
   cases < 1 ||
   !Number.isSafeInteger(seed) ||
-  ![undefined, 'modelfiles', 'templates'].includes(values.only)
+  ![undefined, 'modelfiles', 'templates', 'globs'].includes(values.only)
 ) {
-  console.error('Usage: node scripts/test-fuzz.mjs [--cases N] [--seed N] [--only modelfiles|templates] [--version V]');
+  console.error(
+    'Usage: node scripts/test-fuzz.mjs [--cases N] [--seed N] [--only modelfiles|templates|globs] [--version V]',
+  );
   process.exit(2);
 }
 

@@ -5,8 +5,6 @@ export interface DiagnosticExample {
   readonly before: string;
   readonly after: string;
   readonly files?: string;
-  /** First Ollama version for which it is so. */
-  readonly since?: string;
 }
 
 const Q = '"""';
@@ -38,19 +36,19 @@ export const DIAGNOSTIC_EXAMPLES: Readonly<Partial<Record<DiagnosticCode, Diagno
   'modelfile/unknown-parameter': of('PARAMETER max_tokens 512', 'PARAMETER num_predict 512'),
   'modelfile/removed-parameter': of('PARAMETER tfs_z 1', 'PARAMETER min_p 0.05'),
   'modelfile/parameter-value': of('PARAMETER temperature 0.7 # warm', '# warm\nPARAMETER temperature 0.7'),
-  'modelfile/requires-version': of('REQUIRES >=0.14', 'REQUIRES 0.14', { since: '0.14.0' }),
+  'modelfile/requires-version': of('REQUIRES >=0.14', 'REQUIRES 0.14'),
   'modelfile/template-syntax': of(`TEMPLATE ${Q}{{ if .System }}{{ .System }}${Q}`, WHOLE),
   'modelfile/template-panics': of(
     `TEMPLATE ${Q}{{ .System }}{{ .Prompt }}|{{ if .Response }}{{ .Response }}{{ else }}x{{ end }}${Q}`,
     WHOLE,
   ),
-  'modelfile/gone-parameter': of('PARAMETER typical_p 0.9', 'PARAMETER min_p 0.05', { since: '0.34.1' }),
+  'modelfile/gone-parameter': of('PARAMETER typical_p 0.9', 'PARAMETER min_p 0.05'),
   'modelfile/from-needs-mlx': files(
     './base is a folder with safetensors',
     'FROM ./base',
     '# after: modelfile-studio build --base ./base --type Q4_K_M --out model.gguf\nFROM ./model.gguf',
   ),
-  'modelfile/from-pattern': { before: 'FROM ./model[1.gguf', after: 'FROM ./model-1.gguf', since: '0.34.1' },
+  'modelfile/from-pattern': { before: 'FROM ./model[1.gguf', after: 'FROM ./model-1.gguf' },
   'modelfile/adapter-gone': files(
     './base with the adapter ./lora, for Ollama 0.34.1 or newer',
     'FROM ./base\nADAPTER ./lora',
@@ -213,12 +211,10 @@ export const DIAGNOSTIC_EXAMPLES: Readonly<Partial<Record<DiagnosticCode, Diagno
   'modelfile/draft-parameter-without-draft': of(
     'PARAMETER draft_num_predict 4',
     'DRAFT ./small.gguf\nPARAMETER draft_num_predict 4',
-    { since: '0.23.1' },
   ),
   'modelfile/template-dead': of(
     `RENDERER qwen3-coder\nPARSER qwen3-coder\nTEMPLATE ${Q}${LOOP}${Q}`,
     'RENDERER qwen3-coder\nPARSER qwen3-coder',
-    { since: '0.12.0' },
   ),
   'modelfile/template-overridden': of(`TEMPLATE {{ .Prompt }}\n${WHOLE}`, WHOLE),
   'modelfile/template-syntax-unused': of(`TEMPLATE {{ if }}\n${WHOLE}`, WHOLE),
@@ -254,13 +250,8 @@ export const DIAGNOSTIC_EXAMPLES: Readonly<Partial<Record<DiagnosticCode, Diagno
   'modelfile/unknown-renderer': of(
     'RENDERER qwen3coder\nPARSER qwen3-coder',
     'RENDERER qwen3-coder\nPARSER qwen3-coder',
-    { since: '0.12.0' },
   ),
-  'modelfile/unknown-parser': of(
-    'RENDERER qwen3-coder\nPARSER qwen3coder',
-    'RENDERER qwen3-coder\nPARSER qwen3-coder',
-    { since: '0.12.0' },
-  ),
+  'modelfile/unknown-parser': of('RENDERER qwen3-coder\nPARSER qwen3coder', 'RENDERER qwen3-coder\nPARSER qwen3-coder'),
   'modelfile/parser-without-renderer': files(
     'model.gguf',
     'FROM ./model.gguf\nPARSER qwen3-coder',
@@ -290,7 +281,6 @@ export const DIAGNOSTIC_EXAMPLES: Readonly<Partial<Record<DiagnosticCode, Diagno
   'modelfile/requires-too-low': of(
     'REQUIRES 0.10.0\nRENDERER qwen3-coder\nPARSER qwen3-coder',
     'REQUIRES 0.14.0\nRENDERER qwen3-coder\nPARSER qwen3-coder',
-    { since: '0.14.0' },
   ),
   'modelfile/requires-above-installed': files(
     'Ollama 0.14.0',

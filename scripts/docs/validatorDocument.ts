@@ -1,5 +1,8 @@
 import { DIAGNOSTICS, type DiagnosticCode } from '../../src/core/modelfile/diagnosticCodes';
 import { SEVERITIES, type DiagnosticInfo, type Severity } from '../../src/core/modelfile/diagnostics/diagnosticInfo';
+import { availabilityText } from '../../src/core/ollama/ollamaProfile';
+import { KNOWN_VERSIONS, NEWEST_KNOWN } from '../../src/core/ollama/ollamaTable';
+import { FINDING_VERSIONS, versionTables } from './findingVersions';
 import { DIAGNOSTIC_EXAMPLES } from './diagnosticExamples';
 
 const TITLES: Readonly<Record<Severity, string>> = {
@@ -15,13 +18,23 @@ const HEAD = `# What is checked in a Modelfile
 
 ## The contract
 
-Ollama is the oracle: 0.32.15, built with Go 1.26.
+Ollama is the oracle: the version that counts, up to ${NEWEST_KNOWN}. The parser and the templates of 0.32.15 and of ${NEWEST_KNOWN}, built with Go 1.26,
+are held against theirs.
 
 - **An error that is reported on a text that Ollama accepts is a bug, and so is silence on a text that it rejects.** Errors are what
   \`parser.ParseFile\`, the value checks of \`CreateRequest\` and \`template.Parse\` refuse from the text alone.
 - One more thing is an error: a template that Ollama accepts and that makes its server panic at every chat.
 - What depends on files, on the base model or on the server is a warning that names a way that works.
 - Warnings, information and hints are ours. They can be wrong; tell us.
+
+## Which Ollama
+
+The version that counts is the one of \`--ollama-version\` or the setting \`ollama.version\`; else that of the running server; else that of the
+installed program (\`ollama --version\`); else ${NEWEST_KNOWN}, the newest that is known. Every finding that depends on it says which. What \`ollama create\` of
+that version refuses and \`modelfile-studio create\` makes all the same (ADAPTER, folders) is a warning on every version. An empty field: as long as
+the releases were read, back to ${KNOWN_VERSIONS[0] ?? ''} and farther where its release notes say so.
+
+${versionTables()}
 
 The same rules run in the editor, in \`modelfile-language-server --stdio\` and in \`modelfile-studio lint\`.
 
@@ -65,16 +78,17 @@ export function validatorDocument(): string {
   return `${HEAD}\n${sections.join('\n\n')}\n`;
 }
 
-/** A Modelfile with the finding, one without it, and since when it is so. */
+/** A Modelfile with the finding, one without it, and since and until when it is so. */
 function example(code: DiagnosticCode): string {
+  const versions = availabilityText(FINDING_VERSIONS[code] ?? {});
+  const version = versions === undefined ? '' : `\n\n${versions[0]?.toUpperCase() ?? ''}${versions.slice(1)}.`;
   const found = DIAGNOSTIC_EXAMPLES[code];
   if (found === undefined) {
-    return '';
+    return version;
   }
-  const { before, after, files, since } = found;
+  const { before, after, files } = found;
   const block = (text: string): string => `\n\n\`\`\`\`modelfile\n${text}\n\`\`\`\``;
   const beside = files === undefined ? '' : ` (beside it: ${files.replaceAll('<', '&lt;')})`;
-  const version = since === undefined ? '' : `\n\nSince Ollama ${since}.`;
   return `\n\nBefore${beside}:${block(before)}\n\nAfter:${block(after)}${version}`;
 }
 

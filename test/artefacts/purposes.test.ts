@@ -165,7 +165,7 @@ describe('adapters of other purposes', () => {
     const plan = await prepareBuild({ ...request(join(RUGBY, 'base')), adapters: [{ path: adapter, weight: 1 }] });
     expect(plan.warnings.map(({ code }) => code)).toContain('adapter/value-head');
     const check = plan.checks.find(({ code }) => code === 'check/adapter-tensors');
-    expect(check?.message).toBe('every adapter tensor but 2 of a value head is used');
+    expect(check?.message).toBe('2 of 4 adapter tensors are used (2 left out)');
     const { plan: fused } = await prepareFuse({
       base: join(RUGBY, 'base'),
       adapters: [{ path: adapter, weight: 1 }],

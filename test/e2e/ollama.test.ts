@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FIXTURES, runCliOk } from '../support/cli';
 import { startOllama, type TestOllama } from '../support/e2eOllama';
 import { missingVSCode, photographFailures, VSCode } from '../support/vscode';
 
@@ -215,17 +216,75 @@ describe.skipIf(missingVSCode !== undefined)('with a real Ollama', () => {
     expect(await ollama?.run('list')).not.toContain('nothing');
   });
 
-  it('creates a model from a Modelfile, asks before it replaces one, and keeps the old one', async (context) => {
+  it('fuses the adapter of an installed model from its row, and leaves the model alone', async (context) => {
+    context.skip(ollama === undefined);
+    await ollama?.createWithAdapter('rugby-layer', 'lora');
+    await code.row('Ollama', 'rugby-layer:latest').waitFor();
+    await code.row('Ollama', /rugby-layer:latest.*adapter on top/).waitFor();
+    expect(await code.contextMenu('Ollama', 'rugby-layer:latest')).toContain('Fuse Installed Adapter…');
+    await code.screenshot('rescue-row');
+    await code.page.keyboard.press('Escape');
+    expect(await code.contextMenu('Ollama', 'rugby-base:latest')).not.toContain('Fuse Installed Adapter…');
+    await code.page.keyboard.press('Escape');
+    await code.startCommand('modelfileStudio.fuseInstalledAdapter', 'rugby-base:latest');
+    await code.notification(/has no adapter on top of its weights/);
+    await code.clearNotifications();
+    await code.startCommand('modelfileStudio.fuseInstalledAdapter', 'rugby-layer:latest');
+    const input = code.quickInput();
+    await input.waitFor();
+    expect(await input.inputValue()).toBe('rugby-layer-fused');
+    await code.page.keyboard.press('Enter');
+    const plan = await code.planText();
+    expect(plan).toMatch(/^Route +fuse-quantise · Q8_0/m);
+    expect(plan).toContain('Template, system, parameters and licence are those of rugby-layer');
+    await code.screenshot('rescue-plan');
+    await code.page.locator('.codelens-decoration a', { hasText: 'Run' }).first().click();
+    await code.row('Ollama', 'rugby-layer-fused:latest').waitFor({ timeout: 120_000 });
+    await code.screenshot('rescue-after');
+    const shown = (await ollama?.run('show', '--modelfile', 'rugby-layer-fused')) ?? '';
+    expect(shown).not.toMatch(/^ADAPTER/m);
+    expect(shown).toMatch(/^PARAMETER stop <\|im_end\|>$/m);
+    expect(shown).toMatch(/^SYSTEM .*rugby league/m);
+    expect((await ollama?.run('show', '--modelfile', 'rugby-layer')) ?? '').toMatch(/^ADAPTER/m);
+    await code.closeEditors();
+    await code.clearNotifications();
+  });
+
+  it('creates a model from a Modelfile: at once from a GGUF, by a plan where something is built; asks before it replaces one, and keeps the old one', async (context) => {
     context.skip(ollama === undefined);
     await code.openFile('Modelfile');
     await code.startCommand('modelfileStudio.createFromModelfile');
     await code.type('rugby-e2e');
-    await code.row('Jobs', /rugby-e2e/).waitFor();
+    const plan = await code.planText();
+    expect(plan).toMatch(/Modelfile +.*Modelfile · for Ollama \d+\.\d+\.\d+/);
+    expect(plan).toMatch(/Build +line 1: .*base with .*lora fused into it becomes a GGUF here, BF16/);
+    await code.screenshot('plan-of-modelfile');
+    await code.page.locator('.codelens-decoration a', { hasText: 'Run' }).first().click();
     await code.row('Ollama', 'rugby-e2e:latest').waitFor({ timeout: 120_000 });
-    await code.startCommand('modelfileStudio.createFromModelfile');
+    await code.openFile('Modelfile');
+    await code.startCommand('modelfileStudio.planFromModelfile');
     await code.type('rugby-e2e');
-    expect(await code.answerDialog('Replace')).toContain('rugby-e2e:latest');
+    expect(await code.planText()).toContain('rugby-e2e:previous');
+    await code.page.locator('.codelens-decoration a', { hasText: 'Change Type' }).first().click();
+    await code.pick('Q8_0');
+    await code.until('the other plan', async () => /becomes a GGUF here, Q8_0/.test(await code.editorText()));
+    await code.planText();
+    await code.page.locator('.codelens-decoration a', { hasText: 'Run' }).first().click();
+    expect(await code.answerDialog('Replace')).toContain('rugby-e2e');
     await code.row('Ollama', 'rugby-e2e:previous').waitFor({ timeout: 120_000 });
+    await code.closeEditors();
+    // Nothing is to be built of a GGUF.
+    const base = join(FIXTURES, 'rugby/base');
+    await runCliOk(['build', '--base', base, '--type', 'Q8_0', '--out', code.path('plain.gguf')]);
+    code.write('plain.modelfile', 'FROM ./plain.gguf\n');
+    await code.openFile('plain.modelfile');
+    await code.startCommand('modelfileStudio.createFromModelfile');
+    await code.type('rugby-plain');
+    await code.row('Ollama', 'rugby-plain:latest').waitFor({ timeout: 120_000 });
+    await code.startCommand('modelfileStudio.createFromModelfile');
+    await code.type('rugby-plain');
+    expect(await code.answerDialog('Replace')).toContain('rugby-plain:latest');
+    await code.row('Ollama', 'rugby-plain:previous').waitFor({ timeout: 120_000 });
   });
 
   it('violates no content security policy', () => {

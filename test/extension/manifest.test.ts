@@ -227,6 +227,7 @@ describe('commands', () => {
       'interrupted',
       'ollamaModel',
       'ollamaModel.running',
+      'ollamaModel.running.adapter',
     ]) {
       for (const view of ['artefacts', 'jobs', 'ollama']) {
         const shown = inline.filter(({ when = '' }) => {

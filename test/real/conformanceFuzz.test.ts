@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reportLines } from '../support/fuzz';
 import { oracleForTests, type GoOracle } from '../support/goOracle';
-import { fuzzModelfiles, fuzzTemplates } from '../support/runFuzz';
+import { fuzzGlobs, fuzzModelfiles, fuzzTemplates } from '../support/runFuzz';
 
 /** MODELFILE_STUDIO_FUZZ_CASES and MODELFILE_STUDIO_FUZZ_SEED repeat or lengthen a run; `npm run test:fuzz` is the long one. */
 const cases = Number(process.env['MODELFILE_STUDIO_FUZZ_CASES'] ?? 5000);
@@ -45,4 +45,20 @@ describe('differentially against Ollama', () => {
     expect(report.counts['refused']).toBeGreaterThan(cases / 10);
     expect(report.counts['failed']).toBeGreaterThan(cases / 10);
   });
+
+  it(
+    `${cases} patterns in FROM and DRAFT from seed ${seed} find the same files`,
+    { timeout: 3_600_000 },
+    async (context) => {
+      if (oracle === undefined) {
+        context.skip('Go is not there to build the oracle: nothing was compared.');
+        return;
+      }
+      const report = await fuzzGlobs({ cases, seed, oracle });
+      console.log(reportLines(report).join('\n'));
+      expect(report.differences).toEqual([]);
+      expect(report.counts['files']).toBeGreaterThan(cases / 10);
+      expect(report.counts['bad pattern']).toBeGreaterThan(cases / 20);
+    },
+  );
 });

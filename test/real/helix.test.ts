@@ -105,8 +105,8 @@ describe.skipIf(helix === undefined)(
       writeFileSync(file, 'from ./none.gguf\nPARAMETER seed 1\n\n\n\nSYSTEM ""\n');
       const formatted = 'FROM ./none.gguf\nPARAMETER seed 1\n\nSYSTEM ""\n';
       const drawn = await inTerminal(file, [
-        // Two warnings in the status line; their picker; the text formatted; and out.
-        { until: '● 2', type: ' d' },
+        // The warning in the status line; what the information on the first line says; the picker; the text formatted; and out.
+        { until: '● 1', type: ' d' },
         { until: './none.gguf does not exist', type: '\u001b' },
         // An escape at once followed by a colon is another key.
         { until: pause(500), type: ':format\r' },

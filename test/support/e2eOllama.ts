@@ -14,20 +14,27 @@ export interface TestOllama {
   readonly bin: string;
   /** Makes a model of the rugby fixture: the base, or the base with an adapter fused. */
   createRugby(name: string, adapter?: string): Promise<void>;
+  /** The base with an adapter layer on top, as versions made it that still attached adapters. */
+  createWithAdapter(name: string, adapter: string): Promise<void>;
   /** As the `ollama` program, with its output. */
   run(...args: readonly string[]): Promise<string>;
   stop(): Promise<void>;
 }
 
 /** The Ollama that is installed for tests; undefined where there is none. */
-export async function findTestOllama(): Promise<string | undefined> {
-  const { findOllama } = (await import(finder)) as { findOllama: () => string | undefined };
-  return findOllama();
+export async function findTestOllama(version?: string): Promise<string | undefined> {
+  const { findOllama } = (await import(finder)) as { findOllama: (version?: string) => string | undefined };
+  return findOllama(version);
 }
 
-/** Starts Ollama; undefined where none is installed. */
-export async function startOllama(): Promise<TestOllama | undefined> {
-  const bin = await findTestOllama();
+/**
+ * Starts Ollama; undefined where none is installed.
+ * @param options.version the older of those that are tested without it; `models`: a folder that stays
+ */
+export async function startOllama(
+  options: { readonly version?: string; readonly models?: string } = {},
+): Promise<TestOllama | undefined> {
+  const bin = await findTestOllama(options.version);
   if (bin === undefined) {
     return undefined;
   }
@@ -36,7 +43,7 @@ export async function startOllama(): Promise<TestOllama | undefined> {
   const env = {
     ...process.env,
     OLLAMA_HOST: url,
-    OLLAMA_MODELS: join(folder, 'models'),
+    OLLAMA_MODELS: options.models ?? join(folder, 'models'),
     HOME: folder,
     OLLAMA_NO_CLOUD: '1',
     OLLAMA_CONTEXT_LENGTH: '512',
@@ -64,6 +71,18 @@ export async function startOllama(): Promise<TestOllama | undefined> {
   }
   const run = async (...args: readonly string[]): Promise<string> =>
     (await promisify(execFile)(bin, [...args], { env, cwd: dirname(bin) })).stdout;
+  const createWithAdapter = async (name: string, adapter: string): Promise<void> => {
+    const at = (file: string): string => join(folder, `${name.replaceAll(/\W/g, '_')}-${file}`);
+    const base = join(FIXTURES, 'rugby/base');
+    const source = join(FIXTURES, 'rugby', adapter);
+    await runCliOk(['build', '--base', base, '--type', 'Q8_0', '--out', at('base.gguf')]);
+    await runCliOk(['convert-adapter', '--adapter', source, '--base', base, '--out', at('adapter.gguf')]);
+    writeFileSync(
+      at('Modelfile'),
+      `FROM ${at('base.gguf')}\nADAPTER ${at('adapter.gguf')}\nSYSTEM You answer questions about rugby league.\nPARAMETER stop <|im_end|>\nPARAMETER temperature 0\nLICENSE MIT\n`,
+    );
+    await run('create', name, '-f', at('Modelfile'));
+  };
   const createRugby = async (name: string, adapter?: string): Promise<void> => {
     const out = join(folder, `${name.replaceAll(/\W/g, '_')}.gguf`);
     await runCliOk([
@@ -83,5 +102,5 @@ export async function startOllama(): Promise<TestOllama | undefined> {
     );
     await run('create', name, '-f', modelfile);
   };
-  return { url, bin, createRugby, run, stop };
+  return { url, bin, createRugby, createWithAdapter, run, stop };
 }

@@ -32,6 +32,9 @@ export function modelfileKind(folder: string, version: string): FuzzKind<Buffer>
 
 async function compareModelfiles(source: Buffer, folder: string, version: string, oracle: GoOracle): Promise<Verdict> {
   const raw = await oracle.askRaw({ op: 'parse', base64: source.toString('base64'), dir: folder });
+  if (raw.includes('"timeout":true')) {
+    return { outcomes: ['no verdict in time'] };
+  }
   const ours = await answerModelfile(source, folder, version);
   const theirs = oracleAnswer(raw);
   const outcome = !theirs.ok ? 'refused' : theirs.request === undefined ? 'no request' : 'request';

@@ -11,24 +11,41 @@ export interface OracleAnswer {
   readonly request?: unknown;
   readonly requestError?: string;
   readonly requestPanic?: string;
+  /** No verdict: it took too long, or more memory than a process may have. */
+  readonly timeout?: true;
   readonly failure?: string;
   readonly panic?: string;
 }
 
-/** Ollama's own parser in a Go process of ours; questions are answered in order. */
-export class GoOracle {
-  private readonly waiting: ((line: string) => void)[] = [];
+/** Address space of one process, KiB: Go's own tables take one GiB of it. What grows beyond ends the process. */
+const ADDRESS_SPACE = 4 << 20;
+/** Where Go collects garbage in earnest. */
+const SOFT_LIMIT = '1GiB';
+/** Answers of one process: a fresh one has nothing left over. */
+const ANSWERS = 20_000;
 
-  private constructor(private readonly child: ChildProcessWithoutNullStreams) {
-    createInterface({ input: child.stdout }).on('line', (line) => this.waiting.shift()?.(line));
-    child.stderr.resume();
-    // Nobody waits for a process that went away.
-    child.stdin.on('error', () => undefined);
-    child.on('exit', (code, signal) => {
-      for (const answer of this.waiting.splice(0)) {
-        answer(JSON.stringify({ ok: false, failure: `the oracle ended: ${String(code ?? signal)}` }));
-      }
-    });
+interface Question {
+  readonly line: string;
+  readonly resolve: (answer: string) => void;
+}
+
+/**
+ * Ollama's own parser in Go processes of ours, one at a time; questions are answered in order. A process has a limit of memory, and is
+ * replaced when it dies, when an answer took too long (the work goes on in it, without an end) and after `ANSWERS`.
+ * What was asked meanwhile is asked again; a question that ends its process is answered `timeout`.
+ */
+export class GoOracle {
+  private child: ChildProcessWithoutNullStreams;
+  private readonly waiting: Question[] = [];
+  /** How many of `waiting` the process was given. */
+  private given = 0;
+  private answered = 0;
+  /** Questions to be given one by one, since one of them ended its process. */
+  private suspects = 0;
+  private isStopped = false;
+
+  private constructor(private readonly program: string) {
+    this.child = this.spawn();
   }
 
   /**
@@ -42,14 +59,14 @@ export class GoOracle {
 
   /** Starts a program that was built before. */
   static at(path: string): GoOracle {
-    return new GoOracle(spawn(path, { stdio: 'pipe' }));
+    return new GoOracle(path);
   }
 
   /** The answer as the text that Go wrote, so that numbers keep their spelling. */
   askRaw(question: Record<string, unknown>): Promise<string> {
     return new Promise((resolve) => {
-      this.waiting.push(resolve);
-      this.child.stdin.write(`${JSON.stringify(question)}\n`);
+      this.waiting.push({ line: `${JSON.stringify(question)}\n`, resolve });
+      this.give();
     });
   }
 
@@ -63,8 +80,90 @@ export class GoOracle {
     return ollama;
   }
 
+  /** Id of the process that answers now. */
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
   stop(): void {
+    this.isStopped = true;
     this.child.stdin.end();
+  }
+
+  private spawn(): ChildProcessWithoutNullStreams {
+    const env = { ...process.env, GOMEMLIMIT: SOFT_LIMIT };
+    const child =
+      process.platform === 'linux'
+        ? spawn('/bin/sh', ['-c', `ulimit -v ${ADDRESS_SPACE} && exec "$0"`, this.program], { stdio: 'pipe', env })
+        : spawn(this.program, { stdio: 'pipe', env });
+    createInterface({ input: child.stdout }).on('line', (line) => this.take(child, line));
+    child.stderr.resume();
+    // Nobody waits for a process that went away.
+    child.stdin.on('error', () => undefined);
+    child.on('error', () => this.ended(child));
+    // All that it wrote is read by then.
+    child.on('close', () => this.ended(child));
+    return child;
+  }
+
+  private give(): void {
+    const limit = this.suspects > 0 ? 1 : this.waiting.length;
+    for (; this.given < Math.min(limit, this.waiting.length); this.given += 1) {
+      this.child.stdin.write(this.waiting[this.given]!.line);
+    }
+  }
+
+  private take(child: ChildProcessWithoutNullStreams, line: string): void {
+    if (child !== this.child) {
+      return;
+    }
+    this.settle(line);
+    this.answered += 1;
+    // A text that says so has backslashes before its quotes.
+    if (line.includes('"timeout":true') || this.answered >= ANSWERS) {
+      this.replace();
+    }
+    this.give();
+  }
+
+  /** Answers the question that was asked first. */
+  private settle(line: string): void {
+    this.waiting.shift()?.resolve(line);
+    this.given = Math.max(0, this.given - 1);
+    this.suspects = Math.max(0, this.suspects - 1);
+  }
+
+  private ended(child: ChildProcessWithoutNullStreams): void {
+    if (child !== this.child) {
+      return;
+    }
+    if (this.isStopped) {
+      this.waiting
+        .splice(0)
+        .forEach(({ resolve }) => resolve(JSON.stringify({ ok: false, failure: 'it was stopped' })));
+      return;
+    }
+    if (this.answered === 0 && this.given > 0 && child.pid === undefined) {
+      this.waiting
+        .splice(0)
+        .forEach(({ resolve }) => resolve(JSON.stringify({ ok: false, failure: `${this.program} does not start` })));
+      return;
+    }
+    if (this.given === 1) {
+      this.settle(JSON.stringify({ ok: false, timeout: true }));
+    } else {
+      // Answers may have been on their way: which question it was is seen when each is asked alone.
+      this.suspects = this.given;
+    }
+    this.replace();
+    this.give();
+  }
+
+  private replace(): void {
+    this.child.kill('SIGKILL');
+    this.given = 0;
+    this.answered = 0;
+    this.child = this.spawn();
   }
 }
 

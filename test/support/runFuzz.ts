@@ -1,6 +1,7 @@
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { globKind, writeFilesForGlobs } from './fuzzGlobs';
 import { fuzz, reportLines, type FuzzOptions, type FuzzReport } from './fuzz';
 import { modelfileKind } from './fuzzModelfiles';
 import { templateKind } from './fuzzTemplates';
@@ -12,7 +13,7 @@ export interface FuzzRun {
   readonly oracle: string;
   readonly cases: number;
   readonly seed: number;
-  readonly only?: 'modelfiles' | 'templates' | undefined;
+  readonly only?: 'modelfiles' | 'templates' | 'globs' | undefined;
 }
 
 /** Modelfiles against Ollama's parser, in a folder of their own. */
@@ -26,15 +27,33 @@ export async function fuzzModelfiles(options: FuzzOptions): Promise<FuzzReport> 
   }
 }
 
+/** Patterns in FROM and DRAFT against Go's, as Ollama calls it. */
+export async function fuzzGlobs(options: FuzzOptions): Promise<FuzzReport> {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'globs-')));
+  try {
+    // One deeper: what a pattern finds above is ours as well.
+    const root = join(folder, 'root');
+    mkdirSync(root);
+    writeFilesForGlobs(root);
+    return await fuzz(globKind(root, await options.oracle.version()), options);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 /** Templates against Ollama's. */
 export function fuzzTemplates(options: FuzzOptions): Promise<FuzzReport> {
   return fuzz(templateKind, options);
 }
 
-/** Both kinds, with a report on standard output; true when there was no difference. */
+/** Every kind, with a report on standard output; true when there was no difference. */
 export async function runFuzz({ oracle: program, cases, seed, only }: FuzzRun): Promise<boolean> {
   let agreed = true;
-  for (const [name, run] of Object.entries({ modelfiles: fuzzModelfiles, templates: fuzzTemplates })) {
+  for (const [name, run] of Object.entries({
+    modelfiles: fuzzModelfiles,
+    templates: fuzzTemplates,
+    globs: fuzzGlobs,
+  })) {
     if (only !== undefined && only !== name) {
       continue;
     }

@@ -1,3 +1,4 @@
+import { OLLAMA_BEHAVIOURS } from '../ollama/ollamaBehaviours';
 import { append } from '../append';
 import { prefersJinja } from './templateChoice';
 import { parseTemplate } from '../goTemplate/parseTemplate';
@@ -57,7 +58,7 @@ export interface TemplateChoice {
   readonly renderer?: string | undefined;
   readonly parser?: string | undefined;
   readonly license?: readonly string[] | undefined;
-  /** Ollama 0.32 and later takes the model's own Jinja template and not this TEMPLATE, for it can more. */
+  /** Since llama.cpp's own server runs the models, Ollama takes the model's own Jinja template and not this TEMPLATE, for it can more. */
   readonly jinjaWins: boolean;
 }
 
@@ -171,8 +172,7 @@ function decided(
   };
 }
 
-const JINJA_WINS =
-  "Ollama 0.32 and later uses the model's own Jinja template instead of this TEMPLATE, because that one can more; OLLAMA_GO_TEMPLATE=1 on the server forces the TEMPLATE.";
+const JINJA_WINS = `Ollama ${OLLAMA_BEHAVIOURS.prefersJinja.since} and later uses the model's own Jinja template instead of this TEMPLATE, because that one can more; OLLAMA_GO_TEMPLATE=1 on the server forces the TEMPLATE.`;
 
 function rendererNote(base: BaseLibraryModel | undefined): string[] {
   return base?.renderer === undefined && base?.parser === undefined
@@ -275,7 +275,7 @@ function unreadable(
   return {
     ...choice,
     notes: [
-      `No TEMPLATE is taken over from the model's chat template: it could not be worked with, and Ollama 0.32 and later may use it as it is.`,
+      `No TEMPLATE is taken over from the model's chat template: it could not be worked with, and Ollama ${OLLAMA_BEHAVIOURS.prefersJinja.since} and later may use it as it is.`,
       ...why,
       ...(choice.template === undefined ? [] : choice.notes),
     ],

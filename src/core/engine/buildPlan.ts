@@ -85,6 +85,10 @@ export type Contribution =
       readonly firstRow?: number | undefined;
       /** DoRA: one magnitude a row. */
       readonly magnitude?: StoredMatrix | undefined;
+      /** DoRA on an embedding: one magnitude a column. */
+      readonly columnMagnitude?: StoredMatrix | undefined;
+      /** What each column is multiplied by then: its magnitude / its norm over all rows, which only reading them tells. */
+      readonly columnFactors?: readonly number[] | undefined;
     }
   | { readonly kind: 'replace'; readonly matrix: StoredMatrix; readonly weight: number }
   | {
@@ -172,8 +176,11 @@ export interface PlannedAdapter {
   readonly weight: number;
   readonly rank?: number | undefined;
   readonly scale?: number | undefined;
+  /** Modules that the result has, of all that the adapter changes. */
   readonly modulesMatched: number;
   readonly modules: number;
+  /** What becomes of the tensors of its file. */
+  readonly tensors: { readonly used: number; readonly withoutEffect: number; readonly leftOut: number };
   readonly baseName?: string | undefined;
 }
 

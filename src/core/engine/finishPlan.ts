@@ -14,6 +14,7 @@ import { TOKEN_TYPE } from '../formats/huggingface/tokenizer/vocabulary';
 import { isQuantised, type FileTypeName } from './fileTypes';
 import type { GgufLayout } from './layOutGguf';
 import { storedRowBytes } from './storedMatrix';
+import { accountText, type AdapterAccount, UsedTensors } from './usedTensors';
 import { workerLayout } from './workerLayout';
 
 export interface PlanParts {
@@ -44,6 +45,8 @@ export function finishPlan(parts: PlanParts): BuildPlan {
   // A plan whose rows do not fit a worker is refused here, not in the middle of a run.
   workerLayout(layout.tensors);
   const parameters = layout.tensors.reduce((sum, tensor) => sum + elementCount(tensor.shape), 0);
+  const used = UsedTensors.ofPlan(layout.tensors, parts.inputs);
+  const accounts = parts.adapters.map(({ adapter }) => used.account(adapter));
   const weightBytes = layout.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
   const tensorTypes: Partial<Record<GgmlTypeName, number>> = {};
   for (const tensor of layout.tensors) {
@@ -60,11 +63,11 @@ export function finishPlan(parts: PlanParts): BuildPlan {
     importance: layout.importance,
     bytesRead: bytesRead(layout.tensors),
     bytesWritten: layout.outputs.reduce((sum, output) => sum + output.bytes, 0),
-    checks: [...planChecks(parts, layout), ...parts.checks],
+    checks: [...planChecks(parts, layout, accounts), ...parts.checks],
     warnings: [...parts.warnings, ...planWarnings(parts, layout.tensors, parameters)],
     summary: {
       base: { ...parts.base, parameters },
-      adapters: parts.adapters.map(plannedAdapter),
+      adapters: parts.adapters.map((adapter, index) => plannedAdapter(adapter, accounts[index]!)),
       route: route(parts),
       bitsPerWeight: parameters === 0 ? 0 : (weightBytes * 8) / parameters,
       tensorTypes,
@@ -79,8 +82,9 @@ function route(parts: PlanParts): string {
   return 'one pass, nothing in between';
 }
 
-function plannedAdapter({ adapter, weight }: WeightedAdapter): PlannedAdapter {
+function plannedAdapter({ adapter, weight }: WeightedAdapter, tensors: AdapterAccount): PlannedAdapter {
   const modules = new Set(adapter.parts.map((part) => part.target)).size;
+  const leftOut = (adapter.leftOut ?? []).filter(({ what }) => what !== 'value head');
   return {
     path: adapter.path,
     weightsFile: adapter.weightsFile,
@@ -90,24 +94,20 @@ function plannedAdapter({ adapter, weight }: WeightedAdapter): PlannedAdapter {
     weight,
     rank: adapter.rank,
     scale: adapter.scale,
-    // All or none: applyAdapters refuses a plan in which a module has no place.
+    // All but those that were left out: applyAdapters refuses a plan in which another has no place.
     modulesMatched: modules,
-    modules,
+    modules: modules + leftOut.reduce((sum, left) => sum + left.modules, 0),
+    tensors,
     baseName: adapter.baseName,
   };
 }
 
-function planChecks(parts: PlanParts, layout: GgufLayout): PlanNote[] {
+function planChecks(parts: PlanParts, layout: GgufLayout, accounts: readonly AdapterAccount[]): PlanNote[] {
   const checks: PlanNote[] = [
     { code: 'check/shapes', message: parts.adapters.length > 0 ? 'shapes fit this base' : 'shapes fit config.json' },
   ];
   if (parts.adapters.length > 0) {
-    const leftOut = parts.adapters.reduce((sum, { adapter }) => sum + (adapter.leftOut?.length ?? 0), 0);
-    checks.push({
-      code: 'check/adapter-tensors',
-      message:
-        leftOut === 0 ? 'every adapter tensor is used' : `every adapter tensor but ${leftOut} of a value head is used`,
-    });
+    checks.push({ code: 'check/adapter-tensors', message: accountText(accounts) });
   }
   const keys = new Map(layout.metadata);
   const { tokens, rows } = vocabularyOf(layout);
@@ -190,7 +190,8 @@ function sourceBytes(source: RowSource): number {
 
 function contributionBytes(part: Contribution): number {
   if (part.kind === 'lowRank') {
-    return matrixBytes(part.a) + matrixBytes(part.b) + (part.magnitude === undefined ? 0 : matrixBytes(part.magnitude));
+    const magnitude = part.magnitude ?? part.columnMagnitude;
+    return matrixBytes(part.a) + matrixBytes(part.b) + (magnitude === undefined ? 0 : matrixBytes(magnitude));
   }
   return matrixBytes(part.matrix);
 }

@@ -4,7 +4,7 @@ import type { GgufValue } from '../formats/gguf/ggufTypes';
 import { encodeGgufHeader } from '../formats/gguf/writeGguf';
 import type { BuildOptions } from './buildOptions';
 import type { PlannedOutput, PlannedSlice, PlannedTensor, PlanNote } from './buildPlan';
-import { chooseTypes } from './chooseTypes';
+import { chooseTypes, type ChosenType } from './chooseTypes';
 import type { MixtureModel } from './typeCandidate';
 import { imatrixMetadata, planImportance } from './planImportance';
 import { compareTensorNames } from './tensorCategory';
@@ -42,22 +42,9 @@ export function layOutGguf(
   options: BuildOptions,
 ): GgufLayout {
   const sorted = [...drafts].sort((a, b) => compareTensorNames(a.name, b.name));
-  const candidates = sorted.map(({ name, shape, kept, fixed }) => ({ name, shape, type: kept, fixed }));
-  const chosen = chooseTypes(candidates, model, {
-    ...options,
-    hasImatrix: options.imatrix !== undefined,
-    asConverter: options.layout === 'converter',
-  });
-  const typed = sorted.map((draft, index) => ({
-    ...draft,
-    type: chosen[index]!.type,
-    requestedType: chosen[index]!.requestedType,
-  }));
+  const typed = withTypes(sorted, model, options);
   refuseNewBlocks(typed);
-  const ordered =
-    options.layout === 'quantised'
-      ? typed.map((draft) => ({ ...draft, shape: withoutTrailingOnes(draft.shape) }))
-      : inOrderOf(drafts, typed);
+  const ordered = options.layout === 'quantised' ? typed : inOrderOf(drafts, typed);
   const importance = planImportance(typed, options.imatrix);
   const keys = [...metadata, ...imatrixMetadata(options.imatrix)];
   const { header, tensors, dataBytes } = encodeGgufHeader({ metadata: keys, tensors: ordered });
@@ -85,6 +72,23 @@ export function layOutGguf(
   };
 }
 
+type TypedDraft = TensorDraft & ChosenType;
+
+function withTypes(sorted: readonly TensorDraft[], model: MixtureModel, options: BuildOptions): TypedDraft[] {
+  const candidates = sorted.map(({ name, shape, kept, fixed }) => ({ name, shape, type: kept, fixed }));
+  const chosen = chooseTypes(candidates, model, {
+    ...options,
+    hasImatrix: options.imatrix !== undefined,
+    asConverter: options.layout === 'converter',
+  });
+  return sorted.map((draft, index) => ({
+    ...draft,
+    shape: options.layout === 'quantised' ? withoutTrailingOnes(draft.shape) : draft.shape,
+    type: chosen[index]!.type,
+    requestedType: chosen[index]!.requestedType,
+  }));
+}
+
 /** MXFP4 blocks are copied, never made: experts that are not stored so cannot become so. */
 function refuseNewBlocks(
   tensors: readonly { readonly name: string; readonly type: GgmlTypeName; readonly kept: GgmlTypeName }[],
@@ -102,7 +106,7 @@ function refuseNewBlocks(
 /** llama.cpp's writer counts no dimension after the last one that is more than 1. */
 function withoutTrailingOnes(shape: readonly number[]): readonly number[] {
   const last = shape.findLastIndex((dimension) => dimension !== 1);
-  return shape.slice(0, Math.max(1, last + 1));
+  return last + 1 === shape.length ? shape : shape.slice(0, Math.max(1, last + 1));
 }
 
 function inOrderOf<T extends { readonly name: string }>(

@@ -164,13 +164,6 @@ function lowRank(
   columns: number,
 ): Contribution {
   const magnitude = part.magnitude;
-  if (magnitude !== undefined && part.magnitudeAxis === 'column') {
-    throw new StudioError(
-      'adapter/unsupported',
-      `${part.target} was trained with DoRA on an embedding, whose norm runs over the whole vocabulary; that is not merged yet. Merge it with PEFT (merge_and_unload) and build from the merged folder.`,
-      { detail: { tensor: part.target } },
-    );
-  }
   const conv1d = storedInOut(part, rows, columns);
   if (magnitude !== undefined && conv1d) {
     throw new StudioError(
@@ -189,7 +182,8 @@ function lowRank(
     weight,
     ...(part.columns === undefined ? {} : { columns: part.columns }),
     ...(part.permutedHeads === undefined ? {} : { permutedHeads: part.permutedHeads }),
-    magnitude: magnitude === undefined ? undefined : storedMatrix(magnitude, files.number(magnitude.file), true),
+    [part.magnitudeAxis === 'column' ? 'columnMagnitude' : 'magnitude']:
+      magnitude === undefined ? undefined : storedMatrix(magnitude, files.number(magnitude.file), true),
   };
 }
 

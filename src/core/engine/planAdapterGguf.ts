@@ -15,6 +15,8 @@ import { refuseUnfitForGguf } from './adapterGgufRefusals';
 import type { RowRun, TensorMapping } from './architectures/architecture';
 import { mapTensor } from './architectures/tensorTable';
 import type { PlanNote, PlannedOutput } from './buildPlan';
+import { leaveOutOtherParts } from './leaveOut';
+import { accountText, UsedTensors } from './usedTensors';
 
 /** Types that an adapter is written in, as llama.cpp's own converter offers them. */
 export const ADAPTER_TYPES = ['F16', 'F32', 'BF16', 'Q8_0'] as const satisfies readonly GgmlTypeName[];
@@ -98,8 +100,9 @@ interface MappedModule {
  * @throws StudioError adapter/no-gguf-form for what such a file cannot hold, adapter/…, model/…
  */
 export function planAdapterGguf(request: AdapterGgufRequest): AdapterGgufPlan {
-  const { adapter, target, type } = request;
-  refuseOtherPurposes([{ adapter, weight: 1 }]);
+  const { target, type } = request;
+  refuseOtherPurposes([{ adapter: request.adapter, weight: 1 }]);
+  const { adapter, notes } = leaveOutOtherParts(request.adapter, target.architecture, target.config);
   const [refusal] = adapter.refusals;
   if (refusal !== undefined) {
     throw refusal;
@@ -155,6 +158,7 @@ export function planAdapterGguf(request: AdapterGgufRequest): AdapterGgufPlan {
   const carried = adapter.parts.flatMap((part) =>
     part.kind === 'base' ? [{ target: part.target, source: part.source }] : [],
   );
+  const used = new UsedTensors([...sources, ...carried.map(({ source }) => source)]);
   return {
     kind: 'gguf',
     output: request.output,
@@ -177,10 +181,10 @@ export function planAdapterGguf(request: AdapterGgufRequest): AdapterGgufPlan {
     ),
     checks: [
       { code: 'check/shapes', message: 'shapes fit this base' },
-      { code: 'check/adapter-tensors', message: 'every adapter tensor is used' },
+      { code: 'check/adapter-tensors', message: accountText([used.account(adapter)]) },
       { code: 'check/scale', message: scales.note },
     ],
-    warnings: adapter.warnings,
+    warnings: [...adapter.warnings, ...notes],
   };
 }
 

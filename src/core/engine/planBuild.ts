@@ -23,6 +23,7 @@ import { finishPlan } from './finishPlan';
 import { notText } from '../formats/huggingface/modelPurpose';
 import { InputFiles } from './inputFiles';
 import { layOutGguf, type TensorDraft } from './layOutGguf';
+import { leaveOutOtherParts, textOnly } from './leaveOut';
 import type { LogicalTensor } from './logicalTensor';
 import { logicalTensors } from './logicalTensors';
 import { ggufShape, matrixShape, mergedSlices, movesRows } from './mergedSlice';
@@ -62,10 +63,11 @@ export function planBuild(input: BuildInput): BuildPlan {
     throw notText('embedding', base.path, 'modules.json', base.path);
   }
   const tensors = logicalTensors(base, { architecture, config: first });
-  const adapters = input.adapters.map(({ adapter, weight }) => ({
-    adapter: toHuggingFaceNames(adapter, tensors.keys(), architecture, first),
+  const ofText = input.adapters.map(({ adapter, weight }) => ({
+    ...leaveOutOtherParts(toHuggingFaceNames(adapter, tensors.keys(), architecture, first), architecture, first),
     weight,
   }));
+  const adapters = ofText.map(({ adapter, weight }) => ({ adapter, weight }));
   refuseOwnHead(base, architecture, tensors);
   const merged = applyAdapters(tensors, adapters, architecture.noOutputTensor !== true);
   const { config, json } = resizedConfig(first, base.config, merged);
@@ -111,7 +113,15 @@ export function planBuild(input: BuildInput): BuildPlan {
     },
     adapters,
     checks: input.checks ?? [],
-    warnings: [...(base.notes ?? []), ...(input.warnings ?? []), ...merged.notes, ...notes, ...layout.warnings],
+    warnings: [
+      ...(base.notes ?? []),
+      ...(input.warnings ?? []),
+      ...textOnly(base.path, tensors.values()),
+      ...ofText.flatMap((one) => one.notes),
+      ...merged.notes,
+      ...notes,
+      ...layout.warnings,
+    ],
   });
 }
 

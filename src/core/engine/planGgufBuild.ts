@@ -9,6 +9,7 @@ import { FILE_TYPES, isQuantised } from './fileTypes';
 import { finishPlan } from './finishPlan';
 import { ggufBase, type GgufBase } from './ggufBase';
 import { InputFiles } from './inputFiles';
+import { leaveOutOtherParts } from './leaveOut';
 import { layOutGguf, type TensorDraft } from './layOutGguf';
 import { ggufShape, matrixShape, mergedSlices, movesRows } from './mergedSlice';
 import { familyName, templateName } from './planBuild';
@@ -45,10 +46,15 @@ export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): Bui
   const model = mixtureModel(file.metadata, path);
   const base = ggufBase(parts);
   refuseFamily(base.architecture, adapters, undefined);
-  const named = adapters.map(({ adapter, weight }) => ({
-    adapter: toHuggingFaceNames(adapter, base.tensors.keys(), base.architecture, base.config),
+  const ofText = adapters.map(({ adapter, weight }) => ({
+    ...leaveOutOtherParts(
+      toHuggingFaceNames(adapter, base.tensors.keys(), base.architecture, base.config),
+      base.architecture,
+      base.config,
+    ),
     weight,
   }));
+  const named = ofText.map(({ adapter, weight }) => ({ adapter, weight }));
   const merged = applyAdapters(base.tensors, named, base.architecture.noOutputTensor !== true);
   refuseResized(merged.tensors.get(EMBEDDING), path);
   const changed = changedTensors(merged.tensors.values(), base);
@@ -86,7 +92,12 @@ export function planGgufBuild({ parts, adapters, options }: GgufBuildInput): Bui
     },
     adapters: named,
     checks: [],
-    warnings: [...(isQuantised(dtype) ? [quantisedBaseNote(dtype)] : []), ...merged.notes, ...layout.warnings],
+    warnings: [
+      ...(isQuantised(dtype) ? [quantisedBaseNote(dtype)] : []),
+      ...ofText.flatMap(({ notes }) => notes),
+      ...merged.notes,
+      ...layout.warnings,
+    ],
   });
 }
 

@@ -2,7 +2,7 @@ import { StudioError } from '../errors';
 import { GGML_TYPES, type GgmlTypeName } from '../formats/gguf/ggmlTypes';
 import type { GgufFile, GgufMetadata, GgufTensor, GgufValue } from '../formats/gguf/ggufTypes';
 import type { BuildOptions } from './buildOptions';
-import type { BuildPlan } from './buildPlan';
+import type { BuildPlan, Contribution } from './buildPlan';
 import type { MixtureModel } from './typeCandidate';
 import { FILE_TYPES, isQuantised, WRITABLE_TYPES } from './fileTypes';
 import { finishPlan } from './finishPlan';
@@ -110,6 +110,10 @@ function firstNumber(value: GgufValue | undefined): number {
   return typeof first === 'number' || typeof first === 'bigint' ? Number(first) : 0;
 }
 
+// Shared by all slices: a file may hold hundreds of thousands.
+const UNCHANGED: readonly Contribution[] = [];
+const AS_IT_IS = { kind: 'none' } as const;
+
 /** A tensor that keeps its values, one slice a matrix. */
 export function tensorDraft(tensor: GgufTensor, part: GgufPart, files: InputFiles): TensorDraft {
   const columns = tensor.shape[0] ?? 1;
@@ -132,8 +136,8 @@ export function tensorDraft(tensor: GgufTensor, part: GgufPart, files: InputFile
       },
     },
     rows,
-    contributions: [],
-    transform: { kind: 'none' as const },
+    contributions: UNCHANGED,
+    transform: AS_IT_IS,
   }));
   return { name: tensor.name, shape: tensor.shape, kept: tensor.type, columns, slices };
 }

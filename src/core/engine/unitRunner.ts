@@ -30,7 +30,7 @@ export interface UnitResult {
 export class UnitRunner {
   readonly #kernels: Kernels;
   readonly #layout: WorkerLayout;
-  readonly #tensors: readonly PlannedTensor[];
+  readonly #tensorAt: (index: number) => PlannedTensor;
   readonly #factors: FactorStore;
   readonly #readAt: ReadAt;
   readonly #importance: Float32Array | undefined;
@@ -39,13 +39,14 @@ export class UnitRunner {
   constructor(options: {
     readonly kernels: Kernels;
     readonly layout: WorkerLayout;
-    readonly tensors: readonly PlannedTensor[];
+    /** By the number that units name. */
+    readonly tensorAt: (index: number) => PlannedTensor;
     readonly readAt: ReadAt;
     readonly importance?: Float32Array | undefined;
   }) {
     this.#kernels = options.kernels;
     this.#layout = options.layout;
-    this.#tensors = options.tensors;
+    this.#tensorAt = options.tensorAt;
     this.#readAt = options.readAt;
     this.#importance = options.importance;
     this.#factors = new FactorStore(options.kernels, options.layout, options.readAt);
@@ -53,7 +54,7 @@ export class UnitRunner {
 
   /** Starts reading the inputs of a unit into one of the two staging buffers. */
   async stage(unit: WorkUnit, buffer: 0 | 1): Promise<StagedUnit> {
-    const tensor = this.#tensors[unit.tensor]!;
+    const tensor = this.#tensorAt(unit.tensor);
     const read = readShape(unit, tensor.slices[unit.slice]!, tensor.columns);
     return await StagedUnit.read(read.unit, tensor, this.#kernels, this.#layout.staging[buffer], this.#readAt);
   }
@@ -64,7 +65,7 @@ export class UnitRunner {
    */
   async run(staged: StagedUnit, buffer: 0 | 1): Promise<UnitResult> {
     const { unit } = staged;
-    const tensor = this.#tensors[unit.tensor]!;
+    const tensor = this.#tensorAt(unit.tensor);
     const slice = tensor.slices[unit.slice]!;
     await this.#enterSlice(unit, tensor, slice);
     const copied = this.#copied(staged, tensor, slice);
@@ -202,6 +203,9 @@ export class UnitRunner {
         if (part.magnitude !== undefined) {
           kernels.scaleRowsToMagnitude(target, rows, columns, from.magnitude + row * 4);
         }
+        if (part.columnMagnitude !== undefined) {
+          this.#scaleColumns(part.columnFactors, target, columns, rows);
+        }
         return;
       }
       case 'replace':
@@ -214,6 +218,18 @@ export class UnitRunner {
         staged.widenContribution(index, part.matrix, columns, row, rows, this.#layout.changed);
         kernels.addScaled(target, this.#layout.changed, rows * columns, part.scale);
         return;
+    }
+  }
+
+  #scaleColumns(factors: readonly number[] | undefined, target: number, columns: number, rows: number): void {
+    if (factors?.length !== columns) {
+      throw new StudioError('internal/unexpected', 'The norms of the columns of a DoRA embedding were not measured.');
+    }
+    const block = new Float32Array(this.#kernels.memory.buffer, target, rows * columns);
+    for (let start = 0; start < block.length; start += columns) {
+      for (let column = 0; column < columns; column++) {
+        block[start + column]! *= factors[column]!;
+      }
     }
   }
 

@@ -119,7 +119,7 @@ export function needsCopies(slice: PlannedSlice): boolean {
     (part) =>
       part.kind === 'replace' ||
       part.kind === 'replaceRows' ||
-      (part.kind === 'lowRank' && part.magnitude !== undefined),
+      (part.kind === 'lowRank' && (part.magnitude ?? part.columnMagnitude) !== undefined),
   );
   return (
     mixing.length > 0 &&

@@ -1,8 +1,11 @@
+import { INSTRUCTION_NAMES } from '../ollama/instructionNames';
 import type { BuildRequest, Fix, TextEdit } from './diagnostic';
+import { withInherited } from './inheritedCommands';
 import type { LintContext } from './lintContext';
 import { looksLikePath } from './modelFacts';
 import { parseModelfile } from './parseModelfile';
-import type { ParsedModelfile } from './modelfileTypes';
+import type { ModelfileCommand, ParsedModelfile } from './modelfileTypes';
+import { instruction, licenceLine } from './writeModelfile';
 
 /** The title of the fix that builds. */
 export const BUILD_FIX_TITLE = 'Build a GGUF and use it here';
@@ -12,30 +15,40 @@ export const BUILD_FIX_TITLE = 'Build a GGUF and use it here';
  * runs the build, and then makes those of `editsForBuilt`.
  */
 export function buildFix(context: LintContext): Fix {
-  return { title: BUILD_FIX_TITLE, edits: [], isSure: false, build: buildRequest(context) };
+  return { title: BUILD_FIX_TITLE, edits: [], isSure: false, build: buildRequest(context.parsed) };
 }
 
-/** What would be built of a Modelfile. */
-function buildRequest(context: LintContext): BuildRequest {
-  const all = context.all('model').map(({ command }) => command.args);
-  return {
-    base: all.find((args) => !looksLikePath(args)) ?? all[0] ?? '.',
-    adapters: context
-      .all('adapter')
-      .slice(-1)
-      .map(({ command }) => command.args),
-  };
+/** What would be built of a Modelfile: its base, and all its adapters, as `create -f` fuses them. */
+export function buildRequest({ instructions }: ParsedModelfile): BuildRequest {
+  const values = (name: string): string[] =>
+    instructions.flatMap(({ command }) => (command?.name === name ? [command.args] : []));
+  const all = values('model');
+  return { base: all.find((args) => !looksLikePath(args)) ?? all[0] ?? '.', adapters: values('adapter') };
 }
 
 /**
  * The edits that put a built GGUF in the place of what it was built from: the FROM that named the base names the file, other FROM
- * lines of the base go (a projector stays), and every ADAPTER goes. One undoable change.
+ * lines of the base go (a projector stays), and every ADAPTER goes. One undoable change; none where no FROM names the base any more.
  * @param text the Modelfile as it is now, which may have changed since the build began
  * @param built the path as it is to stand in the file
  * @param base the FROM value that was built from
+ * @param inherited what an installed base hands on, and a file does not: it is written down where the Modelfile says nothing of its own
+ * @throws StudioError modelfile/syntax for a path or something inherited that no Modelfile can hold; a licence is left out then
  */
-export function editsForBuilt(text: string, built: string, base: string): readonly TextEdit[] {
+export function editsForBuilt(
+  text: string,
+  built: string,
+  base: string,
+  inherited: readonly ModelfileCommand[] = [],
+): readonly TextEdit[] {
   const parsed = parseModelfile(text);
+  const newline = /\r\n|\r|\n/.exec(text)?.[0] ?? '\n';
+  const own = parsed.instructions.flatMap(({ command }) => command ?? []);
+  // Projectors stand beside the weights, whatever else FROM names.
+  const beside = inherited.filter(({ name }) => name === 'model');
+  const more = [...beside, ...withInherited(own, inherited).slice(own.length)]
+    .map((command) => `${newline}${inheritedLine(command)}`)
+    .join('');
   const edits: TextEdit[] = [];
   let isNamed = false;
   for (const { command, value, keyword, span } of parsed.instructions) {
@@ -43,9 +56,9 @@ export function editsForBuilt(text: string, built: string, base: string): readon
       if (isNamed) {
         edits.push({ span: wholeLines(parsed, span), newText: '' });
       } else {
-        const quoted = /^\s|\s$|^"|#/.test(built) ? `"${built}"` : built;
+        const quoted = instruction('FROM', built).slice('FROM '.length);
         const isBare = value.span.start === value.span.end;
-        edits.push({ span: value.span, newText: isBare ? ` ${quoted}` : quoted });
+        edits.push({ span: value.span, newText: `${isBare ? ' ' : ''}${quoted}${more}` });
         isNamed = true;
       }
     } else if (keyword === 'ADAPTER') {
@@ -53,6 +66,18 @@ export function editsForBuilt(text: string, built: string, base: string): readon
     }
   }
   return isNamed ? edits : [];
+}
+
+function inheritedLine({ name, args }: ModelfileCommand): string {
+  if (name === 'license') {
+    return licenceLine(args);
+  }
+  if (name === 'message') {
+    const cut = args.indexOf(': ');
+    return instruction('MESSAGE', args.slice(cut + 2), args.slice(0, cut));
+  }
+  const keyword = INSTRUCTION_NAMES.find((known) => known === (name === 'model' ? 'FROM' : name.toUpperCase()));
+  return keyword === undefined ? instruction('PARAMETER', args, name) : instruction(keyword, args);
 }
 
 function wholeLines(

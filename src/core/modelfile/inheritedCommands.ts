@@ -1,9 +1,13 @@
 import type { LibraryModel } from '../ollama/registryManifest';
-import { PARAMETERS } from './parameters';
+import { availabilityText, type OllamaProfile } from '../ollama/ollamaProfile';
+import { parameterAvailability, PARAMETERS, takesParameter } from './parameters';
 import type { ModelfileCommand } from './modelfileTypes';
 
-/** What a model that Ollama has hands on to one that is made FROM it, as commands of a Modelfile. */
-export function commandsOf(model: LibraryModel): ModelfileCommand[] {
+/**
+ * What a model that Ollama has hands on to one that is made FROM it, as commands of a Modelfile that this Ollama takes; see
+ * `droppedParameters` for the rest.
+ */
+export function commandsOf(model: LibraryModel, profile: OllamaProfile): ModelfileCommand[] {
   const { template, system, renderer, parser, requires, license, messages, parameters } = model;
   const one = (name: string, args: string | undefined): ModelfileCommand[] =>
     args === undefined ? [] : [{ name, args }];
@@ -13,7 +17,7 @@ export function commandsOf(model: LibraryModel): ModelfileCommand[] {
     ...one('renderer', renderer),
     ...one('parser', parser),
     ...one('requires', requires),
-    ...keptParameters(parameters).flatMap(([name, value]) =>
+    ...keptParameters(parameters, profile).flatMap(([name, value]) =>
       [value].flat().map((each) => ({ name, args: String(each) })),
     ),
     ...license.map((args) => ({ name: 'license', args })),
@@ -21,9 +25,25 @@ export function commandsOf(model: LibraryModel): ModelfileCommand[] {
   ];
 }
 
-/** Those that a Modelfile can still say: what older versions stored and none reads any more is left behind. */
-export function keptParameters(parameters: LibraryModel['parameters']): [string, LibraryModel['parameters'][string]][] {
-  return Object.entries(parameters).filter(([name]) => PARAMETERS.has(name));
+/** Those that a Modelfile for this Ollama can still say. */
+export function keptParameters(
+  parameters: LibraryModel['parameters'],
+  profile: OllamaProfile,
+): [string, LibraryModel['parameters'][string]][] {
+  return Object.entries(parameters).filter(([name]) => takesParameter(name, profile));
+}
+
+/** A warning for every parameter that counts for the model that has it, and that no new one can be given. What no Ollama reads any more is left behind without a word. */
+export function droppedParameters(
+  { name: model, parameters }: LibraryModel,
+  profile: OllamaProfile,
+): { readonly code: string; readonly message: string }[] {
+  return Object.keys(parameters)
+    .filter((name) => PARAMETERS.has(name) && !takesParameter(name, profile))
+    .map((name) => ({
+      code: 'ollama/parameter-dropped',
+      message: `the ${name} ${String(parameters[name])} of ${model} is left out: Ollama ${profile.version} takes no new model with it (${availabilityText(parameterAvailability(name) ?? {}) ?? 'gone'})`,
+    }));
 }
 
 /**

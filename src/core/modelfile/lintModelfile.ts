@@ -19,7 +19,7 @@ import { templateModelRules } from './rules/templateModel';
 import { requiresRules, versionRules } from './rules/versions';
 import { readSuppressions, type Suppressions } from './suppressions';
 import { analyseTemplate } from './templateAnalysis';
-import { ollamaProfile } from '../ollama/ollamaProfile';
+import { ollamaProfile, type OllamaProfile } from '../ollama/ollamaProfile';
 import { NO_FACTS, type WorkspaceFacts } from './workspaceFacts';
 
 export interface LintOptions {
@@ -29,17 +29,20 @@ export interface LintOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What the text alone tells: grammar, values, quoting, templates. Fast enough for every keystroke. */
+/** What the text alone tells: grammar, values, quoting, templates; with a profile also what that Ollama takes. Fast enough for every keystroke. */
 export function lintText(
   parsed: ParsedModelfile,
-  options: Pick<LintOptions, 'severities'> = {},
+  options: Pick<LintOptions, 'severities'> & { readonly profile?: OllamaProfile | undefined } = {},
 ): readonly Diagnostic[] {
-  const context = new LintContext(parsed, ollamaProfile(undefined));
+  const context = new LintContext(parsed, options.profile ?? ollamaProfile(undefined));
   textRules(context);
   if (isAnalysed(parsed)) {
     const analysis = analyseTemplate(context);
     templateRules(context, analysis);
     requiresRules(context, analysis);
+    if (options.profile !== undefined) {
+      versionRules(context, analysis);
+    }
     contextOverflow(context);
   }
   return finish(context, options);

@@ -1,4 +1,5 @@
 import { behaviour } from '../ollama/ollamaBehaviours';
+import type { OllamaProfile } from '../ollama/ollamaProfile';
 import { ollamaNames, type Availability } from '../ollama/ollamaTable';
 
 /** How Ollama reads the value of a parameter (the Go type behind it). */
@@ -160,6 +161,11 @@ export function parameterAvailability(name: string): Availability | undefined {
   const known = ollamaNames('parameter').get(name);
   // Its field is still in the sources; `create` and requests are refused with it.
   return name === 'typical_p' ? { ...known, ...behaviour('typicalP') } : known;
+}
+
+/** Whether this Ollama makes a model with a parameter. */
+export function takesParameter(name: string, profile: OllamaProfile): boolean {
+  return PARAMETERS.has(name) && profile.has('parameter', name) && (name !== 'typical_p' || profile.does('typicalP'));
 }
 
 /** Once taken, now refused as unknown; with what took their place. */

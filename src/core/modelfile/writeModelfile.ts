@@ -50,7 +50,7 @@ export function modelfileFor(content: ModelfileContent): string {
   blocks.push(parameterLines(content));
   blocks.push((content.messages ?? []).map(({ role, content: text }) => instruction('MESSAGE', text, role)));
   const own = choice?.license ?? [];
-  blocks.push(own.length > 0 ? own.map((text) => instruction('LICENSE', text)) : ownLicences(content));
+  blocks.push((own.length > 0 ? own : (content.licences ?? [])).map(licenceLine));
   return `${blocks
     .filter((block) => block.length > 0)
     .map((block) => block.join('\n'))
@@ -81,15 +81,13 @@ export function instruction(keyword: InstructionName, value: string, name?: stri
   );
 }
 
-/** A model is not refused for the spelling of a licence: a comment says that it is left out. */
-function ownLicences({ licences = [] }: ModelfileContent): string[] {
-  return licences.map((text) => {
-    try {
-      return instruction('LICENSE', text);
-    } catch {
-      return `# A licence of the base is left out, which no Modelfile can hold: ${commentLines(text.slice(0, 80))[0]?.slice(2) ?? ''}`;
-    }
-  });
+/** LICENSE; a model is not refused for the spelling of a licence: a comment says that it is left out. */
+export function licenceLine(text: string): string {
+  try {
+    return instruction('LICENSE', text);
+  } catch {
+    return `# A licence of the base is left out, which no Modelfile can hold: ${commentLines(text.slice(0, 80))[0]?.slice(2) ?? ''}`;
+  }
 }
 
 /** A value of one line that needs no quotes to be read by people. */

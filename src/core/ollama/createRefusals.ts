@@ -1,3 +1,4 @@
+import { OLLAMA_BEHAVIOURS } from './ollamaBehaviours';
 import type { ServerRefusalRule } from './serverRefusalRule';
 
 /** What `ollama create` and its server refuse since adapters, conversion and quantisation went (`cmd/`, `server/create*.go`, `create/`). */
@@ -89,7 +90,7 @@ export const CREATE_REFUSALS: readonly ServerRefusalRule[] = [
     pattern: /syntax error in pattern/i,
     code: 'ollama/file',
     instruction: 'FROM',
-    next: 'Since 0.34.1 FROM and DRAFT are patterns: a [ in the name, or in the folder of the Modelfile, begins one. lint shows how to write it.',
+    next: `Since ${OLLAMA_BEHAVIOURS.fromGlobs.since} FROM and DRAFT are patterns: a [ in the name, or in the folder of the Modelfile, begins one. lint shows how to write it.`,
   },
   {
     pattern:

@@ -89,6 +89,11 @@ export const OLLAMA_BEHAVIOURS = {
     since: '0.5.5',
     source: 'api/types.go CreateRequest',
   },
+  prefersJinja: {
+    what: 'takes a model’s own Jinja template where it can more than TEMPLATE',
+    since: '0.30.0',
+    source: 'server/images.go:254 shouldPreferChatTemplate',
+  },
   tellsPrompt: {
     what: 'tells the prompt that it makes (`_debug_render_only`)',
     since: '0.11.5',

@@ -1,7 +1,8 @@
 import { FILE_TYPES, isQuantised, parseFileType, type FileTypeName } from '../engine/fileTypes';
 import type { ErrorJson } from '../errors';
 import { formatCount } from '../formatBytes';
-import { isOlderThan, OLDEST_USABLE } from '../ollama/ollamaVersion';
+import { behaviour } from '../ollama/ollamaBehaviours';
+import { ollamaProfile } from '../ollama/ollamaProfile';
 import { adapterAsItIs, ggufAdapterProblem, ONLY_UNTIL } from './routeRules';
 import { TYPE_QUALITY, type TypeQuality } from './typeQuality';
 
@@ -174,8 +175,8 @@ function isQuantisedType(type: FileTypeName): boolean {
 }
 
 function tooOld(facts: RouteFacts): string | undefined {
-  return facts.ollamaVersion !== undefined && isOlderThan(facts.ollamaVersion, OLDEST_USABLE)
-    ? `Ollama ${facts.ollamaVersion} is too old to be given a model over its API; ${OLDEST_USABLE} or later is needed`
+  return facts.ollamaVersion !== undefined && !ollamaProfile(facts.ollamaVersion).does('createsFromFiles')
+    ? `Ollama ${facts.ollamaVersion} is too old to be given a model over its API; ${behaviour('createsFromFiles').since ?? 'a newer one'} or later is needed`
     : undefined;
 }
 

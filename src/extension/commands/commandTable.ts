@@ -1,13 +1,16 @@
 import { addFolder } from './addFolder';
+import { buildForModelfile } from './buildForModelfile';
 import { buildOllamaModel } from './buildOllamaModel';
 import { cleanUp } from './cleanUp';
 import type { CommandHandler } from '../wizard/commandContext';
 import { compare } from './compare';
 import { convert } from './convert';
 import { convertAdapter } from './convertAdapter';
+import { createFromModelfile, planFromModelfile } from './createFromModelfile';
 import { diagnose } from './diagnose';
 import { fetchBase } from './fetchBase';
 import { fuse } from './fuse';
+import { fuseInstalledAdapter } from './fuseInstalledAdapter';
 import { inspect } from './inspect';
 import { newModelfileFromArtefact } from './newModelfileFromArtefact';
 import { openInViewer } from './openInViewer';
@@ -20,17 +23,21 @@ import { verify } from './verify';
 /** Every command that works on artefacts, by the last part of its id; loaded with the first one that is used. */
 export const COMMAND_TABLE = {
   addFolder,
+  buildForModelfile,
   buildOllamaModel,
   cleanUp,
   compare,
   convert,
   convertAdapter,
+  createFromModelfile,
   diagnose,
   fetchBase,
   fuse,
+  fuseInstalledAdapter,
   inspect,
   newModelfileFromArtefact,
   openInViewer,
+  planFromModelfile,
   quantize,
   rebuild,
   reveal,

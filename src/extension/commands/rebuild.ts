@@ -30,7 +30,7 @@ export async function rebuild({ services, plans }: CommandServices, args: readon
   if (spec !== undefined) {
     // The Modelfile beside it may have been edited since: it stays as it is.
     await plans.show({
-      job: { ...spec, title: `Rebuild ${basename(output)}`, next: [] },
+      job: { ...spec, title: `Rebuild ${basename(output)}`, next: [], modelfile: undefined },
       planArgs: [...spec.args, '--dry-run'],
       files: [['result', output]],
       then: [],

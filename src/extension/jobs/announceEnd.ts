@@ -70,6 +70,15 @@ function nextSteps({ spec }: Job): readonly NextStep[] {
   if (output === undefined) {
     return [];
   }
+  if (spec.modelfile !== undefined) {
+    const uri = vscode.Uri.file(spec.modelfile.path);
+    return [
+      {
+        title: vscode.l10n.t('Create from Modelfile'),
+        run: () => vscode.commands.executeCommand('modelfileStudio.createFromModelfile', uri),
+      },
+    ];
+  }
   const isGguf = output.toLowerCase().endsWith('.gguf');
   const step = (title: string, command: string, request: object): NextStep => ({
     title,

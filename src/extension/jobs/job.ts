@@ -30,6 +30,8 @@ export const JOB_SPEC = z.object({
   model: z.optional(z.string()),
   /** Absolute path of the artefact that the model is made from. */
   from: z.optional(z.string()),
+  /** The Modelfile that names the result once it is there, in the place of what FROM says now. */
+  modelfile: z.optional(z.object({ path: z.string(), base: z.string() })),
 });
 
 export type JobSpec = Readonly<z.infer<typeof JOB_SPEC>>;

@@ -7,7 +7,7 @@ import { MODELFILE, modelNameFor } from './modelfileDocuments';
 const POSITION = z.object({ line: z.number(), character: z.number() });
 const SUMMARIES = z.array(z.object({ range: z.object({ start: POSITION, end: POSITION }), text: z.string() }));
 
-/** Above the first line: Create and Preview; above FROM and ADAPTER: what they lead to. */
+/** Above the first line: Create, Plan and Preview; above FROM and ADAPTER: what they lead to. */
 export function registerCodeLenses(services: Services, ask: AskLanguageServer): void {
   const changed = new vscode.EventEmitter<void>();
   const provider: vscode.CodeLensProvider = {
@@ -36,8 +36,10 @@ function actions(document: vscode.TextDocument): vscode.CodeLens[] {
     return [preview];
   }
   const title = vscode.l10n.t('Create {0}', modelNameFor(document.uri.fsPath));
+  const plan = { title: vscode.l10n.t('Plan'), command: 'modelfileStudio.planFromModelfile' };
   return [
     new vscode.CodeLens(top, { title, command: 'modelfileStudio.createFromModelfile', arguments: [document.uri] }),
+    new vscode.CodeLens(top, { ...plan, arguments: [document.uri] }),
     preview,
   ];
 }

@@ -1,7 +1,7 @@
 import type { Services } from '../services';
 import { registerLanguageClient } from '../registerLanguageClient';
+import { registerBuiltForModelfile } from './builtForModelfile';
 import { registerCodeLenses } from './codeLenses';
-import { registerCreateFromModelfile } from './createFromModelfile';
 import { registerInsertCommands } from './insertFromLibrary';
 import { registerNewModelfile } from './newModelfile';
 import { registerPromptPreview } from './promptPreview';
@@ -13,5 +13,5 @@ export function registerModelfileEditing(services: Services): void {
   registerPromptPreview(services, ask);
   registerNewModelfile(services);
   registerInsertCommands(services);
-  registerCreateFromModelfile(services);
+  registerBuiltForModelfile(services);
 }

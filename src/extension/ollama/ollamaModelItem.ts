@@ -8,6 +8,8 @@ export interface OllamaModelNode {
   readonly name: string;
   readonly installed: InstalledModel;
   readonly running: RunningModel | undefined;
+  /** It is a base with an adapter on top, which later versions of Ollama will not serve. */
+  readonly hasAdapter?: boolean;
 }
 
 /** `16:20`; undefined for a model that stays, and for what is no time. */
@@ -24,11 +26,12 @@ function runningText(running: RunningModel): string {
   return until === undefined ? vscode.l10n.t('running') : vscode.l10n.t('running until {0}', until);
 }
 
-export function ollamaModelItem({ name, installed, running }: OllamaModelNode): vscode.TreeItem {
+export function ollamaModelItem({ name, installed, running, hasAdapter = false }: OllamaModelNode): vscode.TreeItem {
   const shown = escapeControls(name);
   const item = new vscode.TreeItem(shown, vscode.TreeItemCollapsibleState.None);
   const facts = [
     running === undefined ? undefined : runningText(running),
+    hasAdapter ? vscode.l10n.t('adapter on top') : undefined,
     installed.parameterSize,
     installed.quantisation,
     installed.isCloud ? vscode.l10n.t('in the cloud') : formatBytes(installed.bytes),
@@ -39,13 +42,22 @@ export function ollamaModelItem({ name, installed, running }: OllamaModelNode): 
     .join(' · ');
   item.id = name;
   item.description = description;
-  item.contextValue = running === undefined ? 'ollamaModel' : 'ollamaModel.running';
+  item.contextValue = `ollamaModel${running === undefined ? '' : '.running'}${hasAdapter ? '.adapter' : ''}`;
   item.iconPath = new vscode.ThemeIcon(
     running === undefined ? 'vm' : 'vm-running',
     running === undefined ? undefined : new vscode.ThemeColor('charts.green'),
   );
   item.accessibilityInformation = { label: `${shown}, ${vscode.l10n.t('Ollama model')}, ${description}` };
   item.tooltip = tooltip(shown, installed, running);
+  if (hasAdapter) {
+    item.tooltip
+      .appendMarkdown('\n')
+      .appendText(
+        vscode.l10n.t(
+          'A base with an adapter on top. Ollama makes no more of these and will stop serving them: Fuse Installed Adapter… makes one model of it.',
+        ),
+      );
+  }
   return item;
 }
 

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { toStudioError } from '../../core/errors';
 import { escapeControls } from '../../core/escapeControls';
 import type { Services } from '../services';
+import { AdapterLayers } from './adapterLayers';
 import { ollamaModelItem, type OllamaModelNode } from './ollamaModelItem';
 import type { OllamaServer } from './ollamaServer';
 
@@ -31,6 +32,7 @@ export class OllamaView implements vscode.TreeDataProvider<OllamaModelNode>, vsc
   #snapshot: Snapshot = { state: 'checking', models: [] };
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
+  readonly #adapters = new AdapterLayers();
 
   constructor(
     private readonly services: Services,
@@ -145,7 +147,9 @@ export class OllamaView implements vscode.TreeDataProvider<OllamaModelNode>, vsc
           name: model.name,
           installed: model,
           running: running.find(({ name }) => name === model.name),
+          hasAdapter: this.#adapters.has(model),
         }));
+        this.#adapters.learn(client, installed, () => void this.refresh());
         return { state: models.length === 0 ? 'empty' : 'ready', models, version: found.version };
       }
     }

@@ -28,24 +28,33 @@ export class PlanDocuments
 
   constructor(private readonly services: Services) {}
 
-  /** Shows the page of a proposal at once, and its plan when that is worked out. */
-  async show(proposal: Proposal): Promise<void> {
+  /**
+   * Shows the page of a proposal at once, and its plan when that is worked out.
+   * @param ready the plan, where it is known already; `exists`: what is there of that name would be replaced
+   */
+  async show(proposal: Proposal, ready?: { readonly text: string; readonly exists: boolean }): Promise<void> {
     const name = proposal.job.title.replaceAll(/[\\/]/g, ' ');
     const uri = vscode.Uri.from({
       scheme: PLAN_SCHEME,
       path: `/${vscode.l10n.t('Plan')}: ${name}`,
       query: String(++this.#count),
     });
-    const plan: Plan = { proposal, abort: new AbortController(), state: { kind: 'planning' } };
+    const plan: Plan = {
+      proposal,
+      abort: new AbortController(),
+      state: ready === undefined ? { kind: 'planning' } : { kind: 'ready', ...ready },
+    };
     this.#plans.set(uri.toString(), plan);
     const document = await vscode.languages.setTextDocumentLanguage(
       await vscode.workspace.openTextDocument(uri),
       'modelfile-studio-plan',
     );
     await vscode.window.showTextDocument(document, { preview: true });
-    await vscode.window.withProgress({ location: { viewId: 'modelfileStudio.artefacts' } }, () =>
-      this.#plan(uri, plan),
-    );
+    if (ready === undefined) {
+      await vscode.window.withProgress({ location: { viewId: 'modelfileStudio.artefacts' } }, () =>
+        this.#plan(uri, plan),
+      );
+    }
   }
 
   async #plan(uri: vscode.Uri, plan: Plan): Promise<void> {

@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as z from 'zod/mini';
 import type { Proposal } from '../plans/proposal';
 import { modelNameFrom } from './resultNames';
@@ -38,6 +38,23 @@ export function buildProposal(
   };
 }
 
+/** A build whose result a Modelfile then names. @param choices.from what its FROM says now */
+export function buildForModelfileProposal(
+  choices: Sources & { readonly type: string; readonly out: string; readonly modelfile: string; readonly from: string },
+  workers: number,
+): Proposal {
+  const { modelfile, from, ...build } = choices;
+  const proposal = buildProposal(build, workers);
+  return {
+    ...proposal,
+    job: { ...proposal.job, modelfile: { path: modelfile, base: from } },
+    files: [...proposal.files, ['Modelfile', modelfile]],
+    then: [
+      `FROM of ${basename(modelfile)} names ${basename(choices.out)}${choices.adapters.length === 0 ? '' : ', and ADAPTER goes'}. One undo takes it back.`,
+    ],
+  };
+}
+
 /** The same, and the model in Ollama. */
 export function createProposal(
   choices: Sources & { readonly type: string | undefined; readonly name: string },
@@ -62,6 +79,54 @@ export function createProposal(
     detail: (answer) => enginePlan(answer, choices),
     files: sourceFiles(choices),
     then: [],
+    canReplace: true,
+  };
+}
+
+/** The model of a Modelfile, with what is built for it. @param choices.type another type than the files have */
+export function createFromModelfileProposal(
+  choices: { readonly path: string; readonly name: string; readonly type?: string | undefined },
+  workers: number,
+): Proposal {
+  const { path, name, type } = choices;
+  const args = [
+    'create',
+    name,
+    '-f',
+    path,
+    ...(type === undefined ? [] : ['--quantize', type]),
+    ...workerArgs(workers),
+  ];
+  return {
+    job: { kind: 'create', title: `Create ${name}`, args, cwd: dirname(path), model: name },
+    planArgs: [...args, '--dry-run'],
+    files: [['Modelfile', path]],
+    then: [],
+    change: { command: 'modelfileStudio.planFromModelfile', request: { path, name } },
+    canReplace: true,
+  };
+}
+
+/** An installed model with an adapter on top as one fused model. @param choices.type another type than it is stored in */
+export function fuseInstalledProposal(
+  choices: { readonly model: string; readonly as: string; readonly type?: string | undefined },
+  workers: number,
+): Proposal {
+  const { model, as, type } = choices;
+  const args = [
+    'create',
+    as,
+    '--base',
+    `ollama:${model}`,
+    ...(type === undefined ? [] : ['--type', type]),
+    ...workerArgs(workers),
+  ];
+  return {
+    job: { kind: 'create', title: `Fuse ${model} as ${as}`, args, model: as },
+    planArgs: [...args, '--dry-run'],
+    files: [],
+    then: [`Template, system, parameters and licence are those of ${model}, which stays as it is.`],
+    change: { command: 'modelfileStudio.fuseInstalledAdapter', request: { model, as } },
     canReplace: true,
   };
 }

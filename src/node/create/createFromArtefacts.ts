@@ -124,6 +124,7 @@ export async function prepareCreateFrom(
     base,
     library: request.library,
     isBuilt: isFused(route) && !isTakenAsItIs(facts),
+    profile: server.profile,
     client,
     bundleFolder,
     signal,
@@ -185,7 +186,7 @@ export async function* createFromArtefacts(
     const parsed = parseModelfile(text);
     const lines = new ModelfileLines(parsed, path);
     // The text is judged before an hour is spent on the files that it names.
-    refuseFindings(lintText(parsed), lines);
+    refuseFindings(lintText(parsed, { profile: server.profile }), lines);
     yield* maker.model();
     yield* maker.adapter();
     await writeModelfile(path, text, request.force || request.keepIn === undefined);

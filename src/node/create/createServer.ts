@@ -2,6 +2,7 @@ import { StudioError } from '../../core/errors';
 import type { CreateNames } from '../../core/ollama/createNames';
 import { parseModelName, sameModelName } from '../../core/ollama/modelName';
 import type { InstalledModel, OllamaState } from '../../core/ollama/ollamaModels';
+import { ollamaProfile, type OllamaProfile } from '../../core/ollama/ollamaProfile';
 import type { OllamaClient } from '../ollama/ollamaClient';
 import { requireOllama } from '../ollama/ollamaState';
 import { whileUnsettled } from '../ollama/whileUnsettled';
@@ -17,6 +18,10 @@ export class CreateServer {
 
   get version(): string {
     return this.state.version;
+  }
+
+  get profile(): OllamaProfile {
+    return ollamaProfile(this.version, 'server');
   }
 
   /** The models that it had when they were first asked for. */

@@ -1,11 +1,12 @@
 // What the Modelfile of a new model takes over from its base beside the weights.
 import type { BaseLibraryModel, TemplateChoice } from '../../core/chatTemplate/chooseTemplate';
-import { keptParameters } from '../../core/modelfile/inheritedCommands';
+import { droppedParameters, keptParameters } from '../../core/modelfile/inheritedCommands';
+import type { OllamaProfile } from '../../core/ollama/ollamaProfile';
 import type { LibraryModel } from '../../core/ollama/registryManifest';
 import type { RouteFacts } from '../../core/routes/planRoutes';
 import { StudioError, throwIfAborted } from '../../core/errors';
 import type { BuildInputs } from '../inputs/loadBuildInputs';
-import { readLicences } from '../inputs/readLicences';
+import { ggufLicences, readLicences } from '../inputs/readLicences';
 import {
   chatSourceOfFolder,
   chatSourceOfGguf,
@@ -40,6 +41,8 @@ interface InheritOptions {
   readonly library: string | undefined;
   /** A file is made of the base; else a Modelfile names it, and a server hands on what an installed one has. */
   readonly isBuilt: boolean;
+  /** The Ollama that takes the model. */
+  readonly profile: OllamaProfile;
   readonly client: OllamaClient;
   readonly bundleFolder: string;
   readonly signal: AbortSignal;
@@ -50,7 +53,7 @@ interface InheritOptions {
  * @throws StudioError what reading the inputs and looking models up throws
  */
 export async function inherit(options: InheritOptions): Promise<Inherited> {
-  const { gathered, library, isBuilt, client, bundleFolder, signal } = options;
+  const { gathered, library, isBuilt, profile, client, bundleFolder, signal } = options;
   const { facts, inputs, installedModel } = gathered;
   if ((facts.base.kind === 'installed' && !isBuilt) || inputs === undefined) {
     return { choice: undefined, licences: [], warnings: [] };
@@ -62,21 +65,25 @@ export async function inherit(options: InheritOptions): Promise<Inherited> {
       installedModel?.content ?? (await lookUp(options.base, { client, offline: true, bundleFolder, signal }));
     const choice = await chooseTemplateFor(source, {
       bundleFolder,
-      base: libraryBase(model),
+      base: libraryBase(model, profile),
       signal,
       adapter: templateFrom,
     });
     return keepOwn(model, templateFrom === undefined ? keptChoice(choice, model) : choice, {
       isSplit: (installedModel?.models.length ?? 1) > 1,
       hasDraft: (installedModel?.drafts.length ?? 0) > 0,
+      profile,
     });
   }
-  const base =
-    library === undefined
-      ? undefined
-      : libraryBase(await lookUp(library, { client, offline: false, bundleFolder, signal }));
+  const model =
+    library === undefined ? undefined : await lookUp(library, { client, offline: false, bundleFolder, signal });
+  const base = model === undefined ? undefined : libraryBase(model, profile);
   const choice = await chooseTemplateFor(source, { bundleFolder, base, signal, adapter: templateFrom });
-  return { choice, licences: await licencesOf(inputs, signal), warnings: [] };
+  return {
+    choice,
+    licences: await licencesOf(inputs, signal),
+    warnings: model === undefined ? [] : droppedParameters(model, profile),
+  };
 }
 
 async function lookUp(
@@ -102,8 +109,7 @@ async function licencesOf({ base }: BuildInputs, signal: AbortSignal): Promise<r
   if (base.kind === 'folder') {
     return await readLicences(base.directory, { card: base.model.readme, signal });
   }
-  const named = base.parts[0]?.file.metadata.get('general.license')?.value;
-  return typeof named === 'string' && named.trim() !== '' ? [named.trim()] : [];
+  return base.parts[0] === undefined ? [] : ggufLicences(base.parts[0].file);
 }
 
 /** The folder of the last adapter that has another chat template than the base: the one that it was trained with, and so the right one. */
@@ -135,7 +141,7 @@ async function trainedTemplate(directory: string, signal: AbortSignal): Promise<
 }
 
 /** A library model as what the Modelfile of a model made from it takes over. */
-function libraryBase(model: LibraryModel): BaseLibraryModel {
+function libraryBase(model: LibraryModel, profile: OllamaProfile): BaseLibraryModel {
   const { name, template, renderer, parser, license } = model;
   return {
     model: name,
@@ -144,7 +150,7 @@ function libraryBase(model: LibraryModel): BaseLibraryModel {
     license,
     ...(template === undefined ? {} : { template }),
     stops: stopsOf(model),
-    parameters: scalarsOf(model),
+    parameters: scalarsOf(model, profile),
   };
 }
 
@@ -152,9 +158,9 @@ function stopsOf({ parameters: { stop } }: LibraryModel): string[] {
   return stop === undefined ? [] : [stop].flat().map(String);
 }
 
-function scalarsOf({ parameters }: LibraryModel): Record<string, number | boolean | string> {
+function scalarsOf({ parameters }: LibraryModel, profile: OllamaProfile): Record<string, number | boolean | string> {
   return Object.fromEntries(
-    keptParameters(parameters).flatMap(([key, value]) =>
+    keptParameters(parameters, profile).flatMap(([key, value]) =>
       key === 'stop' || typeof value === 'object' ? [] : [[key, value] as const],
     ),
   );
@@ -184,7 +190,11 @@ function keptChoice(choice: TemplateChoice, model: LibraryModel): TemplateChoice
 function keepOwn(
   model: LibraryModel,
   choice: TemplateChoice,
-  { isSplit, hasDraft }: { readonly isSplit: boolean; readonly hasDraft: boolean },
+  {
+    isSplit,
+    hasDraft,
+    profile,
+  }: { readonly isSplit: boolean; readonly hasDraft: boolean; readonly profile: OllamaProfile },
 ): Inherited {
   return {
     choice,
@@ -193,16 +203,19 @@ function keepOwn(
       // What a server asks for split weights does not hold for the one file that they become.
       requires: isSplit ? undefined : model.requires,
       messages: model.messages,
-      parameters: scalarsOf(model),
+      parameters: scalarsOf(model, profile),
     },
     licences: [],
-    warnings: hasDraft
-      ? [
-          {
-            code: 'ollama/draft',
-            message: `the DRAFT of ${model.name} belongs to its weights as they were, and is left out`,
-          },
-        ]
-      : [],
+    warnings: [
+      ...droppedParameters(model, profile),
+      ...(hasDraft
+        ? [
+            {
+              code: 'ollama/draft',
+              message: `the DRAFT of ${model.name} belongs to its weights as they were, and is left out`,
+            },
+          ]
+        : []),
+    ],
   };
 }

@@ -40,6 +40,7 @@ import {
 import type { OllamaClient } from '../ollama/ollamaClient';
 import { targetOfParts } from '../inputs/loadAdapterTarget';
 import { readGgufFiles } from '../inputs/readGgufParts';
+import { withoutZeroParts } from '../engine/zeroParts';
 
 export interface RouteRequest {
   /** A Hugging Face folder or a GGUF; for an installed model give `installed`. */
@@ -258,7 +259,8 @@ async function planned(
   signal: AbortSignal | undefined,
 ): Promise<{ readonly problem?: ErrorJson | undefined; readonly bytes?: number | undefined }> {
   try {
-    const plan = planAdapterGguf({ adapter, weight, target, type: 'F16', output: join(tmpdir(), 'adapter.gguf') });
+    const [trained] = await withoutZeroParts([{ adapter, weight }], signal);
+    const plan = planAdapterGguf({ ...trained!, target, type: 'F16', output: join(tmpdir(), 'adapter.gguf') });
     await requireOwnWeights(plan, signal);
     return { bytes: plan.bytesWritten };
   } catch (thrown) {

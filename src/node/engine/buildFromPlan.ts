@@ -69,7 +69,7 @@ async function verifyHeaders(plan: BuildPlan, paths: readonly string[]): Promise
 }
 
 /** Puts the record of a build beside its result. Resolves to a warning where somebody else's file stands there. */
-async function writeRecord(path: string, text: string): Promise<PlanNote | undefined> {
+async function writeRecord(path: string, text: Iterable<string>): Promise<PlanNote | undefined> {
   const partial = `${path}.partial`;
   for (const there of [path, partial]) {
     if (!(await isOurs(there))) {

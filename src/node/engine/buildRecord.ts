@@ -12,9 +12,9 @@ export const RECORD_HEAD = `{\n "format": "${BUILD_RECORD_FORMAT}"`;
 
 /**
  * Where a result came from, as JSON text: inputs with their identities, choices, and a hash of every tensor. Paths are relative to the
- * folder of the record, with forward slashes, so that it holds wherever it is read from.
+ * folder of the record, with forward slashes, so that it holds wherever it is read from. The text comes in pieces, a tensor each.
  */
-export function buildRecord(plan: BuildPlan, result: RunResult): string {
+export function* buildRecord(plan: BuildPlan, result: RunResult): Generator<string, void> {
   const fromRecord = (path: string): string => relativePath(path, dirname(resolve(plan.output)));
   const { base } = plan.summary;
   const record = {
@@ -31,14 +31,14 @@ export function buildRecord(plan: BuildPlan, result: RunResult): string {
     inputs: result.inputs.map((input) => ({ ...input, path: fromRecord(input.path) })),
     planHash: result.planHash,
     warnings: plan.warnings,
-    tensors: plan.tensors.map((tensor, index) => ({
-      name: tensor.name,
-      type: tensor.type,
-      bytes: tensor.bytes,
-      sha256: result.hashes[index] ?? '',
-    })),
   };
-  return `${JSON.stringify(record, null, 1)}\n`;
+  yield JSON.stringify(record, null, 1).slice(0, -'\n}'.length);
+  yield ',\n "tensors": [';
+  for (const [index, { name, type, bytes }] of plan.tensors.entries()) {
+    const tensor = JSON.stringify({ name, type, bytes, sha256: result.hashes[index] ?? '' }, null, 1);
+    yield `${index === 0 ? '' : ','}\n${tensor.replaceAll(/^/gm, '  ')}`;
+  }
+  yield plan.tensors.length === 0 ? ']\n}\n' : '\n ]\n}\n';
 }
 
 /** The name of an installed model stays as it is, and so does a path on another drive. */

@@ -21,6 +21,7 @@ import { existsError, PartialOutput, recoverPublishing, writeFully, type Partial
 import type { AdapterRequest } from './prepareBuild';
 import { RateMeter } from '../files/rateMeter';
 import { writeError } from '../files/systemError';
+import { withoutZeroParts } from './zeroParts';
 
 export interface ConvertAdapterRequest {
   readonly adapter: AdapterRequest;
@@ -66,9 +67,9 @@ export async function prepareConvertAdapter(request: ConvertAdapterRequest): Pro
     );
   }
   const inputState = identityText(await identify(adapter.weightsFile));
+  const [trained] = await withoutZeroParts([{ adapter, weight: request.adapter.weight }], request.signal);
   const plan = planAdapterGguf({
-    adapter,
-    weight: request.adapter.weight,
+    ...trained!,
     target: loaded.target,
     type: request.type,
     output: request.output,

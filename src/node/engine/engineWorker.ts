@@ -5,42 +5,49 @@ import { crc32 } from 'node:zlib';
 import { Kernels } from '../../core/engine/kernels/kernels';
 import type { StagedUnit } from '../../core/engine/stagedUnit';
 import { UnitRunner } from '../../core/engine/unitRunner';
-import { workerLayout } from '../../core/engine/workerLayout';
-import { workUnits } from '../../core/engine/workUnits';
 import { StudioError, toStudioError } from '../../core/errors';
 import { CONTROL, HASH_REQUEST, type EngineWorkerData, type WorkerMessage } from './engineMessages';
+import { TensorReader } from './sharedTensors';
+import { unitAt } from './sharedUnits';
 import { openFileSource, type FileSource } from '../files/fileSource';
 import { unitSpan, writeFully } from '../output/partialOutput';
 import { writeError } from '../files/systemError';
 
 const HASH_CHUNK = 1024 * 1024;
+/** Output bytes, or units, after which is told what was written: a message for each of 200,000 small units would cost more than its work. */
+const REPORT_BYTES = 512 * 1024;
+const REPORT_UNITS = 64;
 
 /** One thread of a run: takes units until none are left, reading ahead and writing behind, then hashes tensors. */
 class EngineWorker {
   readonly #data: EngineWorkerData;
+  readonly #tensors: TensorReader;
   readonly #control: Int32Array;
   readonly #finished: Uint8Array;
   readonly #post: (message: WorkerMessage) => void;
   readonly #inputs = new Map<number, Promise<FileSource>>();
   readonly #outputs = new Map<number, Promise<FileHandle>>();
+  #written: number[] = [];
+  #writtenBytes = 0;
 
   constructor(data: EngineWorkerData, post: (message: WorkerMessage) => void) {
     this.#data = data;
+    this.#tensors = new TensorReader(data.tensors);
     this.#post = post;
     this.#control = new Int32Array(data.control);
     this.#finished = new Uint8Array(data.finished);
   }
 
   async runUnits(): Promise<void> {
-    const { tensors } = this.#data;
-    const units = workUnits(tensors);
-    const layout = workerLayout(tensors);
+    const { layout } = this.#data;
+    const units = new Float64Array(this.#data.units);
+    const count = this.#finished.length;
     const kernels = await Kernels.instantiate(layout.memoryBytes);
     const importance = this.#data.importance === undefined ? undefined : new Float32Array(this.#data.importance);
     const runner = new UnitRunner({
       kernels,
       layout,
-      tensors,
+      tensorAt: (index) => this.#tensors.at(index),
       readAt: (file, offset, target) => this.#readAt(file, offset, target),
       importance,
     });
@@ -48,17 +55,17 @@ class EngineWorker {
     // A staging buffer is free as soon as its unit is made, unless the unit leaves as it came, and is written from there.
     const stagings: [Promise<void>, Promise<void>] = [Promise.resolve(), Promise.resolve()];
     const stage = (index: number, buffer: 0 | 1): Promise<StagedUnit> => {
-      const staged = stagings[buffer].then(() => runner.stage(units[index]!, buffer));
+      const staged = stagings[buffer].then(() => runner.stage(unitAt(units, index), buffer));
       staged.catch(() => undefined);
       return staged;
     };
-    let index = this.#take(units.length);
+    let index = this.#take(count);
     let buffer: 0 | 1 = 0;
     let staged = index < 0 ? undefined : stage(index, buffer);
     while (staged !== undefined) {
       const ready: StagedUnit = await staged;
       const other: 0 | 1 = buffer === 0 ? 1 : 0;
-      const following = this.#take(units.length);
+      const following = this.#take(count);
       staged = following < 0 ? undefined : stage(following, other);
       Atomics.store(this.#control, CONTROL.currentTensor, ready.unit.tensor);
       await writes[buffer];
@@ -71,6 +78,7 @@ class EngineWorker {
       buffer = other;
     }
     await Promise.all(writes);
+    this.#reportWritten();
   }
 
   /** The next unit that is still to be made; -1 when there is none or the run was cancelled. */
@@ -112,11 +120,21 @@ class EngineWorker {
   }
 
   async #write(index: number, staged: StagedUnit, bytes: Uint8Array, nonFinite: number): Promise<void> {
-    const tensor = this.#data.tensors[staged.unit.tensor]!;
+    const tensor = this.#tensors.at(staged.unit.tensor);
     const span = unitSpan(tensor, staged.unit);
     const checksum = crc32(bytes);
     await writeFully(await this.#output(tensor.output), bytes, span.offset);
-    this.#post({ kind: 'unit', unit: index, checksum, nonFinite });
+    this.#written.push(index, checksum, nonFinite);
+    this.#writtenBytes += span.bytes;
+    if (this.#writtenBytes >= REPORT_BYTES || this.#written.length >= 3 * REPORT_UNITS) {
+      this.#reportWritten();
+    }
+  }
+
+  #reportWritten(): void {
+    this.#post({ kind: 'units', finished: this.#written });
+    this.#written = [];
+    this.#writtenBytes = 0;
   }
 
   async #output(index: number): Promise<FileHandle> {
@@ -131,12 +149,15 @@ class EngineWorker {
   /** SHA-256 of finished tensors as they stand in the output. */
   async hashTensors(): Promise<void> {
     const chunk = new Uint8Array(HASH_CHUNK);
+    let hashes: [number, string][] = [];
+    let hashedBytes = 0;
     for (;;) {
       const index = Atomics.add(this.#control, CONTROL.nextTensor, 1);
-      const tensor = this.#data.tensors[index];
-      if (tensor === undefined || Atomics.load(this.#control, CONTROL.cancelled) !== 0) {
+      if (index >= this.#tensors.count || Atomics.load(this.#control, CONTROL.cancelled) !== 0) {
+        this.#post({ kind: 'hashes', hashes });
         return;
       }
+      const tensor = this.#tensors.at(index);
       const file = await this.#output(tensor.output);
       const hash = createHash('sha256');
       for (let done = 0; done < tensor.bytes;) {
@@ -155,7 +176,13 @@ class EngineWorker {
         hash.update(chunk.subarray(0, bytesRead));
         done += bytesRead;
       }
-      this.#post({ kind: 'hash', tensor: index, sha256: hash.digest('hex') });
+      hashes.push([index, hash.digest('hex')]);
+      hashedBytes += tensor.bytes;
+      if (hashedBytes >= REPORT_BYTES || hashes.length >= REPORT_UNITS) {
+        this.#post({ kind: 'hashes', hashes });
+        hashes = [];
+        hashedBytes = 0;
+      }
     }
   }
 

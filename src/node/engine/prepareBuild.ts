@@ -12,7 +12,9 @@ import { readImatrix } from '../../core/formats/gguf/imatrix';
 import type { ModelFolder } from '../../core/formats/huggingface/huggingFaceModel';
 import { checkOutput, type ReadPaths } from '../output/checkOutput';
 import { deltaFacts } from './deltaFacts';
+import { withColumnFactors } from './columnFactors';
 import { withoutTiedCopies, withoutTiedParts } from './tiedCopies';
+import { withoutZeroParts } from './zeroParts';
 import { unnamedRows } from './unnamedRows';
 import { openFileSource } from '../files/fileSource';
 import { freeBytes } from '../files/freeSpace';
@@ -86,12 +88,13 @@ export interface TrainedInputs {
 
 /** @param trainedWith folders of adapters that are not merged, but whose tokenizer and template count */
 export async function trainedInputs(
-  { base, adapters: read }: Pick<BuildInputs, 'base' | 'adapters'>,
+  { base, adapters: given }: Pick<BuildInputs, 'base' | 'adapters'>,
   {
     trainedWith = [],
     signal,
   }: { readonly trainedWith?: readonly string[] | undefined; readonly signal?: AbortSignal | undefined },
 ): Promise<TrainedInputs> {
+  const read = await withoutZeroParts(given, signal);
   const folders = [
     ...read.flatMap(({ adapter }) => (adapter.format === 'gguf' ? [] : [adapter.directory])),
     ...trainedWith,
@@ -166,10 +169,11 @@ const SUSPICIOUS_DELTA = 1.5;
 
 /** Adds what only a look at the adapters' numbers and at the disk can tell. */
 async function withFacts(
-  first: BuildPlan,
+  planned: BuildPlan,
   read: ReadPaths & { readonly states: InputStates },
   signal: AbortSignal | undefined,
 ): Promise<BuildPlan> {
+  const first = await withColumnFactors(planned, signal);
   await checkOutput(first.output, first.kind, { files: [...first.inputs, ...read.files], folders: read.folders });
   const facts = await deltaFacts(first, signal);
   const checks: PlanNote[] = [...first.checks];

@@ -1,10 +1,14 @@
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { BuildPlan } from '../../core/engine/buildPlan';
+import { workerLayout } from '../../core/engine/workerLayout';
 import { workUnits, type WorkUnit } from '../../core/engine/workUnits';
 import { StudioError, throwIfAborted, toStudioError } from '../../core/errors';
 import type { EngineEvent } from '../../core/progress';
 import { CONTROL, HASH_REQUEST, type EngineWorkerData, type WorkerMessage } from './engineMessages';
+import { shareBytes } from './shareBytes';
+import { shareTensors } from './sharedTensors';
+import { shareUnits } from './sharedUnits';
 import { freeBytes, requireSpace } from '../files/freeSpace';
 import { changedError, identify, identityText, sameIdentity, type InputIdentity } from '../files/inputIdentity';
 import { acquireLock } from '../output/outputLock';
@@ -146,6 +150,7 @@ class ThreadedRun {
   #exited = 0;
   #failure: StudioError | undefined;
   #wake: () => void = () => undefined;
+  readonly #bytesTotal: number;
   #bytesDone = 0;
   #bytesSynced = 0;
   #tensorsDone = 0;
@@ -155,6 +160,7 @@ class ThreadedRun {
     this.#units = units;
     this.#partial = partial;
     this.#options = options;
+    this.#bytesTotal = plan.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
     plan.tensors.forEach(() => this.#tensorUnitsLeft.push(0));
     units.forEach((unit, index) => {
       this.#tensorUnitsLeft[unit.tensor]! += 1;
@@ -201,15 +207,17 @@ class ThreadedRun {
 
   #start(): void {
     const plan = this.#plan;
-    const finished = new SharedArrayBuffer(Math.max(1, this.#units.length));
+    const finished = new SharedArrayBuffer(this.#units.length);
     [...this.#partial.finished.keys()].forEach((index) => (new Uint8Array(finished)[index] = 1));
     const data: EngineWorkerData = {
       inputs: plan.inputs,
       outputs: this.#partial.paths,
-      tensors: plan.tensors,
+      tensors: shareTensors(plan.tensors),
+      units: shareUnits(this.#units),
+      layout: workerLayout(plan.tensors),
       control: this.#control.buffer,
       finished,
-      importance: plan.importance === undefined ? undefined : shared(plan.importance),
+      importance: plan.importance === undefined ? undefined : shareImportance(plan.importance),
     };
     const count = Math.max(1, Math.min(this.#options.workers, this.#units.length));
     for (let i = 0; i < count; i++) {
@@ -237,12 +245,13 @@ class ThreadedRun {
 
   #receive(message: WorkerMessage): void {
     switch (message.kind) {
-      case 'unit':
-        this.#partial.journal.add(message.unit, { checksum: message.checksum, nonFinite: message.nonFinite > 0 });
-        this.#finishUnit(message.unit, message.nonFinite > 0);
+      case 'units':
+        this.#receiveUnits(message.finished);
         return;
-      case 'hash':
-        this.#hashes[message.tensor] = message.sha256;
+      case 'hashes':
+        for (const [tensor, sha256] of message.hashes) {
+          this.#hashes[tensor] = sha256;
+        }
         return;
       case 'unitsDone':
         this.#unitsDone++;
@@ -255,6 +264,15 @@ class ThreadedRun {
         break;
     }
     this.#wake();
+  }
+
+  #receiveUnits(finished: readonly number[]): void {
+    for (let at = 0; at < finished.length; at += 3) {
+      const unit = finished[at]!;
+      const nonFinite = finished[at + 2]! > 0;
+      this.#partial.journal.add(unit, { checksum: finished[at + 1]!, nonFinite });
+      this.#finishUnit(unit, nonFinite);
+    }
   }
 
   #finishUnit(index: number, nonFinite: boolean): void {
@@ -327,7 +345,7 @@ class ThreadedRun {
   }
 
   #progress(meter: RateMeter): EngineEvent {
-    const total = this.#plan.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+    const total = this.#bytesTotal;
     const { rate, secondsLeft } = meter.measure(this.#bytesDone, total);
     const current = Atomics.load(this.#control, CONTROL.currentTensor);
     return {
@@ -362,8 +380,6 @@ class ThreadedRun {
   }
 }
 
-function shared(values: Float32Array): SharedArrayBuffer {
-  const buffer = new SharedArrayBuffer(values.byteLength);
-  new Float32Array(buffer).set(values);
-  return buffer;
+function shareImportance(values: Float32Array): SharedArrayBuffer {
+  return shareBytes([new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]);
 }

@@ -57,6 +57,23 @@ export class StoredRows {
     return true;
   }
 
+  /** True where all values of a plain tensor (F32, F16, BF16) are zero. */
+  async isZero({ file, offset, bytes, dtype }: TensorRef, signal?: AbortSignal): Promise<boolean> {
+    const source = await this.#source(file);
+    const chunk = new Uint8Array(CHUNK_BYTES);
+    // The sign of a zero, in the last byte of each value.
+    const width = dtype === 'F32' ? 4 : 2;
+    for (let at = 0; at < bytes; at += CHUNK_BYTES) {
+      throwIfAborted(signal);
+      const part = chunk.subarray(0, Math.min(CHUNK_BYTES, bytes - at));
+      await readFully(source, offset + at, part);
+      if (part.some((byte, index) => byte !== 0 && (byte !== 0x80 || index % width !== width - 1))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** True where one matrix is the other turned; factors of adapters, which are read whole. */
   async equalTransposed(a: TensorRef, b: TensorRef): Promise<boolean> {
     const [rows = 0, columns = 0] = a.shape;

@@ -4,7 +4,7 @@ import { readModelConfig } from '../../core/engine/architectures/readModelConfig
 import type { PlanNote } from '../../core/engine/buildPlan';
 import { storedType } from '../../core/engine/storedMatrix';
 import { EMBEDDING, HEAD } from '../../core/engine/vocabularyTensors';
-import type { Adapter, AdapterPart } from '../../core/formats/adapters/adapter';
+import { type Adapter, type AdapterPart, tensorsOf } from '../../core/formats/adapters/adapter';
 import type { HuggingFaceModel } from '../../core/formats/huggingface/huggingFaceModel';
 import { findTensor } from '../../core/formats/huggingface/tensorNames';
 import type { TensorRef } from '../../core/formats/tensorRef';
@@ -164,6 +164,10 @@ function withoutHead(adapter: Adapter): Adapter {
   return {
     ...adapter,
     parts: adapter.parts.filter(({ target }) => target !== HEAD),
+    withoutEffect: [
+      ...(adapter.withoutEffect ?? []),
+      ...adapter.parts.filter(({ target }) => target === HEAD).flatMap(tensorsOf),
+    ],
     config: { ...adapter.config, ensure_weight_tying: true },
   };
 }

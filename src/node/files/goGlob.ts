@@ -1,13 +1,21 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
-import { fromByteString, toByteString, type ByteString } from '../../core/golang/byteString';
+import { fromByteString, isValidUtf8, toByteString, type ByteString } from '../../core/golang/byteString';
 import { matchPath, walkOfPattern } from '../../core/golang/pathPattern';
 
 const SYSTEM = { isWindows: process.platform === 'win32' };
+
+/** A pattern matches a name of bytes that are no text: no path here can say it. */
+export class UnreadableNameError extends Error {
+  constructor(path: ByteString) {
+    super(`${fromByteString(path)} has a name that is not UTF-8, and is not read from here. Rename it.`);
+  }
+}
+
 /**
  * Go's `filepath.Glob` to the letter: the paths that match, those of a folder in byte order; none for what cannot be read. A path
  * without anything special in it is there or not.
  * @param pattern absolute and clean, as `filepath.Abs` gives it
- * @throws BadPatternError for a malformed one
+ * @throws BadPatternError for a malformed one, UnreadableNameError where a name that matches is no text
  */
 export async function goGlob(pattern: string): Promise<string[]> {
   const { start, names } = walkOfPattern(toByteString(pattern), SYSTEM);
@@ -20,6 +28,10 @@ export async function goGlob(pattern: string): Promise<string[]> {
       }
     }
     found = next;
+  }
+  const unreadable = found.find((path) => !isValidUtf8(path));
+  if (unreadable !== undefined) {
+    throw new UnreadableNameError(unreadable);
   }
   return found.map(fromByteString);
 }

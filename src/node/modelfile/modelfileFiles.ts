@@ -8,7 +8,7 @@ import { BadPatternError } from '../../core/golang/pathPattern';
 import type { LocalFileResolver, LocalFiles } from '../../core/modelfile/createRequest';
 import { ollamaProfile, type OllamaProfile } from '../../core/ollama/ollamaProfile';
 import { detectContentType } from '../ollama/contentType';
-import { goGlob } from '../files/goGlob';
+import { goGlob, UnreadableNameError } from '../files/goGlob';
 import { systemCode } from '../files/systemError';
 
 /** An error in the words of Go, for `LocalFiles.error`. */
@@ -20,6 +20,9 @@ class GoError extends Error {
     super(message);
   }
 }
+
+/** What Ollama would read and we cannot: never taken for a file that is not there. */
+class OwnError extends GoError {}
 
 export interface ModelfileFilesOptions {
   readonly signal?: AbortSignal | undefined;
@@ -64,6 +67,9 @@ async function globbed(pattern: string): Promise<readonly string[]> {
   try {
     return await goGlob(pattern);
   } catch (thrown) {
+    if (thrown instanceof UnreadableNameError) {
+      throw new OwnError(thrown.message);
+    }
     throw thrown instanceof BadPatternError ? new GoError(thrown.message) : thrown;
   }
 }
@@ -247,7 +253,7 @@ async function globOrNothing(folder: string, pattern: string, type?: string): Pr
   try {
     return await glob(folder, pattern, type);
   } catch (thrown) {
-    if (thrown instanceof GoError) {
+    if (thrown instanceof GoError && !(thrown instanceof OwnError)) {
       return [];
     }
     throw thrown;

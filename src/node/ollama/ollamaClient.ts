@@ -2,6 +2,7 @@ import { Ollama } from 'ollama';
 import * as z from 'zod';
 import { StudioError, throwIfAborted } from '../../core/errors';
 import type { OllamaAddress } from '../../core/ollama/ollamaAddress';
+import { OLLAMA_BEHAVIOURS } from '../../core/ollama/ollamaBehaviours';
 import type {
   AnswerEvent,
   ChatRequest,
@@ -205,7 +206,7 @@ export class OllamaClient {
     if (rendered === undefined) {
       throw new StudioError(
         'ollama/capability',
-        'This server does not tell the prompt that it makes (Ollama 0.11.5 or later does, for models that it runs itself).',
+        `This server does not tell the prompt that it makes (Ollama ${OLLAMA_BEHAVIOURS.tellsPrompt.since} or later does, for models that it runs itself).`,
       );
     }
     return rendered;

@@ -2,7 +2,8 @@ import { access, constants } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { StudioError } from '../../core/errors';
 import type { OllamaState } from '../../core/ollama/ollamaModels';
-import { isOlderThan, OLDEST_USABLE, SAFE_QUANTISING_SINCE } from '../../core/ollama/ollamaVersion';
+import { behaviour } from '../../core/ollama/ollamaBehaviours';
+import { ollamaProfile } from '../../core/ollama/ollamaProfile';
 import type { OllamaClient } from './ollamaClient';
 
 /** Where Ollama's installers put it, beside the folders of PATH. */
@@ -61,10 +62,11 @@ export async function ollamaState(
     }
     throw thrown;
   }
-  if (isOlderThan(version, OLDEST_USABLE)) {
-    return { state: 'too-old', version, minimum: OLDEST_USABLE, isRemote };
+  const profile = ollamaProfile(version);
+  if (!profile.does('createsFromFiles')) {
+    return { state: 'too-old', version, minimum: behaviour('createsFromFiles').since ?? '', isRemote };
   }
-  return { state: 'running', version, isRemote, mayQuantise: !isOlderThan(version, SAFE_QUANTISING_SINCE) };
+  return { state: 'running', version, isRemote, mayQuantise: profile.does('quantisesSafely') };
 }
 
 /** A server that can be worked with, or the error that says what to do to get one. */

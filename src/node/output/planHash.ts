@@ -12,10 +12,12 @@ export function planHash(plan: BuildPlan, inputs: readonly InputIdentity[]): str
       kind: plan.kind,
       fileType: plan.fileType,
       inputs,
-      tensors: plan.tensors,
       outputs: plan.outputs.map(({ name, bytes }) => ({ name, bytes })),
+      tensors: plan.tensors.length,
     }),
   );
+  // One by one: a text of all of them would be larger than what they are read from.
+  plan.tensors.forEach((tensor) => hash.update(JSON.stringify(tensor)));
   plan.outputs.forEach((output) => hash.update(output.header));
   if (plan.importance !== undefined) {
     hash.update(new Uint8Array(plan.importance.buffer, plan.importance.byteOffset, plan.importance.byteLength));

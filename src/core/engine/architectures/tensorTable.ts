@@ -1,5 +1,5 @@
 import { append } from '../../append';
-import { normaliseTensorName } from '../../formats/huggingface/tensorNames';
+import { normaliseTensorName, towerOf } from '../../formats/huggingface/tensorNames';
 import type { Architecture, ModelConfig, TensorMapping, TensorRule, TensorRules, TensorTable } from './architecture';
 
 /** Buffers that checkpoints of some ages carry and that no model needs. */
@@ -10,9 +10,6 @@ const BUFFERS = [
   '.attention.masked_bias',
   '.attention.bias',
 ];
-/** Parts of multimodal checkpoints that are not the text model. */
-const OTHER_TOWERS =
-  /^(?:model\.)?(?:vision_tower|vision_model|vision_embed_tokens|visual|multi_modal_projector|mm_projector|connector|audio_tower|embed_vision|embed_audio)\./;
 
 const tables = new WeakMap<Architecture, WeakMap<ModelConfig, TensorTable>>();
 
@@ -36,7 +33,7 @@ export function mapTensor(
 ): readonly TensorMapping[] | 'drop' | undefined {
   const canonical = normaliseTensorName(name);
   if (
-    OTHER_TOWERS.test(name) ||
+    towerOf(name) !== undefined ||
     BUFFERS.some((suffix) => name.endsWith(suffix)) ||
     architecture.dropped?.test(canonical) === true
   ) {

@@ -27,6 +27,10 @@ export type FactorLayout =
   | 'expertLinear'
   | 'expertTransposed';
 
+/** The fused parameters of all experts of a layer, as transformers 5 calls them. */
+export const EXPERT_PARAMETERS = ['gate_up_proj', 'down_proj'] as const;
+export type ExpertParameter = (typeof EXPERT_PARAMETERS)[number];
+
 /** Which columns of an interleaved factor belong to an expert, and for `expertTransposed` which of A's columns are its rows. */
 export interface ExpertColumns {
   readonly expert: number;
@@ -69,8 +73,8 @@ export type AdapterPart =
       /** [experts * rank, columns] and [rows, rank * experts]. */
       readonly a: TensorRef;
       readonly b: TensorRef;
-      readonly rank: number;
-      readonly scale: number;
+      /** Rank and scale by the parameter that it may be: patterns of the configuration tell them apart. */
+      readonly modules: Readonly<Record<ExpertParameter, { readonly rank: number; readonly scale: number }>>;
       /** True for the wrapper next to the parameters: where both are trained, that of `gate_up_proj`. */
       readonly inner: boolean;
     }
@@ -134,11 +138,38 @@ export interface Adapter {
   readonly warnings: readonly AdapterWarning[];
   /** What it was trained for, where that is no text; it cannot become a GGUF then. */
   readonly purpose?: { readonly purpose: ModelPurpose; readonly seenBy: string } | undefined;
-  /** Tensors of the file that are no part of the model, as they are named there: a value head. */
-  readonly leftOut?: readonly string[] | undefined;
+  /** Tensors of the file that the result has no place for. */
+  readonly leftOut?: readonly LeftOut[] | undefined;
+  /** Tensors of the file that change nothing, as they are named there: factors whose product is zero, copies of what the base has. */
+  readonly withoutEffect?: readonly string[] | undefined;
+}
+
+/** What of an adapter is not in the result. */
+export interface LeftOut {
+  /** Where it belongs, for people: `value head`, `vision part`. */
+  readonly what: string;
+  /** As they are named in the file. */
+  readonly tensors: readonly string[];
+  /** How many modules of the model they change. */
+  readonly modules: number;
 }
 
 export interface AdapterWarning {
   readonly code: string;
   readonly message: string;
+}
+
+/** The tensors of the file that a part is made of. */
+export function tensorsOf(part: AdapterPart): string[] {
+  switch (part.kind) {
+    case 'lowRank':
+      return [part.a.name, part.b.name, ...(part.magnitude === undefined ? [] : [part.magnitude.name])];
+    case 'experts':
+      return [part.a.name, part.b.name];
+    case 'replace':
+    case 'base':
+    case 'replaceRows':
+    case 'add':
+      return [part.source.name];
+  }
 }

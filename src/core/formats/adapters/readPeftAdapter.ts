@@ -20,8 +20,8 @@ import { isValueHead, purposeOfAdapter } from '../huggingface/modelPurpose';
 export function readPeftAdapter(input: AdapterInput): Adapter {
   const { settings, refusals } = readPeftConfig(input.config, input.path);
   const problems = [...refusals, ...checkTensors(input)];
-  const leftOut: string[] = [];
-  const modules = groupByModule(input, problems, leftOut);
+  const aside: Aside = { valueHead: [], copies: [] };
+  const modules = groupByModule(input, problems, aside);
   const parts: AdapterPart[] = [];
   const used: PeftModule[] = [];
   for (const tensors of modules.values()) {
@@ -61,20 +61,24 @@ export function readPeftAdapter(input: AdapterInput): Adapter {
     tensors: input.tensors,
     hasTokenizer: input.hasTokenizer,
     refusals: problems,
-    warnings: [...warningsOf(settings, used), ...valueHeadWarning(leftOut)],
+    warnings: [...warningsOf(settings, used), ...valueHeadWarning(aside.valueHead)],
     purpose: purposeOfAdapter(
       input.config['task_type'],
       parts.map((part) => [part.target, 'source' in part ? part.source.shape[0] : undefined]),
     ),
-    leftOut,
+    leftOut: aside.valueHead.length === 0 ? [] : [{ what: 'value head', tensors: aside.valueHead, modules: 1 }],
+    withoutEffect: aside.copies,
   };
 }
 
-function groupByModule(
-  input: AdapterInput,
-  problems: StudioError[],
-  leftOut: string[],
-): Map<string, PeftModuleTensors> {
+/** Tensors that become no part. */
+interface Aside {
+  readonly valueHead: string[];
+  /** Of what the base, or another tensor of the file, holds. */
+  readonly copies: string[];
+}
+
+function groupByModule(input: AdapterInput, problems: StudioError[], aside: Aside): Map<string, PeftModuleTensors> {
   const modules = new Map<string, PeftModuleTensors>();
   const unknown: string[] = [];
   for (const tensor of input.tensors.values()) {
@@ -83,11 +87,13 @@ function groupByModule(
       continue;
     }
     if (isValueHead(name?.path ?? canonicalTensorName(tensor.name))) {
-      leftOut.push(tensor.name);
+      aside.valueHead.push(tensor.name);
     } else if (name === undefined) {
       unknown.push(tensor.name);
-    } else if (name.role !== 'ignored') {
-      place(modules, name, tensor, input, problems);
+    } else if (name.role === 'ignored') {
+      aside.copies.push(tensor.name);
+    } else {
+      place(modules, name, tensor, input, problems, aside.copies);
     }
   }
   if (unknown.length > 0) {
@@ -108,6 +114,7 @@ function place(
   tensor: TensorRef,
   input: AdapterInput,
   problems: StudioError[],
+  copies: string[],
 ): void {
   const module = name.target.replace(/\.(?:weight|bias)$/, '');
   let entry = modules.get(module);
@@ -118,7 +125,9 @@ function place(
   const role = name.role === 'replace' && name.parameter === 'bias' ? 'replaceBias' : name.role;
   const other = entry.byRole.get(role);
   if (other !== undefined && isSavedTwice(other, tensor)) {
-    entry.byRole.set(role, other.name.includes('.modules_to_save.') ? tensor : other);
+    const [kept, copy] = other.name.includes('.modules_to_save.') ? [tensor, other] : [other, tensor];
+    entry.byRole.set(role, kept);
+    copies.push(copy.name);
     return;
   }
   if (other !== undefined) {
@@ -135,11 +144,12 @@ function place(
 
 /**
  * PEFT saves a trained embedding or head twice where it also saves embeddings as such (after a resize): under its plain name, and
- * as `modules_to_save`. They are the same tensor.
+ * as `modules_to_save`; and the magnitude of a DoRA head as a vector and as the weight of one. They are the same tensor.
  */
 function isSavedTwice(a: TensorRef, b: TensorRef): boolean {
   const marked = [a, b].filter(({ name }) => name.includes('.modules_to_save.'));
-  return marked.length === 1 && a.dtype === b.dtype && a.shape.join() === b.shape.join();
+  const isMagnitude = [a, b].every(({ name }) => /\.lora_magnitude_vector(?:\.weight)?$/.test(name));
+  return (marked.length === 1 || isMagnitude) && a.dtype === b.dtype && a.shape.join() === b.shape.join();
 }
 
 function methodOf(settings: PeftSettings, parts: readonly AdapterPart[]): AdapterMethod {

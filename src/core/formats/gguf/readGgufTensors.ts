@@ -1,4 +1,5 @@
 import { alignUp, toSafeNumber } from '../../bytes';
+import type { ErrorCode } from '../../errorCodes';
 import { StudioError } from '../../errors';
 import { LIMITS } from '../../limits';
 import { GGML_TYPES, ggmlTypeName, type GgmlTypeName } from './ggmlTypes';
@@ -95,14 +96,13 @@ export function tensorSize(
   type: GgmlTypeName,
   dimensions: readonly bigint[],
 ): { readonly shape: readonly number[]; readonly bytes: number } {
-  const shown = `Tensor ${quoteName(name)} of type ${type} and shape [${dimensions.join(', ')}]`;
-  const detail = { name, type, shape: dimensions.map(String) };
+  // Only made where it is needed: a file may have a million tensors.
+  const refuse = (code: ErrorCode, problem: string): StudioError =>
+    new StudioError(code, `Tensor ${quoteName(name)} of type ${type} and shape [${dimensions.join(', ')}] ${problem}`, {
+      detail: { name, type, shape: dimensions.map(String) },
+    });
   if (dimensions.some((dimension) => dimension < 0n || dimension >= 2n ** 63n)) {
-    throw new StudioError(
-      'gguf/dimensions',
-      `${shown} has a dimension that no tensor can have. The file is damaged: fetch it again.`,
-      { detail },
-    );
+    throw refuse('gguf/dimensions', 'has a dimension that no tensor can have. The file is damaged: fetch it again.');
   }
   const { block, bytes: blockBytes } = GGML_TYPES[type];
   const elements = dimensions.reduce((product, dimension) => product * dimension, 1n);
@@ -112,17 +112,12 @@ export function tensorSize(
     toSafeNumber(elements) === undefined ||
     bytes === undefined
   ) {
-    throw new StudioError(
-      'gguf/size',
-      `${shown} is larger than any tensor can be. The file is damaged: fetch it again.`,
-      { detail },
-    );
+    throw refuse('gguf/size', 'is larger than any tensor can be. The file is damaged: fetch it again.');
   }
   if ((dimensions[0] ?? 1n) % BigInt(block) !== 0n) {
-    throw new StudioError(
+    throw refuse(
       'gguf/size',
-      `${shown} has rows that do not divide into blocks of ${block}. Choose another type for it, or fetch the file again.`,
-      { detail },
+      `has rows that do not divide into blocks of ${block}. Choose another type for it, or fetch the file again.`,
     );
   }
   return { shape: dimensions.map(Number), bytes };

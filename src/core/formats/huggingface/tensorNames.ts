@@ -10,6 +10,21 @@ export const WRAPPER_PREFIXES = ['module.', 'base_model.model.', 'pretrained_mod
 /** What stands at the root of a text model that was saved without its head. */
 const HEADLESS = /^(?:layers|embed_tokens|norm)\./;
 
+/** What stands beside the text model in multimodal checkpoints, by the first part of its names; transformers 5 puts `model.` before it. */
+const TOWER =
+  /^(?:model\.)?(((?:vision|visual|image|multi_modal|mm|audio|sound)(?:_\w+)?|connector|embed_vision|embed_audio)\.(.+))$/s;
+
+/** A part of a model that is not its text model, for people: `vision part`, `audio part`; undefined for any other name. */
+export function towerOf(canonical: string): 'vision part' | 'audio part' | undefined {
+  const first = TOWER.exec(canonical)?.[2];
+  return first === undefined ? undefined : /audio|sound/.test(first) ? 'audio part' : 'vision part';
+}
+
+/** The one name of a tensor of another tower: transformers 5 puts `model.` before it, and leaves out `vision_model.` within some. */
+function towerName(name: string): string | undefined {
+  return TOWER.exec(name)?.[1]?.replace(/^vision_tower\.vision_model\./, 'vision_tower.');
+}
+
 /** The name without what wrappers leave anywhere in it. */
 export function withoutWrappers(name: string): string {
   return name.replace(WRAPPERS, '');
@@ -17,10 +32,12 @@ export function withoutWrappers(name: string): string {
 
 /**
  * A weight's name as the engine knows it (`model.layers.0.…`, `lm_head.weight`), whichever tool and version wrote it:
- * wrappers are taken off, multimodal prefixes normalised, and the `model.` that headless training leaves out is added.
+ * wrappers are taken off, multimodal prefixes normalised (those of other towers too), and the `model.` that headless training
+ * leaves out is added.
  */
 export function canonicalTensorName(name: string): string {
-  const normal = normaliseTensorName(withoutWrappers(name).replace(/^module\./, ''));
+  const bare = withoutWrappers(name).replace(/^module\./, '');
+  const normal = towerName(bare) ?? normaliseTensorName(bare);
   return HEADLESS.test(normal) ? `model.${normal}` : normal;
 }
 

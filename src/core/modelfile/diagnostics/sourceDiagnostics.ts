@@ -1,4 +1,7 @@
+import { OLLAMA_BEHAVIOURS } from '../../ollama/ollamaBehaviours';
 import { error, hint, information, warning, type DiagnosticInfo } from './diagnosticInfo';
+
+const { adapterFolders, adapterLayers, convertsSafetensors, importsByMlx } = OLLAMA_BEHAVIOURS;
 
 /** What FROM, ADAPTER and DRAFT can have wrong. */
 export const SOURCE_DIAGNOSTICS = {
@@ -69,11 +72,11 @@ export const SOURCE_DIAGNOSTICS = {
   ),
   'modelfile/from-unsupported-architecture': warning(
     'Ollama cannot import {architecture}: {says} ({judged}). Make a GGUF of it ({route}) and name that in FROM; modelfile-studio create does it by itself.',
-    'Ollama imports folders of some classes only: until 0.34.0 those that its converter knew, since 0.34.1 those that its MLX runner knows. A GGUF runs for all that llama.cpp knows.',
+    `Ollama imports folders of some classes only: before ${convertsSafetensors.gone} those that its converter knew, since then those that its MLX runner knows. A GGUF runs for all that llama.cpp knows.`,
   ),
   'modelfile/from-needs-mlx': warning(
     'Ollama imports {architecture} folders by MLX only, since {since}: on a Mac that works, and the model then gets a renderer in place of its own template; without an MLX runtime it fails (MLX runtime is not available); {judged}. To keep the template and run anywhere, make a GGUF of it ({route}); modelfile-studio create does it by itself.',
-    'Since Ollama 0.34.1 `FROM` a folder with safetensors is no longer converted to GGUF. It is imported by MLX, which is there on a Mac with Apple silicon and where the CUDA payload of MLX is installed. A RENDERER and a PARSER are set by themselves, so that what a fine-tune changed in its chat template is not used. Modelfile Studio always makes a GGUF of a folder.',
+    `Since Ollama ${importsByMlx.since} \`FROM\` a folder with safetensors is no longer converted to GGUF. It is imported by MLX, which is there on a Mac with Apple silicon and where the CUDA payload of MLX is installed. A RENDERER and a PARSER are set by themselves, so that what a fine-tune changed in its chat template is not used. Modelfile Studio always makes a GGUF of a folder.`,
   ),
   'modelfile/from-pattern': error(
     'Ollama takes {instruction} for a pattern since {since}, and {what} is none: {says}; {judged}. {advice}',
@@ -119,7 +122,7 @@ export const SOURCE_DIAGNOSTICS = {
   ),
   'modelfile/adapter-gone': warning(
     'Since {gone} Ollama makes no models with adapters (LoRA adapters are no longer supported); {judged}. Fuse the adapter into its base: modelfile-studio create does it by itself, and build makes a GGUF for FROM.',
-    '`ollama create` refuses every Modelfile with ADAPTER since 0.34.1, whatever the adapter. Models that have an adapter already are still served, for now. `modelfile-studio create` fuses the adapter into its base on every version, so this never stops it.',
+    `\`ollama create\` refuses every Modelfile with ADAPTER since ${adapterLayers.gone}, whatever the adapter. Models that have an adapter already are still served, for now. \`modelfile-studio create\` fuses the adapter into its base on every version, so this never stops it.`,
   ),
   'modelfile/adapter-ending': information(
     'Ollama takes ADAPTER only until {last}: from {gone} on it makes no models with adapters ({judged}). A fused model works with every version: modelfile-studio create makes one.',
@@ -127,7 +130,7 @@ export const SOURCE_DIAGNOSTICS = {
   ),
   'modelfile/adapter-directory': warning(
     'ollama create refuses adapter folders: it looks for model*.safetensors and finds none. Convert the adapter to GGUF, or fuse it into its base.',
-    'From 0.12.11 on the command line could not take a PEFT or mlx adapter folder (github.com/ollama/ollama/issues/13314), and since 0.34.1 it takes no adapter at all. `modelfile-studio build` makes a fused model.',
+    `From ${adapterFolders.gone} on the command line could not take a PEFT or mlx adapter folder (github.com/ollama/ollama/issues/13314), and since ${adapterLayers.gone} it takes no adapter at all. \`modelfile-studio build\` makes a fused model.`,
   ),
   'modelfile/adapter-architecture': warning(
     'Ollama converts safetensors adapters for llama and gemma2 bases only; this base is {architecture}. Convert the adapter to GGUF, or fuse it into its base.',

@@ -1,3 +1,4 @@
+import { OLLAMA_BEHAVIOURS } from '../../ollama/ollamaBehaviours';
 import { type DiagnosticInfo, error, information, warning } from './diagnosticInfo';
 
 /** What the grammar and the values of instructions and parameters can have wrong. */
@@ -43,7 +44,7 @@ export const TEXT_DIAGNOSTICS = {
   ),
   'modelfile/gone-parameter': error(
     'Ollama takes {name} no longer, since {gone}: {says} ({judged}). Remove the line.',
-    '`typical_p` is refused by `ollama create` and in the options of requests since 0.34.1; models that have it keep it. An error where the version of Ollama is known, a warning where the newest is assumed.',
+    `\`typical_p\` is refused by \`ollama create\` and in the options of requests since ${OLLAMA_BEHAVIOURS.typicalP.gone}; models that have it keep it. An error where the version of Ollama is known, a warning where the newest is assumed.`,
   ),
   'modelfile/parameter-value': error(
     '{name} takes {expected}. Ollama: {error}.',
