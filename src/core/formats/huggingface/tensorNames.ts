@@ -80,7 +80,11 @@ export function normaliseTensorName(name: string): string {
 }
 
 /** Nemotron-H's own names. */
-const BACKBONE: Readonly<Record<string, string>> = { embeddings: 'embed_tokens', embedding: 'embed_tokens', norm_f: 'norm' };
+const BACKBONE: Readonly<Record<string, string>> = {
+  embeddings: 'embed_tokens',
+  embedding: 'embed_tokens',
+  norm_f: 'norm',
+};
 
 function textModelName(name: string): string {
   const backbone = /^(?:model\.)?backbone\.([^.]+)(.*)$/s.exec(name);
