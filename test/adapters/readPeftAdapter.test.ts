@@ -130,8 +130,8 @@ describe('tensor names', () => {
     const shapes = { [names[first]!]: [64], [names[1 - first]!]: [64] };
     const adapter = read({ use_dora: true }, { ...ONE_PAIR, ...shapes });
     expect(adapter.refusals).toEqual([]);
-    expect(only(adapter)).toMatchObject({ magnitude: { name: names[0] } });
-    expect(adapter.withoutEffect).toEqual([names[1]]);
+    expect(only(adapter)).toMatchObject({ magnitude: { name: names[first] } });
+    expect(adapter.withoutEffect).toEqual([names[1 - first]]);
     // Two of other sizes are two adapters.
     const mixed = read({ use_dora: true }, { ...ONE_PAIR, [names[0]!]: [64], [names[1]!]: [32] });
     expect(mixed.refusals[0]?.code).toBe('adapter/unsupported');

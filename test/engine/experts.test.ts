@@ -267,6 +267,53 @@ describe.each(['qwen3moe', 'mixtral'])('target_parameters on %s', (spec) => {
     }
   });
 
+  it('rank and alpha by patterns on the parameters, as transformers 5 writes them for gate and up in one', async () => {
+    const { base, width } = models[spec]!;
+    const [wide, narrow] = [6, 3];
+    const gateUp = { a: noise([EXPERTS * wide, HIDDEN]), b: noise([2 * width, wide * EXPERTS]) };
+    const down = { a: noise([EXPERTS * narrow, width]), b: noise([HIDDEN, narrow * EXPERTS]) };
+    const adapter = writePeft(
+      fresh(),
+      {
+        r: narrow,
+        lora_alpha: 99,
+        peft_version: '0.21.0',
+        target_modules: [],
+        target_parameters: ['gate_up_proj', 'down_proj'],
+        rank_pattern: { '.*\\.gate_up_proj': wide },
+        alpha_pattern: { '.*\\.gate_up_proj': 2 * wide, 'experts.down_proj': 2 * narrow },
+      },
+      {
+        [`${PREFIX}.base_layer.lora_A.weight`]: gateUp.a,
+        [`${PREFIX}.base_layer.lora_B.weight`]: gateUp.b,
+        [`${PREFIX}.lora_A.weight`]: down.a,
+        [`${PREFIX}.lora_B.weight`]: down.b,
+      },
+    );
+    const ours = await fuse(base, adapter);
+    for (const [projection, first] of [
+      ['gate_proj', 0],
+      ['up_proj', width],
+    ] as const) {
+      expectMerged(
+        spec,
+        ours,
+        projection,
+        wide,
+        (e, i, k) => gateUp.b.values[(first + i) * wide * EXPERTS + k * EXPERTS + e]!,
+        (e, k, j) => gateUp.a.values[(e * wide + k) * HIDDEN + j]!,
+      );
+    }
+    expectMerged(
+      spec,
+      ours,
+      'down_proj',
+      narrow,
+      (e, i, k) => down.b.values[i * narrow * EXPERTS + k * EXPERTS + e]!,
+      (e, k, j) => down.a.values[(e * narrow + k) * width + j]!,
+    );
+  });
+
   it('mlx: factors of all experts in one', async () => {
     const { base, width } = models[spec]!;
     const module = spec === 'mixtral' ? 'block_sparse_moe' : 'mlp';

@@ -171,57 +171,6 @@ describe('low-rank deltas against f64', () => {
     expect(errorInRoundings(ours.get(`${Q0}.weight`)!.values, mixed)).toBeLessThan(ROUNDINGS);
   });
 
-  it('DoRA on an embedding: magnitudes of columns, alone and with a weight; the head keeps what the embedding was', async () => {
-    const table = weights.get(`${EMBED}.weight`)!;
-    const [rows = 0, columns = 0] = table.shape;
-    const [a, b] = [noise([3, rows], 0.5), noise([columns, 3], 0.5)];
-    const m = { shape: [columns], values: Float32Array.from({ length: columns }, () => 0.5 + random.next()) };
-    const path = writePeft(
-      fresh(),
-      { r: 3, lora_alpha: 6, use_dora: true, target_modules: ['embed_tokens'] },
-      {
-        [`base_model.model.${EMBED}.lora_embedding_A`]: a,
-        [`base_model.model.${EMBED}.lora_embedding_B`]: b,
-        [`base_model.model.${EMBED}.lora_magnitude_vector`]: m,
-      },
-    );
-    const changed = addLowRank(
-      referenceOf(table),
-      3,
-      2,
-      (row, k) => a.values[k * rows + row]!,
-      (k, column) => b.values[column * 3 + k]!,
-    );
-    const squares = new Float64Array(columns);
-    changed.values.forEach((value, index) => (squares[index % columns]! += value * value));
-    const dora = referenceOf(table);
-    changed.values.forEach((value, index) => {
-      const scale = m.values[index % columns]! / Math.sqrt(squares[index % columns]!);
-      dora.values[index] = value * scale;
-      dora.magnitudes[index] = changed.magnitudes[index]! * scale;
-    });
-    const alone = await fuse([path], { dtype: 'F32' });
-    expect(errorInRoundings(alone.get(`${EMBED}.weight`)!.values, dora)).toBeLessThan(ROUNDINGS);
-    expect(alone.get('lm_head.weight')!.values).toEqual(table.values);
-    const half = referenceOf(table);
-    half.values.forEach((value, index) => {
-      half.values[index] = value + 0.5 * (dora.values[index]! - value);
-      half.magnitudes[index] = half.magnitudes[index]! * 2 + dora.magnitudes[index]!;
-    });
-    const mixed = await fuse([`${path}=0.5`], { dtype: 'F32' });
-    expect(errorInRoundings(mixed.get(`${EMBED}.weight`)!.values, half)).toBeLessThan(ROUNDINGS);
-    const f32 = join(fresh(), 'base.gguf');
-    await runCliOk(['convert', '--base', base, '--type', 'F32', '--out', f32]);
-    const out = join(fresh(), 'out.gguf');
-    await runCliOk(['build', '--base', f32, '--adapter', path, '--type', 'F32', '--out', out]);
-    const direct = join(fresh(), 'direct.gguf');
-    await runCliOk(['build', '--base', base, '--adapter', path, '--type', 'F32', '--out', direct]);
-    const embeddings = [out, direct].map((file) =>
-      describeGguf(file).tensors.find(({ name }) => name === 'token_embd.weight'),
-    );
-    expect(embeddings[0]).toEqual(embeddings[1]);
-  });
-
   it('fan_in_fan_out: a base stored [in, out] takes the delta transposed', async () => {
     // k_proj is [128, 256]; stored the other way round it is [256, 128].
     const K0 = 'model.layers.0.self_attn.k_proj';

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, type TestContext } from 'vitest';
@@ -12,6 +12,7 @@ import { prepareBuild, prepareFuse } from '../../src/node/engine/prepareBuild';
 import { FIXTURES, ROOT } from '../support/cli';
 import { collect } from '../support/collect';
 import { makeFrom, temporaryFolder } from '../support/models';
+import { readTensors } from '../support/tensors';
 import { isRefusalTrue, type Draw } from './peft/trueRefusals';
 
 /**
@@ -117,6 +118,14 @@ function baseOf(family: string, tied: boolean): string {
   return join(out, 'base');
 }
 
+/** Whether an adapter's file (or that of the one checkpoint in it) has anything on the embedding or the head. */
+function holdsVocabulary(adapter: string): boolean {
+  const file = readdirSync(adapter, { recursive: true, encoding: 'utf8' }).find((name) =>
+    name.endsWith('adapter_model.safetensors'),
+  );
+  return [...readTensors(join(adapter, file ?? '')).keys()].some((name) => /embed_tokens|lm_head/.test(name));
+}
+
 describe('random adapters of PEFT', () => {
   it(
     'give the logits that they have live, as a folder and as a GGUF, or are refused for a reason',
@@ -167,8 +176,9 @@ describe('random adapters of PEFT', () => {
           merged.push({ job, draw, config: job.base, ...paths });
         }
       }
-      const judging = merged.map(({ job, config, fused, gguf }) => ({
+      const judging = merged.map(({ job, draw, config, fused, gguf }) => ({
         folder: job.folder,
+        rowsOnlyLive: holdsVocabulary(draw.adapter) ? 0 : draw.added,
         ids: IDS,
         config,
         fused,

@@ -11,8 +11,8 @@ import { formatBytes } from '../../core/formatBytes';
 import { readImatrix } from '../../core/formats/gguf/imatrix';
 import type { ModelFolder } from '../../core/formats/huggingface/huggingFaceModel';
 import { checkOutput, type ReadPaths } from '../output/checkOutput';
-import { withColumnScales } from './columnScales';
 import { deltaFacts } from './deltaFacts';
+import { withColumnFactors } from './columnFactors';
 import { withoutTiedCopies, withoutTiedParts } from './tiedCopies';
 import { withoutZeroParts } from './zeroParts';
 import { unnamedRows } from './unnamedRows';
@@ -173,8 +173,8 @@ async function withFacts(
   read: ReadPaths & { readonly states: InputStates },
   signal: AbortSignal | undefined,
 ): Promise<BuildPlan> {
-  await checkOutput(planned.output, planned.kind, { files: [...planned.inputs, ...read.files], folders: read.folders });
-  const first = await withColumnScales(planned, signal);
+  const first = await withColumnFactors(planned, signal);
+  await checkOutput(first.output, first.kind, { files: [...first.inputs, ...read.files], folders: read.folders });
   const facts = await deltaFacts(first, signal);
   const checks: PlanNote[] = [...first.checks];
   const warnings: PlanNote[] = [...first.warnings];

@@ -2,7 +2,7 @@
 
     python judge.py LLAMA_CPP JOBS.json
 
-A job is {"folder", "ids", "fused"?, "gguf"?}: FOLDER/logits.npy is the measure, FUSED a folder for transformers, GGUF a file of F32 weights,
+A job is {"folder", "ids", "rowsOnlyLive", "fused"?, "gguf"?}: FOLDER/logits.npy is the measure, FUSED a folder for transformers, GGUF a file of F32 weights,
 which are put back under their names in the model of FUSED. One JSON line a job: {"ok", "fused", "gguf"} with the largest differences in
 parts of the mean |logit|.
 """
@@ -84,6 +84,9 @@ def state_of(path: str, config) -> dict[str, torch.Tensor]:
 
 def judge(job: dict) -> dict:
     live = np.load(Path(job["folder"]) / "logits.npy")
+    if job["rowsOnlyLive"]:
+        # Rows that the training script added and the adapter holds nothing of: nobody can know them.
+        live = live[:, : -job["rowsOnlyLive"]]
     scale = float(np.abs(live).mean())
     answer: dict = {"ok": True, "scale": scale}
     if job.get("fused"):

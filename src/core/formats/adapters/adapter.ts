@@ -27,6 +27,10 @@ export type FactorLayout =
   | 'expertLinear'
   | 'expertTransposed';
 
+/** The fused parameters of all experts of a layer, as transformers 5 calls them. */
+export const EXPERT_PARAMETERS = ['gate_up_proj', 'down_proj'] as const;
+export type ExpertParameter = (typeof EXPERT_PARAMETERS)[number];
+
 /** Which columns of an interleaved factor belong to an expert, and for `expertTransposed` which of A's columns are its rows. */
 export interface ExpertColumns {
   readonly expert: number;
@@ -35,10 +39,6 @@ export interface ExpertColumns {
   readonly firstRow: number;
   readonly rows: number;
 }
-
-/** The fused parameters of a layer's experts: [experts, 2 * width, hidden] and [experts, hidden, width]. */
-export const EXPERT_PARAMETERS = ['gate_up_proj', 'down_proj'] as const;
-export type ExpertParameter = (typeof EXPERT_PARAMETERS)[number];
 
 /** One contribution of an adapter to one tensor of the base. Tensor names are the base's own, normalised. */
 export type AdapterPart =
@@ -73,8 +73,8 @@ export type AdapterPart =
       /** [experts * rank, columns] and [rows, rank * experts]. */
       readonly a: TensorRef;
       readonly b: TensorRef;
-      /** By the parameter that they may be of: patterns of the configuration name it, and tensors do not. */
-      readonly settings: Readonly<Record<ExpertParameter, { readonly rank: number; readonly scale: number }>>;
+      /** Rank and scale by the parameter that it may be: patterns of the configuration tell them apart. */
+      readonly modules: Readonly<Record<ExpertParameter, { readonly rank: number; readonly scale: number }>>;
       /** True for the wrapper next to the parameters: where both are trained, that of `gate_up_proj`. */
       readonly inner: boolean;
     }

@@ -1,6 +1,6 @@
 import { StudioError } from '../../errors';
 import type { TensorRef } from '../tensorRef';
-import type { AdapterPart } from './adapter';
+import { type AdapterPart, EXPERT_PARAMETERS } from './adapter';
 import { shapeText } from './adapterChecks';
 import type { AdapterInput } from './adapterInput';
 import type { PeftModule, PeftSettings } from './peftConfig';
@@ -19,11 +19,8 @@ interface Pair {
   b?: TensorRef;
 }
 
-/**
- * Reads the factors that PEFT's `target_parameters` trains: A [experts * rank, columns], B [rows, rank * experts]. Since 0.19 it
- * turns `gate_proj` and `up_proj` (`w1`, `w3`) of fused experts into them too, as `gate_up_proj` with twice the rank and alpha by a pattern.
- */
-export function readExpertFactors(input: AdapterInput, peft: PeftSettings): ExpertFactors {
+/** Reads the factors that PEFT's `target_parameters` trains: A [experts * rank, columns], B [rows, rank * experts]. */
+export function readExpertFactors(input: AdapterInput, settings: PeftSettings): ExpertFactors {
   const pairs = new Map<string, Pair>();
   for (const tensor of input.tensors.values()) {
     const name = parseExpertFactorName(tensor.name);
@@ -38,27 +35,40 @@ export function readExpertFactors(input: AdapterInput, peft: PeftSettings): Expe
   const problems: StudioError[] = [];
   const modules: PeftModule[] = [];
   for (const { name, a, b } of pairs.values()) {
-    // PEFT looks up rank and alpha by the parameter's own path.
-    const settings = {
-      gate_up_proj: peft.module(`${name.path}.gate_up_proj`),
-      down_proj: peft.module(`${name.path}.down_proj`),
+    // PEFT matches its patterns against the parameter's own path, and which of the two this is only a base can tell.
+    const byParameter = {
+      gate_up_proj: settings.module(`${name.path}.gate_up_proj`),
+      down_proj: settings.module(`${name.path}.down_proj`),
     };
-    const problem = checkPair(input.path, a, b, [settings.gate_up_proj.rank, settings.down_proj.rank]);
+    const fitting = EXPERT_PARAMETERS.map((parameter) => byParameter[parameter]).filter(({ rank }) => divides(rank, a));
+    const problem = checkPair(input.path, a, b, fitting.length > 0 ? undefined : byParameter.gate_up_proj.rank);
     if (problem !== undefined) {
       problems.push(problem);
       continue;
     }
-    modules.push(name.inner ? settings.gate_up_proj : settings.down_proj);
-    parts.push({ kind: 'experts', target: name.target, a: a!, b: b!, settings, inner: name.inner });
+    modules.push(fitting[0] ?? byParameter.gate_up_proj);
+    parts.push({
+      kind: 'experts',
+      target: name.target,
+      a: a!,
+      b: b!,
+      modules: byParameter,
+      inner: name.inner,
+    });
   }
   return { parts, problems, modules };
 }
 
+function divides(rank: number, a: TensorRef | undefined): boolean {
+  return (a?.shape[0] ?? 0) % rank === 0;
+}
+
+/** @param wrongRank a rank that the configuration gives and that does not divide A's rows */
 function checkPair(
   path: string,
   a: TensorRef | undefined,
   b: TensorRef | undefined,
-  ranks: readonly number[],
+  wrongRank: number | undefined,
 ): StudioError | undefined {
   const there = a ?? b;
   if (a === undefined || b === undefined) {
@@ -73,12 +83,12 @@ function checkPair(
     b.shape.length === 2 &&
     a.shape[0] === b.shape[1] &&
     a.shape[0]! > 0 &&
-    ranks.some((rank) => a.shape[0]! % rank === 0);
+    wrongRank === undefined;
   return fits
     ? undefined
     : new StudioError(
         'adapter/shape',
-        `${a.name} has shape ${shapeText(a)} and ${b.name} ${shapeText(b)}, where factors of rank ${[...new Set(ranks)].join(' or ')} on all experts are needed. The configuration is not of these weights: restore the adapter_config.json that was saved with them.`,
-        { path, detail: { tensor: a.name, a: a.shape, b: b.shape, ranks } },
+        `${a.name} has shape ${shapeText(a)} and ${b.name} ${shapeText(b)}, where factors of rank ${wrongRank ?? 'r'} on all experts are needed. The configuration is not of these weights: restore the adapter_config.json that was saved with them.`,
+        { path, detail: { tensor: a.name, a: a.shape, b: b.shape, rank: wrongRank } },
       );
 }

@@ -125,8 +125,7 @@ function place(
   const role = name.role === 'replace' && name.parameter === 'bias' ? 'replaceBias' : name.role;
   const other = entry.byRole.get(role);
   if (other !== undefined && isSavedTwice(other, tensor)) {
-    const isCopy = other.name.includes('.modules_to_save.') || MAGNITUDE_TWIN.test(other.name);
-    const [kept, copy] = isCopy ? [tensor, other] : [other, tensor];
+    const [kept, copy] = other.name.includes('.modules_to_save.') ? [tensor, other] : [other, tensor];
     entry.byRole.set(role, kept);
     copies.push(copy.name);
     return;
@@ -145,18 +144,12 @@ function place(
 
 /**
  * PEFT saves a trained embedding or head twice where it also saves embeddings as such (after a resize): under its plain name, and
- * as `modules_to_save`; and the magnitudes of one with DoRA with `.weight` after their name and without. They are the same tensor.
+ * as `modules_to_save`; and the magnitude of a DoRA head as a vector and as the weight of one. They are the same tensor.
  */
 function isSavedTwice(a: TensorRef, b: TensorRef): boolean {
-  const marked = [a, b].filter(({ name }) => name.includes('.modules_to_save.')).length === 1;
-  const isTwin = [a, b].some(({ name }) => MAGNITUDE_TWIN.test(name)) && withoutTwin(a) === withoutTwin(b);
-  return (marked || isTwin) && a.dtype === b.dtype && a.shape.join() === b.shape.join();
-}
-
-const MAGNITUDE_TWIN = /(?<=\.lora_magnitude_vector)\.weight$/;
-
-function withoutTwin({ name }: TensorRef): string {
-  return name.replace(MAGNITUDE_TWIN, '');
+  const marked = [a, b].filter(({ name }) => name.includes('.modules_to_save.'));
+  const isMagnitude = [a, b].every(({ name }) => /\.lora_magnitude_vector(?:\.weight)?$/.test(name));
+  return (marked.length === 1 || isMagnitude) && a.dtype === b.dtype && a.shape.join() === b.shape.join();
 }
 
 function methodOf(settings: PeftSettings, parts: readonly AdapterPart[]): AdapterMethod {

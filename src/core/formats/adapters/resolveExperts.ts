@@ -54,15 +54,14 @@ export function resolveExperts(
       );
       continue;
     }
-    const experts = expertsOf(base, part.target);
-    if (EXPERT_PARAMETERS.every((parameter) => part.a.shape[0] !== experts * part.settings[parameter].rank)) {
-      const ranks = [...new Set(EXPERT_PARAMETERS.map((parameter) => part.settings[parameter].rank))];
+    const experts = countExperts(part.target, base);
+    if (!EXPERT_PARAMETERS.some((parameter) => trainedExperts(part, parameter) === experts)) {
       problems.push(
         problem(
           adapter,
           part,
           'adapter/base-mismatch',
-          `was trained on layers of ${ranks.map((rank) => part.a.shape[0]! / rank).join(' or ')} experts, and the base has ${experts} (${part.target}), or its configuration is not of these weights`,
+          `was trained on layers of ${trainedExperts(part, 'gate_up_proj')} experts, and the base has ${experts} (${part.target})`,
         ),
       );
       continue;
@@ -95,13 +94,17 @@ export function resolveExperts(
   return { adapter: { ...adapter, parts }, problems };
 }
 
-/** How many experts a layer of the base has. */
-function expertsOf(base: ReadonlyMap<string, unknown>, target: string): number {
+function countExperts(target: string, base: ReadonlyMap<string, unknown>): number {
   let experts = 0;
   while (base.has(`${target}.${experts}.gate_proj.weight`)) {
     experts++;
   }
   return experts;
+}
+
+/** How many experts the factors are for, if they change this parameter. */
+function trainedExperts({ a, modules }: ExpertsPart, parameter: ExpertParameter): number {
+  return (a.shape[0] ?? 0) / modules[parameter].rank;
 }
 
 function readingsOf(adapter: Adapter, part: ExpertsPart, { hidden, feedForward }: Widths, experts: number): Reading[] {
@@ -110,11 +113,9 @@ function readingsOf(adapter: Adapter, part: ExpertsPart, { hidden, feedForward }
     down_proj: [hidden, feedForward],
   };
   const [into, out] = [part.a.shape[1], part.b.shape[0]];
-  const fitting = EXPERT_PARAMETERS.flatMap((parameter): Reading[] => {
+  const ofRank = EXPERT_PARAMETERS.filter((parameter) => trainedExperts(part, parameter) === experts);
+  const fitting = ofRank.flatMap((parameter): Reading[] => {
     const [d1, d2] = dimensions[parameter];
-    if (part.a.shape[0] !== experts * part.settings[parameter].rank) {
-      return [];
-    }
     return [
       ...(out === d1 && into === d2 ? [{ parameter, transposed: false }] : []),
       ...(into === d1 && out === d2 ? [{ parameter, transposed: true }] : []),
@@ -155,7 +156,7 @@ function expertParts(
   { hidden, feedForward }: Widths,
   experts: number,
 ): AdapterPart[] {
-  const { rank, scale } = part.settings[parameter];
+  const { rank, scale } = part.modules[parameter];
   const weights =
     parameter === 'down_proj'
       ? [{ name: 'down_proj', firstRow: 0, rows: hidden }]
