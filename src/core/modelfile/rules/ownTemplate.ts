@@ -52,7 +52,7 @@ export async function ownTemplateRules(
   const fixes = ownTemplateFixes(context, analysis, report, model);
   const [first, ...others] = left;
   if (first === undefined) {
-    said.forEach((code) => context.amend(code, fixes));
+    said.forEach((code) => context.amend(code, fixes, { isCompared: true }));
     return;
   }
   const more = others
@@ -63,7 +63,7 @@ export async function ownTemplateRules(
     'modelfile/template-differs',
     analysis.entry.instruction.keywordSpan,
     { own: report.own, meaning: first.meaning, conversation: first.conversation, at: first.at + 1, more },
-    { fixes, severity: first.isGrave ? 'warning' : 'information' },
+    { fixes, severity: first.isGrave ? 'warning' : 'information', isCompared: true },
   );
 }
 

@@ -1,0 +1,64 @@
+import * as vscode from 'vscode';
+import { markCharacters } from '../../core/chatTemplate/markDifference';
+import { StudioError } from '../../core/errors';
+import type { OrderedJson } from '../../core/goTemplate/ollama/orderedJson';
+import { sampleConversation, type SampleConversation } from '../../core/goTemplate/sampleConversations';
+import type { ChatRequest } from '../../core/ollama/ollamaModels';
+import { pickModel, readModels } from '../ollama/pickModel';
+import type { OllamaServer } from '../ollama/ollamaServer';
+import { modelNameFor } from './modelfileDocuments';
+import type { OllamaCheck } from './promptPosts';
+
+/** What is shown, and for which file. */
+export interface CheckedPrompt {
+  /** Path of the Modelfile. */
+  readonly path: string;
+  readonly conversation: SampleConversation;
+  readonly question: string;
+  readonly prompt: string;
+}
+
+/**
+ * Asks a server for the prompt that it makes of the conversation that is shown, for the model that was created from the file; which
+ * one that is, the user says where none has the file's name. No answer is generated.
+ * @throws StudioError run/cancelled, ollama/…
+ */
+export async function checkAgainstOllama(
+  server: OllamaServer,
+  { path, conversation, question, prompt }: CheckedPrompt,
+  signal: AbortSignal,
+): Promise<OllamaCheck> {
+  if (conversation === 'infill') {
+    throw new StudioError(
+      'ollama/capability',
+      vscode.l10n.t('Ollama tells the prompts of chats only. Choose another conversation.'),
+    );
+  }
+  const name = modelNameFor(path);
+  const installed = (await readModels(server)).map((node) => node.name);
+  const model =
+    installed.find((one) => one === name || one === `${name}:latest`) ??
+    (await pickModel(server, {
+      title: vscode.l10n.t('Which model was created from this Modelfile?'),
+      none: vscode.l10n.t('Ollama has no model yet. Create one from this Modelfile first.'),
+    }));
+  const client = await server.client();
+  const theirs = await client.renderPrompt({ model, ...chatOf(conversation, question) }, { signal });
+  return { state: 'done', model, ...(theirs === prompt ? {} : { marks: markCharacters(theirs, prompt) }) };
+}
+
+/** The request itself: SYSTEM and MESSAGE lines are the model's, and the server adds them. */
+function chatOf(conversation: SampleConversation, question: string): Omit<ChatRequest, 'model'> {
+  const { messages, tools, think } = plain(sampleConversation(conversation, question, undefined, [])) as Pick<
+    ChatRequest,
+    'messages' | 'tools' | 'think'
+  >;
+  return { messages, ...(tools === undefined ? {} : { tools }), ...(think === undefined ? {} : { think }) };
+}
+
+function plain(value: OrderedJson): unknown {
+  if (value instanceof Map) {
+    return Object.fromEntries([...(value as ReadonlyMap<string, OrderedJson>)].map(([key, one]) => [key, plain(one)]));
+  }
+  return Array.isArray(value) ? (value as readonly OrderedJson[]).map(plain) : value;
+}
