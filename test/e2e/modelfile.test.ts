@@ -100,10 +100,15 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
       `FROM ./base\nTEMPLATE """{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}${end}\n{{ end }}<|im_start|>assistant\n"""\n`;
     code.write('differs.modelfile', own(''));
     await code.openFile('differs.modelfile');
-    await code.page.locator('.squiggly-warning').first().waitFor();
-    await code.page.locator('.monaco-editor').first().click();
-    await code.runCommand('Go to Next Problem');
-    await code.page.keyboard.press('Escape');
+    // The comparison comes after the other diagnostics.
+    await code.until('the comparison', async () =>
+      code.inHost((vscode) =>
+        vscode.languages
+          .getDiagnostics()
+          .some(([, all]) => all.some(({ message }) => /end of turn is missing/.test(message))),
+      ),
+    );
+    await code.page.locator('.monaco-editor .view-line', { hasText: 'TEMPLATE' }).first().click();
     await code.page.keyboard.press('Control+.');
     const menu = code.page.locator('.action-widget', { hasText: 'Show Differences' });
     await menu.getByText('Show Differences').first().click();

@@ -19,6 +19,7 @@ const SAID: ReadonlyMap<DiagnosticCode, readonly ReportedDifference['kind'][] | 
   ['modelfile/template-no-answer-header', ['no-header', 'text', 'past-header']],
   ['modelfile/template-role-mismatch', ['header', 'past-header']],
   ['modelfile/template-ignores-system', ['system-lost']],
+  ['modelfile/template-system-twice', ['system-twice']],
   ['modelfile/template-unknown-field', ['system-lost', 'error']],
   ['modelfile/template-fails', ['error']],
   ['modelfile/template-completion', 'all'],
