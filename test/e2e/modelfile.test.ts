@@ -109,6 +109,7 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
       ),
     );
     await code.page.locator('.monaco-editor .view-line', { hasText: 'TEMPLATE' }).first().click();
+    await code.page.keyboard.press('Home');
     await code.page.keyboard.press('Control+.');
     const menu = code.page.locator('.action-widget', { hasText: 'Show Differences' });
     await menu.getByText('Show Differences').first().click();
