@@ -108,11 +108,19 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
           .some(([, all]) => all.some(({ message }) => /end of turn is missing/.test(message))),
       ),
     );
-    await code.page.locator('.monaco-editor .view-line', { hasText: 'TEMPLATE' }).first().click();
-    await code.page.keyboard.press('Home');
-    await code.page.keyboard.press('Control+.');
-    const menu = code.page.locator('.action-widget', { hasText: 'Show Differences' });
-    await menu.getByText('Show Differences').first().click();
+    // What the light bulb offers at TEMPLATE.
+    const titles = await code.inHost(async (vscode) => {
+      const { document } = vscode.window.activeTextEditor!;
+      const found = await vscode.commands.executeCommand<
+        { title: string; command?: { command: string; arguments?: unknown[] } }[]
+      >('vscode.executeCodeActionProvider', document.uri, new vscode.Range(1, 0, 1, 8));
+      const { command } = found.find(({ title }) => title === 'Show Differences') ?? {};
+      if (command !== undefined) {
+        await vscode.commands.executeCommand(command.command, ...(command.arguments ?? []));
+      }
+      return found.map(({ title }) => title);
+    });
+    expect(titles).toContain('Show Differences');
     const page = await code.webview('#pair ins, #pair del');
     expect(await page.locator('#difference').locator('option').first().innerText()).toMatch(/end of turn is missing/);
     expect(await page.locator('#pair .own').innerText()).toContain('<|im_end|>');

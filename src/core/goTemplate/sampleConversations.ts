@@ -1,3 +1,4 @@
+import type { ChatRequest } from '../ollama/ollamaModels';
 import type { OrderedJson } from './ollama/orderedJson';
 
 /** What a prompt can be previewed with. */
@@ -78,11 +79,7 @@ function fieldsOf(
       return { messages: [user], think: false, isThinkSet: true };
     case 'pastThinking':
       return {
-        messages: [
-          message('user', 'Is 91 a prime?'),
-          message('assistant', 'No.', { thinking: PAST_THOUGHT }),
-          user,
-        ],
+        messages: [message('user', 'Is 91 a prime?'), message('assistant', 'No.', { thinking: PAST_THOUGHT }), user],
         think: true,
         isThinkSet: true,
       };
@@ -109,4 +106,23 @@ export function sampleConversation(
   const own = messages[0]?.get('role') === 'system';
   const first = system === undefined || system === '' || own || kind === 'infill' ? [] : [message('system', system)];
   return toMap({ ...fields, messages: [...first, ...before, ...messages] });
+}
+
+/** The conversation as a request to Ollama has it: SYSTEM and MESSAGE lines are the model's, and the server adds them. */
+export function plainConversation(
+  kind: SampleConversation,
+  question: string,
+): Pick<ChatRequest, 'messages' | 'tools' | 'think'> {
+  const { messages, tools, think } = plain(sampleConversation(kind, question, undefined, [])) as Pick<
+    ChatRequest,
+    'messages' | 'tools' | 'think'
+  >;
+  return { messages, ...(tools === undefined ? {} : { tools }), ...(think === undefined ? {} : { think }) };
+}
+
+function plain(value: OrderedJson): unknown {
+  if (value instanceof Map) {
+    return Object.fromEntries([...(value as ReadonlyMap<string, OrderedJson>)].map(([key, one]) => [key, plain(one)]));
+  }
+  return Array.isArray(value) ? (value as readonly OrderedJson[]).map(plain) : value;
 }

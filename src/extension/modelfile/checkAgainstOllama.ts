@@ -1,9 +1,7 @@
 import * as vscode from 'vscode';
 import { markCharacters } from '../../core/chatTemplate/markDifference';
 import { StudioError } from '../../core/errors';
-import type { OrderedJson } from '../../core/goTemplate/ollama/orderedJson';
-import { sampleConversation, type SampleConversation } from '../../core/goTemplate/sampleConversations';
-import type { ChatRequest } from '../../core/ollama/ollamaModels';
+import { plainConversation, type SampleConversation } from '../../core/goTemplate/sampleConversations';
 import { pickModel, readModels } from '../ollama/pickModel';
 import type { OllamaServer } from '../ollama/ollamaServer';
 import { modelNameFor } from './modelfileDocuments';
@@ -43,22 +41,6 @@ export async function checkAgainstOllama(
       none: vscode.l10n.t('Ollama has no model yet. Create one from this Modelfile first.'),
     }));
   const client = await server.client();
-  const theirs = await client.renderPrompt({ model, ...chatOf(conversation, question) }, { signal });
+  const theirs = await client.renderPrompt({ model, ...plainConversation(conversation, question) }, { signal });
   return { state: 'done', model, ...(theirs === prompt ? {} : { marks: markCharacters(theirs, prompt) }) };
-}
-
-/** The request itself: SYSTEM and MESSAGE lines are the model's, and the server adds them. */
-function chatOf(conversation: SampleConversation, question: string): Omit<ChatRequest, 'model'> {
-  const { messages, tools, think } = plain(sampleConversation(conversation, question, undefined, [])) as Pick<
-    ChatRequest,
-    'messages' | 'tools' | 'think'
-  >;
-  return { messages, ...(tools === undefined ? {} : { tools }), ...(think === undefined ? {} : { think }) };
-}
-
-function plain(value: OrderedJson): unknown {
-  if (value instanceof Map) {
-    return Object.fromEntries([...(value as ReadonlyMap<string, OrderedJson>)].map(([key, one]) => [key, plain(one)]));
-  }
-  return Array.isArray(value) ? (value as readonly OrderedJson[]).map(plain) : value;
 }
