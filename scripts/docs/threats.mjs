@@ -239,6 +239,18 @@ export const THREATS = [
     [['test/architecture/security.test.ts', 'X3']],
   ],
   [
+    'X4',
+    'Secrets in the environment of children',
+    'a list of variables is passed to the server that is started',
+    [['test/run/children.test.ts', 'X4 secrets of the environment']],
+  ],
+  [
+    'X5',
+    'Children that outlive a cancel',
+    'ended by force after eight seconds',
+    [['test/run/children.test.ts', 'X5 a child that does not want to end']],
+  ],
+  [
     'X6',
     'The editor or terminal is killed',
     'the engine ends; the next run goes on or takes the space back',
@@ -248,6 +260,12 @@ export const THREATS = [
     ],
   ],
   ['X7', 'A worker that dies', 'a typed error', [['test/run/inputs.test.ts', 'a worker that dies']]],
+  [
+    'X8',
+    'A flood of output of a child',
+    'its beginning or its end is kept, up to a length',
+    [['test/run/children.test.ts', 'X8 a child that floods']],
+  ],
   [
     'W1',
     'Killed at any moment',
@@ -337,6 +355,18 @@ export const THREATS = [
     [['test/extension/manifest.test.ts', 'no address that links could call']],
   ],
   [
+    'V6',
+    'Secrets in settings, state and logs',
+    'tokens are in no setting, state, file, argument or message',
+    [['test/run/children.test.ts', 'V6 the token of the hub']],
+  ],
+  [
+    'V7',
+    'Tasks of a malicious repository',
+    'none is offered or run without trust, and with it they run through the same checks as commands',
+    [['test/e2e/trust.test.ts', 'runs no task of the repository']],
+  ],
+  [
     'V8',
     'A huge file in the viewer',
     'there within 300 ms, read in a thread',
@@ -356,10 +386,22 @@ export const THREATS = [
   ],
   ['C1', 'A package that gets into the bundle', 'only those of a list', [['test/architecture/security.test.ts', 'C1']]],
   [
+    'C2',
+    'Workflows that are taken over',
+    'actions are pinned by digest, and pull requests get no secrets',
+    [['test/release/package.test.ts', 'pins what it uses by digest']],
+  ],
+  [
     'C3',
     'A package with too much in it',
     'a list of what is in it',
     [['test/extension/manifest.test.ts', 'holds what runs, and nothing else']],
+  ],
+  [
+    'C4',
+    'Code that is downloaded to be run',
+    'none is: no code is made from text, and modules come from the package alone',
+    [['test/architecture/security.test.ts', 'C4 code from elsewhere']],
   ],
   ['C5', 'Extensions that bring others', 'none', [['test/extension/manifest.test.ts', 'brings no other extension']]],
   [
@@ -368,37 +410,6 @@ export const THREATS = [
     'the network is in named files only',
     [['test/architecture/security.test.ts', 'C6']],
   ],
-];
-
-/** Threats that no test of this repository shows to be held yet: what is done about them, and why there is none. */
-export const NOT_SHOWN = [
-  [
-    'X4',
-    'Secrets in the environment of children',
-    'a list of variables is passed to the server that is started; no test looks for a secret yet',
-  ],
-  [
-    'X5',
-    'Children that outlive a cancel',
-    'they are ended with their process group; no test has one that refuses to go yet',
-  ],
-  ['X8', 'A flood of output of a child', 'kept in a bounded list; no test sends a gigabyte yet'],
-  [
-    'V6',
-    'Secrets in settings, state and logs',
-    'tokens are in no setting and no state; no test looks for one everywhere yet',
-  ],
-  [
-    'V7',
-    'Tasks of a malicious repository',
-    'run through the same checks as commands; blocked by the editor where it is not trusted',
-  ],
-  [
-    'C2',
-    'Workflows that are taken over',
-    'actions are pinned by digest, without secrets in pull requests; linted by hand',
-  ],
-  ['C4', 'Code that is downloaded to be run', 'none is; shown by the list of the package only'],
 ];
 
 /** Branches by system that tests on Linux cannot run. */

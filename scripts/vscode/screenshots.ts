@@ -1,5 +1,7 @@
-import { mkdirSync, renameSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NEWEST_KNOWN } from '../../src/core/ollama/ollamaTable';
 import { startOllama } from '../../test/support/e2eOllama';
 import { VSCode } from '../../test/support/vscode';
 
@@ -25,10 +27,56 @@ async function widen(code: VSCode): Promise<void> {
   }
 }
 
+/** ADAPTER with its fix, and the same Modelfile when the fix has run. */
+async function fixThatBuilds(code: VSCode): Promise<void> {
+  await code.openFile('Modelfile');
+  await code.page.locator('.squiggly-warning, .squiggly-info').first().waitFor();
+  await code.page.locator('.monaco-editor .view-line', { hasText: 'ADAPTER' }).first().click();
+  await code.page.keyboard.press('Control+.');
+  await code.page.locator('.action-widget', { hasText: 'Build a GGUF and use it here' }).waitFor();
+  await shoot(code, 'fix-before');
+  await code.page.keyboard.press('Enter');
+  await code.planText();
+  await code.runPlan(/Build rugby-lora/);
+  await code.until('the edit', async () => !(await code.editorText()).includes('ADAPTER'));
+  await code.notification(/rugby-lora.*done/);
+  await code.clearNotifications();
+  await shoot(code, 'fix-after');
+  await code.inHost((vscode) => vscode.commands.executeCommand('undo'));
+  await code.clearNotifications();
+  await code.closeEditors();
+}
+
+/** The route of a model in Ollama; and a model with an adapter layer on its way to a fused one. */
+async function routesAndRescue(code: VSCode): Promise<void> {
+  await code.plan('modelfileStudio.buildOllamaModel', {
+    base: code.path('base'),
+    adapters: [code.path('rslora')],
+    type: 'Q8_0',
+    name: 'rugby-rslora',
+  });
+  await shoot(code, 'routes');
+  await code.closeEditors();
+  await code.row('Ollama', /rugby-layer:latest.*adapter on top/).waitFor();
+  await code.startCommand('modelfileStudio.fuseInstalledAdapter', 'rugby-layer:latest');
+  await code.type('rugby-fused');
+  await code.planText();
+  await shoot(code, 'rescue');
+  await code.page.locator('.codelens-decoration a', { hasText: 'Run' }).first().click();
+  await code.notification(/Fuse rugby-layer.*done/, 120_000);
+  await code.clearNotifications();
+  await code.closeEditors();
+}
+
 /** Takes the pictures of the README, on the sample workspace and a real Ollama. */
 export async function takeScreenshots(): Promise<void> {
   mkdirSync(OUT, { recursive: true });
-  const ollama = await startOllama();
+  const models = mkdtempSync(join(tmpdir(), 'modelfile-studio-models-'));
+  // A model from before, in the store of a server of today.
+  const before = await startOllama({ models });
+  await before?.createWithAdapter('rugby-layer', 'lora');
+  await before?.stop();
+  const ollama = await startOllama({ models, version: NEWEST_KNOWN });
   await ollama?.createRugby('rugby-base');
   await ollama?.createRugby('rugby', 'lora');
   const code = await VSCode.open({
@@ -51,6 +99,10 @@ export async function takeScreenshots(): Promise<void> {
     await code.runPlan('rugby.Q4_K_M');
     await code.clearNotifications();
     await code.closeEditors();
+    await fixThatBuilds(code);
+    if (ollama !== undefined) {
+      await routesAndRescue(code);
+    }
 
     await code.openFile('Modelfile');
     await code.page.locator('.codelens-decoration', { hasText: 'LoRA' }).first().waitFor();
@@ -92,5 +144,6 @@ export async function takeScreenshots(): Promise<void> {
   } finally {
     await code.close();
     await ollama?.stop();
+    rmSync(models, { recursive: true, force: true });
   }
 }

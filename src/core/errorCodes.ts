@@ -141,6 +141,7 @@ export const ERROR_CODES = {
   'ollama/template': 'Ollama refused the template.',
   'ollama/renderer': 'A renderer or parser that this Ollama does not have.',
   'ollama/draft': 'Ollama does not take this draft model.',
+  'ollama/mlx': 'The installed model was imported by MLX, and has no GGUF.',
   'ollama/capability': 'The model cannot do what it was asked for.',
   'ollama/memory': 'The model does not fit the memory of the Ollama server.',
   'ollama/inference': 'The Ollama server cannot run the model.',

@@ -175,6 +175,9 @@ describe('template and stops for a model on disk', () => {
         parameters: ['PARAMETER stop "<|im_end|>"'],
       },
     });
+    // A folder that is here is meant before a model of that name elsewhere is.
+    const named = await runCli(['template', 'base', '--params', '--json', '--offline'], { cwd: folder });
+    expect(named.json).toMatchObject({ ok: true, origin: 'generated' });
     rmSync(join(base, 'chat_template.jinja'));
     expect((await runCli(['template', base])).stderr).toContain('template/missing');
     expect((await runCli(['template', join(folder, 'nothing')])).stderr).toContain('input/missing');

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { appendFile, mkdtemp, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readBytes } from '../../src/core/bytes';
 import type { ErrorCode } from '../../src/core/errorCodes';
 import { openFileSource, type FileSource } from '../../src/node/files/fileSource';
+import { runCli } from '../support/cli';
 import { expectTyped } from './refusal';
 
 const isWindows = process.platform === 'win32';
@@ -174,3 +175,27 @@ function pipe(name: string): string {
   execFileSync('mkfifo', [path]);
   return path;
 }
+
+describe.skipIf(process.platform !== 'linux')('a name that is no text', () => {
+  it('is said to be one, on the way and at the end, and does not stop a scan', async () => {
+    const root = await mkdtemp(join(folder, 'names-'));
+    const bytes = (name: string): Buffer => Buffer.concat([Buffer.from(`${root}/`), Buffer.from(name, 'latin1')]);
+    await mkdir(bytes('run\xff'));
+    await writeFile(bytes('run\xff/model.gguf'), 'GGUF');
+    await writeFile(bytes('model\xff.gguf'), 'GGUF');
+    await writeFile(bytes('notes\xff.txt'), 'nothing of ours');
+    for (const name of ['model\ufffd.gguf', 'run\ufffd/model.gguf']) {
+      await expect(openFileSource(join(root, name))).rejects.toMatchObject({
+        code: 'input/unreadable',
+        message: expect.stringContaining('Rename it') as string,
+      });
+    }
+    await expect(openFileSource(join(root, 'missing.gguf'))).rejects.toMatchObject({ code: 'input/missing' });
+    const { json } = await runCli(['scan', root, '--json']);
+    const found = json['artefacts'] as readonly { path: string; problems: { code: string }[] }[];
+    expect(found.map(({ path, problems }) => [path.slice(root.length + 1), problems[0]?.code])).toEqual([
+      ['model\ufffd.gguf', 'input/unreadable'],
+      ['run\ufffd', 'input/unreadable'],
+    ]);
+  });
+});

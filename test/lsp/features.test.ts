@@ -187,6 +187,12 @@ describe('hover', () => {
     expect(await hover('FROM a\nPARAMETER num_gpu -¦1')).toContain('as many as fit');
     expect(await hover('FROM a\nMESSAGE us¦er hi')).toContain('person');
     expect(await hover('FROM a\nRENDERER qwen3-¦coder')).toContain('0.12.0');
+    expect(await hover('FROM a\nADAP¦TER b')).toContain('Until Ollama 0.34.0.');
+    expect(await hover('FR¦OM a')).toContain(
+      'Patterns since Ollama 0.34.1. Folders with safetensors are converted until Ollama 0.34.0, and imported by MLX since Ollama 0.34.1.',
+    );
+    expect(await hover('FROM a\nDR¦AFT b')).toContain('Since Ollama 0.23.1. Patterns since Ollama 0.34.1.');
+    expect(await hover('FROM a\nPARAMETER typical¦_p 0.5')).toContain('Until Ollama 0.34.0');
     expect(await hover('# modelfile-studio: ignore system-¦empty')).toContain('modelfile/system-empty');
   });
 

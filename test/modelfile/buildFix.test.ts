@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { computeCodeActions } from '../../language-server/src/service/languageService';
+import { computeCodeActions, computeDiagnostics } from '../../language-server/src/service/languageService';
 import { ModelfileDocument } from '../../language-server/src/service/modelfileDocument';
 import { buildRequest, editsForBuilt } from '../../src/core/modelfile/buildFix';
 import { commandsOf, droppedParameters } from '../../src/core/modelfile/inheritedCommands';
 import type { ModelfileCommand } from '../../src/core/modelfile/modelfileTypes';
 import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
-import { NO_FACTS } from '../../src/core/modelfile/workspaceFacts';
+import { NO_FACTS, type WorkspaceFacts } from '../../src/core/modelfile/workspaceFacts';
 import type { LibraryModel } from '../../src/core/ollama/registryManifest';
 import { ollamaProfile } from '../../src/core/ollama/ollamaProfile';
 
@@ -90,6 +90,33 @@ describe('the fix in an editor', () => {
       },
     });
     expect(others.map(({ isPreferred }) => isPreferred ?? false)).not.toContain(true);
+  });
+
+  it('is offered once, whatever findings of the line it would mend', async () => {
+    const facts: WorkspaceFacts = {
+      ...NO_FACTS,
+      ollama: () => Promise.resolve(ollamaProfile('0.32.15')),
+      path: () =>
+        Promise.resolve({
+          kind: 'adapter-folder',
+          adapter: {
+            format: 'peft',
+            method: 'lora',
+            weightsFile: 'adapter_model.safetensors',
+            refusals: [],
+            targets: [],
+          },
+        }),
+    };
+    const diagnostics = await computeDiagnostics(document, facts);
+    const line = { start: { line: 1, character: 0 }, end: { line: 1, character: 14 } };
+    const actions = await computeCodeActions(document, { range: line, diagnostics, canBuild: true }, facts);
+    const builds = actions.filter(({ command }) => command !== undefined);
+    expect(builds).toHaveLength(1);
+    expect(builds[0]!.diagnostics!.map(({ code }) => code)).toEqual([
+      'modelfile/adapter-ending',
+      'modelfile/adapter-directory',
+    ]);
   });
 
   it('is not offered by an editor that cannot build', async () => {

@@ -1,8 +1,9 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { FIXTURES, runCli } from '../support/cli';
+import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
+import { FIXTURES, runCli, runCliOk } from '../support/cli';
 
 const folder = mkdtempSync(join(tmpdir(), 'modelfile-studio-test-'));
 const base = join(FIXTURES, 'rugby/base');
@@ -34,6 +35,28 @@ describe('modelfile', () => {
       { name: 'system', args: 'Be "short".\nReally.' },
       { name: 'stop', args: '<|im_end|>' },
     ]);
+  });
+
+  it('takes the licence of the card and the licence files of a folder, and what a GGUF names', async () => {
+    const licensed = join(folder, 'licensed');
+    cpSync(base, licensed, { recursive: true });
+    writeFileSync(join(licensed, 'README.md'), '---\nlicense: apache-2.0\n---\n# A model\n');
+    writeFileSync(join(licensed, 'LICENSE'), 'Apache License\n\n"As is".\n');
+    const gguf = join(folder, 'licensed.gguf');
+    await runCliOk(['convert', '--base', licensed, '--type', 'F16', '--out', gguf]);
+    for (const [path, licences] of [
+      [licensed, ['apache-2.0', 'Apache License\n\n"As is".']],
+      [gguf, ['apache-2.0']],
+      [base, []],
+    ] as const) {
+      const { modelfile } = await runCliOk(['modelfile', '--base', path]);
+      const { verdict } = parseModelfile(modelfile as string);
+      const held = verdict.ok ? verdict.commands.filter(({ name }) => name === 'license') : [];
+      expect(
+        held.map(({ args }) => args),
+        path,
+      ).toEqual(licences);
+    }
   });
 
   it('leaves a file that is there alone, unless it may replace it', async () => {

@@ -22,14 +22,19 @@ export interface TestOllama {
 }
 
 /** The Ollama that is installed for tests; undefined where there is none. */
-export async function findTestOllama(): Promise<string | undefined> {
-  const { findOllama } = (await import(finder)) as { findOllama: () => string | undefined };
-  return findOllama();
+export async function findTestOllama(version?: string): Promise<string | undefined> {
+  const { findOllama } = (await import(finder)) as { findOllama: (version?: string) => string | undefined };
+  return findOllama(version);
 }
 
-/** Starts Ollama; undefined where none is installed. */
-export async function startOllama(): Promise<TestOllama | undefined> {
-  const bin = await findTestOllama();
+/**
+ * Starts Ollama; undefined where none is installed.
+ * @param options.version the older of those that are tested without it; `models`: a folder that stays
+ */
+export async function startOllama(
+  options: { readonly version?: string; readonly models?: string } = {},
+): Promise<TestOllama | undefined> {
+  const bin = await findTestOllama(options.version);
   if (bin === undefined) {
     return undefined;
   }
@@ -38,7 +43,7 @@ export async function startOllama(): Promise<TestOllama | undefined> {
   const env = {
     ...process.env,
     OLLAMA_HOST: url,
-    OLLAMA_MODELS: join(folder, 'models'),
+    OLLAMA_MODELS: options.models ?? join(folder, 'models'),
     HOME: folder,
     OLLAMA_NO_CLOUD: '1',
     OLLAMA_CONTEXT_LENGTH: '512',

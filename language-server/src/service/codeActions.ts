@@ -58,7 +58,7 @@ export async function computeCodeActions(
     const start = document.offset(request.range.start);
     const end = document.offset(request.range.end);
     for (const finding of findings.filter(({ span }) => span.start <= end && start <= span.end)) {
-      actions.push(...quickFixes(document, finding, request));
+      addActions(actions, quickFixes(document, finding, request));
     }
   }
   if (isWanted(request, FIX_ALL_KIND)) {
@@ -103,6 +103,22 @@ function difference(from: string, to: string): CoreEdit {
 
 function isWanted({ only }: CodeActionRequest, kind: string): boolean {
   return only === undefined || only.some((wanted) => kind === wanted || kind.startsWith(`${wanted}.`));
+}
+
+/** A build is offered once, whatever findings of a line it would mend. */
+function addActions(actions: CodeAction[], more: readonly CodeAction[]): void {
+  for (const action of more) {
+    const known =
+      action.command === undefined
+        ? -1
+        : actions.findIndex(({ command }) => command?.command === action.command?.command);
+    const same = actions[known];
+    if (same === undefined) {
+      actions.push(action);
+    } else {
+      actions[known] = { ...same, diagnostics: [...(same.diagnostics ?? []), ...(action.diagnostics ?? [])] };
+    }
+  }
 }
 
 function quickFixes(document: ModelfileDocument, finding: Finding, request: CodeActionRequest): CodeAction[] {

@@ -1,6 +1,6 @@
 import type { InstructionName } from '../../../src/core/ollama/instructionNames';
 import { parameterAvailability, type ParameterInfo } from '../../../src/core/modelfile/parameters';
-import { behaviour } from '../../../src/core/ollama/ollamaBehaviours';
+import { behaviour, type OllamaBehaviourName } from '../../../src/core/ollama/ollamaBehaviours';
 import { availabilityText } from '../../../src/core/ollama/ollamaProfile';
 import { NEWEST_KNOWN, ollamaNames, type OllamaNameKind } from '../../../src/core/ollama/ollamaTable';
 import { code } from './markdown';
@@ -16,7 +16,7 @@ export interface InstructionDocumentation {
 export const INSTRUCTION_DOCUMENTATION: Readonly<Record<InstructionName, InstructionDocumentation>> = {
   FROM: {
     usage: 'FROM name or path',
-    text: 'What the model is made from: the name of a model, a GGUF file, or a folder with safetensors. Paths are relative to this file, and patterns for later versions of Ollama (`model-*.gguf`). Needed; it may stand anywhere, and several name the parts of one model.',
+    text: 'What the model is made from: the name of a model, a GGUF file, or a folder with safetensors. Paths are relative to this file, and may be patterns (`model-*.gguf`). Needed; it may stand anywhere, and several name the parts of one model.',
     snippet: 'FROM ${1:llama3.2}',
   },
   PARAMETER: {
@@ -36,7 +36,7 @@ export const INSTRUCTION_DOCUMENTATION: Readonly<Record<InstructionName, Instruc
   },
   ADAPTER: {
     usage: 'ADAPTER path',
-    text: 'A LoRA adapter in GGUF form, applied to the model at run time; the last one counts. Later versions of Ollama take none: an adapter is fused into its base, which modelfile-studio create does by itself.',
+    text: 'A LoRA adapter in GGUF form, applied to the model at run time; the last one counts. Without a future in Ollama: modelfile-studio create fuses adapters into their base by itself, on every version.',
     snippet: 'ADAPTER ${1:./adapter.gguf}',
   },
   DRAFT: {
@@ -79,10 +79,19 @@ export function namesAvailability(kind: OllamaNameKind, name: string): string | 
   return text === undefined ? undefined : `${capital(text)}.`;
 }
 
-/** Since when, and until when, an instruction is taken. */
+/** Since when, and until when, an instruction is taken, and what it can name. */
 export function instructionAvailability(name: InstructionName): string | undefined {
-  const versions = name === 'ADAPTER' ? availabilityText(behaviour('adapterLayers')) : undefined;
-  return versions === undefined ? namesAvailability('instruction', name) : `${capital(versions)}.`;
+  const when = (what: OllamaBehaviourName): string => availabilityText(behaviour(what)) ?? '';
+  switch (name) {
+    case 'ADAPTER':
+      return `${capital(when('adapterLayers'))}.`;
+    case 'FROM':
+      return `Patterns ${when('fromGlobs')}. Folders with safetensors are converted ${when('convertsSafetensors')}, and imported by MLX ${when('importsByMlx')}.`;
+    case 'DRAFT':
+      return `${namesAvailability('instruction', name) ?? ''} Patterns ${when('fromGlobs')}.`.trim();
+    default:
+      return namesAvailability('instruction', name);
+  }
 }
 
 const TYPE_NAMES = {

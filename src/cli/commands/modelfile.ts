@@ -2,6 +2,10 @@ import { existsSync } from 'node:fs';
 import { dirname, relative, resolve, sep } from 'node:path';
 import { modelfileFor } from '../../core/modelfile/writeModelfile';
 import { chooseTemplateFor } from '../../node/jinja/chooseTemplate';
+import { ggufLicences, readLicences } from '../../node/inputs/readLicences';
+import { readGgufParts } from '../../node/inputs/readGgufParts';
+import { README_BYTES } from '../../node/inputs/loadHuggingFaceModel';
+import { readModelText } from '../../node/inputs/readModelFile';
 import { resolveBasePath } from '../../node/inputs/loadBasePath';
 import { existsError } from '../../node/output/partialOutput';
 import { replaceFile } from '../../node/files/textFile';
@@ -33,7 +37,8 @@ export const modelfile: Command = {
     if (out !== undefined && existsSync(out) && !flag(options, 'force')) {
       throw existsError(out);
     }
-    const path = base.toLowerCase().endsWith('.gguf') ? base : (await resolveBasePath(base)).directory;
+    const isGguf = base.toLowerCase().endsWith('.gguf');
+    const path = isGguf ? base : (await resolveBasePath(base)).directory;
     const choice = await chooseTemplateFor(path, {
       bundleFolder,
       signal,
@@ -43,6 +48,7 @@ export const modelfile: Command = {
     const content = modelfileFor({
       from: [fromFolder(folder, base)],
       choice,
+      licences: isGguf ? await licencesOfGguf(path) : await licencesOfFolder(path, signal),
       ...(adapter === undefined ? {} : { adapter: fromFolder(folder, adapter) }),
       ...(system === undefined ? {} : { system }),
     });
@@ -53,6 +59,16 @@ export const modelfile: Command = {
     return { exitCode: 0, json, text: out === undefined ? content.trimEnd() : `Wrote ${out}` };
   },
 };
+
+async function licencesOfGguf(path: string): Promise<readonly string[]> {
+  const [part] = await readGgufParts(path);
+  return part === undefined ? [] : ggufLicences(part.file);
+}
+
+async function licencesOfFolder(directory: string, signal: AbortSignal): Promise<readonly string[]> {
+  const card = await readModelText(directory, 'README.md', { signal, limit: README_BYTES, cut: true });
+  return await readLicences(directory, { card, signal });
+}
 
 /** A path as a Modelfile in a folder names it: `./…` below it, else absolute. */
 function fromFolder(folder: string, path: string): string {

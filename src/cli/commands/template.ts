@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { StudioError } from '../../core/errors';
 import { escapeControls } from '../../core/escapeControls';
 import { instruction } from '../../core/modelfile/writeModelfile';
@@ -54,13 +54,17 @@ export const template: Command = {
   },
 };
 
-/** What looks like a path, or is one and no name. */
+/** What looks like a path, is one and no name, or is a folder that is here: what is at hand is asked before another machine is. */
 function isPath(text: string): boolean {
   return (
     /^(?:\.{1,2}(?:[\\/]|$)|[\\/~]|[A-Za-z]:[\\/])/.test(text) ||
     /\.gguf$/i.test(text) ||
-    (parseModelName(text) === undefined && existsSync(text))
+    (parseModelName(text) === undefined ? existsSync(text) : isFolder(text))
   );
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function ofModel(

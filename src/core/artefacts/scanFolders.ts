@@ -1,3 +1,4 @@
+import { isUnspeakable, UNSPEAKABLE } from '../unspeakableName';
 import { append } from '../append';
 import { throwIfAborted, toStudioError, type StudioError } from '../errors';
 import { addOrigins } from './addOrigins';
@@ -160,17 +161,22 @@ class Scan {
 
   /** Pipes, devices and dangling links under the names of artefacts: said to be there, never opened. */
   private otherEntries(folder: string, entries: readonly ListedEntry[]): Finding[] {
-    const named = entries.filter((entry) => entry.kind === 'other' && readingOf(entry.name, entry.bytes) === 'header');
+    const named = entries.filter(
+      ({ kind, name, bytes }) =>
+        kind === 'other' && (readingOf(name, bytes) === 'header' || (isUnspeakable(name) && !name.includes('.'))),
+    );
     return named.map((entry) => ({
       artefact: {
         path: this.port.join(folder, entry.name),
         kind: 'unreadable',
         bytes: 0,
         problems: [
-          {
-            code: 'input/not-regular',
-            message: `${entry.name} is a pipe, a device or a link that leads nowhere. If it is a link, check its target.`,
-          },
+          isUnspeakable(entry.name)
+            ? { code: 'input/unreadable', message: `${entry.name} ${UNSPEAKABLE}` }
+            : {
+                code: 'input/not-regular',
+                message: `${entry.name} is a pipe, a device or a link that leads nowhere. If it is a link, check its target.`,
+              },
         ],
       },
     }));

@@ -85,6 +85,10 @@ export type Contribution =
       readonly firstRow?: number | undefined;
       /** DoRA: one magnitude a row. */
       readonly magnitude?: StoredMatrix | undefined;
+      /** DoRA on an embedding: one magnitude a column. */
+      readonly columnMagnitude?: StoredMatrix | undefined;
+      /** What each column is multiplied by then: its magnitude / its norm over all rows, which only reading them tells. */
+      readonly columnFactors?: readonly number[] | undefined;
     }
   | { readonly kind: 'replace'; readonly matrix: StoredMatrix; readonly weight: number }
   | {
@@ -100,6 +104,7 @@ export type Contribution =
 /** One matrix of an output tensor: the whole of it, or one expert of a stack. */
 export interface PlannedSlice {
   readonly source: RowSource;
+  /** As they are written: what a transposed one reads has as many columns. */
   readonly rows: number;
   readonly contributions: readonly Contribution[];
   readonly transform: TensorTransform;

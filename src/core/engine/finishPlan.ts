@@ -190,7 +190,8 @@ function sourceBytes(source: RowSource): number {
 
 function contributionBytes(part: Contribution): number {
   if (part.kind === 'lowRank') {
-    return matrixBytes(part.a) + matrixBytes(part.b) + (part.magnitude === undefined ? 0 : matrixBytes(part.magnitude));
+    const magnitude = part.magnitude ?? part.columnMagnitude;
+    return matrixBytes(part.a) + matrixBytes(part.b) + (magnitude === undefined ? 0 : matrixBytes(magnitude));
   }
   return matrixBytes(part.matrix);
 }

@@ -109,7 +109,9 @@ function* spansOf(
 }
 
 function matricesOf(part: Contribution): StoredMatrix[] {
-  return part.kind === 'lowRank'
-    ? [part.a, part.b, ...(part.magnitude === undefined ? [] : [part.magnitude])]
-    : [part.matrix];
+  if (part.kind !== 'lowRank') {
+    return [part.matrix];
+  }
+  const magnitude = part.magnitude ?? part.columnMagnitude;
+  return [part.a, part.b, ...(magnitude === undefined ? [] : [magnitude])];
 }

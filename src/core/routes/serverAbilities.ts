@@ -26,6 +26,11 @@ export function quantisesSafely(version: string | undefined): boolean {
   return ollamaProfile(version).does('quantisesSafely');
 }
 
+/** Whether a server converts folders that DRAFT names. */
+export function convertsDrafts(version: string | undefined): boolean {
+  return ollamaProfile(version).does('convertsSafetensors');
+}
+
 /** Whether a server converts the folders of Hugging Face models of a class to GGUF. */
 export function convertsFolders(version: string | undefined, className: string): boolean {
   const profile = ollamaProfile(version);

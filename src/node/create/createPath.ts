@@ -3,7 +3,7 @@ import { StudioError } from '../../core/errors';
 import { escapeControls } from '../../core/escapeControls';
 import type { Instruction, ModelfileCommand } from '../../core/modelfile/modelfileTypes';
 import type { ModelfileLines } from '../../core/modelfile/modelfileLines';
-import { expandModelfilePath } from '../modelfile/modelfileFiles';
+import { expandModelfilePath, expandModelfilePaths } from '../modelfile/modelfileFiles';
 import { systemCode } from '../files/systemError';
 import { isUntouchable } from '../modelfile/workspaceFacts';
 
@@ -12,6 +12,8 @@ export interface NamedPath {
   readonly instruction: Instruction;
   readonly command: ModelfileCommand;
   readonly line: number;
+  /** Among those that one pattern names. */
+  readonly index: number;
   /** Absolute. */
   readonly path: string;
   readonly kind: 'absent' | 'gguf' | 'file' | 'folder';
@@ -19,14 +21,15 @@ export interface NamedPath {
 
 /**
  * Looks at what an instruction names, without reading more than a file's first bytes.
+ * @param where `mayBePattern`: this Ollama takes FROM and DRAFT for patterns, each of which may name many files
  * @throws StudioError input/… with the line, for what no server could read
  */
-export async function lookAtPath(
+export async function lookAtPaths(
   instruction: Instruction,
   command: ModelfileCommand,
   lines: ModelfileLines,
-  directory: string,
-): Promise<NamedPath> {
+  where: { readonly directory: string; readonly mayBePattern: boolean },
+): Promise<readonly NamedPath[]> {
   const { args } = command;
   const line = lines.ofInstruction(instruction);
   const failed = (error: StudioError): StudioError => lines.at(error, line);
@@ -38,7 +41,11 @@ export async function lookAtPath(
       ),
     );
   }
-  const path = await expandModelfilePath(args, directory).catch((thrown: unknown) => {
+  const isPattern = where.mayBePattern && command.name !== 'adapter';
+  const expanded = isPattern
+    ? expandModelfilePaths(args, where.directory)
+    : expandModelfilePath(args, where.directory).then((path) => [path]);
+  const paths = await expanded.catch((thrown: unknown) => {
     throw failed(
       new StudioError(
         'input/missing',
@@ -46,6 +53,14 @@ export async function lookAtPath(
       ),
     );
   });
+  const found: NamedPath[] = [];
+  for (const [index, path] of paths.entries()) {
+    found.push({ instruction, command, line, index, path, kind: await kindOf(path, failed) });
+  }
+  return found;
+}
+
+async function kindOf(path: string, failed: (error: StudioError) => StudioError): Promise<NamedPath['kind']> {
   const stats = await stat(path).catch((thrown: unknown) => {
     if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(systemCode(thrown) ?? '')) {
       return undefined;
@@ -59,10 +74,10 @@ export async function lookAtPath(
     );
   });
   if (stats === undefined) {
-    return { instruction, command, line, path, kind: 'absent' };
+    return 'absent';
   }
   if (stats.isDirectory()) {
-    return { instruction, command, line, path, kind: 'folder' };
+    return 'folder';
   }
   if (!stats.isFile()) {
     throw failed(
@@ -84,13 +99,7 @@ export async function lookAtPath(
   if (refused !== undefined) {
     throw failed(refused);
   }
-  return {
-    instruction,
-    command,
-    line,
-    path,
-    kind: head.subarray(0, 4).toString('latin1') === 'GGUF' ? 'gguf' : 'file',
-  };
+  return head.subarray(0, 4).toString('latin1') === 'GGUF' ? 'gguf' : 'file';
 }
 
 async function headOf(path: string): Promise<Buffer> {

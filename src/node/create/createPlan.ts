@@ -2,8 +2,10 @@ import { throwIfAborted } from '../../core/errors';
 import type { Instruction, ModelfileCommand, ParsedModelfile } from '../../core/modelfile/modelfileTypes';
 import { withInherited } from '../../core/modelfile/inheritedCommands';
 import type { ModelfileLines } from '../../core/modelfile/modelfileLines';
-import { lookAtPath, type NamedPath } from './createPath';
+import { ollamaProfile } from '../../core/ollama/ollamaProfile';
+import { lookAtPaths, type NamedPath } from './createPath';
 import { CreatePlanner, partKey } from './createPlanner';
+import { routeOf } from './createRoute';
 import type { CreatePlan, PlanCreateOptions } from './createPlanTypes';
 
 /**
@@ -17,15 +19,16 @@ export async function planCreate(
   directory: string,
   options: PlanCreateOptions,
 ): Promise<CreatePlan> {
-  const found = new Map<Instruction, NamedPath>();
+  const mayBePattern = ollamaProfile(options.ollamaVersion).does('fromGlobs');
+  const found = new Map<Instruction, readonly NamedPath[]>();
   for (const instruction of parsed.instructions) {
     const { command } = instruction;
     if (command !== undefined && ['model', 'adapter', 'draft'].includes(command.name)) {
       throwIfAborted(options.signal);
-      found.set(instruction, await lookAtPath(instruction, command, lines, directory));
+      found.set(instruction, await lookAtPaths(instruction, command, lines, { directory, mayBePattern }));
     }
   }
-  const planner = new CreatePlanner([...found.values()], options, lines);
+  const planner = new CreatePlanner([...found.values()].flat(), options, lines);
   const parts = await planner.parts();
   const commands: ModelfileCommand[] = [];
   for (const instruction of parsed.instructions) {
@@ -33,12 +36,17 @@ export async function planCreate(
     if (command === undefined) {
       continue;
     }
-    const local = found.get(instruction);
-    const key = local === undefined ? undefined : partKey(local);
-    if (key !== undefined && parts.has(key)) {
-      commands.push({ name: command.name, args: key });
-    } else if (local === undefined || local.kind === 'absent') {
+    const locals = found.get(instruction);
+    if (locals === undefined) {
       commands.push(command);
+    }
+    for (const local of locals ?? []) {
+      const key = partKey(local);
+      if (parts.has(key)) {
+        commands.push({ name: command.name, args: key });
+      } else if (local.kind === 'absent') {
+        commands.push(command);
+      }
     }
   }
   for (const key of planner.others.keys()) {
@@ -51,7 +59,7 @@ export async function planCreate(
     from,
     pull,
     serverType,
-    route: planner.route(parts),
+    route: routeOf(parts),
     warnings,
   };
 }

@@ -2,7 +2,7 @@ import { append } from '../../core/append';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { classNameOf } from '../../core/engine/architectures/architectures';
-import { FILE_TYPES, isQuantised, type FileTypeName } from '../../core/engine/fileTypes';
+import type { FileTypeName } from '../../core/engine/fileTypes';
 import { StudioError, toStudioError } from '../../core/errors';
 import { escapeControls } from '../../core/escapeControls';
 import { commandsOf, droppedParameters } from '../../core/modelfile/inheritedCommands';
@@ -22,16 +22,18 @@ import { systemCode } from '../files/systemError';
 import { OLLAMA_PREFIX, readInstalledModel, type InstalledModel } from '../inputs/installedModel';
 import { resolveBasePath } from '../inputs/loadBasePath';
 import { loadHuggingFaceModel } from '../inputs/loadHuggingFaceModel';
-import { readGgufFiles, readGgufParts } from '../inputs/readGgufParts';
+import { readGgufFiles } from '../inputs/readGgufParts';
 import type { NamedPath } from './createPath';
+import { draftPart } from './draftPart';
+import { readSendableGguf, requireSendableFolder } from './sendableGguf';
 import { isBuiltIn, onlyGguf, storedType } from './namedFiles';
-import type { CreatePart, CreatePlan, CreateRoute, PlanCreateOptions } from './createPlanTypes';
+import type { CreatePart, CreatePlan, PlanCreateOptions } from './createPlanTypes';
 
 type BuildPart = Extract<CreatePart, { kind: 'build' }>;
 
 /** Stands for a path within `commands`; no path of a Modelfile has a NUL. */
-export function partKey({ instruction }: NamedPath): string {
-  return `\u0000${instruction.span.start}`;
+export function partKey({ instruction, index }: NamedPath): string {
+  return `\u0000${instruction.span.start}.${index}`;
 }
 
 /** Decides over the FROM, ADAPTER and DRAFT of one Modelfile; its fields are the plan when `parts` is done. */
@@ -63,22 +65,6 @@ export class CreatePlanner {
     this.drafts = of('draft');
   }
 
-  route(parts: ReadonlyMap<string, CreatePart>): CreateRoute {
-    const all = [...parts.values()];
-    const built = all.find((part) => part.kind === 'build');
-    if (built !== undefined && (built.adapters.length > 0 || (built.installed?.adapters.length ?? 0) > 0)) {
-      return isQuantised(FILE_TYPES[built.fileType].base) ? 'fuse-quantise' : 'fuse';
-    }
-    const has = (kind: CreatePart['kind']): boolean => all.some((part) => part.kind === kind);
-    if (has('convert-adapter')) {
-      return 'gguf-adapter';
-    }
-    if (built !== undefined) {
-      return 'build';
-    }
-    return has('folder') ? 'server' : all.some(({ role }) => role === 'adapter') ? 'adapter' : 'direct';
-  }
-
   async parts(): Promise<Map<string, CreatePart>> {
     const parts = new Map<string, CreatePart>();
     this.requireNames();
@@ -99,12 +85,12 @@ export class CreatePlanner {
       parts.set(key, part);
     }
     for (const draft of this.drafts) {
-      parts.set(partKey(draft), {
-        kind: draft.kind === 'folder' ? 'folder' : 'file',
-        role: 'draft',
-        line: draft.line,
-        path: draft.path,
+      const isSent = [...parts.values()].some(({ kind, role, ...part }) => {
+        return kind === 'split' && role === 'draft' && 'paths' in part && part.paths.includes(draft.path);
       });
+      if (!isSent) {
+        parts.set(partKey(draft), await draftPart(draft, this.lines, this.options.ollamaVersion));
+      }
     }
     return parts;
   }
@@ -270,7 +256,7 @@ export class CreatePlanner {
   private async gguf(found: NamedPath, path: string): Promise<CreatePart> {
     const { line } = found;
     try {
-      const ggufs = await readGgufParts(path);
+      const ggufs = await readSendableGguf(path);
       const { metadata } = ggufs[0]!.file;
       const isProjector = metadata.get('general.architecture')?.value === 'clip';
       const type = storedType(metadata.get('general.file_type')?.value);
@@ -308,7 +294,7 @@ export class CreatePlanner {
     const ggufs = names.filter((name) => /\.gguf$/i.test(name)).sort();
     if (ggufs.length > 0 && !names.includes('config.json')) {
       const [first, ...others] = ggufs;
-      return others.length === 0 ? await this.gguf(found, join(path, first!)) : this.ggufFolder(found, path);
+      return others.length === 0 ? await this.gguf(found, join(path, first!)) : await this.ggufFolder(found, path);
     }
     const { fileType, ollamaVersion } = this.options;
     try {
@@ -331,7 +317,7 @@ export class CreatePlanner {
   }
 
   /** All of them are sent, as Ollama's command line sends them; which one would be quantised or fused nobody can say. */
-  private ggufFolder({ line }: NamedPath, path: string): CreatePart {
+  private async ggufFolder({ line }: NamedPath, path: string): Promise<CreatePart> {
     if (this.options.fileType !== undefined || this.adapters.length > 0) {
       throw this.lines.at(
         new StudioError(
@@ -342,6 +328,9 @@ export class CreatePlanner {
         line,
       );
     }
+    await requireSendableFolder(path).catch((thrown: unknown) => {
+      throw this.lines.at(toStudioError(thrown), line);
+    });
     return { kind: 'folder', role: 'model', line, path };
   }
 

@@ -6,7 +6,7 @@ import type { LibraryModel } from '../../core/ollama/registryManifest';
 import type { RouteFacts } from '../../core/routes/planRoutes';
 import { StudioError, throwIfAborted } from '../../core/errors';
 import type { BuildInputs } from '../inputs/loadBuildInputs';
-import { readLicences } from '../inputs/readLicences';
+import { ggufLicences, readLicences } from '../inputs/readLicences';
 import {
   chatSourceOfFolder,
   chatSourceOfGguf,
@@ -109,8 +109,7 @@ async function licencesOf({ base }: BuildInputs, signal: AbortSignal): Promise<r
   if (base.kind === 'folder') {
     return await readLicences(base.directory, { card: base.model.readme, signal });
   }
-  const named = base.parts[0]?.file.metadata.get('general.license')?.value;
-  return typeof named === 'string' && named.trim() !== '' ? [named.trim()] : [];
+  return base.parts[0] === undefined ? [] : ggufLicences(base.parts[0].file);
 }
 
 /** The folder of the last adapter that has another chat template than the base: the one that it was trained with, and so the right one. */

@@ -11,7 +11,7 @@ import type { InstalledBase } from './routeFacts';
 /**
  * What an installed model tells of itself as a base: enough to write a GGUF adapter for it, not to fuse.
  * @param models what the server lists
- * @throws StudioError ollama/model-missing, ollama/file for what MLX imported, model/architecture for what no adapter can be written for, model/config where the server says too little
+ * @throws StudioError ollama/model-missing, ollama/mlx for what MLX imported, model/architecture for what no adapter can be written for, model/config where the server says too little
  */
 export async function loadInstalledBase(
   client: OllamaClient,

@@ -67,7 +67,8 @@ export async function deltaFacts(plan: BuildPlan, signal?: AbortSignal): Promise
 
 /** DoRA scales its rows afterwards: the size of its low-rank part says nothing of the change. Factors of all experts in one are not taken apart here. */
 function isPlainLora(part: Contribution): part is LowRank {
-  return part.kind === 'lowRank' && part.magnitude === undefined && part.columns === undefined;
+  const isDora = part.kind === 'lowRank' && (part.magnitude ?? part.columnMagnitude) !== undefined;
+  return part.kind === 'lowRank' && !isDora && part.columns === undefined;
 }
 
 /** Reads factors into one kernel memory and measures them. */

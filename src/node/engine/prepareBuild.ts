@@ -12,6 +12,7 @@ import { readImatrix } from '../../core/formats/gguf/imatrix';
 import type { ModelFolder } from '../../core/formats/huggingface/huggingFaceModel';
 import { checkOutput, type ReadPaths } from '../output/checkOutput';
 import { deltaFacts } from './deltaFacts';
+import { withColumnFactors } from './columnFactors';
 import { withoutTiedCopies, withoutTiedParts } from './tiedCopies';
 import { withoutZeroParts } from './zeroParts';
 import { unnamedRows } from './unnamedRows';
@@ -168,10 +169,11 @@ const SUSPICIOUS_DELTA = 1.5;
 
 /** Adds what only a look at the adapters' numbers and at the disk can tell. */
 async function withFacts(
-  first: BuildPlan,
+  planned: BuildPlan,
   read: ReadPaths & { readonly states: InputStates },
   signal: AbortSignal | undefined,
 ): Promise<BuildPlan> {
+  const first = await withColumnFactors(planned, signal);
   await checkOutput(first.output, first.kind, { files: [...first.inputs, ...read.files], folders: read.folders });
   const facts = await deltaFacts(first, signal);
   const checks: PlanNote[] = [...first.checks];

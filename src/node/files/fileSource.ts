@@ -1,3 +1,4 @@
+import { isUnspeakable, UNSPEAKABLE } from '../../core/unspeakableName';
 import { constants, readSync, type BigIntStats } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import type { ByteSource } from '../../core/bytes';
@@ -69,6 +70,9 @@ export function readError(path: string, cause: unknown): StudioError {
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':
+      if (isUnspeakable(path)) {
+        return new StudioError('input/unreadable', `${escapeControls(path)} ${UNSPEAKABLE}`, { path, cause });
+      }
       return new StudioError(
         'input/missing',
         `There is no file at ${escapeControls(path)}. Check the path; if it is a link, check that its target exists.`,

@@ -54,7 +54,7 @@ export interface ReadInstalledOptions {
  * Reads an installed model: from the models folder (`OLLAMA_MODELS`, the user's, the service's), else from where the server's `show` says that
  * its file lies.
  * @param text `ollama:NAME`
- * @throws StudioError ollama/model-name, ollama/model-missing, ollama/file where its files are out of reach or no GGUF
+ * @throws StudioError ollama/model-name, ollama/model-missing, ollama/file where its files are out of reach, ollama/mlx where they are no GGUF
  */
 export async function readInstalledModel(text: string, options: ReadInstalledOptions = {}): Promise<InstalledModel> {
   const given = text.slice(OLLAMA_PREFIX.length);
@@ -94,7 +94,7 @@ export async function installedModelFiles(text: string, signal?: AbortSignal): P
 /** What is stored as safetensors layers came in through MLX, and has no GGUF. */
 export function mlxImportError(name: string, path: string): StudioError {
   return new StudioError(
-    'ollama/file',
+    'ollama/mlx',
     `${name} was imported by MLX: Ollama keeps its weights as safetensors layers, and runs them on a Mac or where its MLX runtime is. There is no GGUF to fuse into or to quantise. Give the Hugging Face folder that it was made from with --base DIR.`,
     { path },
   );

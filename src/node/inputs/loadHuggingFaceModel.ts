@@ -18,7 +18,7 @@ export interface LoadHuggingFaceModelOptions {
 }
 
 /** Of a model card only its front matter is read. */
-const README_BYTES = 1024 * 1024;
+export const README_BYTES = 1024 * 1024;
 
 /**
  * Reads everything of a Hugging Face model folder but the weights' values: config.json, generation_config.json, tokenizer

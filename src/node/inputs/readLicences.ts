@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import type { GgufFile } from '../../core/formats/gguf/ggufTypes';
 import { readModelCard } from '../../core/formats/huggingface/modelCard';
 import { readModelText } from './readModelFile';
 
@@ -28,6 +29,13 @@ export async function readLicences(
     }
   }
   return texts;
+}
+
+/** The licence that a GGUF names. */
+export function ggufLicences({ metadata }: Pick<GgufFile, 'metadata'>): readonly string[] {
+  const named = metadata.get('general.license')?.value;
+  const held = typeof named === 'string' ? plainText(named) : '';
+  return held === '' ? [] : [held];
 }
 
 /** `license` of a model card; `other` has its name and its address beside it. */

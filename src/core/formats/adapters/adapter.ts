@@ -27,6 +27,10 @@ export type FactorLayout =
   | 'expertLinear'
   | 'expertTransposed';
 
+/** The fused parameters of all experts of a layer, as transformers 5 calls them. */
+export const EXPERT_PARAMETERS = ['gate_up_proj', 'down_proj'] as const;
+export type ExpertParameter = (typeof EXPERT_PARAMETERS)[number];
+
 /** Which columns of an interleaved factor belong to an expert, and for `expertTransposed` which of A's columns are its rows. */
 export interface ExpertColumns {
   readonly expert: number;
@@ -69,8 +73,8 @@ export type AdapterPart =
       /** [experts * rank, columns] and [rows, rank * experts]. */
       readonly a: TensorRef;
       readonly b: TensorRef;
-      readonly rank: number;
-      readonly scale: number;
+      /** Rank and scale by the parameter that it may be: patterns of the configuration tell them apart. */
+      readonly modules: Readonly<Record<ExpertParameter, { readonly rank: number; readonly scale: number }>>;
       /** True for the wrapper next to the parameters: where both are trained, that of `gate_up_proj`. */
       readonly inner: boolean;
     }

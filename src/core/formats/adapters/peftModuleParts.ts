@@ -120,9 +120,11 @@ export class PeftModuleParts {
       return [];
     }
     const { path } = this.tensors.name;
-    const entry = [...this.settings.trainableTokens].find(
-      ([module]) => module === '' || path === module || path.endsWith(`.${module}`),
-    );
+    const listed = [...this.settings.trainableTokens];
+    const named = listed.find(([module]) => module === '' || path === module || path.endsWith(`.${module}`));
+    // After a resize PEFT saves the head as well, which shares the embedding's trained rows where the two are tied.
+    const shared = this.module === 'lm_head' && listed.length === 1 ? listed[0] : undefined;
+    const entry = named ?? shared;
     if (entry === undefined) {
       this.refuse(
         'adapter/config',

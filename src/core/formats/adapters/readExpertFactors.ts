@@ -1,6 +1,6 @@
 import { StudioError } from '../../errors';
 import type { TensorRef } from '../tensorRef';
-import type { AdapterPart } from './adapter';
+import { type AdapterPart, EXPERT_PARAMETERS } from './adapter';
 import { shapeText } from './adapterChecks';
 import type { AdapterInput } from './adapterInput';
 import type { PeftModule, PeftSettings } from './peftConfig';
@@ -35,31 +35,40 @@ export function readExpertFactors(input: AdapterInput, settings: PeftSettings): 
   const problems: StudioError[] = [];
   const modules: PeftModule[] = [];
   for (const { name, a, b } of pairs.values()) {
-    const module = settings.module(name.path);
-    const problem = checkPair(input.path, a, b, module.rank);
+    // PEFT matches its patterns against the parameter's own path, and which of the two this is only a base can tell.
+    const byParameter = {
+      gate_up_proj: settings.module(`${name.path}.gate_up_proj`),
+      down_proj: settings.module(`${name.path}.down_proj`),
+    };
+    const fitting = EXPERT_PARAMETERS.map((parameter) => byParameter[parameter]).filter(({ rank }) => divides(rank, a));
+    const problem = checkPair(input.path, a, b, fitting.length > 0 ? undefined : byParameter.gate_up_proj.rank);
     if (problem !== undefined) {
       problems.push(problem);
       continue;
     }
-    modules.push(module);
+    modules.push(fitting[0] ?? byParameter.gate_up_proj);
     parts.push({
       kind: 'experts',
       target: name.target,
       a: a!,
       b: b!,
-      rank: module.rank,
-      scale: module.scale,
+      modules: byParameter,
       inner: name.inner,
     });
   }
   return { parts, problems, modules };
 }
 
+function divides(rank: number, a: TensorRef | undefined): boolean {
+  return (a?.shape[0] ?? 0) % rank === 0;
+}
+
+/** @param wrongRank a rank that the configuration gives and that does not divide A's rows */
 function checkPair(
   path: string,
   a: TensorRef | undefined,
   b: TensorRef | undefined,
-  rank: number,
+  wrongRank: number | undefined,
 ): StudioError | undefined {
   const there = a ?? b;
   if (a === undefined || b === undefined) {
@@ -74,12 +83,12 @@ function checkPair(
     b.shape.length === 2 &&
     a.shape[0] === b.shape[1] &&
     a.shape[0]! > 0 &&
-    a.shape[0]! % rank === 0;
+    wrongRank === undefined;
   return fits
     ? undefined
     : new StudioError(
         'adapter/shape',
-        `${a.name} has shape ${shapeText(a)} and ${b.name} ${shapeText(b)}, where factors of rank ${rank} on all experts are needed. The configuration is not of these weights: restore the adapter_config.json that was saved with them.`,
-        { path, detail: { tensor: a.name, a: a.shape, b: b.shape, rank } },
+        `${a.name} has shape ${shapeText(a)} and ${b.name} ${shapeText(b)}, where factors of rank ${wrongRank ?? 'r'} on all experts are needed. The configuration is not of these weights: restore the adapter_config.json that was saved with them.`,
+        { path, detail: { tensor: a.name, a: a.shape, b: b.shape, rank: wrongRank } },
       );
 }

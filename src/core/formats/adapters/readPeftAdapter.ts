@@ -144,11 +144,12 @@ function place(
 
 /**
  * PEFT saves a trained embedding or head twice where it also saves embeddings as such (after a resize): under its plain name, and
- * as `modules_to_save`. They are the same tensor.
+ * as `modules_to_save`; and the magnitude of a DoRA head as a vector and as the weight of one. They are the same tensor.
  */
 function isSavedTwice(a: TensorRef, b: TensorRef): boolean {
   const marked = [a, b].filter(({ name }) => name.includes('.modules_to_save.'));
-  return marked.length === 1 && a.dtype === b.dtype && a.shape.join() === b.shape.join();
+  const isMagnitude = [a, b].every(({ name }) => /\.lora_magnitude_vector(?:\.weight)?$/.test(name));
+  return (marked.length === 1 || isMagnitude) && a.dtype === b.dtype && a.shape.join() === b.shape.join();
 }
 
 function methodOf(settings: PeftSettings, parts: readonly AdapterPart[]): AdapterMethod {

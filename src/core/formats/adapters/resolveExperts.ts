@@ -1,14 +1,13 @@
 import { append } from '../../append';
 import { StudioError } from '../../errors';
 import type { TensorRef } from '../tensorRef';
-import type { Adapter, AdapterPart } from './adapter';
+import { type Adapter, type AdapterPart, EXPERT_PARAMETERS, type ExpertParameter } from './adapter';
 
 type ExpertsPart = Extract<AdapterPart, { kind: 'experts' }>;
-type Parameter = 'gate_up_proj' | 'down_proj';
 
 /** One way to read a pair of factors: the parameter that it changes, and whether PEFT took it for [in, out]. */
 interface Reading {
-  readonly parameter: Parameter;
+  readonly parameter: ExpertParameter;
   readonly transposed: boolean;
 }
 
@@ -55,23 +54,20 @@ export function resolveExperts(
       );
       continue;
     }
-    const experts = part.a.shape[0]! / part.rank;
-    if (
-      !base.has(`${part.target}.${experts - 1}.gate_proj.weight`) ||
-      base.has(`${part.target}.${experts}.gate_proj.weight`)
-    ) {
+    const experts = countExperts(part.target, base);
+    if (!EXPERT_PARAMETERS.some((parameter) => trainedExperts(part, parameter) === experts)) {
       problems.push(
         problem(
           adapter,
           part,
           'adapter/base-mismatch',
-          `was trained on layers of ${experts} experts, and the base has another number of them (${part.target})`,
+          `was trained on layers of ${trainedExperts(part, 'gate_up_proj')} experts, and the base has ${experts} (${part.target})`,
         ),
       );
       continue;
     }
     const widths = { feedForward: gate[0]!, hidden: gate[1]! };
-    const readings = readingsOf(adapter, part, widths);
+    const readings = readingsOf(adapter, part, widths, experts);
     const [reading] = readings;
     if (reading === undefined) {
       problems.push(
@@ -92,19 +88,33 @@ export function resolveExperts(
         ),
       );
     } else {
-      append(parts, expertParts(part, reading, widths));
+      append(parts, expertParts(part, reading, widths, experts));
     }
   }
   return { adapter: { ...adapter, parts }, problems };
 }
 
-function readingsOf(adapter: Adapter, part: ExpertsPart, { hidden, feedForward }: Widths): Reading[] {
-  const dimensions: Readonly<Record<Parameter, readonly [number, number]>> = {
+function countExperts(target: string, base: ReadonlyMap<string, unknown>): number {
+  let experts = 0;
+  while (base.has(`${target}.${experts}.gate_proj.weight`)) {
+    experts++;
+  }
+  return experts;
+}
+
+/** How many experts the factors are for, if they change this parameter. */
+function trainedExperts({ a, modules }: ExpertsPart, parameter: ExpertParameter): number {
+  return (a.shape[0] ?? 0) / modules[parameter].rank;
+}
+
+function readingsOf(adapter: Adapter, part: ExpertsPart, { hidden, feedForward }: Widths, experts: number): Reading[] {
+  const dimensions: Readonly<Record<ExpertParameter, readonly [number, number]>> = {
     gate_up_proj: [2 * feedForward, hidden],
     down_proj: [hidden, feedForward],
   };
   const [into, out] = [part.a.shape[1], part.b.shape[0]];
-  const fitting = (['gate_up_proj', 'down_proj'] as const).flatMap((parameter): Reading[] => {
+  const ofRank = EXPERT_PARAMETERS.filter((parameter) => trainedExperts(part, parameter) === experts);
+  const fitting = ofRank.flatMap((parameter): Reading[] => {
     const [d1, d2] = dimensions[parameter];
     return [
       ...(out === d1 && into === d2 ? [{ parameter, transposed: false }] : []),
@@ -120,13 +130,13 @@ function readingsOf(adapter: Adapter, part: ExpertsPart, { hidden, feedForward }
   return hints.reduce((left, hint) => (left.length > 1 ? left.filter(hint) : left), fitting);
 }
 
-function namedParameters(adapter: Adapter): Parameter[] {
+function namedParameters(adapter: Adapter): ExpertParameter[] {
   const list: unknown = adapter.config['target_parameters'];
   const names = Array.isArray(list) ? (list as readonly unknown[]).filter((name) => typeof name === 'string') : [];
-  const named = (['gate_up_proj', 'down_proj'] as const).filter((parameter) =>
+  const named = EXPERT_PARAMETERS.filter((parameter) =>
     names.some((name) => name === parameter || name.endsWith(`.${parameter}`)),
   );
-  return named.length === 0 ? ['gate_up_proj', 'down_proj'] : named;
+  return named.length === 0 ? [...EXPERT_PARAMETERS] : named;
 }
 
 function hasBoth(adapter: Adapter, part: ExpertsPart): boolean {
@@ -144,8 +154,9 @@ function expertParts(
   part: ExpertsPart,
   { parameter, transposed }: Reading,
   { hidden, feedForward }: Widths,
+  experts: number,
 ): AdapterPart[] {
-  const experts = (part.a.shape[0] ?? 0) / part.rank;
+  const { rank, scale } = part.modules[parameter];
   const weights =
     parameter === 'down_proj'
       ? [{ name: 'down_proj', firstRow: 0, rows: hidden }]
@@ -157,11 +168,11 @@ function expertParts(
     weights.map(({ name, firstRow, rows }): AdapterPart => ({
       kind: 'lowRank',
       target: `${part.target}.${expert}.${name}.weight`,
-      a: rowsOf(part.a, expert * part.rank, part.rank),
+      a: rowsOf(part.a, expert * rank, rank),
       b: transposed ? part.b : rowsOf(part.b, firstRow, rows),
       layout: transposed ? 'expertTransposed' : 'expertLinear',
-      rank: part.rank,
-      scale: part.scale,
+      rank,
+      scale,
       columns: { expert, experts, firstRow, rows },
     })),
   ).flat();
