@@ -89,6 +89,8 @@ describe('jobs', () => {
     expect(jobFacts(failed)[0]).toMatch(/^output\/exists: /);
     rmSync(join(folder, 'first.gguf'));
     const again = jobs.again(id)!;
+    // Pages that show the job find it by its id.
+    expect(again.id).toBe(id);
     expect((await jobs.finished(again.id))?.state).toBe('done');
     expect(jobs.jobs.map((job) => job.id)).toEqual([again.id]);
   });

@@ -1,4 +1,3 @@
-import { lstat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Artefact } from '../../core/artefacts/artefact';
@@ -7,6 +6,7 @@ import { OllamaServer } from '../ollama/ollamaServer';
 import type { ChangeField, Proposal } from '../plans/proposal';
 import type { Services } from '../services';
 import type { CommandServices } from '../wizard/commandContext';
+import { freeModelfile } from '../wizard/freeModelfile';
 import { remember } from '../wizard/memory';
 import { pickArtefact } from '../wizard/pickArtefact';
 import { buildProposal, createProposal } from '../wizard/proposals';
@@ -169,7 +169,7 @@ async function filesProposal(
   workers: number,
 ): Promise<Proposal> {
   const { base, adapters, type = 'Q4_K_M', out } = choices;
-  const modelfile = await freeName(join(dirname(out), withoutType(basename(out).replace(/\.gguf$/i, ''))));
+  const modelfile = await freeModelfile(join(dirname(out), withoutType(basename(out).replace(/\.gguf$/i, ''))));
   const proposal = buildProposal({ base, adapters, type, out }, workers);
   return {
     ...proposal,
@@ -188,21 +188,6 @@ async function kept(
   { base, adapters, name }: { readonly base: string; readonly adapters: readonly string[]; readonly name: string },
 ): Promise<Proposal['keep']> {
   const stem = name.replace(/:latest$/, '').replace(/[^A-Za-z0-9._-]+/g, '-');
-  const modelfile = await freeName(join(resultFolder(services, [adapters[0] ?? base]), stem));
+  const modelfile = await freeModelfile(join(resultFolder(services, [adapters[0] ?? base]), stem));
   return { args: ['--out-modelfile', modelfile], modelfile };
-}
-
-/** `STEM.Modelfile`, or with a number where that exists. */
-async function freeName(stem: string): Promise<string> {
-  for (let number = 1; ; number++) {
-    const path = `${stem}${number === 1 ? '' : `-${number}`}.Modelfile`;
-    if (
-      !(await lstat(path).then(
-        () => true,
-        () => false,
-      ))
-    ) {
-      return path;
-    }
-  }
 }

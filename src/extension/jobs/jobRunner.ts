@@ -71,11 +71,15 @@ export class JobRunner {
 
   /** Puts a job into the queue, and begins it when its turn comes. A job with the same output that waits or runs is returned in its place. */
   start(spec: JobSpec): Job {
+    return this.#begin(spec, randomUUID());
+  }
+
+  #begin(spec: JobSpec, id: string): Job {
     const same = this.#jobs.find((job) => !isOver(job) && job.spec.args.join('\0') === spec.args.join('\0'));
     if (same !== undefined) {
       return same;
     }
-    const job: Job = { id: randomUUID(), spec, state: 'queued', created: Date.now(), log: [] };
+    const job: Job = { id, spec, state: 'queued', created: Date.now(), log: [] };
     this.#jobs = [job, ...this.#jobs];
     this.#changed(undefined);
     void this.#next();
@@ -117,7 +121,8 @@ export class JobRunner {
       return undefined;
     }
     this.#jobs = this.#jobs.filter((other) => other !== job);
-    return this.start(job.spec);
+    // Pages that show it find it by its id.
+    return this.#begin(job.spec, id);
   }
 
   /** Takes ended jobs off the list: one, or all. Their results stay. */

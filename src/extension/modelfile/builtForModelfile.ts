@@ -8,7 +8,7 @@ import type { Services } from '../services';
 
 /** When a build for a Modelfile is done, the file names its result: one edit, which one undo takes back. */
 export function registerBuiltForModelfile(services: Services): void {
-  const used = new Set(services.jobs.jobs.map(({ id }) => id));
+  const used = new Set(services.jobs.jobs.filter(({ state }) => state === 'done').map(({ id }) => id));
   const stop = services.jobs.onChange((job) => {
     if (job?.state === 'done' && job.spec.modelfile !== undefined && !used.has(job.id)) {
       used.add(job.id);

@@ -8,6 +8,7 @@ import type { Services } from '../services';
 import { saveTask } from '../tasks/saveTask';
 import { enginePlan } from '../wizard/proposals';
 import { commandText } from './commandText';
+import { keptArguments } from './keptArguments';
 import { PlanFiles } from './planFiles';
 import { planLenses } from './planLenses';
 import { PlanStore, type Plan } from './planStore';
@@ -168,7 +169,8 @@ export class PlanDocuments implements vscode.CodeLensProvider, vscode.DocumentLi
     if (force === undefined) {
       return;
     }
-    const args = [...job.args, ...(keeps ? (keep?.args ?? []) : []), ...(force ? ['--force'] : [])];
+    const kept = keeps && keep !== undefined ? await keptArguments(keep) : [];
+    const args = [...job.args, ...kept, ...(force ? ['--force'] : [])];
     const started = this.services.jobs.start({ ...job, args });
     this.#set(key, { ...plan, state: { kind: 'started', text: state.text, jobId: started.id } });
   }
