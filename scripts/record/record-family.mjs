@@ -1,10 +1,21 @@
 // Records what llama.cpp's own converter and llama-quantize make of a spec of test/fixtures/specs:
 // `node scripts/record/record-family.mjs NAME…`. Needs the converter (scripts/install/installConverter.mjs). The goldens are committed.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+
+/** Files find others from where they stand, not from where the bundle does. */
+const keepUrls = {
+  name: 'keep-urls',
+  setup(bundler) {
+    bundler.onLoad({ filter: /\.(?:ts|mjs)$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href)),
+      loader: path.endsWith('.ts') ? 'ts' : 'js',
+    }));
+  },
+};
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 process.chdir(root);
@@ -18,9 +29,7 @@ try {
     format: 'esm',
     packages: 'external',
     outfile: bundle,
-    define: {
-      'import.meta.url': JSON.stringify(pathToFileURL(join(root, 'scripts/install/installConverter.mjs')).href),
-    },
+    plugins: [keepUrls],
   });
   const { recordFamily } = await import(pathToFileURL(bundle).href);
   for (const name of process.argv.slice(2)) {

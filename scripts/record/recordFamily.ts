@@ -7,11 +7,13 @@ import type { FileTypeName } from '../../src/core/engine/fileTypes';
 import { findQuantize } from '../../test/support/llamaQuantize';
 
 const OUTTYPES = ['f32', 'f16', 'bf16', 'q8_0'];
-const PRE: Readonly<Record<string, string>> = { 'bpe-llama3': 'llama-bpe', 'bpe-qwen2': 'qwen2' };
+const PRE: Readonly<Record<string, string>> = { 'bpe-llama3': 'llama-bpe', 'bpe-qwen2': 'qwen2', 'bpe-glm4': 'glm4' };
 
 interface Spec {
   readonly tokenizer: string;
   readonly converter?: readonly string[];
+  /** What test/real/converter/driver.py changes of the converter. */
+  readonly patches?: readonly string[];
   /** What llama-quantize makes of it, from the BF16 file where its blocks cannot be made again. */
   readonly quantise?: FileTypeName;
 }
@@ -37,6 +39,7 @@ export function recordFamily(root: string, name: string, work: string): void {
     out: join(folder, `${outtype}.gguf`),
     pre: PRE[spec.tokenizer],
     options: spec.converter ?? [],
+    patches: spec.patches ?? [],
   }));
   writeFileSync(join(folder, 'jobs.json'), JSON.stringify(jobs));
   const answers = execFileSync(

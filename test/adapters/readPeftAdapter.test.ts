@@ -125,6 +125,18 @@ describe('tensor names', () => {
     expect(only(adapter)).toMatchObject({ kind: 'lowRank', magnitude: { name }, magnitudeAxis: 'row' });
   });
 
+  test.each([0, 1])('a DoRA magnitude that is saved twice, as PEFT does after a resize, counts once', (first) => {
+    const names = [`${Q_PROJ}.lora_magnitude_vector`, `${Q_PROJ}.lora_magnitude_vector.weight`];
+    const shapes = { [names[first]!]: [64], [names[1 - first]!]: [64] };
+    const adapter = read({ use_dora: true }, { ...ONE_PAIR, ...shapes });
+    expect(adapter.refusals).toEqual([]);
+    expect(only(adapter)).toMatchObject({ magnitude: { name: names[first] } });
+    expect(adapter.withoutEffect).toEqual([names[1 - first]]);
+    // Two of other sizes are two adapters.
+    const mixed = read({ use_dora: true }, { ...ONE_PAIR, [names[0]!]: [64], [names[1]!]: [32] });
+    expect(mixed.refusals[0]?.code).toBe('adapter/unsupported');
+  });
+
   test('LoRA on an embedding, with the base it was trained on', () => {
     const adapter = read(
       {},

@@ -250,6 +250,28 @@ describe.skipIf(missingVSCode !== undefined)('with a real Ollama', () => {
     await code.clearNotifications();
   });
 
+  it('builds for a Modelfile on an installed base, and writes down what that base hands on', async (context) => {
+    context.skip(ollama === undefined);
+    code.write('onto.modelfile', 'FROM rugby-base\nADAPTER ./lora\nSYSTEM Mine.\nPARAMETER temperature 1\n');
+    await code.openFile('onto.modelfile');
+    await code.startCommand('modelfileStudio.buildForModelfile');
+    const plan = await code.planText();
+    expect(plan).toMatch(/^Result +rugby-lora\.Q8_0\.gguf/m);
+    expect(plan).toContain('ollama:rugby-base');
+    await code.runPlan('Build rugby-lora.Q8_0.gguf');
+    const text = await code.until('the edit', async () => {
+      const found = await code.editorText();
+      return found.startsWith('FROM ./rugby-lora.Q8_0.gguf\n') && found;
+    });
+    expect(text).toMatch(
+      /^FROM \.\/rugby-lora\.Q8_0\.gguf\nTEMPLATE """\{\{- range \.Messages [\s\S]*"""\nPARAMETER stop .*<\|im_end\|>.*\nSYSTEM Mine\.\nPARAMETER temperature 1\n$/,
+    );
+    await code.inHost((vscode) => vscode.commands.executeCommand('undo'));
+    expect(await code.editorText()).toContain('FROM rugby-base\nADAPTER ./lora\n');
+    await code.closeEditors();
+    await code.clearNotifications();
+  });
+
   it('creates a model from a Modelfile: at once from a GGUF, by a plan where something is built; asks before it replaces one, and keeps the old one', async (context) => {
     context.skip(ollama === undefined);
     await code.openFile('Modelfile');

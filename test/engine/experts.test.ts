@@ -62,6 +62,7 @@ function expectMerged(
   rank: number,
   left: Delta,
   right: Delta,
+  scale = 2,
 ): void {
   const { weights } = models[spec]!;
   for (let expert = 0; expert < EXPERTS; expert++) {
@@ -69,7 +70,7 @@ function expectMerged(
     const wanted = addLowRank(
       referenceOf(weights.get(name)!),
       rank,
-      2,
+      scale,
       (i, k) => left(expert, i, k),
       (k, j) => right(expert, k, j),
     );
@@ -78,6 +79,98 @@ function expectMerged(
 }
 
 const PREFIX = 'base_model.model.model.layers.1.mlp.experts';
+
+/** What a pattern names, of the two parameters: PEFT's own form for all linear layers, and those that people write. */
+const PATTERNS: readonly (readonly [
+  string,
+  object,
+  { gateUp: [rank: number, scale: number]; down: [number, number] },
+])[] = [
+  [
+    'as PEFT writes gate_proj and up_proj',
+    { rank_pattern: { '.*\\.gate_up_proj': 6 }, alpha_pattern: { '.*\\.gate_up_proj': 12 } },
+    { gateUp: [6, 2], down: [3, 2] },
+  ],
+  ['alpha of one parameter', { alpha_pattern: { 'experts.down_proj': 24 } }, { gateUp: [3, 2], down: [3, 8] }],
+  [
+    'rank of one layer and parameter, rsLoRA',
+    { use_rslora: true, rank_pattern: { 'layers\\.1\\.mlp\\.experts\\.gate_up_proj': 4, gate_up_proj: 7 } },
+    { gateUp: [4, 3], down: [3, 6 / Math.sqrt(3)] },
+  ],
+  ['of other modules alone', { rank_pattern: { q_proj: 5, experts: 9 } }, { gateUp: [3, 2], down: [3, 2] }],
+];
+
+describe.each(['qwen3moe', 'mixtral'])('rank and alpha patterns on experts of %s', (spec) => {
+  it.each(PATTERNS)('%s', async (_name, patterns, { gateUp, down }) => {
+    const { base, width } = models[spec]!;
+    const [gateUpRank, gateUpScale] = gateUp;
+    const [downRank, downScale] = down;
+    const factors = {
+      gateUp: { a: noise([EXPERTS * gateUpRank, HIDDEN]), b: noise([2 * width, gateUpRank * EXPERTS]) },
+      down: { a: noise([EXPERTS * downRank, width]), b: noise([HIDDEN, downRank * EXPERTS]) },
+    };
+    const adapter = writePeft(
+      fresh(),
+      {
+        r: 3,
+        lora_alpha: 6,
+        peft_version: '0.21.2',
+        target_modules: ['q_proj'],
+        target_parameters: ['gate_up_proj', 'down_proj'],
+        ...patterns,
+      },
+      {
+        [`${PREFIX}.base_layer.lora_A.weight`]: factors.gateUp.a,
+        [`${PREFIX}.base_layer.lora_B.weight`]: factors.gateUp.b,
+        [`${PREFIX}.lora_A.weight`]: factors.down.a,
+        [`${PREFIX}.lora_B.weight`]: factors.down.b,
+      },
+    );
+    const ours = await fuse(base, adapter);
+    for (const [projection, first, rank, scale, { a, b }, columns] of [
+      ['gate_proj', 0, gateUpRank, gateUpScale, factors.gateUp, HIDDEN],
+      ['up_proj', width, gateUpRank, gateUpScale, factors.gateUp, HIDDEN],
+      ['down_proj', 0, downRank, downScale, factors.down, width],
+    ] as const) {
+      expectMerged(
+        spec,
+        ours,
+        projection,
+        rank,
+        (expert, row, k) => b.values[(first + row) * rank * EXPERTS + k * EXPERTS + expert]!,
+        (expert, k, column) => a.values[(expert * rank + k) * columns + column]!,
+        scale,
+      );
+    }
+  });
+
+  it('the router as a parameter: its patterns name the weight', async () => {
+    const { base, weights } = models[spec]!;
+    const module = `model.layers.1.${spec === 'mixtral' ? 'block_sparse_moe' : 'mlp'}.gate`;
+    const [a, b] = [noise([5, HIDDEN]), noise([EXPERTS, 5])];
+    const prefix = 'base_model.model.model.layers.1.mlp.gate';
+    const adapter = writePeft(
+      fresh(),
+      {
+        r: 3,
+        lora_alpha: 6,
+        target_parameters: ['gate.weight'],
+        rank_pattern: { 'gate.weight': 5 },
+        alpha_pattern: { 'mlp.gate': 99 },
+      },
+      { [`${prefix}.lora_A.weight`]: a, [`${prefix}.lora_B.weight`]: b },
+    );
+    const ours = await fuse(base, adapter);
+    const wanted = addLowRank(
+      referenceOf(weights.get(`${module}.weight`)!),
+      5,
+      6 / 5,
+      (i, k) => b.values[i * 5 + k]!,
+      (k, j) => a.values[k * HIDDEN + j]!,
+    );
+    expect(errorInRoundings(ours.get(`${module}.weight`)!.values, wanted)).toBeLessThan(ROUNDINGS);
+  });
+});
 
 describe.each(['qwen3moe', 'mixtral'])('target_parameters on %s', (spec) => {
   const rank = 3;

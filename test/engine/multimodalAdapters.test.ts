@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { BuildPlan } from '../../src/core/engine/buildPlan';
@@ -7,6 +7,7 @@ import { prepareConvertAdapter } from '../../src/node/engine/convertAdapter';
 import { prepareBuild } from '../../src/node/engine/prepareBuild';
 import { runCliOk } from '../support/cli';
 import { makeModel, temporaryFolder } from '../support/models';
+import { filled, makeMultimodal, MULTIMODAL_LAYOUTS, VISION_MODULES, VISION_WIDTH } from '../support/multimodalModel';
 import { readTensors, writePeft, writeTensors, type PlainTensors, type TensorToWrite } from '../support/tensors';
 
 const folder = temporaryFolder();
@@ -14,76 +15,22 @@ makeModel('gemma3', folder);
 const text = join(folder, 'gemma3/base');
 const weights = readTensors(text);
 
-const WIDTH = 32;
-const VISION = [0, 1].flatMap((layer) =>
-  ['self_attn.q_proj', 'self_attn.out_proj', 'mlp.fc1'].map((name) => `encoder.layers.${layer}.${name}`),
-);
-const values = (shape: readonly number[], value: number): TensorToWrite => ({
-  shape,
-  values: new Float32Array(shape.reduce((product, size) => product * size, 1)).fill(value),
-});
-
-/** Where tools and versions put the text model, the head and the towers. */
-interface Layout {
-  readonly text: (name: string) => string;
-  readonly vision: string;
-  readonly projector: string;
-}
-const LAYOUTS: Readonly<Record<string, Layout>> = {
-  published: {
-    text: (name) => `language_model.${name}`,
-    vision: 'vision_tower.vision_model.',
-    projector: 'multi_modal_projector.',
-  },
-  'transformers 4.52': {
-    text: (name) => name.replace(/^model\./, 'model.language_model.'),
-    vision: 'model.vision_tower.vision_model.',
-    projector: 'model.multi_modal_projector.',
-  },
-  'transformers 5': {
-    text: (name) => name.replace(/^model\./, 'model.language_model.'),
-    vision: 'model.vision_tower.',
-    projector: 'model.multi_modal_projector.',
-  },
-};
-const NAMES = Object.keys(LAYOUTS);
-
-function baseOf(name: string): string {
-  const layout = LAYOUTS[name]!;
-  const out = mkdtempSync(join(folder, 'base-'));
-  cpSync(text, out, { recursive: true });
-  const config = JSON.parse(readFileSync(join(text, 'config.json'), 'utf8')) as object;
-  writeFileSync(
-    join(out, 'config.json'),
-    JSON.stringify({
-      architectures: ['Gemma3ForConditionalGeneration'],
-      model_type: 'gemma3',
-      torch_dtype: 'bfloat16',
-      text_config: config,
-      vision_config: { model_type: 'siglip_vision_model', hidden_size: WIDTH },
-    }),
-  );
-  writeTensors(join(out, 'model.safetensors'), {
-    ...Object.fromEntries([...weights].map(([key, tensor]) => [layout.text(key), tensor])),
-    ...Object.fromEntries(VISION.map((module) => [`${layout.vision}${module}.weight`, values([WIDTH, WIDTH], 0.5)])),
-    [`${layout.projector}linear.weight`]: values([WIDTH, WIDTH], 0.5),
-  });
-  return out;
-}
+const NAMES = Object.keys(MULTIMODAL_LAYOUTS);
+const baseOf = (name: string): string => makeMultimodal(text, MULTIMODAL_LAYOUTS[name]!, folder);
 
 /** A LoRA of rank 4 on two modules of the text model and, where `vision` is a number, on the tower with its B of that value. */
 function adapterOf(name: string, vision?: number, onText = true): string {
-  const layout = LAYOUTS[name]!;
+  const layout = MULTIMODAL_LAYOUTS[name]!;
   const tensors: Record<string, TensorToWrite> = {};
   const add = (module: string, [rows = 0, columns = 0]: readonly number[], b: number): void => {
-    tensors[`base_model.model.${module}.lora_A.weight`] = values([4, columns], 0.01);
-    tensors[`base_model.model.${module}.lora_B.weight`] = values([rows, 4], b);
+    tensors[`base_model.model.${module}.lora_A.weight`] = filled([4, columns], 0.01);
+    tensors[`base_model.model.${module}.lora_B.weight`] = filled([rows, 4], b);
   };
   for (const module of onText ? ['model.layers.0.self_attn.q_proj', 'model.layers.1.mlp.down_proj'] : []) {
     add(layout.text(module), weights.get(`${module}.weight`)!.shape, 0.02);
   }
   if (vision !== undefined) {
-    VISION.forEach((module) => add(`${layout.vision}${module}`, [WIDTH, WIDTH], vision));
+    VISION_MODULES.forEach((module) => add(`${layout.vision}${module}`, [VISION_WIDTH, VISION_WIDTH], vision));
   }
   return writePeft(mkdtempSync(join(folder, 'adapter-')), {}, tensors);
 }
@@ -147,7 +94,7 @@ describe('an adapter of a model that sees', () => {
     const own = Object.fromEntries(readTensors(file));
     writeTensors(file, {
       ...own,
-      'base_model.model.model.multi_modal_projector.linear.weight': values([WIDTH, WIDTH], 1),
+      'base_model.model.model.multi_modal_projector.linear.weight': filled([VISION_WIDTH, VISION_WIDTH], 1),
     });
     const made = await plan(baseOf('published'), adapter);
     expect(notes(made, 'adapter/left-out')[0]).toContain('1 trained module of the vision part');
@@ -170,7 +117,7 @@ describe('an adapter of a model that sees', () => {
     ]);
     const fused: PlainTensors = readTensors(out);
     // 0.5 + alpha / rank * rank * 0.01 * 0.02.
-    const value = fused.get(`vision_tower.vision_model.${VISION[0]!}.weight`)!.values[0]!;
+    const value = fused.get(`vision_tower.vision_model.${VISION_MODULES[0]!}.weight`)!.values[0]!;
     expect(value).toBeCloseTo(0.5 + 2 * 4 * 0.01 * 0.02, 6);
     expect([...fused.keys()].sort()).toEqual([...readTensors(base).keys()].sort());
   });

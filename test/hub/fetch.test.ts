@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -102,6 +111,35 @@ describe('fetch-model', () => {
     const again = await run(['fetch-model', REPOSITORY, '--out', out]);
     expect(errorCode(again)).toBe('output/exists');
     expect(readFileSync(join(out, 'config.json'), 'utf8')).toBe('mine');
+  });
+
+  it('brings the pooling of an embedding model, in its folder, and no other folder', async () => {
+    const pooling = JSON.stringify({ word_embedding_dimension: 64, pooling_mode_mean_tokens: true });
+    const others = { '1_Pooling/pytorch_model.bin': 'x', '2_../config.json': 'x', 'a/1_Pooling/config.json': 'x' };
+    const files = {
+      ...MODEL,
+      'modules.json': Buffer.from('[]'),
+      '1_Pooling/config.json': Buffer.from(pooling),
+      ...Object.fromEntries(Object.entries(others).map(([name, text]) => [name, Buffer.from(text)])),
+    };
+    const { home, run } = await start({ files });
+    expect((await run(['fetch-model', REPOSITORY])).code).toBe(0);
+    const out = join(mkdtempSync(join(folder, 'out-')), 'model');
+    expect((await run(['fetch-model', REPOSITORY, '--out', out])).code).toBe(0);
+    for (const directory of [snapshot(home), out]) {
+      expect(readFileSync(join(directory, '1_Pooling', 'config.json'), 'utf8')).toBe(pooling);
+      expect(readdirSync(join(directory, '1_Pooling'))).toEqual(['config.json']);
+      expect(readdirSync(directory).filter((name) => /^(?:2_|a$)/.test(name))).toEqual([]);
+    }
+    expect((await run(['fetch-model', REPOSITORY, '--out', out])).json).toMatchObject({ ok: true });
+    expect((await run(['fetch-model', REPOSITORY])).json).toMatchObject({ ok: true });
+    // A folder that leads elsewhere is not written through.
+    const trap = join(mkdtempSync(join(folder, 'out-')), 'model');
+    const elsewhere = mkdtempSync(join(folder, 'elsewhere-'));
+    mkdirSync(trap);
+    symlinkSync(elsewhere, join(trap, '1_Pooling'));
+    expect(errorCode(await run(['fetch-model', REPOSITORY, '--out', trap]))).toBe('output/exists');
+    expect(readdirSync(elsewhere)).toEqual([]);
   });
 
   it('goes on after a broken connection, with only the rest', async () => {

@@ -13,6 +13,8 @@ export type ConverterJob =
       readonly outtype: string;
       readonly out: string;
       readonly pre?: string | undefined;
+      readonly options?: readonly string[] | undefined;
+      readonly patches?: readonly string[] | undefined;
     }
   | {
       readonly do: 'merge';

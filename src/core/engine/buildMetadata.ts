@@ -66,6 +66,7 @@ export function buildMetadata(
     tokenizerMetadata(model.tokenizer, {
       rules: architecture.vocabulary ?? 'plain',
       config: model.config,
+      generationConfig: model.generationConfig,
       rows: options.vocabRows,
       sha256: options.sha256,
       note: options.note,

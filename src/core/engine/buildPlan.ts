@@ -105,6 +105,7 @@ export type Contribution =
 /** One matrix of an output tensor: the whole of it, or one expert of a stack. */
 export interface PlannedSlice {
   readonly source: RowSource;
+  /** As they are written: what a transposed one reads has as many columns. */
   readonly rows: number;
   readonly contributions: readonly Contribution[];
   readonly transform: TensorTransform;

@@ -103,7 +103,8 @@ function layoutOf(
   // gate_up's columns and down's rows are those of the hidden state.
   const plain = (parameter === 'gate_up_proj' ? second : first) === config.hiddenSize;
   const turned = (parameter === 'gate_up_proj' ? first : second) === config.hiddenSize;
-  const transposed = architecture.interleavedExperts === true ? turned : turned && !plain;
+  const transposed =
+    architecture.interleavedExperts === true || architecture.squareExperts === 'transposed' ? turned : turned && !plain;
   if (plain && turned && architecture.squareExperts === 'refused') {
     throw misfit(
       ref,

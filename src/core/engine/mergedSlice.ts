@@ -20,6 +20,16 @@ export function matrixShape(
 
 /** GGUF order; dimensions of 1 within a convolution's kernel are left out. */
 export function ggufShape(shape: readonly number[], mapping: TensorMapping): readonly number[] {
+  if (mapping.matrices === true && mapping.rows !== undefined) {
+    const matrix = [mapping.rows[0]?.count ?? 0, shape.at(-1) ?? 0];
+    return [...(mapping.transform.kind === 'transpose' ? matrix : matrix.reverse()), mapping.rows.length];
+  }
+  if (mapping.reshape !== undefined) {
+    return mapping.reshape;
+  }
+  if (mapping.paddedTo !== undefined) {
+    return [shape.at(-1) ?? 1, Math.max(shape[0] ?? 0, mapping.paddedTo)];
+  }
   const rows = mapping.rows?.reduce((sum, run) => sum + run.count, 0);
   const parts = mapping.within?.[1] ?? 1;
   const own = rows === undefined && parts === 1 ? shape : [(rows ?? shape[0]!) * parts, ...shape.slice(1)];
@@ -43,18 +53,35 @@ export function mergedSlices(
   inGguf?: RowSource,
 ): PlannedSlice[] {
   const { slice, ofBase } = sliceOf(tensor, mapping.transform, files, movesRows(mapping));
+  const missing = (mapping.paddedTo ?? 0) - (tensor.shape[0] ?? 0);
+  if (missing > 0) {
+    const source: RowSource = { kind: 'generated', values: new Array<number>(missing * columnsOf(tensor)).fill(0) };
+    return [
+      { ...slice, matrix: 0 },
+      { source, rows: missing, contributions: [], transform: { kind: 'none' }, matrix: 0 },
+    ];
+  }
   if (mapping.rows === undefined) {
     return [mapping.within === undefined ? slice : { ...slice, matrix: mapping.stack?.expert ?? 0 }];
   }
   const total = mapping.rows.reduce((sum, run) => sum + run.count, 0);
   let at = 0;
-  return mapping.rows.map((run) => {
+  return mapping.rows.map((run, index) => {
     const own = rowsOfSlice(slice, run);
     const source =
       inGguf !== undefined && ofBase ? rowsOfSource(inGguf, total, { first: at, count: run.count }) : own.source;
     at += run.count;
-    return { ...own, source, matrix: mapping.stack?.expert ?? 0 };
+    return {
+      ...own,
+      ...(mapping.transform.kind === 'transpose' ? { rows: columnsOf(tensor) } : {}),
+      source,
+      matrix: mapping.matrices === true ? index : (mapping.stack?.expert ?? 0),
+    };
   });
+}
+
+function columnsOf({ shape }: MergedTensor): number {
+  return shape.at(-1) ?? 1;
 }
 
 /** The plan of one merged tensor: where its rows come from and what is added to them. */

@@ -24,6 +24,7 @@ import { notText } from '../formats/huggingface/modelPurpose';
 import { InputFiles } from './inputFiles';
 import { layOutGguf, type TensorDraft } from './layOutGguf';
 import { leaveOutOtherParts, textOnly } from './leaveOut';
+import type { LogicalTensor } from './logicalTensor';
 import { logicalTensors } from './logicalTensors';
 import { ggufShape, matrixShape, mergedSlices, movesRows } from './mergedSlice';
 import { refuseOtherPurposes } from './refuseOtherPurposes';
@@ -198,7 +199,10 @@ function generatedDrafts(architecture: Architecture, config: ModelConfig): Tenso
   });
 }
 
-/** Output tensors in the converter's order: files by name, then tensor names; a stack where its last expert stands. */
+/**
+ * Output tensors in the converter's order: blocks of MXFP4 first, then files by name, then the names of their tensors; a stack where its
+ * last expert stands.
+ */
 function tensorDrafts(
   mapped: readonly MappedTensor[],
   files: InputFiles,
@@ -206,9 +210,10 @@ function tensorDrafts(
   options: BuildOptions,
 ): TensorDraft[] {
   const inOrder = [...mapped].sort(
-    (a, b) =>
-      compareText(a.tensor.base.file, b.tensor.base.file) ||
-      compareText(a.tensor.base.storedName, b.tensor.base.storedName),
+    ({ tensor: { base: a } }, { tensor: { base: b } }) =>
+      Number(b.encoding === 'MXFP4') - Number(a.encoding === 'MXFP4') ||
+      compareText(a.file, b.file) ||
+      compareText(nameInFile(a), nameInFile(b)),
   );
   const stacks = new Map<string, MappedTensor[]>();
   const drafts: TensorDraft[] = [];
@@ -237,6 +242,11 @@ function tensorDrafts(
   return drafts;
 }
 
+/** The tensor that is in the file, of which this may be one expert. */
+function nameInFile({ whole, storedName }: LogicalTensor): string {
+  return whole?.name ?? storedName;
+}
+
 /** Weights that make up a stack. */
 function membersOf({ stack, within }: TensorMapping): number {
   return (stack?.experts ?? 1) * (within?.[1] ?? 1);
@@ -258,7 +268,7 @@ function draft(name: string, members: readonly MappedTensor[], files: InputFiles
     name,
     shape,
     kept,
-    columns: matrixShape(tensor.shape, asColumn).columns,
+    columns: mapping.transform.kind === 'transpose' ? shape[0]! : matrixShape(tensor.shape, asColumn).columns,
     slices,
     ...(blocks ? { fixed: true } : {}),
   };

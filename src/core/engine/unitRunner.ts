@@ -1,6 +1,6 @@
 import { StudioError } from '../errors';
 import { rowBytes } from '../formats/gguf/ggmlTypes';
-import type { TensorTransform } from './architectures/architecture';
+import type { RowFactor, TensorTransform } from './architectures/architecture';
 import type { Contribution, PlannedSlice, PlannedTensor } from './buildPlan';
 import { isQuantised } from './fileTypes';
 import { FactorStore, type LoadedFactor } from './factorStore';
@@ -8,7 +8,7 @@ import type { Kernels } from './kernels/kernels';
 import { StagedUnit, type ReadAt } from './stagedUnit';
 import { storedRowBytes } from './storedMatrix';
 import { BLOCK_VALUES, needsCopies, type WorkerLayout } from './workerLayout';
-import { rowsFor, type WorkUnit } from './workUnits';
+import { readShape, rowsFor, type WorkUnit } from './workUnits';
 
 /**
  * No block can hold more: 65504, the largest half, as the scale of 8-bit scales (-128) of 6-bit levels (-32). The searches
@@ -55,7 +55,8 @@ export class UnitRunner {
   /** Starts reading the inputs of a unit into one of the two staging buffers. */
   async stage(unit: WorkUnit, buffer: 0 | 1): Promise<StagedUnit> {
     const tensor = this.#tensorAt(unit.tensor);
-    return await StagedUnit.read(unit, tensor, this.#kernels, this.#layout.staging[buffer], this.#readAt);
+    const read = readShape(unit, tensor.slices[unit.slice]!, tensor.columns);
+    return await StagedUnit.read(read.unit, tensor, this.#kernels, this.#layout.staging[buffer], this.#readAt);
   }
 
   /**
@@ -72,14 +73,27 @@ export class UnitRunner {
       return copied;
     }
     const lefts = this.#factors.left(staged, slice);
-    const step = rowsFor(slice, tensor.columns, BLOCK_VALUES);
     const outputRow = rowBytes(tensor.type, tensor.columns)!;
     const start = this.#layout.output[buffer];
+    if (slice.transform.kind === 'transpose') {
+      this.#merge(staged, slice, slice.rows, 0, unit.rows, lefts);
+      this.#transpose(slice.rows, unit.rows);
+      const nonFinite = this.#narrow(
+        tensor,
+        { ...unit, rows: slice.rows },
+        this.#layout.permuted,
+        start,
+        0,
+        slice.rows,
+      );
+      return { bytes: new Uint8Array(this.#kernels.memory.buffer, start, slice.rows * outputRow), nonFinite };
+    }
+    const step = rowsFor(slice, tensor.columns, BLOCK_VALUES);
     let nonFinite = 0;
     for (let row = 0; row < unit.rows; row += step) {
       const rows = Math.min(step, unit.rows - row);
       this.#merge(staged, slice, tensor.columns, row, rows, lefts);
-      const values = this.#transform(slice, tensor.columns, rows);
+      const values = this.#transform(slice, tensor.columns, unit.row + row, rows);
       nonFinite += this.#narrow(tensor, unit, values, start + row * outputRow, row, rows);
     }
     return { bytes: new Uint8Array(this.#kernels.memory.buffer, start, unit.rows * outputRow), nonFinite };
@@ -97,7 +111,7 @@ export class UnitRunner {
         this.#importance.subarray(first, first + tensor.columns),
       );
     }
-    await this.#factors.loadRight(slice, tensor.columns);
+    await this.#factors.loadRight(slice, slice.transform.kind === 'transpose' ? slice.rows : tensor.columns);
   }
 
   /** Rows that leave as they came: no work but a look for NaN. */
@@ -220,7 +234,7 @@ export class UnitRunner {
   }
 
   /** Returns the address of the transformed block. */
-  #transform(slice: PlannedSlice, columns: number, rows: number): number {
+  #transform(slice: PlannedSlice, columns: number, first: number, rows: number): number {
     const { values, permuted } = this.#layout;
     const { transform } = slice;
     if (transform.kind === 'none') {
@@ -230,19 +244,53 @@ export class UnitRunner {
       this.#kernels.addConstant(values, rows * columns, transform.value);
       return values;
     }
-    if (transform.kind === 'multiply' || transform.kind === 'negativeExp') {
+    if (transform.kind === 'negativeExp') {
       const block = new Float32Array(this.#kernels.memory.buffer, values, rows * columns);
       block.forEach((value, index) => {
-        block[index] = transform.kind === 'multiply' ? value * transform.value : -Math.exp(value);
+        block[index] = -Math.exp(value);
       });
+      return values;
+    }
+    if (transform.kind === 'multiply') {
+      transform.steps.forEach((step) => this.#multiply(step, columns, first, rows));
       return values;
     }
     if (transform.kind === 'columns') {
       this.#moveColumns(transform, columns, rows, true);
       return permuted;
     }
+    if (transform.kind === 'transpose') {
+      throw new StudioError('internal/unexpected', 'A transposed slice is worked on as a whole.');
+    }
     this.#moveRows(slice.rows / transform.heads, columns, rows, true);
     return permuted;
+  }
+
+  /** Rows of the slice from `first` on, by the factors of their rows. */
+  #multiply(factors: readonly RowFactor[], columns: number, first: number, rows: number): void {
+    const block = new Float32Array(this.#kernels.memory.buffer, this.#layout.values, rows * columns);
+    let at = 0;
+    for (const { rows: count = Infinity, value } of factors) {
+      const from = Math.max(at, first);
+      const to = Math.min(at + count, first + rows);
+      const factor = Math.fround(value);
+      for (let index = (from - first) * columns; index < (to - first) * columns; index++) {
+        block[index] = block[index]! * factor;
+      }
+      at += count;
+    }
+  }
+
+  /** Rows that were read become columns. */
+  #transpose(columns: number, rows: number): void {
+    const { buffer } = this.#kernels.memory;
+    const from = new Float32Array(buffer, this.#layout.values, rows * columns);
+    const to = new Float32Array(buffer, this.#layout.permuted, rows * columns);
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        to[column * rows + row] = from[row * columns + column]!;
+      }
+    }
   }
 
   /** Brings the rows of a GGUF back to what they were before it was converted. */

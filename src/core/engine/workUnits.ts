@@ -14,6 +14,9 @@ const UNIT_VALUES = 1024 * 1024;
 
 /** Rows that must stay together: a head's, where a transform or a factor in rotary order mixes them. */
 export function rowGranule(slice: PlannedSlice): number {
+  if (slice.transform.kind === 'transpose') {
+    return slice.rows;
+  }
   const permuted = slice.contributions.find((part) => part.kind === 'lowRank' && part.permutedHeads !== undefined);
   const heads =
     slice.transform.kind === 'permute'
@@ -28,6 +31,17 @@ export function rowGranule(slice: PlannedSlice): number {
 export function rowsFor(slice: PlannedSlice, columns: number, values: number): number {
   const granule = rowGranule(slice);
   return Math.min(slice.rows, Math.max(1, Math.floor(values / (columns * granule))) * granule);
+}
+
+/** The rows that a unit reads, and how long they are: those of a transposed slice are the columns of what it writes. */
+export function readShape(
+  unit: WorkUnit,
+  slice: PlannedSlice,
+  columns: number,
+): { readonly unit: WorkUnit; readonly columns: number } {
+  return slice.transform.kind === 'transpose'
+    ? { unit: { ...unit, rows: columns }, columns: slice.rows }
+    : { unit, columns };
 }
 
 /** The work of a plan in the order of its inputs, always the same for the same plan. */

@@ -3,7 +3,7 @@ import type { ExpertColumns } from '../formats/adapters/adapter';
 import { rowBytes } from '../formats/gguf/ggmlTypes';
 import type { Contribution, PlannedSlice, PlannedTensor, RowSource, StoredMatrix } from './buildPlan';
 import { storedRowBytes } from './storedMatrix';
-import { rowsFor, workUnits, type WorkUnit } from './workUnits';
+import { readShape, rowsFor, workUnits, type WorkUnit } from './workUnits';
 
 /** Values that are widened, merged and quantised at a time: they stay in the processor's cache. */
 export const BLOCK_VALUES = 64 * 1024;
@@ -153,12 +153,15 @@ export function workerLayout(tensors: readonly PlannedTensor[]): WorkerLayout {
       if (needsCopies(slice) || slice.contributions.some((part) => part.kind === 'add')) {
         grow('copies', block);
       }
-      if (slice.transform.kind === 'permute' || slice.transform.kind === 'columns') {
+      if (['permute', 'columns', 'transpose'].includes(slice.transform.kind)) {
         grow('permuted', block);
       }
       grow(
         'right',
-        slice.contributions.reduce((sum, part) => sum + rightBytes(part, tensor.columns), 0),
+        slice.contributions.reduce(
+          (sum, part) => sum + rightBytes(part, slice.transform.kind === 'transpose' ? slice.rows : tensor.columns),
+          0,
+        ),
       );
     }
     grow('importance', tensor.importance >= 0 ? tensor.columns * 4 : 0);
@@ -166,11 +169,12 @@ export function workerLayout(tensors: readonly PlannedTensor[]): WorkerLayout {
   for (const unit of workUnits(tensors)) {
     const tensor = tensors[unit.tensor]!;
     const slice = tensor.slices[unit.slice]!;
-    grow('staging', unitStagingBytes(slice, unit, tensor.columns));
+    const read = readShape(unit, slice, tensor.columns);
+    grow('staging', unitStagingBytes(slice, read.unit, read.columns));
     grow('output', unit.rows * (rowBytes(tensor.type, tensor.columns) ?? 0));
     grow(
       'left',
-      slice.contributions.reduce((sum, part) => sum + leftBytes(part, unit.rows), 0),
+      slice.contributions.reduce((sum, part) => sum + leftBytes(part, read.unit.rows), 0),
     );
   }
   if (need.right > 0 || need.left > 0) {

@@ -196,6 +196,7 @@ export async function* createPrepared(
     for (const [key, part] of plan.parts) {
       yield* files.add(key, part);
     }
+    requireFewFiles(files, prepared);
     const digests = yield* files.hash();
     append(warnings, files.warnings);
     if (server.state.isRemote) {
@@ -229,6 +230,22 @@ export async function* createPrepared(
     };
   } finally {
     await files.dispose();
+  }
+}
+
+/** What a server that keeps the parts of a split model apart takes at once (`maxCreateFiles` in `server/create.go`). */
+const MOST_FILES = 1024;
+
+function requireFewFiles({ all }: CreateFiles, { server, lines, plan }: PreparedModel): void {
+  if (all.length > MOST_FILES && server.profile.does('splitLayers')) {
+    const [first] = plan.parts.values();
+    throw lines.at(
+      new StudioError(
+        'ollama/file',
+        `These are ${all.length} files, and Ollama takes ${MOST_FILES} at most. Name the files of one model in FROM.`,
+      ),
+      first?.line ?? 1,
+    );
   }
 }
 

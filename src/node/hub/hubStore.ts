@@ -92,14 +92,21 @@ export class CacheStore implements HubStore {
     file: HubFile,
   ): Promise<{ readonly blob: string; readonly link: string; readonly linkTarget: string }> {
     const blobs = await this.folder([this.name, 'blobs']);
-    const snapshot = await this.folder([this.name, 'snapshots', this.commit]);
+    const { folders, name } = takenApart(file);
+    const snapshot = await this.folder([this.name, 'snapshots', this.commit, ...folders]);
     const blob = join(blobs, checksumOf(file));
-    return { blob, link: join(snapshot, file.path), linkTarget: relative(snapshot, blob) };
+    return { blob, link: join(snapshot, name), linkTarget: relative(snapshot, blob) };
   }
 
   private folder(parts: readonly string[]): Promise<string> {
     return folderWithin(this.cache, parts);
   }
+}
+
+/** The path of a file in its repository. */
+function takenApart({ path }: HubFile): { readonly folders: readonly string[]; readonly name: string } {
+  const parts = path.split('/');
+  return { folders: parts.slice(0, -1), name: parts.at(-1)! };
 }
 
 /** A plain folder that the user named. */
@@ -121,7 +128,8 @@ export class FolderStore implements HubStore {
   }
 
   async target(file: HubFile): Promise<string> {
-    const path = join(this.folder, file.path);
+    const { folders, name } = takenApart(file);
+    const path = join(await folderWithin(this.folder, folders), name);
     await requireAbsent(path);
     return path;
   }

@@ -26,8 +26,30 @@ def convert(llama_cpp: str, job: dict) -> None:
         for cls in vars(base).values():
             if isinstance(cls, type) and hasattr(cls, "get_vocab_base_pre"):
                 cls.get_vocab_base_pre = lambda self, tokenizer: job["pre"]
+    forget_options(base.ModelBase)
+    patches = job.get("patches") or []
+    # Today's configuration class of Nemotron-H gives dense models experts: config.json alone is right.
+    base.AutoConfig.from_pretrained = refuse if "raw-config" in patches else FROM_PRETRAINED
+    if "gpt2-vocabulary" in patches:
+        # The converter reads Hunyuan-A13B's own tokenizer code, and no tokenizer.json.
+        import conversion.hunyuan as hunyuan
+
+        hunyuan.HunYuanMoEModel.set_vocab = lambda self: self._set_vocab_gpt2()
     sys.argv = ["convert_hf_to_gguf.py", job["model"], "--outtype", job["outtype"], "--outfile", job["out"], *job.get("options", [])]
     runpy.run_path(f"{llama_cpp}/convert_hf_to_gguf.py", run_name="__main__")
+
+
+def refuse(*_args: object, **_kwargs: object) -> None:
+    raise ValueError("not this time")
+
+
+def forget_options(cls: type) -> None:
+    """The converter keeps these options in the class of a model, and this process runs many conversions."""
+    for below in cls.__subclasses__():
+        for option in ("no_mtp", "mtp_only"):
+            if option in vars(below):
+                delattr(below, option)
+        forget_options(below)
 
 
 def merge(job: dict) -> None:
@@ -54,6 +76,10 @@ def merge(job: dict) -> None:
 
 
 def main() -> None:
+    global FROM_PRETRAINED
+    from transformers import AutoConfig
+
+    FROM_PRETRAINED = AutoConfig.from_pretrained
     llama_cpp, jobs = sys.argv[1], json.loads(Path(sys.argv[2]).read_text())
     logging.disable(logging.CRITICAL)
     for job in jobs:

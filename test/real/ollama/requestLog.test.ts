@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { encodeGgufHeader } from '../../../src/core/formats/gguf/writeGguf';
 import { FIXTURES, runCli, runCliOk, type CliRun } from '../../support/cli';
 import { LoggingProxy, type LoggedRequest } from '../../support/loggingProxy';
 import { RealOllama, realOllamas } from '../../support/realOllama';
@@ -45,6 +46,14 @@ describe.skipIf(missing !== '')(`the requests that ${newest?.version ?? 'a new O
     cpSync(join(folder, 'base.gguf'), join(folder, 'two', 'a.gguf'));
     cpSync(join(folder, 'adapter.gguf'), join(folder, 'two', 'b.gguf'));
     writeFileSync(join(folder, 'unknown-type.gguf'), withUnknownType(whole));
+    mkdirSync(join(folder, 'many'));
+    const tiny = encodeGgufHeader({
+      metadata: [['general.architecture', { type: 'string', value: 'qwen3' }]],
+      tensors: [],
+    }).header;
+    for (let number = 0; number < 1025; number += 1) {
+      writeFileSync(join(folder, 'many', `m${number}.gguf`), tiny);
+    }
     await runCliOk(['create', 'installed', '--base', join(folder, 'base.gguf')], { env: server.environment });
     proxy.take();
   });
@@ -89,6 +98,7 @@ describe.skipIf(missing !== '')(`the requests that ${newest?.version ?? 'a new O
     ['an empty file', 'FROM ./empty.gguf\n', /./],
     ['parts of which one is missing', 'FROM ./parts/*.gguf\n', /./],
     ['one part of several, of which one is missing', 'FROM ./parts/model-00001-of-00003.gguf\n', /./],
+    ['more files than it takes', 'FROM ./many\n', /too many files/],
     ['a template that does not parse', 'FROM ./base.gguf\nTEMPLATE {{ foo }}\n', /function "foo" not defined/],
     ['a version that is none', 'FROM ./base.gguf\nREQUIRES latest\n', /./],
     ['a name that is none', 'FROM ./nothing.gguf\n', /./],

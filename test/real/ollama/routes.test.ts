@@ -418,30 +418,44 @@ describe.each(every)('every route on a real Ollama $version $reason', ({ version
     },
   );
 
-  it('every command that routes prints does what it says, whatever the base', async () => {
-    const gguf = join(folder, 'commands-base.gguf');
-    await done('convert', '--base', BASE, '--type', 'Q8_0', '--out', gguf);
-    await done('create', 'commands-base', '--base', gguf);
-    let count = 0;
-    for (const base of [BASE, gguf, 'commands-base']) {
-      for (const adapter of [[], ['--adapter', join(RUGBY, 'lora')], ['--adapter', `${join(RUGBY, 'lora')}=0.5`]]) {
-        const judged = await done('routes', '--base', base, ...adapter);
+  describe('every command that routes prints does what it says', () => {
+    const gguf = (): string => join(folder, 'commands-base.gguf');
+    beforeAll(async () => {
+      await done('convert', '--base', BASE, '--type', 'Q8_0', '--out', gguf());
+      await done('create', 'commands-base', '--base', gguf());
+    });
+
+    const LORA = join(RUGBY, 'lora');
+    it.each([
+      ['a folder', (): string => BASE],
+      ['a GGUF', gguf],
+      ['an installed model', (): string => 'commands-base'],
+    ])('for %s', async (_what, base) => {
+      let count = 0;
+      for (const words of [
+        [],
+        ['--adapter', LORA],
+        ['--adapter', `${LORA}=0.5`],
+        ['--adapter', join(RUGBY, 'dora'), '--type', 'Q4_K_M'],
+        ['--adapter', LORA, '--adapter', join(RUGBY, 'mlx-lora'), '--type', 'F16'],
+      ]) {
+        const judged = await done('routes', '--base', base(), ...words);
         for (const { route, works, commands, type } of judged['routes'] as readonly (RouteJson & {
           readonly type?: string;
           readonly commands: readonly string[];
         })[]) {
           for (const command of works ? commands : []) {
-            const [program_, ...words] = command.split(' ');
+            const [program_, ...given] = command.split(' ');
             expect(program_).toBe('modelfile-studio');
-            const made = await done(...words.map((word) => (word === 'NAME' ? 'printed' : word)), '--force');
+            const made = await done(...given.map((word) => (word === 'NAME' ? 'printed' : word)), '--force');
             expect(made, command).toMatchObject({ route, answer: expect.any(String) as string });
             expect((await client.show('printed')).quantisation, command).toBe(type);
             count++;
           }
         }
       }
-    }
-    expect(count).toBeGreaterThan(9);
+      expect(count).toBeGreaterThan(5);
+    });
   });
 
   it('a Modelfile with FROM ./base and ADAPTER ./lora, where the command line of Ollama fails', async () => {

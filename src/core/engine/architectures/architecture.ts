@@ -41,12 +41,20 @@ export type TensorTransform =
   | { readonly kind: 'permute'; readonly heads: number }
   /** Adds `value` to every element (Gemma's norms). */
   | { readonly kind: 'add'; readonly value: number }
-  /** Multiplies every element, rounded to f32. */
-  | { readonly kind: 'multiply'; readonly value: number }
+  /** Multiplies every element by one factor after the other, rounded to f32 each time; a factor may hold for some rows only. */
+  | { readonly kind: 'multiply'; readonly steps: readonly (readonly RowFactor[])[] }
   /** -exp(x): the decay of a state space, from its logarithm. */
   | { readonly kind: 'negativeExp' }
+  /** Rows become columns and columns rows. */
+  | { readonly kind: 'transpose' }
   /** Columns in groups of `group`: group i of the result is group order[i] of the checkpoint. */
   | { readonly kind: 'columns'; readonly group: number; readonly order: readonly number[] };
+
+/** A factor of so many rows from the last one's end on; of all that are left without a count. */
+export interface RowFactor {
+  readonly rows?: number | undefined;
+  readonly value: number;
+}
 
 /** Rows [first, first + count) of a tensor. */
 export interface RowRun {
@@ -71,9 +79,15 @@ export interface TensorRule {
   readonly parameter?: boolean;
   /** Shape of the weight as the checkpoint has it, one of a stack's; a bias has its first dimension. */
   readonly shape?: (config: ModelConfig) => ExpectedShape;
-  readonly transform?: (config: ModelConfig) => TensorTransform;
+  readonly transform?: (config: ModelConfig, suffix: string | undefined) => TensorTransform;
   /** Rows of the checkpoint's tensor that make up this one, in its order; all of them as they stand unless given. */
   readonly rows?: (config: ModelConfig) => readonly RowRun[];
+  /** Shape in the GGUF, in its order, where the same values stand under another. */
+  readonly reshape?: (config: ModelConfig) => readonly number[];
+  /** Rows up to the vocabulary's size that a checkpoint lacks are zeros. */
+  readonly padded?: boolean;
+  /** Each run of `rows` is a matrix of its own, one behind the other in a third dimension. */
+  readonly matrices?: boolean;
   /** How many of them become one tensor (`mlp.experts.*.gate_proj`): the `*` of the path counts them. */
   readonly stack?: (config: ModelConfig) => number;
   /** Where several of the checkpoint's are the rows of one matrix of the stack, one below the other: which, of how many. */
@@ -105,6 +119,12 @@ export interface TensorMapping {
   readonly stack?: { readonly expert: number; readonly experts: number } | undefined;
   /** As in {@link TensorRule}. */
   readonly within?: readonly [part: number, parts: number] | undefined;
+  /** In GGUF order, where it is not the Hugging Face tensor's. */
+  readonly reshape?: readonly number[] | undefined;
+  /** Rows of zeros behind those that are there make so many. */
+  readonly paddedTo?: number | undefined;
+  /** As in {@link TensorRule}. */
+  readonly matrices?: boolean | undefined;
   /** Rows of the Hugging Face tensor in the order of the GGUF's; all of them as they stand where undefined. */
   readonly rows?: readonly RowRun[] | undefined;
   /** What config.json demands of the Hugging Face tensor. */
@@ -128,6 +148,8 @@ export interface Architecture {
   readonly name: string;
   /** Hugging Face class names that convert to it. */
   readonly classes: readonly string[];
+  /** Of a class that stands for several architectures: the class under which the one of this configuration is found. */
+  classOf?(raw: JsonObject): string;
   /** For people: `Qwen3`, `Llama`. */
   readonly label: string;
   /** How many layers for multi-token prediction there are, from config.json and the names of the weights; 0 unless given. */
@@ -138,8 +160,8 @@ export interface Architecture {
   readonly interleavedExperts?: boolean;
   /** mlx stores its norms and convolutions otherwise, under the same names. */
   readonly mlxDiffers?: boolean;
-  /** `refused`: checkpoints have them either way round, so that square ones cannot be told apart. */
-  readonly squareExperts?: 'refused';
+  /** `refused`: checkpoints have them either way round, so that square ones cannot be told apart; `transposed`: [expert, in, out] always. */
+  readonly squareExperts?: 'refused' | 'transposed';
   /** Keys of config.json that a GGUF has under another name (after the architecture's), as far as the table asks for them. */
   readonly ggufKeys?: Readonly<Record<string, string>>;
   /** Class defaults of transformers for keys that config.json may leave out, by class name. */
@@ -158,6 +180,8 @@ export interface Architecture {
   lateParameters?(config: ModelConfig): readonly (readonly [string, GgufValue])[];
   /** What its tensors are called and what becomes of each: `tensorTable.ts` reads it in every direction. */
   tensors(config: ModelConfig): TensorTable;
+  /** Layers beyond those that config.json counts are left out: their prediction of further tokens is not run. */
+  readonly dropsFurtherLayers?: boolean;
   /** Tensors that are left out on purpose, by their names in a text-only checkpoint (the tied head of Gemma 1). */
   readonly dropped?: RegExp;
   generatedTensors?(config: ModelConfig): readonly GeneratedTensor[];

@@ -21,6 +21,28 @@ import { qwen3moe } from './qwen3moe';
 import { qwen3next } from './qwen3next';
 import { lfm2 } from './lfm2';
 import { lfm2moe } from './lfm2moe';
+import { qwen2vl } from './qwen2vl';
+import { qwen3vl, qwen3vlmoe } from './qwen3vl';
+import { seedoss } from './seedoss';
+import { olmo2 } from './olmo2';
+import { exaone4 } from './exaone4';
+import { starcoder2 } from './starcoder2';
+import { commandr, cohere2 } from './cohere';
+import { glm4 } from './glm4';
+import { ernie45 } from './ernie45';
+import { stablelm } from './stablelm';
+import { phi2 } from './phi2';
+import { hunyuan } from './hunyuan';
+import { glm4moe } from './glm4moe';
+import { deepseek2, glm47flash } from './deepseek2';
+import { hunyuanMoe } from './hunyuanMoe';
+import { ernie45moe } from './ernie45moe';
+import { llama4 } from './llama4';
+import { graniteMoe, graniteHybrid, graniteAttention, graniteAttentionMoe } from './granite4';
+import { falconh1 } from './falconh1';
+import { nemotron } from './nemotron';
+import { nemotronH, nemotronHMoe } from './nemotronH';
+import { gemma3n } from './gemma3n';
 import { smollm3 } from './smollm3';
 
 /** Every architecture that is built in. A new one is one line here and one file beside this one. */
@@ -45,6 +67,35 @@ export const ARCHITECTURES: readonly Architecture[] = [
   gptoss,
   lfm2,
   lfm2moe,
+  qwen2vl,
+  qwen3vl,
+  qwen3vlmoe,
+  seedoss,
+  olmo2,
+  exaone4,
+  starcoder2,
+  commandr,
+  cohere2,
+  glm4,
+  ernie45,
+  stablelm,
+  phi2,
+  hunyuan,
+  glm4moe,
+  deepseek2,
+  glm47flash,
+  hunyuanMoe,
+  ernie45moe,
+  llama4,
+  graniteMoe,
+  graniteHybrid,
+  graniteAttention,
+  graniteAttentionMoe,
+  falconh1,
+  nemotron,
+  nemotronH,
+  nemotronHMoe,
+  gemma3n,
 ];
 
 const BY_CLASS = new Map(
@@ -83,7 +134,7 @@ export function findArchitecture(className: string): Architecture {
   if (purpose !== undefined) {
     throw notText(purpose, 'The model', className.slice(0, 100));
   }
-  const known = ARCHITECTURES.map((architecture) => architecture.label).join(', ');
+  const known = [...new Set(ARCHITECTURES.map((architecture) => architecture.label))].join(', ');
   throw new StudioError(
     'model/architecture',
     `${className.slice(0, 100)} is not built in (built in: ${known}). Convert the model with llama.cpp's own converter, \`convert_hf_to_gguf.py DIRECTORY --outtype f16 --outfile MODEL.gguf\`, and then run \`modelfile-studio quantize MODEL.gguf OUT.gguf Q4_K_M\`. An adapter must be merged into its base with PEFT before that.`,

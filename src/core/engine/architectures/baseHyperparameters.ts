@@ -24,8 +24,8 @@ export function baseHyperparameters(name: string, config: ModelConfig): GgufEntr
     ...ropeSections(name, config),
     ...ropeBases(name, config),
     ...epsilons(name, config),
-    ...(config.experts > 0 ? [[`${name}.expert_count`, u32(config.experts)] as const] : []),
-    ...(config.expertsUsed > 0 ? [[`${name}.expert_used_count`, u32(config.expertsUsed)] as const] : []),
+    ...(saysOf(config, EXPERT_KEYS) ? [[`${name}.expert_count`, u32(config.experts)] as const] : []),
+    ...(saysOf(config, EXPERTS_USED_KEYS) ? [[`${name}.expert_used_count`, u32(config.expertsUsed)] as const] : []),
     ...expertGroups(name, config),
     ...headLengths(name, config),
   ];
@@ -62,6 +62,14 @@ function epsilons(name: string, config: ModelConfig): GgufEntry[] {
       ? [[`${name}.attention.layer_norm_epsilon`, f32(firstNumber(config, LAYER_NORM_KEYS))] as const]
       : []),
   ];
+}
+
+const EXPERT_KEYS = ['num_local_experts', 'num_experts', 'n_routed_experts'];
+const EXPERTS_USED_KEYS = ['num_experts_per_tok', 'num_experts_per_token', 'top_k_experts'];
+
+/** Dense models of a family with experts say that there are 0. */
+function saysOf(config: ModelConfig, keys: readonly string[]): boolean {
+  return keys.some((key) => typeof config.raw[key] === 'number');
 }
 
 const LAYER_NORM_KEYS = ['layer_norm_eps', 'layer_norm_epsilon', 'norm_epsilon'];

@@ -32,7 +32,7 @@ export const gemma3: Architecture = {
   defaults: { Gemma3ForCausalLM: DEFAULTS, Gemma3ForConditionalGeneration: DEFAULTS },
   vocabulary: 'gemma',
   hyperparameters: (config) => baseHyperparameters('gemma3', config),
-  lateParameters,
+  lateParameters: (config) => gemma3Parameters('gemma3', config),
   tensors: (config) => sameLayers(config, GEMMA3_LAYER_TENSORS, GEMMA_GLOBAL_TENSORS),
   check(config) {
     checkRope(config, ['linear']);
@@ -44,18 +44,19 @@ export const gemma3: Architecture = {
         { detail: { softcap } },
       );
     }
-    lateParameters(config);
+    gemma3Parameters('gemma3', config);
   },
 };
 
-function lateParameters(config: ModelConfig): GgufEntry[] {
+/** Keys after `general.file_type`. @throws StudioError model/config */
+export function gemma3Parameters(name: string, config: ModelConfig): GgufEntry[] {
   const softcap = config.raw['final_logit_softcapping'];
   return [
     ...(typeof softcap === 'number' && softcap !== 0
-      ? [['gemma3.final_logit_softcapping', f32(softcap)] as const]
+      ? [[`${name}.final_logit_softcapping`, f32(softcap)] as const]
       : []),
     ...(config.raw['sliding_window_pattern'] === 1
       ? []
-      : [['gemma3.attention.sliding_window', u32(positive(config, 'sliding_window'))] as const]),
+      : [[`${name}.attention.sliding_window`, u32(positive(config, 'sliding_window'))] as const]),
   ];
 }

@@ -35,19 +35,20 @@ export const granite: Architecture = {
   lateParameters: (config) => [
     ['granite.vocab_size', u32(config.vocabSize)],
     ['granite.rope.dimension_count', u32(Math.floor(config.hiddenSize / config.heads))],
-    ...scales(config),
+    ...graniteScales('granite', config),
   ],
   tensors: (config) => sameLayers(config, PERMUTED_LAYER_TENSORS),
   check(config) {
     checkRope(config, ['linear', 'yarn']);
     checkSilu(config);
-    scales(config);
+    graniteScales('granite', config);
   },
 };
 
-function scales(config: ModelConfig): GgufEntry[] {
+/** The multipliers, as far as they are not 0. @throws StudioError model/config */
+export function graniteScales(name: string, config: ModelConfig): GgufEntry[] {
   return SCALES.flatMap(([key, source]): GgufEntry[] => {
     const value = ropeNumber(config.raw, source) ?? 0;
-    return value === 0 ? [] : [[`granite.${key}`, f32(value)]];
+    return value === 0 ? [] : [[`${name}.${key}`, f32(value)]];
   });
 }

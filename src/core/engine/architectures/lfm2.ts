@@ -119,9 +119,13 @@ const DEFAULTS: JsonObject = {
 /** LFM2 and LFM2.5, dense; the text part of LFM2-VL. */
 export const lfm2: Architecture = {
   name: 'lfm2',
-  classes: ['Lfm2ForCausalLM', 'LFM2ForCausalLM'],
+  classes: ['Lfm2ForCausalLM', 'LFM2ForCausalLM', 'Lfm2VlForConditionalGeneration'],
   label: 'LFM2 and LFM2.5',
-  defaults: { Lfm2ForCausalLM: DEFAULTS, LFM2ForCausalLM: DEFAULTS },
+  defaults: {
+    Lfm2ForCausalLM: DEFAULTS,
+    LFM2ForCausalLM: DEFAULTS,
+    Lfm2VlForConditionalGeneration: DEFAULTS,
+  },
   kvHeadsByLayer: lfm2Heads,
   hyperparameters: (config) => baseHyperparameters('lfm2', config),
   lateParameters,

@@ -20,11 +20,13 @@ const NUMBERS = z.object({
   rms_norm_eps: z.number().positive().max(1).nullish(),
   norm_eps: z.number().positive().max(1).nullish(),
   layer_norm_eps: z.number().positive().max(1).nullish(),
+  layer_norm_epsilon: z.number().positive().max(1).nullish(),
+  norm_epsilon: z.number().positive().max(1).nullish(),
   tie_word_embeddings: z.boolean().nullish(),
-  num_local_experts: count(65_536).nullish(),
-  num_experts: count(65_536).nullish(),
-  n_routed_experts: count(65_536).nullish(),
-  num_experts_per_tok: count(65_536).nullish(),
+  num_local_experts: count(65_536).or(z.literal(0)).nullish(),
+  num_experts: count(65_536).or(z.literal(0)).nullish(),
+  n_routed_experts: count(65_536).or(z.literal(0)).nullish(),
+  num_experts_per_tok: count(65_536).or(z.literal(0)).nullish(),
   top_k_experts: count(65_536).nullish(),
 });
 
@@ -37,9 +39,11 @@ const THETA = z.number().positive();
  * missing, of the wrong type, or contradict each other.
  */
 export function readModelConfig(json: JsonObject, names: Iterable<string> = []): ModelConfig {
-  const className = classNameOf(json);
-  const architecture = findArchitecture(className);
-  const raw = mergeDefaults(json, architecture.defaults[className] ?? {});
+  const named = classNameOf(json);
+  const first = findArchitecture(named);
+  const raw = mergeDefaults(json, first.defaults[named] ?? {});
+  const className = first.classOf?.(raw) ?? named;
+  const architecture = className === named ? first : findArchitecture(className);
   const mtpLayers = architecture.mtpLayers?.(raw, new Set(names)) ?? 0;
   const plain = { ...normalise(className, architecture, raw), mtpLayers };
   const kvHeadsByLayer = architecture.kvHeadsByLayer?.(plain);
@@ -97,7 +101,12 @@ function feedForwardOf(size: z.infer<typeof NUMBERS>['intermediate_size']): numb
 }
 
 function epsilonOf(numbers: z.infer<typeof NUMBERS>): number {
-  const found = numbers.rms_norm_eps ?? numbers.norm_eps ?? numbers.layer_norm_eps;
+  const found =
+    numbers.rms_norm_eps ??
+    numbers.norm_eps ??
+    numbers.layer_norm_eps ??
+    numbers.layer_norm_epsilon ??
+    numbers.norm_epsilon;
   if (typeof found !== 'number') {
     throw new StudioError(
       'model/config',

@@ -43,7 +43,7 @@ export function mapTensor(
   const layered = /^model\.layers\.(\d{1,5})\.(.+)$/.exec(canonical);
   const layer = layered === null ? undefined : Number(layered[1]);
   if (layer !== undefined && layer >= table.layers) {
-    return undefined;
+    return architecture.dropsFurtherLayers === true ? 'drop' : undefined;
   }
   const rules = layer === undefined ? table.globals : table.layer(layer);
   return mapPath(rules, layered?.[2] ?? canonical, layer === undefined ? '' : `blk.${layer}.`, config);
@@ -118,9 +118,12 @@ function mappings(
     const rows = rule.rows?.(config);
     list.push({
       name: `${prefix}${rule.to}${suffix === undefined ? '' : `.${suffix}`}`,
-      transform: rule.transform?.(config) ?? { kind: 'none' },
+      transform: rule.transform?.(config, suffix) ?? { kind: 'none' },
       ...(index === undefined ? {} : { stack: { expert: index, experts: experts! } }),
       ...(rule.within === undefined ? {} : { within: rule.within }),
+      ...(rule.padded === true ? { paddedTo: config.vocabSize } : {}),
+      ...(rule.reshape === undefined ? {} : { reshape: rule.reshape(config) }),
+      ...(rule.matrices === undefined ? {} : { matrices: rule.matrices }),
       ...(rows === undefined ? {} : { rows }),
       ...(expected === undefined ? {} : { expected: suffix === 'bias' ? expected.slice(0, 1) : expected }),
     });

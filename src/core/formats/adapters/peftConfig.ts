@@ -17,7 +17,10 @@ export interface PeftSettings {
   readonly baseName?: string | undefined;
   /** Row numbers of trainable tokens by the embedding's module name; `''` where the config has a plain list. */
   readonly trainableTokens: ReadonlyMap<string, readonly number[]>;
-  /** Rank, alpha and scale of the module at this path (without PEFT's own prefix), by patterns and defaults. */
+  /**
+   * Rank, alpha and scale of the module at this path (without PEFT's own prefix), by patterns and defaults; of its weight, where
+   * that was trained as a parameter (`target_parameters`), which is what patterns are matched against then.
+   */
   module(path: string): PeftModule;
 }
 
@@ -190,12 +193,17 @@ class ConfigReader {
     const alphas = this.patterns('alpha_pattern', false);
     const useRslora = this.config['use_rslora'] === true;
     const baseName = this.config['base_model_name_or_path'];
+    const listed: unknown = this.config['target_parameters'];
+    const parameters = Array.isArray(listed) ? (listed as readonly unknown[]) : [];
+    const isParameter = (path: string): boolean =>
+      parameters.some((name) => typeof name === 'string' && (path === name || path.endsWith(`.${name}`)));
     return {
       useDora: this.config['use_dora'] === true,
       useRslora,
       baseName: typeof baseName === 'string' && baseName !== '' ? baseName : undefined,
       trainableTokens: this.trainableTokens(),
-      module: (path) => {
+      module: (module) => {
+        const path = isParameter(`${module}.weight`) ? `${module}.weight` : module;
         const moduleRank = firstMatch(ranks, path) ?? rank;
         const moduleAlpha = firstMatch(alphas, path) ?? alpha;
         return {

@@ -52,19 +52,23 @@ const TEXT = /^(?:README\.md|LICENSE(?:\.\w+)?|NOTICE(?:\.\w+)?)$/i;
 /** `modules.json` tells an embedding model, which must not be converted as if it wrote text. */
 const MODEL =
   /^(?:config\.json|generation_config\.json|modules\.json|model[^/]*\.safetensors|model\.safetensors\.index\.json)$/;
+/** The settings of sentence-transformers' modules (`1_Pooling`), each in a folder of its own: how the vectors of tokens become one. */
+const POOLING = /^\d{1,2}_[A-Za-z]{1,40}\/config\.json$/;
 const ADAPTER = /^(?:adapter_config\.json|adapter_model\.safetensors|adapters\.safetensors)$/;
 const PICKLED = /\.(?:bin|pt|pth|ckpt|pkl)$/i;
 
 /**
  * The files of a repository, out of its listing, that a base or an adapter needs, and no others: no second form of the weights, no pickles, no
- * folders of other tools. Sorted, small ones first, so that a wrong repository is noticed soon.
+ * folders but those of an embedding model's pooling. Sorted, small ones first, so that a wrong repository is noticed soon.
  * @throws StudioError hub/not-usable where what is needed is not there, hub/protocol where its size or checksum cannot be
  */
 export function chooseHubFiles(repository: string, kind: HubKind, files: readonly HubEntry[]): HubFile[] {
   const own = kind === 'model' ? MODEL : ADAPTER;
   const taken = new Set<string>();
   const wanted = files.filter(({ path }) => {
-    const isWanted = isPlainFileName(path) && (own.test(path) || TOKENIZER.test(path) || TEXT.test(path));
+    const isWanted = isPlainFileName(path)
+      ? own.test(path) || TOKENIZER.test(path) || TEXT.test(path)
+      : kind === 'model' && POOLING.test(path);
     // Two names that are one where the file system knows no case: the first.
     if (!isWanted || taken.has(path.toLowerCase())) {
       return false;

@@ -66,7 +66,7 @@ const EXPERT_PROJECTIONS: Readonly<Record<string, string>> = { w1: 'gate_proj', 
 
 /**
  * The name that a tensor of a text model has in a text-only checkpoint: `model.language_model.X` (transformers 4.52 and
- * later) and `language_model.model.X` (before, and mlx) become `model.X`, `language_model.lm_head.X` becomes `lm_head.X`,
+ * later), `model.text_model.X` (SmolVLM) and `language_model.model.X` (before, and mlx) become `model.X`, `language_model.lm_head.X` becomes `lm_head.X`,
  * Mixtral's `block_sparse_moe.experts.7.w1` and LFM2's `feed_forward.experts.7.w1` become `….experts.7.gate_proj`, and layers for
  * multi-token prediction stand outside the model (`mtp.`).
  */
@@ -79,9 +79,23 @@ export function normaliseTensorName(name: string): string {
     );
 }
 
+/** Nemotron-H's own names. */
+const BACKBONE: Readonly<Record<string, string>> = {
+  embeddings: 'embed_tokens',
+  embedding: 'embed_tokens',
+  norm_f: 'norm',
+};
+
 function textModelName(name: string): string {
+  const backbone = /^(?:model\.)?backbone\.([^.]+)(.*)$/s.exec(name);
+  if (backbone !== null) {
+    return `model.${BACKBONE[backbone[1]!] ?? backbone[1]!}${backbone[2]!}`;
+  }
   if (name.startsWith('model.mtp.')) {
     return name.slice('model.'.length);
+  }
+  if (name.startsWith('model.text_model.')) {
+    return `model.${name.slice('model.text_model.'.length)}`;
   }
   if (name.startsWith('model.language_model.')) {
     const rest = name.slice('model.language_model.'.length);

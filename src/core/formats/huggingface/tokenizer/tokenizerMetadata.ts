@@ -9,6 +9,7 @@ import { chatTemplateEntries } from './chatTemplate';
 import { gemma4Vocabulary } from './gemma4Vocabulary';
 import { findPreTokenizer } from './preTokenizer';
 import { derivedVocabulary, sentencePieceVocabulary } from './sentencePieceVocabulary';
+import { familyPreTokenizer, familySpecials, specialsByText } from './familySpecials';
 import { normalizerEntries, readSpecialVocabulary, specialEntries } from './specialVocabulary';
 import {
   isByteLevel,
@@ -23,6 +24,7 @@ export interface TokenizerMetadataOptions {
   readonly rules: VocabularyRules;
   /** config.json as it stands. */
   readonly config: JsonObject;
+  readonly generationConfig?: JsonObject | undefined;
   /** Rows of the embedding that will be written: the vocabulary is padded to it. */
   readonly rows: number;
   readonly sha256: Sha256;
@@ -47,6 +49,7 @@ export function tokenizerMetadata(files: TokenizerFiles, options: TokenizerMetad
   add(vocabularyEntries(vocabulary, merges));
   add(specials(files, options, vocabulary));
   add(familyEntries(files, options));
+  add(familySpecials(files, options));
   if (rules === 'llama' && rows === 49_152) {
     add([['tokenizer.ggml.add_bos_token', bool(false)]]);
   }
@@ -96,7 +99,7 @@ function readVocabulary(
   }
   const merges =
     tokenizer.merges.length === 0 && files.merges !== undefined ? readMergesText(files.merges) : tokenizer.merges;
-  const pre = findPreTokenizer({ ...tokenizer, merges }, sha256);
+  const pre = familyPreTokenizer(rules, findPreTokenizer({ ...tokenizer, merges }, sha256));
   const vocabulary = bpeVocabulary(tokenizer, pre, rows);
   if (vocabulary.kept.length > 0) {
     note?.({
@@ -141,7 +144,12 @@ function specials(files: TokenizerFiles, options: TokenizerMetadataOptions, voca
     config: options.config,
     rows: vocabulary.model === 'llama' ? options.rows : undefined,
   });
-  return [...specialEntries(special), ...chatTemplateEntries(files), ...normalizerEntries(special)];
+  const unnamed = specialsByText(options.rules, vocabulary, special.ids);
+  return [
+    ...specialEntries({ ...special, ids: new Map([...special.ids, ...unnamed]) }),
+    ...chatTemplateEntries(files),
+    ...normalizerEntries(special),
+  ];
 }
 
 /** End-of-turn tokens that two families have by number alone: CodeLlama (32016 tokens) and Gemma 1. */
