@@ -22,6 +22,8 @@ const BUNDLES = [
   { name: 'viewer', entry: 'src/extension/webview/viewer/main.ts', external: [], platform: 'browser' },
   // The script of the Try panel's page.
   { name: 'try', entry: 'src/extension/webview/try/main.ts', external: [], platform: 'browser' },
+  // The script of the prompt preview's page.
+  { name: 'prompt', entry: 'src/extension/webview/prompt/main.ts', external: [], platform: 'browser' },
   { name: 'server', entry: 'language-server/src/server/main.ts', external: [] },
   { name: 'extension', entry: 'src/extension/extension.ts', external: ['vscode'], chunks: true },
 ];

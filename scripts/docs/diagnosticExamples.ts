@@ -234,6 +234,10 @@ export const DIAGNOSTIC_EXAMPLES: Readonly<Partial<Record<DiagnosticCode, Diagno
     `TEMPLATE ${Q}[INST] {{ .Prompt }} [/INST]{{ .Response }}</s>${Q}\nSYSTEM Be kind.`,
     `TEMPLATE ${Q}[INST] {{ .System }} {{ .Prompt }} [/INST]{{ .Response }}</s>${Q}\nSYSTEM Be kind.`,
   ),
+  'modelfile/template-system-twice': of(
+    `TEMPLATE ${Q}<|im_start|>system\n{{ .System }}<|im_end|>\n${LOOP}<|im_start|>assistant\n${Q}`,
+    `TEMPLATE ${Q}${LOOP}<|im_start|>assistant\n${Q}`,
+  ),
   'modelfile/template-fails': of(
     `TEMPLATE ${Q}{{ range .Messages }}{{ .Text }}{{ end }}${Q}`,
     `TEMPLATE ${Q}${LOOP}<|im_start|>assistant\n${Q}`,

@@ -4,6 +4,7 @@ import type { BuildPlan } from '../core/engine/buildPlan';
 import { planJson } from '../core/engine/planJson';
 import { formatBytes, formatSeconds } from '../core/formatBytes';
 import { buildFromPlan } from '../node/engine/buildFromPlan';
+import { requireRunnable } from '../node/engine/requireRunnable';
 import type { CommandContext, CommandResult } from './command';
 import { follow } from './follow';
 
@@ -23,6 +24,7 @@ export async function runAndReport(
   context: CommandContext,
 ): Promise<CommandResult> {
   if (choices.dryRun) {
+    await requireRunnable(plan);
     return dryRun(plan, choices.workers, context);
   }
   context.say(describePlan(plan, choices.workers, context.palette));

@@ -6,6 +6,7 @@ export const SECTION = 'modelfileStudio';
 const SCHEMAS = {
   'artefacts.folders': z.array(z.string()),
   'artefacts.huggingFaceCache': z.boolean(),
+  'output.folder': z.string(),
   'ollama.enabled': z.boolean(),
   'ollama.host': z.string(),
   'ollama.version': z.string(),

@@ -31,6 +31,6 @@ export function activate(context: vscode.ExtensionContext): ExtensionApi {
   const services = createServices(context);
   PARTS.forEach((register) => register(services));
   const activationMs = performance.now() - started;
-  services.log.debug(`Activated in ${activationMs.toFixed(1)} ms`);
+  services.log.info(`Activated in ${activationMs.toFixed(1)} ms`);
   return { activationMs };
 }

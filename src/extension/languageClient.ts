@@ -92,7 +92,7 @@ export class ModelfileLanguageClient implements vscode.Disposable {
       documentSelector: [MODELFILE],
       outputChannel: channel,
       traceOutputChannel: channel,
-      initializationOptions: () => ({ isTrusted: vscode.workspace.isTrusted, canBuild: true }),
+      initializationOptions: () => ({ isTrusted: vscode.workspace.isTrusted, canBuild: true, canCompare: true }),
       middleware: {
         workspace: {
           // A server on another machine is asked for its models only when the user has allowed it.

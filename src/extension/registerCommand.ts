@@ -1,6 +1,8 @@
 import * as vscode from 'vscode';
 import { toStudioError } from '../core/errors';
 import { escapeControls } from '../core/escapeControls';
+import { editorWords } from './editorWords';
+import { noteError } from './recentErrors';
 import type { Services } from './services';
 
 export interface CommandOptions {
@@ -23,8 +25,11 @@ export function registerCommand(
       void services.trust.refuse();
       return undefined;
     }
+    const started = Date.now();
     try {
-      return await run(...args);
+      const answer = await run(...args);
+      services.log.info(`Command ${name}: ${Date.now() - started} ms`);
+      return answer;
     } catch (thrown) {
       await showError(services, thrown);
       return undefined;
@@ -39,12 +44,16 @@ export async function showError(services: Services, thrown: unknown): Promise<vo
   if (error.code === 'run/cancelled') {
     return;
   }
+  noteError(error.code, error.message);
   services.log.error(
     `${error.code}: ${escapeControls(error.message)}`,
     ...(error.code === 'internal/unexpected' && thrown instanceof Error ? [thrown.stack ?? ''] : []),
   );
   const logs = vscode.l10n.t('Show Logs');
-  if ((await vscode.window.showErrorMessage(`${escapeControls(error.message)} (${error.code})`, logs)) === logs) {
+  if (
+    (await vscode.window.showErrorMessage(`${escapeControls(editorWords(error.message))} (${error.code})`, logs)) ===
+    logs
+  ) {
     services.log.show();
   }
 }

@@ -6,7 +6,7 @@ import type { Services } from './services';
 
 /** Asks the language server; undefined where it does not run or does not know the document. */
 export type AskLanguageServer = (
-  method: 'modelfile/preview' | 'modelfile/summaries',
+  method: 'modelfile/preview' | 'modelfile/differences' | 'modelfile/summaries',
   params: object,
 ) => Promise<unknown>;
 

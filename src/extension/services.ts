@@ -29,16 +29,27 @@ export function createServices(context: vscode.ExtensionContext): Services {
     ...configuration.environment(),
     ...(command.startsWith('fetch-') ? await hubEnvironment(context.secrets) : {}),
   });
-  const cli = new CommandLine(context.extensionPath, environment, (line) => log.debug(line));
+  const cli = new CommandLine(context.extensionPath, environment, (line) => log.info(line));
   const jobs = new JobRunner((args, options) => cli.run(args, options), {
     read: () => context.workspaceState.get(JOBS_KEY),
     write: (value) => void context.workspaceState.update(JOBS_KEY, value),
   });
   const artefacts = new ArtefactStore(
-    async (folders, signal) =>
-      ((await cli.json(['scan', ...folders], { signal })) as { readonly artefacts: readonly Artefact[] }).artefacts,
+    async (folders, signal) => {
+      const started = Date.now();
+      const answer = (await cli.json(['scan', ...folders], { signal })) as { readonly artefacts: readonly Artefact[] };
+      log.info(`Scan: ${answer.artefacts.length} artefacts in ${folders.length} folders, ${Date.now() - started} ms`);
+      return answer.artefacts;
+    },
     async () => (TRUST.isTrusted ? await scannedFolders(configuration) : []),
   );
+  const states = new Map<string, string>();
+  jobs.onChange((job) => {
+    if (job !== undefined && states.get(job.id) !== job.state) {
+      states.set(job.id, job.state);
+      log.info(`Job ${job.spec.title}: ${job.state}${job.error === undefined ? '' : ` (${job.error.code})`}`);
+    }
+  });
   context.subscriptions.push(log, { dispose: () => artefacts.dispose() });
   return { context, log, configuration, trust: TRUST, cli, jobs, artefacts };
 }

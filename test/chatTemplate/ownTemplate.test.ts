@@ -14,6 +14,12 @@ import { lintModelfile } from '../../src/core/modelfile/lintModelfile';
 import { parseModelfile } from '../../src/core/modelfile/parseModelfile';
 import { TemplateComparer } from '../../src/node/jinja/templateComparer';
 import { NodeWorkspaceFacts } from '../../src/node/modelfile/workspaceFacts';
+import {
+  computeCodeActions,
+  computeTemplateDifferences,
+  ModelfileDocument,
+  type TemplateDifferences,
+} from '../../language-server/src/service/languageService';
 import { CLI } from '../support/cli';
 import { formatFor, renderHere } from '../support/familyTemplates';
 import { indexPairs } from '../support/indexPairs';
@@ -112,7 +118,7 @@ describe('a TEMPLATE beside the template of its model', () => {
     [
       'the system message twice',
       `FROM ./qwen.gguf\n${chatml().replace('{{ .System }}', '{{ .System }}\n{{ .System }}')}`,
-      /^warning template-differs .*the system message is written twice/,
+      /^warning template-system-twice /,
     ],
     ['past answers without an end', `FROM ./qwen.gguf\n${chatml('', '')}`, /^warning template-no-turn-end/],
     ['thoughts begun', `FROM ./qwen.gguf\n${chatml('<think>\n')}`, /^information template-differs .*<think>/],
@@ -146,6 +152,36 @@ describe('a TEMPLATE beside the template of its model', () => {
     expect(next).toContain('PARAMETER stop "<end_of_turn>"\nPARAMETER top_k 4\n');
     expect(next).not.toContain('im_end');
     expect(await told(next)).toEqual([]);
+  });
+
+  it('is shown beside it, marked by character', async () => {
+    const facts = new NodeWorkspaceFacts({ directory: folder, isTrusted: true, comparer });
+    const shown = (text: string): Promise<TemplateDifferences> =>
+      computeTemplateDifferences(new ModelfileDocument('file:///Modelfile', 1, text), facts);
+    const found = await shown(`FROM ./llama.gguf\n${llama('\n')}`);
+    expect(found).toMatchObject({ state: 'compared', own: 'the template of the model file' });
+    const [first] = found.differences;
+    expect(first?.meaning).toMatch(/one newline instead of two/);
+    const differing = (parts: readonly { readonly text: string; readonly differs: boolean }[]): string[] =>
+      parts.filter(({ differs }) => differs).map(({ text }) => text);
+    expect(differing(first?.characters.own ?? [])).toEqual(['\n']);
+    expect(differing(first?.characters.file ?? [])).toEqual([]);
+    expect(await shown(`FROM ./llama.gguf\n${llama()}`)).toMatchObject({ state: 'compared', differences: [] });
+    expect(await shown('FROM ./llama.gguf\n')).toMatchObject({ state: 'no-template' });
+    expect(await shown('FROM ./llama.gguf\nTEMPLATE {{ if }}\n')).toMatchObject({ state: 'unreadable' });
+    expect(await shown(`FROM ./nothing.gguf\n${llama()}`)).toMatchObject({ state: 'no-model' });
+  });
+
+  it('can be shown by an editor that has the command, and by no other', async () => {
+    const facts = new NodeWorkspaceFacts({ directory: folder, isTrusted: true, comparer });
+    for (const text of [`FROM ./llama.gguf\n${llama('\n')}`, `FROM ./gemma.gguf\n${chatml()}`]) {
+      const document = new ModelfileDocument('file:///Modelfile', 1, text);
+      const range = { start: { line: 0, character: 0 }, end: { line: 99, character: 0 } };
+      const titles = async (canCompare: boolean): Promise<string[]> =>
+        (await computeCodeActions(document, { range, diagnostics: [], canCompare }, facts)).map(({ title }) => title);
+      expect(await titles(true)).toContain('Show Differences');
+      expect(await titles(false)).not.toContain('Show Differences');
+    }
   });
 
   it('is not compared in an untrusted workspace', async () => {

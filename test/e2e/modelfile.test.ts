@@ -68,8 +68,10 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
     await code.runCommand('Modelfile Studio: Preview Prompt');
     const page = await code.webview('#prompt .token');
     expect(await page.locator('#prompt').innerText()).toBe(
-      '<|im_start|>system\nYou answer questions about rugby league.<|im_end|>\n<|im_start|>user\nHow wide is a rugby league field?<|im_end|>\n<|im_start|>assistant\n',
+      '<|im_start|>system\nYou answer questions about rugby league.<|im_end|>\n<|im_start|>user\nWhat can you do for me?<|im_end|>\n<|im_start|>assistant\n',
     );
+    expect(await page.locator('#question').inputValue()).toBe('What can you do for me?');
+    expect(await page.locator('#tokens').innerText()).toMatch(/^\d+ tokens of 512 \(num_ctx\)$/);
     await page.locator('#conversation').selectOption('turns');
     await page.locator('#prompt', { hasText: 'What can I do for you?' }).waitFor();
     await page.locator('#question').fill('And how long?');
@@ -89,6 +91,55 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
     });
     await page.locator('#notes .error', { hasText: 'missing value for if' }).waitFor();
     await code.screenshot('preview-error');
+    await code.closeEditors();
+  });
+
+  it('shows what TEMPLATE writes otherwise than the model, by character and by token, and that a fix mends it', async () => {
+    // One newline less behind the head of the answer than the base's own template has, and no end behind past answers.
+    const own = (end: string): string =>
+      `FROM ./base\nTEMPLATE """{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}${end}\n{{ end }}<|im_start|>assistant\n"""\n`;
+    code.write('differs.modelfile', own(''));
+    await code.openFile('differs.modelfile');
+    // The comparison comes after the other diagnostics.
+    await code.until('the comparison', async () =>
+      code.inHost((vscode) =>
+        vscode.languages
+          .getDiagnostics()
+          .some(([, all]) => all.some(({ message }) => /end of turn is missing/.test(message))),
+      ),
+    );
+    // What the light bulb offers at TEMPLATE.
+    const titles = await code.inHost(async (vscode) => {
+      const { document } = vscode.window.activeTextEditor!;
+      const found = await vscode.commands.executeCommand<
+        { title: string; command?: { command: string; arguments?: unknown[] } }[]
+      >('vscode.executeCodeActionProvider', document.uri, new vscode.Range(1, 0, 1, 8));
+      const { command } = found.find(({ title }) => title === 'Show Differences') ?? {};
+      if (command !== undefined) {
+        await vscode.commands.executeCommand(command.command, ...(command.arguments ?? []));
+      }
+      return found.map(({ title }) => title);
+    });
+    expect(titles).toContain('Show Differences');
+    const page = await code.webview('#pair ins, #pair del');
+    expect(await page.locator('#difference').locator('option').first().innerText()).toMatch(/end of turn is missing/);
+    expect(await page.locator('#pair .own').innerText()).toContain('<|im_end|>');
+    expect(await page.locator('#pair .file').innerText()).not.toContain('<|im_end|>');
+    // By token: the end of turn is one.
+    expect(await page.locator('#marks').inputValue()).toBe('tokens');
+    expect(await page.locator('#pair .own del').allInnerTexts()).toContain('<|im_end|>');
+    await code.screenshot('differences-tokens');
+    await page.locator('#marks').selectOption('characters');
+    expect((await page.locator('#pair .own del').allInnerTexts()).join('')).toContain('<|im_end|>');
+    await code.inHost(async (vscode) => {
+      const editor = vscode.window.visibleTextEditors.find(({ document }) => document.languageId === 'modelfile');
+      const text = editor?.document.getText() ?? '';
+      const at = editor?.document.positionAt(text.indexOf('{{ .Content }}') + '{{ .Content }}'.length);
+      await editor?.edit((edit) => edit.insert(at!, '<|im_end|>'));
+    });
+    await page.locator('#meaning', { hasText: 'No difference that means anything' }).waitFor();
+    await page.locator('#compare').uncheck();
+    await page.locator('#prompt .token').first().waitFor();
     await code.closeEditors();
   });
 

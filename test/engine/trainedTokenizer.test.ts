@@ -311,6 +311,54 @@ describe('tokens that only tokenizer.json has, beside a tokenizer.model', () => 
   });
 });
 
+describe('a GGUF base', () => {
+  const trained = (base: string, adapter: string): string =>
+    writePeft(
+      adapter,
+      { trainable_token_indices: { embed_tokens: [633, 634] } },
+      { ...lora(base), [`${EMBED}.token_adapter.trainable_tokens_delta`]: matrix(2, 0.5) },
+    );
+
+  it('gets the names of tokens that an adapter brings for its spare rows', async () => {
+    const { base, adapter, room } = model('qwen3', 704);
+    const gguf = join(room, 'base.gguf');
+    await runCliOk(['convert', '--base', base, '--type', 'F32', '--out', gguf]);
+    trained(base, adapter);
+    const before = await planOf(gguf, [adapter]);
+    expect(tokensOf(before, [633, 634])).toEqual([
+      ['[PAD633]', 5],
+      ['[PAD634]', 5],
+    ]);
+    expect(messages(before, 'adapter/unnamed-rows')[0]).toContain('(633 to 634)');
+    addTokenizer(base, adapter, NEW);
+    const plan = await planOf(gguf, [adapter]);
+    expect(tokensOf(plan, [633, 634])).toEqual(NAMED);
+    expect(tokensOf(plan, [0, 632, 635])).toEqual(tokensOf(before, [0, 632, 635]));
+    expect(messages(plan, 'adapter/unnamed-rows')).toEqual([]);
+    expect(messages(plan, 'check/tokenizer')).toEqual(["tokenizer: the adapter's own (2 more)"]);
+    // What comes of the folder is the same.
+    expect(tokensOf(await planOf(base, [adapter]), [633, 634])).toEqual(NAMED);
+  });
+
+  it('leaves out tokens without a row, and a tokenizer of another model', async () => {
+    const { base, adapter, room } = model('qwen3', 640);
+    const gguf = join(room, 'base.gguf');
+    await runCliOk(['convert', '--base', base, '--type', 'F32', '--out', gguf]);
+    trained(base, adapter);
+    addTokenizer(base, adapter, [...NEW, [640, '<beyond>']]);
+    const plan = await planOf(gguf, [adapter]);
+    expect(tokensOf(plan, [633, 634])).toEqual(NAMED);
+    expect(messages(plan, 'adapter/tokenizer')[0]).toContain('1 tokens of the tokenizer');
+    const other = tokenizerOf(adapter);
+    const [texts, ids] = [Object.keys(other.model.vocab), Object.values(other.model.vocab)];
+    texts.forEach((token, index) => (other.model.vocab[token] = ids[ids.length - 1 - index]!));
+    save(join(adapter, 'tokenizer.json'), other);
+    const foreign = await planOf(gguf, [adapter]);
+    expect(tokensOf(foreign, [633])).toEqual([['[PAD633]', 5]]);
+    expect(messages(foreign, 'adapter/tokenizer')[0]).toContain('is of another model');
+  });
+});
+
 describe('special tokens with Latin-1 letters', () => {
   it('keep their text in a byte-level vocabulary; those spelt in its alphabet are decoded', async () => {
     const { base } = model('qwen3', 704);

@@ -170,6 +170,9 @@ describe('jobs', () => {
     ]);
     const jobs = runner(storage);
     expect(jobs.find('old')).toMatchObject({ state: 'interrupted' });
+    expect(jobs.interrupted).toEqual(['old']);
+    // The window after asks about it no more.
+    expect(runner(storage).interrupted).toEqual([]);
     const again = (await jobs.finished(jobs.again('old')!.id))!;
     expect(again).toMatchObject({ state: 'done', result: { output } });
     expect((again.result as { readonly resumedUnits?: number }).resumedUnits).toBeGreaterThan(0);

@@ -83,7 +83,10 @@ describe('the manifest', () => {
     expect(manifest.devDependencies['@types/vscode']).toBe('1.105.0');
     expect(
       manifest.activationEvents.filter(
-        (event) => !/^onTaskType:modelfile-studio$|^onWebviewPanel:modelfileStudio\./.test(event),
+        (event) =>
+          !/^onTaskType:modelfile-studio$|^onFileSystem:modelfile-studio-plan$|^onWebviewPanel:modelfileStudio\./.test(
+            event,
+          ),
       ),
     ).toEqual([]);
     expect(manifest.extensionKind).toEqual(['workspace']);

@@ -17,7 +17,7 @@ import { recommendedType, typeChoices } from '../../src/extension/wizard/typeCho
 import { commandText } from '../../src/extension/plans/commandText';
 import { planText } from '../../src/extension/plans/planText';
 import type { Proposal } from '../../src/extension/plans/proposal';
-import { taskArguments } from '../../src/extension/tasks/taskArguments';
+import { taskArguments, taskDefinition } from '../../src/extension/tasks/taskArguments';
 import { JOB_SPEC } from '../../src/extension/jobs/job';
 import { parseModelName } from '../../src/core/ollama/modelName';
 import { FIXTURES, runCli, runCliOk } from '../support/cli';
@@ -92,7 +92,7 @@ describe('the page of a plan', () => {
 
   it('reads top down: what, how, files, command', async () => {
     const { text } = (await runCliOk(proposal.planArgs)) as { readonly text: string };
-    const page = planText(proposal, { kind: 'ready', text, exists: true }, 'linux');
+    const page = planText({ proposal, state: { kind: 'ready', text, exists: true }, keeps: false }, 'linux');
     expect(page.split('\n')[0]).toBe('Build x.gguf');
     expect(page).toMatch(/\nBase +base +Qwen3/);
     expect(page).toMatch(/\nChecks {4}✓ shapes fit this base\n {10}✓ every adapter tensor is used\n/);
@@ -104,12 +104,17 @@ describe('the page of a plan', () => {
 
   it('says why nothing can be run', () => {
     const page = planText(
-      proposal,
-      { kind: 'refused', code: 'adapter/base-mismatch', message: `${'word '.repeat(60)}end \u001b[2J` },
+      {
+        proposal,
+        state: { kind: 'refused', code: 'adapter/base-mismatch', message: `${'word '.repeat(60)}end \u001b[2J` },
+        keeps: false,
+      },
       'linux',
     );
     expect(page).toMatch(/\nRefused {3}adapter\/base-mismatch\n {10}word/);
     expect(page).not.toContain('\u001b');
+    expect(page).not.toContain('A Modelfile is written');
+    expect(page).not.toMatch(/^ {2}result/m);
     expect(
       Math.max(
         ...page
@@ -159,8 +164,23 @@ describe('types to choose from', () => {
     expect(q4).toMatchObject({ isRecommended: true });
     expect(q4.description).toMatch(/^about 4\.9 GB · 4\.9 bits a weight · perplexity \+0\.18$/);
     expect(typeChoices(undefined, ['BF16'])).toEqual([
-      { type: 'BF16', isRecommended: false, description: '16.0 bits a weight · no loss' },
+      { type: 'BF16', isRecommended: false, isUsual: true, description: '16.0 bits a weight · no loss' },
     ]);
+  });
+
+  it('begin with the usual ones, and each tells its size', () => {
+    const all = typeChoices(8e9);
+    expect(all.filter(({ isUsual }) => isUsual).map(({ type }) => type)).toEqual([
+      'BF16',
+      'Q8_0',
+      'Q6_K',
+      'Q5_K_M',
+      'Q4_K_M',
+    ]);
+    expect(all.findIndex(({ isUsual }) => !isUsual)).toBe(5);
+    expect(all.filter(({ description }) => !/^about [\d.]+ GB · /.test(description))).toEqual([]);
+    // What is not published is told by the block of its type: 16 values of 4 bits and a scale.
+    expect(all.find(({ type }) => type === 'IQ4_NL')!.description).toBe('about 4.5 GB · 4.5 bits a weight');
   });
 });
 
@@ -235,6 +255,33 @@ describe('tasks', () => {
     expect(taskArguments({ type, command: 'lint', files: ['Modelfile', '--fix'] }, '/w')).toMatchObject({
       args: ['lint', '/w/Modelfile', '/w/--fix'],
     });
+  });
+
+  it('are made of plans, and say exactly what those do', () => {
+    const at = (path: string): string => join('/w', path);
+    const plans: readonly (readonly string[])[] = [
+      buildProposal({ base: at('base'), adapters: [at('lora=0.5')], type: 'Q4_K_M', out: '/elsewhere/x.gguf' }, 3).job
+        .args,
+      fuseProposal({ base: at('base'), adapters: [at('a'), at('b')], out: at('merged') }, 0).job.args,
+      convertProposal({ base: at('base'), type: 'BF16', out: at('x.gguf') }, 0).job.args,
+      quantizeProposal({ input: at('x.gguf'), type: 'Q8_0', out: at('y.gguf'), requantise: false }, 0).job.args,
+      createProposal({ base: at('base'), adapters: [at('lora')], type: 'Q8_0', name: 'rugby' }, 0).job.args,
+    ];
+    for (const args of plans) {
+      const definition = taskDefinition(args, '/w');
+      const again = taskArguments(definition, '/w');
+      expect(again.ok && again.args, args.join(' ')).toEqual(
+        args.filter((word) => word !== '--workers' && word !== '3'),
+      );
+    }
+    expect(taskDefinition(plans[0]!, '/w')).toMatchObject({
+      base: 'base',
+      adapters: ['lora=0.5'],
+      out: '/elsewhere/x.gguf',
+    });
+    // What a task cannot say is no task.
+    expect(taskDefinition([...plans[3]!, '--allow-requantize'], '/w')).toBeUndefined();
+    expect(taskDefinition(['pull', 'x'], '/w')).toBeUndefined();
   });
 
   it.each([

@@ -79,7 +79,12 @@ describe('the preview of a prompt', () => {
 
   it.each(SAMPLE_CONVERSATIONS)('has a prompt for %s', async (conversation) => {
     const found = await preview(`FROM x\n${CHATML}`, conversation);
-    expect(found).toMatchObject({ source: 'template', notes: [] });
+    const unwritten = /tool/i.test(conversation)
+      ? ['tools-unwritten']
+      : /think/i.test(conversation)
+        ? ['thinking-unwritten']
+        : [];
+    expect(found).toMatchObject({ source: 'template', notes: unwritten });
     expect(found.error).toBeUndefined();
   });
 
@@ -104,7 +109,7 @@ describe('the preview of a prompt', () => {
     expect((await preview(`FROM rugby\n${CHATML}`, 'question', installed({ renderer: 'qwen3-coder' }))).notes).toEqual([
       'renderer',
     ]);
-    expect(await preview('FROM x\n')).toEqual({ source: 'none', notes: ['base-unknown'] });
+    expect(await preview('FROM x\n')).toEqual({ source: 'none', question: 'How wide?', notes: ['base-unknown'] });
     const facts = new NodeWorkspaceFacts({
       directory: join(FIXTURES, 'rugby'),
       isTrusted: true,
@@ -115,6 +120,40 @@ describe('the preview of a prompt', () => {
       source: 'none',
       notes: [expect.stringMatching(/jinja-only|no-template/)],
     });
+  });
+
+  it.each([
+    ['FROM x\n', 'What can you do for me?'],
+    ['FROM x\nSYSTEM You translate English to French.\n', 'Translate: Good morning, how are you?'],
+    ['FROM x\nSYSTEM You write SQL.\nMESSAGE user How many\nMESSAGE assistant 4\n', 'How many'],
+  ])('begins with a question that fits the file', async (text, question) => {
+    const document = new ModelfileDocument('file:///Modelfile', 1, text + CHATML);
+    const found = await computePromptPreview(document, { conversation: 'question' }, NO_FACTS);
+    expect(found.question).toBe(question);
+    expect(textOf(found)).toContain(`<|im_start|>user\n${question}<|im_end|>`);
+  });
+
+  it('counts tokens by the tokenizer that is at hand, and says which messages do not fit', async () => {
+    const facts = new NodeWorkspaceFacts({ directory: join(FIXTURES, 'rugby'), isTrusted: true });
+    const text = `FROM ./base\n${CHATML}SYSTEM Be short.\n`;
+    const found = await preview(text, 'turns', facts);
+    // The viewer's tokenizer, which is compared with llama.cpp's own elsewhere.
+    const tokenizer = await facts.tokenizer({ kind: 'path', value: './base' });
+    const counted = tokenizer!.encode(textOf(found)!);
+    expect(counted.map((token) => token.text).join('')).toBe(textOf(found));
+    expect(found.tokens).toEqual({
+      count: counted.length,
+      isExact: true,
+      limit: 512,
+      source: 'all that the model has',
+      dropped: 0,
+    });
+    const last = await preview(text, 'question', facts);
+    const tight = await preview(`${text}PARAMETER num_ctx ${last.tokens!.count}\n`, 'turns', facts);
+    expect(tight.tokens).toMatchObject({ limit: last.tokens!.count, source: 'num_ctx', dropped: 2 });
+    const over = await preview(`${text}PARAMETER num_ctx 4\n`, 'turns', facts);
+    expect(over.tokens?.dropped).toBe(2);
+    expect((await preview(text, 'turns')).tokens).toMatchObject({ isExact: false, limit: 4096 });
   });
 
   it('ends on a template without an end', async () => {

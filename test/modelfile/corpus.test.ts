@@ -119,12 +119,15 @@ function namedBy(text: string, diagnostics: readonly Diagnostic[]): ReadonlySet<
   return new Set(names);
 }
 
+/** The file itself, and mutations of it. */
+const SEEDS = Number(process.env['MODELFILE_STUDIO_MUTATIONS'] ?? 6);
+
 describe('fix all', () => {
   it('leaves no new findings, and changes the request only in what findings named, whatever the text', async () => {
     let changed = 0;
     for (const [index, { name, text: original }] of MODELFILE_CORPUS.entries()) {
-      for (let seed = 0; seed < 6; seed += 1) {
-        const text = seed === 0 ? original : mutate(new Random(index * 100 + seed), original);
+      for (let seed = 0; seed < SEEDS; seed += 1) {
+        const text = seed === 0 ? original : mutate(new Random(index * 1000 + seed), original);
         const before = await lint(text);
         const seen: Diagnostic[][] = [];
         const named = new Set(namedBy(text, before));

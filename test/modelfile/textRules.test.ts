@@ -231,6 +231,14 @@ describe('templates', () => {
     ['{{ .System }}{{ .Promt }}{{ .Prompt }}|{{ .Response }}<|end|>', ['template-unknown-field: Promt']],
     ['{% if x %}{{ .System }}{{ .Prompt }}|{{ .Response }}<|end|>', ['template-is-jinja: {% if x %}']],
     ['{{ .Prompt }}|{{ .Response }}<|end|>', ['template-ignores-system: TEMPLATE']],
+    [
+      '{{ .System }}{{ range .Messages }}<|{{ .Role }}|>{{ .Content }}<|end|>{{ end }}<|assistant|>',
+      ['template-system-twice: TEMPLATE'],
+    ],
+    [
+      '{{ .System }}{{ range .Messages }}{{ if ne .Role "system" }}<|{{ .Role }}|>{{ .Content }}<|end|>{{ end }}{{ end }}<|assistant|>',
+      [],
+    ],
     ['{{ .System }}{{ .Prompt }}{{ .Response }}', ['template-completion: TEMPLATE']],
     [
       '<|im_start|>system\n{{ .System }}<|im_end|>\n<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n{{ .Response }}',

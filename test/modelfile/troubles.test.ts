@@ -112,6 +112,13 @@ describe('a mistake is one finding, whose message names its cause', () => {
     ['a Dockerfile', 'FROM a\nRUN pip install x\n', '2:error:unknown-instruction', /instruction of Dockerfiles/],
     ['JSON', '{\n  "model": "a",\n  "system": "b"\n}\n', '1:error:unknown-instruction', /This file is JSON/],
     [
+      'YAML',
+      'from: a\nsystem: b\nparameters:\n  temperature: 0.7\n',
+      '1:error:unknown-instruction',
+      /This file is YAML/,
+    ],
+    ['one key with a colon', 'from: a\nSYSTEM b\n', '1:error:unknown-instruction', /Did you mean FROM\?/],
+    [
       'a GGUF',
       'GGUF\u0003\u0000\u0000\u0000\u0001\n\n \ntensor\n',
       '1:error:unknown-instruction',

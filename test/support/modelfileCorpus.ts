@@ -222,6 +222,14 @@ const TEMPLATES: readonly (readonly [string, string, readonly string[]])[] = [
   ],
   ['no system at all', gguf('[INST] {{ .Prompt }} [/INST]{{ .Response }}</s>'), [MISSING, '2 template-ignores-system']],
   [
+    'the system message twice',
+    gguf(
+      '<|start_header_id|>system<|end_header_id|>\n\n{{ .System }}<|eot_id|>{{ range .Messages }}<|start_header_id|>{{ .Role }}<|end_header_id|>\n\n{{ .Content }}<|eot_id|>{{ end }}<|start_header_id|>assistant<|end_header_id|>\n\n',
+      'PARAMETER stop <|eot_id|>\n',
+    ),
+    [MISSING, '2 template-system-twice'],
+  ],
+  [
     'two speakers',
     gguf(
       '{{ range .Messages }}<start_of_turn>{{ .Role }}\n{{ .Content }}<end_of_turn>\n{{ end }}<start_of_turn>model\n',
@@ -328,6 +336,7 @@ const LINES: readonly (readonly [string, string, readonly string[]])[] = [
   ['a Dockerfile', 'FROM a\nRUN apt-get update\n', ['2 unknown-instruction']],
   ['a role with a capital', 'FROM a\nMESSAGE User hi\nMESSAGE assistant ho\n', ['2 message-role']],
   ['JSON', '{"model": "a", "system": "b"}\n', ['1 unknown-instruction']],
+  ['YAML', 'model: a\n# kind\nsystem: |\n  You are kind.\nparameters:\n  top_k: 1\n', ['1 unknown-instruction']],
   ['no FROM', 'SYSTEM hi\n', ['1 no-from']],
   ['an empty SYSTEM', 'FROM a\nSYSTEM ""\n', ['2 system-empty']],
   ['two SYSTEMs', 'FROM a\nSYSTEM hi\nSYSTEM ho\n', ['2 system-duplicate']],

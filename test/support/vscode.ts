@@ -119,22 +119,26 @@ export class VSCode {
   }
 
   private async load(): Promise<void> {
-    await this.page.goto(`${this.server.url}?folder=${encodeURIComponent(this.folder)}`);
-    await this.page.locator('.monaco-workbench .activitybar').waitFor({ timeout: 60_000 });
-    await this.until('the probe in the extension host', () => existsSync(join(this.profile, 'probe.json')), 60_000);
+    await this.page.goto(`${this.server.url}?folder=${encodeURIComponent(this.folder)}`, { timeout: 120_000 });
+    await this.page.locator('.monaco-workbench .activitybar').waitFor({ timeout: 120_000 });
+    await this.until('the probe in the extension host', () => existsSync(join(this.profile, 'probe.json')), 120_000);
   }
 
   /** The extension host ends, a new one starts. */
   async reload(): Promise<void> {
     // As *Reload Window* does it: VS Code in a browser keeps its editors every few seconds only, and when a window ends in order.
-    const loaded = this.page.waitForEvent('load', { timeout: 60_000 });
+    const loaded = this.page.waitForEvent('load', { timeout: 120_000 });
     await this.inHost(
       (vscode) => void setTimeout(() => void vscode.commands.executeCommand('workbench.action.reloadWindow'), 50),
     );
     rmSync(join(this.profile, 'probe.json'), { force: true });
     await loaded;
-    await this.page.locator('.monaco-workbench .activitybar').waitFor({ timeout: 60_000 });
-    await this.until('the probe in the new extension host', () => existsSync(join(this.profile, 'probe.json')), 60_000);
+    await this.page.locator('.monaco-workbench .activitybar').waitFor({ timeout: 120_000 });
+    await this.until(
+      'the probe in the new extension host',
+      () => existsSync(join(this.profile, 'probe.json')),
+      120_000,
+    );
   }
 
   async close(): Promise<void> {

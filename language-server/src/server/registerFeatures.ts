@@ -77,6 +77,7 @@ export function registerFeatures(
         diagnostics: context.diagnostics,
         only: context.only,
         canBuild: state.canBuild,
+        canCompare: state.canCompare,
       };
       return computeCodeActions(document, request, state.facts(document.uri), state.settings.severities, signal);
     }, []),

@@ -12,6 +12,8 @@ import { readSettings, type ServerSettings } from './settings';
 /** What the server knows between requests: settings, trust, and one parsed form of every open document. */
 export class ServerState {
   isTrusted = true;
+  /** The editor has a command that shows a TEMPLATE beside the model's own. */
+  canCompare = false;
   /** The editor has a command that builds a GGUF for a Modelfile. */
   canBuild = false;
   /** Where each diagnostic is explained, by its code. */
@@ -60,8 +62,11 @@ export class ServerState {
     return parsed;
   }
 
-  /** The world around a document; nothing is known of one that is no local file. */
-  facts(uri: string): WorkspaceFacts {
+  /**
+   * The world around a document; nothing is known of one that is no local file.
+   * @param waits a comparison of templates is waited for, where else it is told of later
+   */
+  facts(uri: string, waits?: true): WorkspaceFacts {
     const path = localPath(uri);
     const { ollamaVersion } = this.current;
     return path === undefined
@@ -72,6 +77,7 @@ export class ServerState {
           ollama: this.ollama,
           ollamaVersion,
           comparer: this.comparer,
+          waits,
         });
   }
 

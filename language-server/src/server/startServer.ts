@@ -38,6 +38,8 @@ interface InitializationOptions {
   readonly isTrusted?: boolean;
   /** True where the editor has the command `modelfileStudio.buildForModelfile`, which fixes may then call. */
   readonly canBuild?: boolean;
+  /** True where the editor has the command `modelfileStudio.showTemplateDifferences`. */
+  readonly canCompare?: boolean;
   /** The settings, for editors that are not asked for them. */
   readonly settings?: unknown;
 }
@@ -80,6 +82,7 @@ export function startServer(connection: Connection, options: ServerOptions = {})
     const initial = (params.initializationOptions ?? {}) as InitializationOptions;
     state.isTrusted = initial.isTrusted !== false;
     state.canBuild = initial.canBuild === true;
+    state.canCompare = initial.canCompare === true;
     state.configure(initial.settings);
     return initializeResult(options.version, pulls());
   });

@@ -4,20 +4,23 @@ import { SAMPLE_CONVERSATIONS, type SampleConversation } from '../../../src/core
 import {
   computeBaseSummaries,
   computePromptPreview,
+  computeTemplateDifferences,
   type BaseSummary,
   type PromptPreview,
+  type TemplateDifferences,
 } from '../service/languageService';
 import { signalOf } from './requestSignal';
 import type { ServerState } from './serverState';
 
-/** Requests beyond the protocol, for editors that show more: `modelfile/preview` and `modelfile/summaries`. */
+/** Requests beyond the protocol, for editors that show more: `modelfile/preview`, `modelfile/differences` and `modelfile/summaries`. */
 export interface PreviewParams {
   readonly uri: string;
   readonly conversation: string;
-  readonly question: string;
+  /** One that fits the file where it is left out. */
+  readonly question?: string | null;
 }
 
-/** Both answer null for a document that is not open. */
+/** All answer null for a document that is not open. */
 export function registerStudioRequests(
   connection: Connection,
   documents: TextDocuments<TextDocument>,
@@ -32,10 +35,19 @@ export function registerStudioRequests(
         ? null
         : await computePromptPreview(
             state.parsed(document),
-            { conversation: known, question: question },
+            { conversation: known, question: question ?? undefined },
             state.facts(uri),
             signalOf(token),
           );
+    },
+  );
+  connection.onRequest(
+    'modelfile/differences',
+    async ({ uri }: { readonly uri: string }, token: CancellationToken): Promise<TemplateDifferences | null> => {
+      const document = documents.get(uri);
+      return document === undefined
+        ? null
+        : await computeTemplateDifferences(state.parsed(document), state.facts(uri, true), signalOf(token));
     },
   );
   connection.onRequest(

@@ -24,7 +24,12 @@ export interface CodeActionRequest {
   readonly only?: readonly string[] | undefined;
   /** The editor knows `BUILD_COMMAND`: fixes that build are offered. */
   readonly canBuild?: boolean | undefined;
+  /** The editor knows `COMPARE_COMMAND`: *Show Differences* is offered. */
+  readonly canCompare?: boolean | undefined;
 }
+
+/** The command of an editor that shows the prompts of a TEMPLATE beside the model's own; its argument is the Modelfile's URI. */
+export const COMPARE_COMMAND = 'modelfileStudio.showTemplateDifferences';
 
 /** The command of an editor that builds a GGUF and puts it into a Modelfile; its argument is a `BuildArgument`. */
 export const BUILD_COMMAND = 'modelfileStudio.buildForModelfile';
@@ -140,6 +145,15 @@ function quickFixes(document: ModelfileDocument, finding: Finding, request: Code
           ]
         : [];
     }),
+    ...(finding.isCompared === true && request.canCompare === true
+      ? [
+          {
+            ...common,
+            title: 'Show Differences',
+            command: { title: 'Show Differences', command: COMPARE_COMMAND, arguments: [document.uri] },
+          },
+        ]
+      : []),
     {
       ...common,
       title: `Ignore ${finding.code} here`,

@@ -15,5 +15,6 @@ export { computeFormatting } from './formatting';
 export { computeHover } from './hover';
 export { ModelfileDocument } from './modelfileDocument';
 export { computePromptPreview, type PromptPreview, type PromptPreviewRequest } from './promptPreview';
+export { computeTemplateDifferences, type TemplateDifferences } from './templateDifferences';
 export { computeSemanticTokens, TOKEN_TYPES } from './semanticTokens';
 export { computeSignatureHelp } from './signatureHelp';

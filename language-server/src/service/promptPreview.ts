@@ -3,15 +3,23 @@ import type { WorkspaceFacts } from '../../../src/core/modelfile/workspaceFacts'
 import { prefersJinja } from '../../../src/core/chatTemplate/templateChoice';
 import { markSpecialTokens, type PromptPart } from '../../../src/core/goTemplate/markSpecialTokens';
 import { parseTemplate, type ParsedTemplate } from '../../../src/core/goTemplate/parseTemplate';
-import { renderConversation } from '../../../src/core/goTemplate/renderConversations';
-import { sampleConversation, type SampleConversation } from '../../../src/core/goTemplate/sampleConversations';
+import { renderConversation, type RenderedConversation } from '../../../src/core/goTemplate/renderConversations';
+import {
+  PAST_THOUGHT,
+  SAMPLE_TOOL,
+  sampleConversation,
+  type SampleConversation,
+} from '../../../src/core/goTemplate/sampleConversations';
+import type { OrderedJson } from '../../../src/core/goTemplate/ollama/orderedJson';
+import { sampleQuestion } from '../../../src/core/goTemplate/sampleQuestion';
+import { countPrompt, type PromptTokens } from './promptTokens';
 import type { ModelfileDocument } from './modelfileDocument';
 
 /** What the prompt of a Modelfile is made with. */
 export interface PromptPreviewRequest {
   readonly conversation: SampleConversation;
-  /** The user's last word. */
-  readonly question: string;
+  /** The user's last word; one that fits the file where nobody wrote one. */
+  readonly question?: string | undefined;
 }
 
 /** Which text made the prompt, and what Ollama would do otherwise. */
@@ -19,9 +27,20 @@ export interface PromptPreview {
   /** `template`: TEMPLATE of the Modelfile; `base`: the template of the installed model that FROM names; `none`: there is no Go template to render. */
   readonly source: 'template' | 'base' | 'none';
   readonly parts?: readonly PromptPart[] | undefined;
+  /** The user's last word, given or chosen. */
+  readonly question: string;
+  readonly tokens?: PromptTokens | undefined;
   readonly error?: { readonly message: string; readonly line?: number | undefined } | undefined;
   /** Remarks, most important first. */
-  readonly notes: readonly ('renderer' | 'jinja-preferred' | 'jinja-only' | 'base-unknown' | 'no-template')[];
+  readonly notes: readonly (
+    | 'renderer'
+    | 'jinja-preferred'
+    | 'jinja-only'
+    | 'base-unknown'
+    | 'no-template'
+    | 'tools-unwritten'
+    | 'thinking-unwritten'
+  )[];
 }
 
 const BUDGET = { steps: 500_000, depth: 500, bytes: 1024 * 1024 };
@@ -35,6 +54,9 @@ export async function computePromptPreview(
 ): Promise<PromptPreview> {
   const { context } = document;
   const base = await readBaseModel(context, facts, signal);
+  const system = context.last('system')?.command.args;
+  const history = context.all('message').map(({ command }) => splitMessage(command.args));
+  const question = request.question ?? sampleQuestion(system, history);
   const own = context.last('template')?.command.args;
   const source =
     own !== undefined && own !== '' ? 'template' : base.installed?.template !== undefined ? 'base' : 'none';
@@ -46,6 +68,7 @@ export async function computePromptPreview(
   if (text === undefined) {
     return {
       source,
+      question,
       notes: [
         ...(hasRenderer ? (['renderer'] as const) : []),
         base.chatTemplate !== undefined ? 'jinja-only' : base.isKnown ? 'no-template' : 'base-unknown',
@@ -54,28 +77,92 @@ export async function computePromptPreview(
   }
   const parsed = parseTemplate(text);
   if (!parsed.ok) {
-    return { source, notes: [], error: goError(parsed.error) };
+    return { source, question, notes: [], error: goError(parsed.error) };
   }
-  const notes = hasRenderer
-    ? (['renderer'] as const)
+  const notes: PromptPreview['notes'][number][] = hasRenderer
+    ? ['renderer']
     : jinjaWins(base, parsed.template)
-      ? (['jinja-preferred'] as const)
+      ? ['jinja-preferred']
       : [];
-  const history = context.all('message').map(({ command }) => splitMessage(command.args));
-  const conversation = sampleConversation(
-    request.conversation,
-    request.question,
-    context.last('system')?.command.args,
-    history,
+  const render = (kind: SampleConversation, dropped = 0): RenderedConversation =>
+    renderConversation(parsed.template, withoutFirst(sampleConversation(kind, question, system, history), dropped), {
+      budget: BUDGET,
+    });
+  const rendered = render(request.conversation);
+  if (!rendered.ok) {
+    return {
+      source,
+      question,
+      notes,
+      error: { ...goError(rendered.error), ...(rendered.line === undefined ? {} : { line: rendered.line }) },
+    };
+  }
+  const unwritten = unwrittenPart(request.conversation, rendered.text, (kind) => {
+    const other = render(kind);
+    return other.ok ? other.text : undefined;
+  });
+  const tokens = await countPrompt(
+    document,
+    base,
+    facts,
+    {
+      messages: messagesOf(sampleConversation(request.conversation, question, undefined, history)).length,
+      renderFrom: (dropped) => {
+        const shorter = dropped === 0 ? rendered : render(request.conversation, dropped);
+        return shorter.ok ? shorter.text : undefined;
+      },
+    },
+    signal,
   );
-  const rendered = renderConversation(parsed.template, conversation, { budget: BUDGET });
-  return rendered.ok
-    ? { source, notes, parts: markSpecialTokens(rendered.text) }
-    : {
-        source,
-        notes,
-        error: { ...goError(rendered.error), ...(rendered.line === undefined ? {} : { line: rendered.line }) },
-      };
+  return {
+    source,
+    question,
+    notes: unwritten === undefined ? notes : [...notes, unwritten],
+    parts: markSpecialTokens(rendered.text),
+    tokens,
+  };
+}
+
+/** What a conversation is about and the prompt does not show. */
+function unwrittenPart(
+  kind: SampleConversation,
+  text: string,
+  render: (kind: SampleConversation) => string | undefined,
+): 'tools-unwritten' | 'thinking-unwritten' | undefined {
+  switch (kind) {
+    case 'tools':
+    case 'toolAnswer':
+      return text.includes(SAMPLE_TOOL) ? undefined : 'tools-unwritten';
+    case 'thinking':
+    case 'thinkingOff':
+      return render('thinking') === render('thinkingOff') ? 'thinking-unwritten' : undefined;
+    case 'pastThinking':
+      return text.includes(PAST_THOUGHT) ? undefined : 'thinking-unwritten';
+    default:
+      return undefined;
+  }
+}
+
+function messagesOf(conversation: OrderedJson): readonly OrderedJson[] {
+  const messages = conversation instanceof Map ? (conversation.get('messages') as OrderedJson) : undefined;
+  return Array.isArray(messages) ? (messages as readonly OrderedJson[]) : [];
+}
+
+/** A conversation without its first messages; system messages stay, as Ollama keeps them. */
+function withoutFirst(conversation: OrderedJson, dropped: number): OrderedJson {
+  if (dropped === 0 || !(conversation instanceof Map)) {
+    return conversation;
+  }
+  let left = dropped;
+  const messages = messagesOf(conversation).filter((message) => {
+    const isSystem = message instanceof Map && message.get('role') === 'system';
+    if (isSystem || left === 0) {
+      return true;
+    }
+    left -= 1;
+    return false;
+  });
+  return new Map([...conversation, ['messages', messages]]) as OrderedJson;
 }
 
 function jinjaWins(base: BaseModel, template: ParsedTemplate): boolean {

@@ -18,6 +18,8 @@ export interface TemplateProbe {
   /** The same with tools, where the template names them. */
   readonly tools?: TemplateExecution | undefined;
   readonly printsSystem: boolean;
+  /** The system message stands in the prompt more than once. */
+  readonly repeatsSystem: boolean;
   /** What stands between a question and its answer in the history; undefined where the rendering does not show it. */
   readonly pastHeader?: string | undefined;
   /** What the prompt writes behind the last question: where the answer is to begin. */
@@ -88,14 +90,15 @@ function turnsOf(question: TemplateExecution, chat: TemplateExecution): Turns {
   const answer = text.indexOf(ANSWER, Math.max(first, 0));
   const second = text.indexOf(SECOND, Math.max(answer, 0));
   const printsSystem = text.includes(SYSTEM);
+  const repeatsSystem = text.indexOf(SYSTEM) !== text.lastIndexOf(SYSTEM);
   const completion = completionOf(question);
   const answerHeader = second < 0 ? undefined : text.slice(second + SECOND.length);
   if (answer < 0 || second < answer) {
-    return { printsSystem, answerHeader, runsOn: false, completion };
+    return { printsSystem, repeatsSystem, answerHeader, runsOn: false, completion };
   }
   const afterAnswer = text.slice(answer + ANSWER.length, second);
   const pastHeader = first >= 0 && first < answer ? text.slice(first + FIRST.length, answer) : undefined;
-  const turns = { printsSystem, pastHeader, answerHeader, afterAnswer };
+  const turns = { printsSystem, repeatsSystem, pastHeader, answerHeader, afterAnswer };
   // Whoever ends answers has turns, with or without words between them.
   if (completion !== undefined && (completion === 'fim' || markersIn(afterAnswer).length === 0)) {
     return { ...turns, completion, runsOn: false };

@@ -1,3 +1,4 @@
+import type { ChatRequest } from '../ollama/ollamaModels';
 import type { OrderedJson } from './ollama/orderedJson';
 
 /** What a prompt can be previewed with. */
@@ -8,6 +9,8 @@ export const SAMPLE_CONVERSATIONS = [
   'tools',
   'toolAnswer',
   'thinking',
+  'thinkingOff',
+  'pastThinking',
   'begun',
   'infill',
 ] as const;
@@ -25,10 +28,16 @@ const message = (
 const toMap = (entries: Readonly<Record<string, OrderedJson>>): ReadonlyMap<string, OrderedJson> =>
   new Map(Object.entries(entries));
 
+/** What the assistant thought before an answer of the past. */
+export const PAST_THOUGHT = '91 is 7 times 13.';
+
+/** What a template writes that writes the tools of a request. */
+export const SAMPLE_TOOL = 'get_weather';
+
 const WEATHER = toMap({
   type: 'function',
   function: toMap({
-    name: 'get_weather',
+    name: SAMPLE_TOOL,
     description: 'The weather of a city',
     parameters: toMap({
       type: 'object',
@@ -38,7 +47,7 @@ const WEATHER = toMap({
   }),
 });
 
-const CALL = toMap({ function: toMap({ name: 'get_weather', arguments: toMap({ city: 'Oslo' }) }) });
+const CALL = toMap({ function: toMap({ name: SAMPLE_TOOL, arguments: toMap({ city: 'Oslo' }) }) });
 
 /** The fields of Ollama's chat request beside the messages, and the messages; `question` is the user's last word. */
 function fieldsOf(
@@ -60,12 +69,20 @@ function fieldsOf(
         messages: [
           user,
           message('assistant', '', { tool_calls: [CALL] }),
-          message('tool', '4 degrees, rain', { tool_name: 'get_weather' }),
+          message('tool', '4 degrees, rain', { tool_name: SAMPLE_TOOL }),
         ],
         tools: [WEATHER],
       };
     case 'thinking':
       return { messages: [user], think: true, isThinkSet: true };
+    case 'thinkingOff':
+      return { messages: [user], think: false, isThinkSet: true };
+    case 'pastThinking':
+      return {
+        messages: [message('user', 'Is 91 a prime?'), message('assistant', 'No.', { thinking: PAST_THOUGHT }), user],
+        think: true,
+        isThinkSet: true,
+      };
     case 'begun':
       return { messages: [user, message('assistant', 'Let me begin:')] };
     case 'infill':
@@ -89,4 +106,23 @@ export function sampleConversation(
   const own = messages[0]?.get('role') === 'system';
   const first = system === undefined || system === '' || own || kind === 'infill' ? [] : [message('system', system)];
   return toMap({ ...fields, messages: [...first, ...before, ...messages] });
+}
+
+/** The conversation as a request to Ollama has it: SYSTEM and MESSAGE lines are the model's, and the server adds them. */
+export function plainConversation(
+  kind: SampleConversation,
+  question: string,
+): Pick<ChatRequest, 'messages' | 'tools' | 'think'> {
+  const { messages, tools, think } = plain(sampleConversation(kind, question, undefined, [])) as Pick<
+    ChatRequest,
+    'messages' | 'tools' | 'think'
+  >;
+  return { messages, ...(tools === undefined ? {} : { tools }), ...(think === undefined ? {} : { think }) };
+}
+
+function plain(value: OrderedJson): unknown {
+  if (value instanceof Map) {
+    return Object.fromEntries([...(value as ReadonlyMap<string, OrderedJson>)].map(([key, one]) => [key, plain(one)]));
+  }
+  return Array.isArray(value) ? (value as readonly OrderedJson[]).map(plain) : value;
 }

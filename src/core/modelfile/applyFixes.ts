@@ -15,7 +15,7 @@ export interface FixedText {
 
 /**
  * Rounds of sure fixes until none is left. What a round makes is linted again: a fix that leaves more errors and warnings than there
- * were is taken back, whatever its rule thought of it.
+ * were, or a finding of a new kind in a file that Ollama takes, is taken back, whatever its rule thought of it.
  */
 export async function fixAll(
   text: string,
@@ -32,7 +32,7 @@ export async function fixAll(
       break;
     }
     const found = await lint(next);
-    if (weight(found) <= weight(current.diagnostics)) {
+    if (!isWorse(current.diagnostics, found)) {
       current = { text: next, diagnostics: found, edits: round === 0 ? edits : undefined };
     } else if (fixes.length === 1) {
       refused.add(keyOf(fixes[0]));
@@ -52,13 +52,23 @@ async function refuseWorse(
 ): Promise<void> {
   const before = refused.size;
   for (const fix of fixes) {
-    if (weight(await lint(applyEdits(text, fix.edits))) > weight(diagnostics)) {
+    if (isWorse(diagnostics, await lint(applyEdits(text, fix.edits)))) {
       refused.add(keyOf(fix));
     }
   }
   if (refused.size === before) {
     fixes.forEach((fix) => refused.add(keyOf(fix)));
   }
+}
+
+function isWorse(before: readonly Diagnostic[], after: readonly Diagnostic[]): boolean {
+  if (weight(after) > weight(before)) {
+    return true;
+  }
+  // Errors hide what the rest of a file is like.
+  const codes = new Set(before.map(({ code }) => code));
+  const wasTaken = !before.some(({ severity }) => severity === 'error');
+  return wasTaken && after.some(({ code, severity }) => severity !== 'hint' && !codes.has(code));
 }
 
 function weight(diagnostics: readonly Diagnostic[]): number {

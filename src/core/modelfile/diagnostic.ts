@@ -33,6 +33,8 @@ export interface Diagnostic {
   readonly fixes: readonly Fix[];
   /** How an editor may draw it besides. */
   readonly tag?: 'unnecessary' | 'deprecated' | undefined;
+  /** The TEMPLATE was compared with the model's own: an editor can show both. */
+  readonly isCompared?: boolean | undefined;
 }
 
 /** What fills the braces of a message. */
@@ -43,6 +45,7 @@ export interface DiagnosticExtras {
   readonly tag?: 'unnecessary' | 'deprecated';
   /** Where the case at hand weighs less than the code does in general; never more. */
   readonly severity?: Severity | undefined;
+  readonly isCompared?: boolean | undefined;
 }
 
 const LONGEST_VALUE = 120;
@@ -63,6 +66,7 @@ export function diagnostic(
     span,
     fixes: extras.fixes ?? [],
     tag: extras.tag,
+    ...(extras.isCompared === true ? { isCompared: true } : {}),
   };
 }
 

@@ -138,10 +138,10 @@ export class LintContext {
   }
 
   /** Offers more fixes for the findings of a code. */
-  amend(code: DiagnosticCode, fixes: readonly Fix[]): void {
+  amend(code: DiagnosticCode, fixes: readonly Fix[], more: { readonly isCompared?: boolean } = {}): void {
     for (const [index, found] of this.found.entries()) {
-      if (found.code === code && fixes.length > 0) {
-        this.found[index] = { ...found, fixes: [...found.fixes, ...fixes] };
+      if (found.code === code) {
+        this.found[index] = { ...found, ...more, fixes: [...found.fixes, ...fixes] };
       }
     }
   }

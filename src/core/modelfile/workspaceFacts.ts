@@ -131,6 +131,14 @@ export interface ComparedTemplate extends TemplateReport {
   readonly replacement?: { readonly template: string; readonly stops: readonly string[] } | undefined;
 }
 
+/** Cuts prompts as the model's runtime does. */
+export interface PromptTokenizer {
+  /** The tokens of a text, without BOS. Tokens that hold a part of a character read U+FFFD. */
+  readonly encode: (text: string) => readonly { readonly id: number; readonly text: string }[];
+  /** The runtime puts BOS before a prompt. */
+  readonly addsBos: boolean;
+}
+
 /** Whose template a TEMPLATE is compared with: a file or folder relative to the Modelfile, or a model by its name. */
 export interface ComparedModel {
   readonly kind: 'path' | 'name';
@@ -159,6 +167,8 @@ export interface WorkspaceFacts {
   patternPaths(path: string, signal?: AbortSignal): Promise<PatternPaths>;
   /** How a TEMPLATE differs from the model's own; undefined where that is not known, or not known yet. */
   compareTemplate(model: ComparedModel, template: string, signal?: AbortSignal): Promise<ComparedTemplate | undefined>;
+  /** The tokenizer of a model that is here; undefined where there is none that is reproduced. Reads the whole vocabulary. */
+  tokenizer(model: ComparedModel, signal?: AbortSignal): Promise<PromptTokenizer | undefined>;
 }
 
 /** Nothing is known: what the rules say of a text alone. */
@@ -171,4 +181,5 @@ export const NO_FACTS: WorkspaceFacts = {
   ollama: () => Promise.resolve(ollamaProfile(undefined)),
   patternPaths: (path) => Promise.resolve({ kind: 'paths', paths: [path] }),
   compareTemplate: () => Promise.resolve(undefined),
+  tokenizer: () => Promise.resolve(undefined),
 };

@@ -4,20 +4,30 @@ import * as vscode from 'vscode';
 import type { Artefact } from '../../core/artefacts/artefact';
 import { artefactTags, isAdapter } from '../artefacts/artefactTags';
 import { OllamaServer } from '../ollama/ollamaServer';
-import type { Proposal } from '../plans/proposal';
+import type { ChangeField, Proposal } from '../plans/proposal';
 import type { Services } from '../services';
 import type { CommandServices } from '../wizard/commandContext';
 import { remember } from '../wizard/memory';
 import { pickArtefact } from '../wizard/pickArtefact';
 import { buildProposal, createProposal } from '../wizard/proposals';
-import { artefactAt, askBase, askName, askOutput, askType, resultFolder, type Choices } from '../wizard/questions';
+import {
+  artefactAt,
+  askAdapters,
+  askBase,
+  askName,
+  askOutput,
+  askType,
+  resultFolder,
+  type Choices,
+} from '../wizard/questions';
 import { modelNameFrom, resultPath, stemOf, withoutType } from '../wizard/resultNames';
 import { askSteps, type Step } from '../wizard/steps';
-import { readTarget } from '../wizard/target';
+import { readTarget, retyped, withoutAsked } from '../wizard/target';
 
 /** *Build Ollama Model…*: from an adapter, a model folder or a GGUF to a model in Ollama; without Ollama to a GGUF and a Modelfile. */
 export async function buildOllamaModel({ services, plans }: CommandServices, args: readonly unknown[]): Promise<void> {
-  const target = readTarget(args);
+  const request = readTarget(args);
+  const target = withoutAsked(request);
   const start: Choices = {
     ...sortSources(await Promise.all(target.paths.map((path) => artefactAt(services, path)))),
     ...given(target),
@@ -25,13 +35,13 @@ export async function buildOllamaModel({ services, plans }: CommandServices, arg
   const server = new OllamaServer(services);
   const isOllamaThere = canCreate(server);
   const chosen = await askSteps<Choices>(vscode.l10n.t('Build Ollama Model'), start, [
-    askSource(services),
+    request.ask === 'adapters' ? askAdapters(services, true) : askSource(services),
     askBase(services, vscode.l10n.t('Base of the adapter')),
     {
       ...askType(services, 'build'),
       isNeeded: ({ base, adapters, type }) => type === undefined && !isFinished({ base, adapters }),
     },
-    askNameOrFile(server, isOllamaThere),
+    askNameOrFile(services, server, isOllamaThere),
   ]);
   if (chosen?.base === undefined) {
     return;
@@ -39,19 +49,27 @@ export async function buildOllamaModel({ services, plans }: CommandServices, arg
   if (chosen.type !== undefined) {
     remember(services, 'build', chosen);
   }
-  const { base, adapters = [], type, name, out } = chosen;
+  const { base, adapters = [], type, name } = chosen;
+  const out = chosen.out === undefined || type === undefined ? chosen.out : retyped(chosen.out, request.type, type);
   const workers = services.configuration.get('engine.workers');
-  const change = { command: 'modelfileStudio.buildOllamaModel', request: { base, adapters, name, out: undefined } };
+  const fields: ChangeField[] = [
+    'base',
+    ...(adapters.length === 0 ? [] : ['adapters' as const]),
+    ...(isFinished({ base, adapters }) ? [] : ['type' as const]),
+    name === undefined ? 'out' : 'name',
+  ];
+  const change = { command: 'modelfileStudio.buildOllamaModel', request: { base, adapters, type, name, out }, fields };
   if (name !== undefined) {
     await server.require();
     await plans.show({
       ...createProposal({ base, adapters, type, name }, workers),
-      ...(isFinished({ base, adapters }) ? {} : { change }),
+      ...(isFinished({ base, adapters }) ? {} : { keep: await kept(services, { base, adapters, name }) }),
+      change,
     });
   } else if (out !== undefined) {
     await plans.show({
       ...(await filesProposal({ base, adapters, type, out }, workers)),
-      ...(isFinished({ base, adapters }) ? {} : { change }),
+      change,
     });
   }
 }
@@ -102,13 +120,13 @@ function askSource(services: Services): Step<Choices> {
 }
 
 /** The name of the model, or, where there is no Ollama, the GGUF to end with. */
-function askNameOrFile(server: OllamaServer, isOllamaThere: Promise<boolean>): Step<Choices> {
+function askNameOrFile(services: Services, server: OllamaServer, isOllamaThere: Promise<boolean>): Step<Choices> {
   const name = askName(({ base, adapters }) => modelNameFrom(stemOf(adapters?.[0] ?? base ?? '')));
   const file = askOutput(
     vscode.l10n.t('Ollama does not answer: the build ends with this GGUF and a Modelfile'),
     ({ base, adapters, type }) => {
       const source = adapters?.[0] ?? base ?? '';
-      return resultPath(resultFolder([source]), stemOf(source), type);
+      return resultPath(resultFolder(services, [source]), stemOf(source), type);
     },
   );
   return {
@@ -162,6 +180,16 @@ async function filesProposal(
       vscode.l10n.t('When Ollama is there: Create from Modelfile.'),
     ],
   };
+}
+
+/** What keeps the GGUF and the Modelfile of a create, beside what it is made from. */
+async function kept(
+  services: Services,
+  { base, adapters, name }: { readonly base: string; readonly adapters: readonly string[]; readonly name: string },
+): Promise<Proposal['keep']> {
+  const stem = name.replace(/:latest$/, '').replace(/[^A-Za-z0-9._-]+/g, '-');
+  const modelfile = await freeName(join(resultFolder(services, [adapters[0] ?? base]), stem));
+  return { args: ['--out-modelfile', modelfile], modelfile };
 }
 
 /** `STEM.Modelfile`, or with a number where that exists. */

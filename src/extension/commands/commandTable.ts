@@ -6,6 +6,7 @@ import type { CommandHandler } from '../wizard/commandContext';
 import { compare } from './compare';
 import { convert } from './convert';
 import { convertAdapter } from './convertAdapter';
+import { copyDiagnostics } from './copyDiagnostics';
 import { createFromModelfile, planFromModelfile } from './createFromModelfile';
 import { diagnose } from './diagnose';
 import { fetchBase } from './fetchBase';
@@ -29,6 +30,7 @@ export const COMMAND_TABLE = {
   compare,
   convert,
   convertAdapter,
+  copyDiagnostics,
   createFromModelfile,
   diagnose,
   fetchBase,

@@ -6,11 +6,12 @@ import { convertAdapterProposal } from '../wizard/proposals';
 import { askAdapters, askBase, askOutput, askType, resultFolder, type Choices } from '../wizard/questions';
 import { stemOf } from '../wizard/resultNames';
 import { askSteps } from '../wizard/steps';
-import { readTarget } from '../wizard/target';
+import { readTarget, retyped, withoutAsked } from '../wizard/target';
 
 /** *Convert Adapter to GGUF…*: a LoRA that Ollama's ADAPTER and llama.cpp apply with the right scale. */
 export async function convertAdapter({ services, plans }: CommandServices, args: readonly unknown[]): Promise<void> {
-  const target = readTarget(args);
+  const given = readTarget(args);
+  const target = withoutAsked(given);
   const start: Choices = {
     adapters: target.adapters ?? target.paths.slice(0, 1),
     base: target.base,
@@ -22,7 +23,7 @@ export async function convertAdapter({ services, plans }: CommandServices, args:
     askBase(services, vscode.l10n.t('Base of the adapter')),
     askType(services, 'convertAdapter', ['F16', 'F32', 'BF16', 'Q8_0']),
     askOutput(vscode.l10n.t('GGUF adapter to write'), ({ adapters }) =>
-      join(resultFolder(adapters ?? []), `${stemOf(adapters?.[0] ?? '')}-adapter.gguf`),
+      join(resultFolder(services, adapters ?? []), `${stemOf(adapters?.[0] ?? '')}-adapter.gguf`),
     ),
   ]);
   const adapter = chosen?.adapters?.[0];
@@ -30,10 +31,15 @@ export async function convertAdapter({ services, plans }: CommandServices, args:
     return;
   }
   remember(services, 'convertAdapter', chosen);
-  const { base, type, out } = chosen;
+  const { base, type } = chosen;
+  const out = retyped(chosen.out, given.type, type);
   const proposal = convertAdapterProposal({ base, adapter, type, out });
   await plans.show({
     ...proposal,
-    change: { command: 'modelfileStudio.convertAdapter', request: { base, adapters: [adapter] } },
+    change: {
+      command: 'modelfileStudio.convertAdapter',
+      request: { base, adapters: [adapter], type, out },
+      fields: ['base', 'adapters', 'type', 'out'],
+    },
   });
 }

@@ -20,6 +20,8 @@ const NAMES_KEY = 'modelfile.names';
 const CHANGE = z.object({
   path: z.string().check(z.minLength(1), z.maxLength(4096)),
   name: z.string().check(z.minLength(1), z.maxLength(300)),
+  type: z.optional(z.string()),
+  ask: z.optional(z.enum(['type', 'name'])),
 });
 
 /** What `create --dry-run` answers, as far as it is looked at here. */
@@ -55,7 +57,7 @@ export async function createFromModelfile(studio: CommandServices, args: readonl
 export async function planFromModelfile({ services, plans }: CommandServices, args: readonly unknown[]): Promise<void> {
   const change = CHANGE.safeParse(args[0]);
   const chosen = change.success
-    ? await withType(services, change.data)
+    ? await askedAgain(services, change.data)
     : await chooseWhat(services, args[0], vscode.l10n.t('Show Plan of Modelfile'));
   if (chosen !== undefined) {
     await plans.show(createFromModelfileProposal(chosen, services.configuration.get('engine.workers')));
@@ -68,7 +70,14 @@ interface Chosen {
   readonly type?: string | undefined;
 }
 
-async function withType(services: Services, { path, name }: Chosen): Promise<Chosen | undefined> {
+/** The same Modelfile with another name or another type. */
+async function askedAgain(services: Services, change: z.infer<typeof CHANGE>): Promise<Chosen | undefined> {
+  const { path, name, type } = change;
+  if (change.ask === 'name') {
+    const title = vscode.l10n.t('Create from Modelfile');
+    const other = await askModelName({ title, prompt: vscode.l10n.t('Name of the model in Ollama'), value: name });
+    return { path, name: other, type };
+  }
   const chosen = await askSteps<Choices>(vscode.l10n.t('Create {0}', name), {}, [askType(services, 'build')]);
   return chosen?.type === undefined ? undefined : { path, name, type: chosen.type };
 }

@@ -3,13 +3,13 @@ import * as vscode from 'vscode';
 import type { CommandServices } from '../wizard/commandContext';
 import { askOutput, REPOSITORY, resultFolder, type Choices } from '../wizard/questions';
 import { askSteps, input, type Step } from '../wizard/steps';
-import { readTarget } from '../wizard/target';
+import { readTarget, withoutAsked } from '../wizard/target';
 
 /** *Fetch Base…*: the base that adapters name, from the Hugging Face hub; nothing is fetched before the plan is run. */
 export async function fetchBase({ services, plans }: CommandServices, args: readonly unknown[]): Promise<void> {
-  const { base, name } = readTarget(args);
+  const { base, name, out } = withoutAsked(readTarget(args));
   const wanted = name ?? base;
-  const start: Choices = wanted !== undefined && REPOSITORY.test(wanted) ? { name: wanted } : {};
+  const start: Choices = wanted !== undefined && REPOSITORY.test(wanted) ? { name: wanted, out } : { out };
   const askRepository: Step<Choices> = {
     isNeeded: (choices) => choices.name === undefined,
     ask: async (_choices, at) => {
@@ -27,8 +27,11 @@ export async function fetchBase({ services, plans }: CommandServices, args: read
   };
   const chosen = await askSteps<Choices>(vscode.l10n.t('Fetch Base'), start, [
     askRepository,
-    askOutput(vscode.l10n.t('Folder to fetch it to'), (choices) =>
-      join(resultFolder([]), (choices.name ?? '').replace(/@.*$/, '').split('/').at(-1) ?? 'model'),
+    askOutput(
+      vscode.l10n.t('Folder to fetch it to'),
+      (choices) =>
+        join(resultFolder(services, []), (choices.name ?? '').replace(/@.*$/, '').split('/').at(-1) ?? 'model'),
+      'folder',
     ),
   ]);
   if (chosen?.name === undefined || chosen.out === undefined) {
@@ -40,6 +43,11 @@ export async function fetchBase({ services, plans }: CommandServices, args: read
     planArgs: [...command, '--dry-run'],
     files: [['folder', chosen.out]],
     then: [vscode.l10n.t('Files that are there already are not fetched again.')],
+    change: {
+      command: 'modelfileStudio.fetchBase',
+      request: { name: chosen.name, out: chosen.out },
+      fields: ['out'],
+    },
     canReplace: false,
   });
 }

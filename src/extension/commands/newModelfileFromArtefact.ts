@@ -45,7 +45,7 @@ export async function newModelfileFromArtefact({ services }: CommandServices, ar
     return;
   }
   const { base, adapters = [] } = chosen;
-  const folder = resultFolder([adapters[0] ?? base]);
+  const folder = resultFolder(services, [adapters[0] ?? base]);
   const answer = ANSWER.parse(
     await services.cli.json(['modelfile', '--base', base, ...adapters.flatMap((adapter) => ['--adapter', adapter])], {
       cwd: folder,

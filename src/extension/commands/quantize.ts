@@ -8,14 +8,15 @@ import { quantizeProposal } from '../wizard/proposals';
 import { artefactAt, askOutput, askType, resultFolder, type Choices } from '../wizard/questions';
 import { resultPath, stemOf } from '../wizard/resultNames';
 import { askSteps, type Step } from '../wizard/steps';
-import { readTarget } from '../wizard/target';
+import { readTarget, retyped, withoutAsked } from '../wizard/target';
 
 /** Types that hold all that the weights had. */
 const WHOLE = ['F32', 'F16', 'BF16'];
 
 /** *Quantise…*: another type for a GGUF or a model folder. */
 export async function quantize({ services, plans }: CommandServices, args: readonly unknown[]): Promise<void> {
-  const target = readTarget(args);
+  const given = readTarget(args);
+  const target = withoutAsked(given);
   const start: Choices = { base: target.paths[0] ?? target.base, type: target.type, out: target.out };
   const askInput: Step<Choices> = {
     isNeeded: ({ base }) => base === undefined,
@@ -32,20 +33,28 @@ export async function quantize({ services, plans }: CommandServices, args: reado
     askInput,
     askType(services, 'quantize'),
     askOutput(vscode.l10n.t('GGUF file to write'), ({ base, type }) =>
-      resultPath(resultFolder([base ?? '']), stemOf(base ?? ''), type),
+      resultPath(resultFolder(services, [base ?? '']), stemOf(base ?? ''), type),
     ),
   ]);
   if (chosen?.base === undefined || chosen.type === undefined || chosen.out === undefined) {
     return;
   }
   remember(services, 'quantize', chosen);
-  const { base: input, type, out } = chosen;
+  const { base: input, type } = chosen;
+  const out = retyped(chosen.out, given.type, type);
   const requantise = await agreeToRequantise(await artefactAt(services, input));
   if (requantise === undefined) {
     return;
   }
   const proposal = quantizeProposal({ input, type, out, requantise }, services.configuration.get('engine.workers'));
-  await plans.show({ ...proposal, change: { command: 'modelfileStudio.quantize', request: { path: input } } });
+  await plans.show({
+    ...proposal,
+    change: {
+      command: 'modelfileStudio.quantize',
+      request: { base: input, type, out },
+      fields: ['base', 'type', 'out'],
+    },
+  });
 }
 
 /** Asks before a model that has lost bits loses more; undefined when the user would rather not. */

@@ -14,6 +14,7 @@ const NAMES: readonly (keyof typeof COMMAND_TABLE)[] = [
   'compare',
   'convert',
   'convertAdapter',
+  'copyDiagnostics',
   'createFromModelfile',
   'diagnose',
   'fetchBase',

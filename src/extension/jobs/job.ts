@@ -62,7 +62,7 @@ export interface Job {
   readonly phase?: string | undefined;
   readonly progress?: JobProgress | undefined;
   readonly error?: { readonly code: string; readonly message: string } | undefined;
-  /** The command's JSON answer; absent after a reload. */
+  /** The command's JSON answer; after a reload only what its line says of it. */
   readonly result?: unknown;
   /** What happened, oldest first, each with its time. */
   readonly log: readonly string[];
@@ -77,6 +77,7 @@ export const STORED_JOB = z.object({
   started: z.optional(z.number()),
   ended: z.optional(z.number()),
   error: z.optional(z.object({ code: z.string(), message: z.string() })),
+  result: z.optional(z.object({ bytes: z.optional(z.number()), answer: z.optional(z.string()) })),
   log: z.array(z.string()),
 });
 

@@ -4,7 +4,9 @@ import { escapeControls } from '../../core/escapeControls';
 import { toStudioError } from '../../core/errors';
 import { errorOf, type CliResult } from '../../node/process/forkCli';
 import { failure } from '../commandLine';
+import type * as z from 'zod/mini';
 import { isOver, STORED_JOB, type Job, type JobSpec } from './job';
+import { briefResult } from './jobText';
 
 /** Runs one command line to its end; never rejects. */
 export type RunCommandLine = (
@@ -34,6 +36,8 @@ const MAX_LINES = 500;
  */
 export class JobRunner {
   #jobs: readonly Job[];
+  /** What ran or waited when the window before ended, newest first. */
+  readonly interrupted: readonly string[];
   readonly #running = new Map<string, AbortController>();
   readonly #listeners = new Set<(job: Job | undefined) => void>();
 
@@ -41,7 +45,12 @@ export class JobRunner {
     private readonly run: RunCommandLine,
     private readonly storage: JobStorage,
   ) {
-    this.#jobs = restore(storage.read());
+    const before = storage.read();
+    this.#jobs = restore(before);
+    const ended = new Set(endedBefore(before));
+    this.interrupted = this.#jobs
+      .filter(({ id, state }) => state === 'interrupted' && !ended.has(id))
+      .map(({ id }) => id);
     this.#store();
   }
 
@@ -210,19 +219,13 @@ export class JobRunner {
   #store(): void {
     const over = this.#jobs.filter(isOver).slice(MAX_FINISHED);
     this.#jobs = this.#jobs.filter((job) => !over.includes(job));
-    this.storage.write(
-      this.#jobs.map(({ id, spec, state, created, started, ended, error, log }) => ({
-        id,
-        spec,
-        state,
-        created,
-        started,
-        ended,
-        error,
-        log: log.slice(-50),
-      })),
-    );
+    this.storage.write(this.#jobs.map((job) => stored(job)));
   }
+}
+
+function stored(job: Job): z.infer<typeof STORED_JOB> {
+  const { id, spec, state, created, started, ended, error, log } = job;
+  return { id, spec, state, created, started, ended, error, result: briefResult(job), log: log.slice(-50) };
 }
 
 /** A command that answered, and failed, without an error of its own: one input of several was bad. */
@@ -238,6 +241,14 @@ function undeclared(result: CliResult): { readonly code: string; readonly messag
     files.map(errorOf).find((error) => error !== undefined) ??
     toStudioError(new Error(`the command ended with exit ${result.exitCode ?? 'killed'}`))
   );
+}
+
+/** Jobs that were over already when the window before ended. */
+function endedBefore(stored: unknown): readonly string[] {
+  return (Array.isArray(stored) ? (stored as readonly unknown[]) : []).flatMap((one) => {
+    const parsed = STORED_JOB.safeParse(one);
+    return parsed.success && isOver(parsed.data) ? [parsed.data.id] : [];
+  });
 }
 
 /** The jobs of the window before; what ran or waited then was interrupted. */

@@ -14,7 +14,6 @@ export function jobFacts(job: Job, now = Date.now()): readonly string[] {
     return ['waiting'];
   }
   const took = duration(job, now);
-  const answer = answerOf(job);
   const facts = [
     state === 'failed'
       ? `${error?.code ?? 'failed'}: ${firstSentence(error?.message ?? '')}`
@@ -22,10 +21,8 @@ export function jobFacts(job: Job, now = Date.now()): readonly string[] {
         ? undefined
         : state,
     took === undefined ? undefined : formatSeconds(Math.max(1, took)),
-    sizeOf(job),
-    answer === undefined ? undefined : `answered “${answer}”`,
   ];
-  return facts.filter((fact) => fact !== undefined).map(escapeControls);
+  return [...facts.filter((fact) => fact !== undefined).map(escapeControls), ...outcome(job)];
 }
 
 /** Whole percent of the bytes of output; undefined until known. */
@@ -72,6 +69,24 @@ function progressFacts(progress: JobProgress): string[] {
     ...(rate > 0 ? [`${formatBytes(rate)}/s`] : []),
     ...(secondsLeft === undefined ? [] : [`${formatSeconds(secondsLeft)} left`]),
   ];
+}
+
+/** What came of a job that is done: size of the result, answer of the model. */
+export function outcome(job: Job): readonly string[] {
+  const answer = answerOf(job);
+  return [sizeOf(job), answer === undefined ? undefined : `answered “${answer}”`]
+    .filter((fact) => fact !== undefined)
+    .map(escapeControls);
+}
+
+/** What is kept of a job's answer over a reload. */
+export function briefResult(job: Job): { readonly bytes?: number; readonly answer?: string } | undefined {
+  const { result } = job;
+  const bytes = typeof result === 'object' && result !== null && 'bytes' in result ? result.bytes : undefined;
+  const answer = answerOf(job);
+  return result === undefined
+    ? undefined
+    : { ...(typeof bytes === 'number' ? { bytes } : {}), ...(answer === undefined ? {} : { answer }) };
 }
 
 function sizeOf({ result }: Job): string | undefined {

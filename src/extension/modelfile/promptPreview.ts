@@ -1,43 +1,51 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import * as z from 'zod/mini';
-import { SAMPLE_CONVERSATIONS, type SampleConversation } from '../../core/goTemplate/sampleConversations';
+import { toStudioError } from '../../core/errors';
+import { escapeControls } from '../../core/escapeControls';
+import type { SampleConversation } from '../../core/goTemplate/sampleConversations';
+import type {
+  PromptPreview as Preview,
+  TemplateDifferences,
+} from '../../../language-server/src/service/languageService';
+import { OllamaServer } from '../ollama/ollamaServer';
 import { panelHtml, panelOptions } from '../panelHtml';
 import { registerCommand } from '../registerCommand';
 import type { AskLanguageServer } from '../registerLanguageClient';
 import type { Services } from '../services';
+import { checkAgainstOllama } from './checkAgainstOllama';
 import { chooseModelfile } from './modelfileDocuments';
+import { PROMPT_MESSAGE, PROMPT_STATE, type PromptState } from './promptMessages';
+import { PROMPT_BODY, promptStrings } from './promptPage';
+import type { OllamaCheck, PromptPost } from './promptPosts';
 
 const VIEW_TYPE = 'modelfileStudio.promptPreview';
 
 /** Milliseconds after the last keystroke. */
 const DELAY = 150;
 
-/** What the page sends: once it listens, and at every choice. */
-const MESSAGE = z.object({
-  type: z.literal('choose'),
-  conversation: z.enum(SAMPLE_CONVERSATIONS),
-  question: z.string().check(z.maxLength(20_000)),
-});
-const STATE = z.object({ uri: z.string(), conversation: z.enum(SAMPLE_CONVERSATIONS), question: z.string() });
-
 /** A panel beside a Modelfile with the prompt that Ollama would make of a conversation; follows every change of the text. */
 class PromptPreview {
   #conversation: SampleConversation = 'question';
-  #question = vscode.l10n.t('How wide is a rugby league field?');
+  /** Undefined until the user writes one: the language server has one that fits the file. */
+  #question: string | undefined;
+  #comparing = false;
   #timer: NodeJS.Timeout | undefined;
   /** Only the newest answer counts. */
   #turn = 0;
+  #shown: Preview | undefined;
+  #check: AbortController | undefined;
 
   constructor(
     private readonly services: Services,
     private readonly ask: AskLanguageServer,
     private readonly uri: vscode.Uri,
     readonly panel: vscode.WebviewPanel,
-    state?: z.infer<typeof STATE>,
+    state: Partial<PromptState> = {},
   ) {
-    this.#conversation = state?.conversation ?? this.#conversation;
-    this.#question = state?.question ?? this.#question;
+    this.#conversation = state.conversation ?? this.#conversation;
+    this.#question = state.question;
+    this.#comparing = state.comparing ?? false;
     const listeners = [
       panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
       vscode.workspace.onDidChangeTextDocument(({ document }) => this.#changed(document.uri)),
@@ -46,6 +54,7 @@ class PromptPreview {
     ];
     panel.onDidDispose(() => {
       clearTimeout(this.#timer);
+      this.#check?.abort();
       for (const listener of listeners) {
         listener.dispose();
       }
@@ -54,30 +63,46 @@ class PromptPreview {
     panel.webview.options = panelOptions(services.context.extensionUri);
     panel.webview.html = panelHtml(panel.webview, services.context.extensionUri, {
       title: panel.title,
-      script: ['media', 'promptPreview.js'],
+      script: ['dist', 'prompt.js'],
       styles: ['panel.css', 'promptPreview.css'],
-      body: BODY,
+      body: PROMPT_BODY,
     });
   }
 
+  /** *Show Differences* for a panel that is open. */
+  compare(): void {
+    this.#comparing = true;
+    this.#post({ type: 'state', comparing: true });
+    void this.#render();
+  }
+
   #receive(message: unknown): void {
-    if ((message as { readonly type?: unknown } | null)?.type === 'ready') {
-      void this.panel.webview.postMessage({
-        type: 'set-up',
-        state: { uri: this.uri.toString(), conversation: this.#conversation, question: this.#question },
-        strings: strings(),
-      });
-      void this.#render();
-      return;
-    }
-    const parsed = MESSAGE.safeParse(message);
+    const parsed = PROMPT_MESSAGE.safeParse(message);
     if (!parsed.success) {
       this.services.log.warn(`Prompt preview: a message that is none: ${z.prettifyError(parsed.error)}`);
       return;
     }
-    this.#conversation = parsed.data.conversation;
-    this.#question = parsed.data.question;
-    void this.#render();
+    switch (parsed.data.type) {
+      case 'ready': {
+        const state = {
+          uri: this.uri.toString(),
+          conversation: this.#conversation,
+          comparing: this.#comparing,
+          ...(this.#question === undefined ? {} : { question: this.#question }),
+        };
+        this.#post({ type: 'set-up', state, strings: promptStrings() });
+        void this.#render();
+        return;
+      }
+      case 'choose':
+        this.#conversation = parsed.data.conversation;
+        this.#question = parsed.data.question;
+        this.#comparing = parsed.data.comparing;
+        void this.#render();
+        return;
+      case 'check':
+        void this.#checkAgainstOllama();
+    }
   }
 
   #changed(uri: vscode.Uri): void {
@@ -89,16 +114,58 @@ class PromptPreview {
 
   async #render(): Promise<void> {
     const turn = ++this.#turn;
+    this.#check?.abort();
     // The server knows open documents only.
     await vscode.workspace.openTextDocument(this.uri).then(undefined, () => undefined);
-    const preview = await this.ask('modelfile/preview', {
-      uri: this.uri.toString(),
+    const uri = this.uri.toString();
+    const preview = (await this.ask('modelfile/preview', {
+      uri,
       conversation: this.#conversation,
-      question: this.#question,
-    });
-    if (turn === this.#turn) {
-      await this.panel.webview.postMessage({ type: 'prompt', preview: preview ?? null });
+      question: this.#question ?? null,
+    })) as Preview | undefined;
+    if (turn !== this.#turn) {
+      return;
     }
+    this.#shown = preview;
+    this.#post({ type: 'prompt', preview: preview ?? null });
+    this.#post({ type: 'check', check: { state: 'none' } });
+    if (this.#comparing) {
+      const differences = (await this.ask('modelfile/differences', { uri })) as TemplateDifferences | undefined;
+      if (turn === this.#turn) {
+        this.#post({ type: 'differences', differences: differences ?? null });
+      }
+    }
+  }
+
+  async #checkAgainstOllama(): Promise<void> {
+    const { parts, question } = this.#shown ?? {};
+    if (parts === undefined || question === undefined) {
+      return;
+    }
+    if (!this.services.trust.isTrusted) {
+      void this.services.trust.refuse();
+      return;
+    }
+    this.#check?.abort();
+    const abort = new AbortController();
+    this.#check = abort;
+    this.#post({ type: 'check', check: { state: 'asking' } });
+    const prompt = parts.map(({ text }) => text).join('');
+    const checked = { path: this.uri.fsPath, conversation: this.#conversation, question, prompt };
+    const check = await checkAgainstOllama(new OllamaServer(this.services), checked, abort.signal).catch(
+      (thrown: unknown): OllamaCheck => {
+        const { code, message } = toStudioError(thrown);
+        return code === 'run/cancelled' ? { state: 'none' } : { state: 'failed', message: escapeControls(message) };
+      },
+    );
+    // What a newer question is about, this answer is not.
+    if (this.#check === abort && !abort.signal.aborted) {
+      this.#post({ type: 'check', check });
+    }
+  }
+
+  #post(message: PromptPost): void {
+    void this.panel.webview.postMessage(message);
   }
 }
 
@@ -106,37 +173,40 @@ function titleOf(uri: vscode.Uri): string {
   return vscode.l10n.t('Prompt of {0}', basename(uri.path));
 }
 
-/** Registers *Preview Prompt*, and brings open previews back after a reload. */
+/** Registers *Preview Prompt* and *Show Differences*, and brings open previews back after a reload. */
 export function registerPromptPreview(services: Services, ask: AskLanguageServer): void {
   const open = new Map<string, PromptPreview>();
-  const add = (uri: vscode.Uri, panel: vscode.WebviewPanel, state?: z.infer<typeof STATE>): void => {
+  const add = (uri: vscode.Uri, panel: vscode.WebviewPanel, state?: Partial<PromptState>): void => {
     open.set(uri.toString(), new PromptPreview(services, ask, uri, panel, state));
     panel.onDidDispose(() => open.delete(uri.toString()));
   };
-  registerCommand(
-    services,
-    'previewPrompt',
-    async (argument) => {
-      const { uri } = await chooseModelfile(argument, vscode.l10n.t('Preview Prompt'));
-      const shown = open.get(uri.toString());
-      if (shown === undefined) {
-        add(
-          uri,
-          vscode.window.createWebviewPanel(VIEW_TYPE, titleOf(uri), {
-            viewColumn: vscode.ViewColumn.Beside,
-            preserveFocus: true,
-          }),
-        );
-      } else {
-        shown.panel.reveal(undefined, true);
-      }
-    },
-    { untrusted: true },
+  const show = async (argument: unknown, title: string, comparing: boolean): Promise<void> => {
+    const { uri } = await chooseModelfile(argument, title);
+    const shown = open.get(uri.toString());
+    if (shown === undefined) {
+      const column = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
+      add(uri, vscode.window.createWebviewPanel(VIEW_TYPE, titleOf(uri), column), { comparing });
+      return;
+    }
+    shown.panel.reveal(undefined, true);
+    if (comparing) {
+      shown.compare();
+    }
+  };
+  registerCommand(services, 'previewPrompt', (argument) => show(argument, vscode.l10n.t('Preview Prompt'), false), {
+    untrusted: true,
+  });
+  registerCommand(services, 'showTemplateDifferences', (argument) =>
+    show(
+      typeof argument === 'string' ? vscode.Uri.parse(argument, true) : argument,
+      vscode.l10n.t('Show Differences'),
+      true,
+    ),
   );
   services.context.subscriptions.push(
     vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, {
       deserializeWebviewPanel: async (panel: vscode.WebviewPanel, state: unknown) => {
-        const parsed = STATE.safeParse(state);
+        const parsed = PROMPT_STATE.safeParse(state);
         if (parsed.success) {
           add(vscode.Uri.parse(parsed.data.uri), panel, parsed.data);
         } else {
@@ -147,52 +217,3 @@ export function registerPromptPreview(services: Services, ask: AskLanguageServer
     }),
   );
 }
-
-/** Everything that the page says. */
-function strings(): Readonly<Record<string, string>> {
-  return {
-    conversation: vscode.l10n.t('Conversation'),
-    question: vscode.l10n.t('Your question'),
-    prompt: vscode.l10n.t('The prompt, as the model gets it'),
-    copy: vscode.l10n.t('Copy'),
-    copied: vscode.l10n.t('Copied'),
-    'conversation.question': vscode.l10n.t('One question'),
-    'conversation.turns': vscode.l10n.t('Several turns'),
-    'conversation.system': vscode.l10n.t('With a system message'),
-    'conversation.tools': vscode.l10n.t('With a tool'),
-    'conversation.toolAnswer': vscode.l10n.t("After a tool's answer"),
-    'conversation.thinking': vscode.l10n.t('Thinking'),
-    'conversation.begun': vscode.l10n.t('An answer that is begun'),
-    'conversation.infill': vscode.l10n.t('Text before and after a gap'),
-    'source.base': vscode.l10n.t('No TEMPLATE here: this is the template of the model that FROM names.'),
-    'note.renderer': vscode.l10n.t(
-      'A RENDERER or PARSER is set, here or in the base: Ollama renders by itself, and this template is not used.',
-    ),
-    'note.jinja-preferred': vscode.l10n.t(
-      "Ollama prefers the Jinja template of the model's file to this one, because it can do more. OLLAMA_GO_TEMPLATE=1 makes it use this one.",
-    ),
-    'note.jinja-only': vscode.l10n.t(
-      "No TEMPLATE here: Ollama uses the Jinja template of the model's file. Insert Template from Library Model… adds one.",
-    ),
-    'note.no-template': vscode.l10n.t(
-      'Neither the Modelfile nor the model has a template: Ollama falls back to ChatML for chats. Insert Template from Library Model… adds one.',
-    ),
-    'note.base-unknown': vscode.l10n.t(
-      'No TEMPLATE here, and what FROM names is not known: Ollama uses the template of that model.',
-    ),
-    'error.line': vscode.l10n.t('Line {0} of the template', '{0}'),
-    starting: vscode.l10n.t('Waiting for the language server'),
-  };
-}
-
-const BODY = `<main>
-<form class="bar" id="form">
-  <label><span data-text="conversation"></span> <select id="conversation"></select></label>
-  <label class="grow"><span data-text="question"></span> <input id="question" type="text" autocomplete="off"></label>
-</form>
-<div id="notes" role="status" aria-live="polite"></div>
-<section class="result" aria-labelledby="heading">
-  <div class="bar"><h2 id="heading" data-text="prompt"></h2><button type="button" id="copy" class="secondary" data-text="copy"></button></div>
-  <pre id="prompt" tabindex="0" aria-labelledby="heading"></pre>
-</section>
-</main>`;

@@ -1,101 +1,128 @@
+import { randomUUID } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import { StudioError, toStudioError } from '../../core/errors';
+import { isOver, type Job } from '../jobs/job';
+import { nextSteps } from '../jobs/nextSteps';
 import { registerCommand } from '../registerCommand';
 import type { Services } from '../services';
+import { saveTask } from '../tasks/saveTask';
+import { enginePlan } from '../wizard/proposals';
 import { commandText } from './commandText';
+import { PlanFiles } from './planFiles';
+import { planLenses } from './planLenses';
+import { PlanStore, type Plan } from './planStore';
 import { planText } from './planText';
-import type { PlanState, Proposal } from './proposal';
+import type { ChangeField, PlanState, Proposal } from './proposal';
 
 export const PLAN_SCHEME = 'modelfile-studio-plan';
 
-interface Plan {
-  readonly proposal: Proposal;
-  readonly abort: AbortController;
-  state: PlanState;
-}
+const PLAN_LANGUAGE = 'modelfile-studio-plan';
+const PLANS_KEY = 'plans';
 
-/** The plans that are open: a read-only page each, with what can be done about it on its first line. */
-export class PlanDocuments
-  implements vscode.TextDocumentContentProvider, vscode.CodeLensProvider, vscode.DocumentLinkProvider, vscode.Disposable
-{
-  readonly #changed = new vscode.EventEmitter<vscode.Uri>();
+/** One change of a running job is shown in so many milliseconds at most. */
+const REDRAW_MS = 1000;
+
+/** The plans: a read-only page each, with what can be done about it on its first line, and there again after a reload. */
+export class PlanDocuments implements vscode.CodeLensProvider, vscode.DocumentLinkProvider, vscode.Disposable {
   readonly #lensesChanged = new vscode.EventEmitter<void>();
-  readonly onDidChange = this.#changed.event;
   readonly onDidChangeCodeLenses = this.#lensesChanged.event;
-  readonly #plans = new Map<string, Plan>();
-  #count = 0;
+  readonly files = new PlanFiles((uri) => this.#text(uri));
+  readonly #plans: PlanStore;
+  readonly #planning = new Map<string, AbortController>();
+  readonly #stop: () => void;
+  /** The page that the next plan takes the place of. */
+  #replaced: vscode.Uri | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly services: Services) {}
+  constructor(private readonly services: Services) {
+    const { workspaceState } = services.context;
+    this.#plans = new PlanStore({
+      read: () => workspaceState.get(PLANS_KEY),
+      write: (value) => void workspaceState.update(PLANS_KEY, value),
+    });
+    this.#stop = services.jobs.onChange((job) => {
+      if (job !== undefined && this.#plans.ofJob(job.id).length > 0) {
+        this.#jobChanged(job);
+      }
+    });
+  }
 
   /**
-   * Shows the page of a proposal at once, and its plan when that is worked out.
+   * Shows the page of a proposal at once, and its plan when that is worked out. What was changed on a page stays there.
    * @param ready the plan, where it is known already; `exists`: what is there of that name would be replaced
    */
   async show(proposal: Proposal, ready?: { readonly text: string; readonly exists: boolean }): Promise<void> {
     const name = proposal.job.title.replaceAll(/[\\/]/g, ' ');
-    const uri = vscode.Uri.from({
-      scheme: PLAN_SCHEME,
-      path: `/${vscode.l10n.t('Plan')}: ${name}`,
-      query: String(++this.#count),
-    });
-    const plan: Plan = {
-      proposal,
-      abort: new AbortController(),
-      state: ready === undefined ? { kind: 'planning' } : { kind: 'ready', ...ready },
-    };
-    this.#plans.set(uri.toString(), plan);
-    const document = await vscode.languages.setTextDocumentLanguage(
-      await vscode.workspace.openTextDocument(uri),
-      'modelfile-studio-plan',
-    );
-    await vscode.window.showTextDocument(document, { preview: true });
+    const uri =
+      this.#replaced ??
+      vscode.Uri.from({ scheme: PLAN_SCHEME, path: `/${randomUUID()}/${vscode.l10n.t('Plan')}: ${name}` });
+    this.#replaced = undefined;
+    const state: PlanState = ready === undefined ? { kind: 'planning' } : { kind: 'ready', ...ready };
+    this.#set(uri, { proposal, state, keeps: false });
+    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri), { preview: true });
     if (ready === undefined) {
-      await vscode.window.withProgress({ location: { viewId: 'modelfileStudio.artefacts' } }, () =>
-        this.#plan(uri, plan),
-      );
+      await this.#plan(uri);
     }
   }
 
-  async #plan(uri: vscode.Uri, plan: Plan): Promise<void> {
-    const { job } = plan.proposal;
+  /** Works out the plan of a page anew. */
+  async again(uri: vscode.Uri | undefined): Promise<void> {
+    const [key, plan] = this.#find(uri);
+    this.#set(key, { ...plan, state: { kind: 'planning' } });
+    await this.#plan(key);
+  }
+
+  async #plan(uri: vscode.Uri): Promise<void> {
+    const key = uri.toString();
+    const plan = this.#plans.get(key);
+    if (plan === undefined) {
+      return;
+    }
+    this.#planning.get(key)?.abort();
+    const abort = new AbortController();
+    this.#planning.set(key, abort);
+    const state = await vscode.window.withProgress({ location: { viewId: 'modelfileStudio.artefacts' } }, () =>
+      this.#worked(plan, abort.signal),
+    );
+    // Another plan may have taken the page by now.
+    if (this.#planning.get(key) === abort) {
+      this.#planning.delete(key);
+      this.#set(uri, { ...plan, state });
+    }
+  }
+
+  async #worked(plan: Plan, signal: AbortSignal): Promise<PlanState> {
     try {
-      const { text, replaces } = await this.#workOrReplace(plan);
-      const exists =
-        replaces ||
-        (job.output !== undefined &&
-          (await lstat(job.output).then(
-            () => true,
-            () => false,
-          )));
-      this.#set(uri, plan, { kind: 'ready', text, exists });
+      const { text, replaces } = await this.#workOrReplace(plan.proposal, signal);
+      return { kind: 'ready', text, exists: replaces || (await isThere(plan.proposal.job.output)) };
     } catch (thrown) {
       const { code, message } = toStudioError(thrown);
-      this.#set(uri, plan, { kind: 'refused', code, message });
+      return { kind: 'refused', code, message };
     }
   }
 
   /** As {@link #work}; a model of that name in Ollama is no refusal, but something that *Run* asks about. */
-  async #workOrReplace(plan: Plan): Promise<{ readonly text: string; readonly replaces: boolean }> {
-    const { proposal } = plan;
+  async #workOrReplace(
+    proposal: Proposal,
+    signal: AbortSignal,
+  ): Promise<{ readonly text: string; readonly replaces: boolean }> {
     try {
-      return { text: await this.#work(plan), replaces: false };
+      return { text: await this.#work(proposal, signal), replaces: false };
     } catch (thrown) {
       if (!proposal.canReplace || toStudioError(thrown).code !== 'ollama/model-exists') {
         throw thrown;
       }
-      return {
-        text: await this.#work({ ...plan, proposal: { ...proposal, planArgs: [...proposal.planArgs, '--force'] } }),
-        replaces: true,
-      };
+      const planArgs = [...proposal.planArgs, '--force'];
+      return { text: await this.#work({ ...proposal, planArgs }, signal), replaces: true };
     }
   }
 
   /** The text of a plan, with what a second one tells before it; lines that both have come once. */
-  async #work({ proposal: { planArgs, detail }, abort: { signal } }: Plan): Promise<string> {
-    const answer = await this.services.cli.json(planArgs, { signal });
+  async #work({ planArgs, detail, job: { cwd } }: Proposal, signal: AbortSignal): Promise<string> {
+    const answer = await this.services.cli.json(planArgs, { signal, cwd });
     const own = textOf(answer);
-    const more = detail?.(answer);
+    const more = detail === undefined ? undefined : enginePlan(answer, detail);
     if (more === undefined) {
       return own;
     }
@@ -116,92 +143,91 @@ export class PlanDocuments
     return [first, ...lines.filter((line) => !known.has(labelOf(line)) || labelOf(line) === '!')].join('\n');
   }
 
-  /** Begins the job of a plan; asks before anything is replaced. */
+  /** Begins the job of a plan, or begins it again; asks before anything is replaced. */
   async run(uri: vscode.Uri | undefined): Promise<void> {
     const [key, plan] = this.#find(uri);
-    if (plan.state.kind !== 'ready') {
-      throw new StudioError(
-        'usage/arguments',
-        plan.state.kind === 'started'
-          ? 'This plan runs already: see the Jobs view.'
-          : 'There is no plan to run here yet.',
-      );
+    const { proposal, state, keeps } = plan;
+    if (state.kind !== 'ready' && state.kind !== 'started') {
+      throw new StudioError('usage/arguments', 'There is no plan to run here yet.');
     }
-    const {
-      proposal,
-      state: { text, exists },
-    } = plan;
-    const { job } = proposal;
+    const { job, keep } = proposal;
+    const before = state.kind === 'started' ? this.services.jobs.find(state.jobId) : undefined;
+    if (before !== undefined && !isOver(before)) {
+      throw new StudioError('usage/arguments', 'This plan runs already: see the Jobs view.');
+    }
+    // A model that this plan made is there when it is run again; so is what came since it was planned.
+    const exists =
+      (await isThere(job.output)) ||
+      (state.kind === 'ready' ? state.exists : job.model !== undefined && before?.state !== 'failed');
     const force = exists && proposal.canReplace ? await confirmReplacing(job.output ?? job.model ?? '') : false;
     if (force === undefined) {
       return;
     }
-    const started = this.services.jobs.start(force ? { ...job, args: [...job.args, '--force'] } : job);
-    this.#set(key, plan, { kind: 'started', text, jobId: started.id });
+    const args = [...job.args, ...(keeps ? (keep?.args ?? []) : []), ...(force ? ['--force'] : [])];
+    const started = this.services.jobs.start({ ...job, args });
+    this.#set(key, { ...plan, state: { kind: 'started', text: state.text, jobId: started.id } });
   }
 
-  /** Asks again for the type, and replaces the page by the new plan's. */
-  async change(uri: vscode.Uri | undefined): Promise<void> {
-    const [, { proposal }] = this.#find(uri);
-    if (proposal.change !== undefined) {
-      await vscode.commands.executeCommand(proposal.change.command, proposal.change.request);
+  /** Asks again for one thing, and replaces the page by the new plan's. */
+  async change(uri: vscode.Uri | undefined, field: ChangeField): Promise<void> {
+    const [key, { proposal }] = this.#find(uri);
+    const { change } = proposal;
+    if (change === undefined || !(change.fields ?? ['type']).includes(field)) {
+      throw new StudioError('usage/arguments', 'This plan has nothing of that kind to change.');
+    }
+    this.#replaced = key;
+    try {
+      await vscode.commands.executeCommand(
+        change.command,
+        change.fields === undefined ? change.request : { ...change.request, ask: field },
+      );
+    } finally {
+      this.#replaced = undefined;
     }
   }
 
+  /** Keeps the files that are made on the way, or does not. */
+  toggleKeep(uri: vscode.Uri | undefined): void {
+    const [key, plan] = this.#find(uri);
+    if (plan.proposal.keep === undefined || plan.state.kind !== 'ready') {
+      throw new StudioError('usage/arguments', 'This plan makes no files that could be kept.');
+    }
+    this.#set(key, { ...plan, keeps: !plan.keeps });
+  }
+
   async copyCommand(uri: vscode.Uri | undefined): Promise<void> {
-    const [, { proposal }] = this.#find(uri);
-    await vscode.env.clipboard.writeText(
-      commandText('node', [this.services.cli.script, ...proposal.job.args], process.platform),
-    );
+    const [, { proposal, keeps }] = this.#find(uri);
+    const args = [...proposal.job.args, ...(keeps ? (proposal.keep?.args ?? []) : [])];
+    await vscode.env.clipboard.writeText(commandText('node', [this.services.cli.script, ...args], process.platform));
     vscode.window.setStatusBarMessage(vscode.l10n.t('Command copied'), 3000);
   }
 
-  cancel(uri: vscode.Uri | undefined): void {
-    this.#find(uri)[1].abort.abort();
+  /** Puts what the plan does into tasks.json. */
+  async saveTask(uri: vscode.Uri | undefined): Promise<void> {
+    await saveTask(this.#find(uri)[1].proposal.job);
   }
 
-  provideTextDocumentContent(uri: vscode.Uri): string {
-    const plan = this.#plans.get(uri.toString());
-    return plan === undefined
-      ? vscode.l10n.t('This plan was made before the window was reloaded. Run the command again for a new one.')
-      : planText(plan.proposal, plan.state, process.platform);
+  /** Ends the planning of a page, or the job that it began. */
+  cancel(uri: vscode.Uri | undefined): void {
+    const [key, { state }] = this.#find(uri);
+    this.#planning.get(key.toString())?.abort();
+    if (state.kind === 'started') {
+      this.services.jobs.cancel(state.jobId);
+    }
   }
 
   provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {
     const plan = this.#plans.get(document.uri.toString());
-    const top = new vscode.Range(0, 0, 0, 0);
-    // Without arguments a lens survives the next one: the page that is in front is meant.
-    const lens = (title: string, command: string): vscode.CodeLens =>
-      new vscode.CodeLens(top, { title, command: `modelfileStudio.${command}` });
-    const change = plan?.proposal.change === undefined ? [] : [lens(vscode.l10n.t('Change Type'), 'changePlan')];
-    switch (plan?.state.kind) {
-      case undefined:
-        return [];
-      case 'planning':
-        return [lens(vscode.l10n.t('$(sync~spin) Planning: Cancel'), 'cancelPlan')];
-      case 'ready':
-        return [
-          lens(vscode.l10n.t('$(play) Run'), 'runPlan'),
-          ...change,
-          lens(vscode.l10n.t('Copy as Command'), 'copyPlanCommand'),
-        ];
-      case 'refused':
-        return [...change, lens(vscode.l10n.t('Copy as Command'), 'copyPlanCommand')];
-      case 'started':
-        return [
-          lens(vscode.l10n.t('$(check) Started'), 'jobs.focus'),
-          ...change,
-          lens(vscode.l10n.t('Copy as Command'), 'copyPlanCommand'),
-        ];
-    }
+    return plan === undefined ? [] : planLenses(plan, this.#jobOf(plan));
   }
 
   /** The files that a plan names lead to where they are; what is still to be written leads nowhere. */
   provideDocumentLinks(document: vscode.TextDocument): vscode.DocumentLink[] {
-    const { proposal } = this.#plans.get(document.uri.toString()) ?? {};
+    const plan = this.#plans.get(document.uri.toString());
+    const isDone = plan !== undefined && this.#jobOf(plan)?.state === 'done';
     const lines = document.getText().split('\n');
-    return (proposal?.files ?? [])
-      .filter(([, path]) => path !== proposal?.job.output)
+    return (plan?.proposal.files ?? [])
+      .filter(([, path]) => isDone || path !== plan?.proposal.job.output)
       .flatMap(([label, path]) => {
         const line = lines.findIndex((text) => text.startsWith(`  ${label}`) && text.trimEnd().endsWith(path));
         if (line < 0) {
@@ -217,26 +243,63 @@ export class PlanDocuments
       });
   }
 
+  /** Gives a page its language, also one that VS Code opened again; what was being planned then is planned now. */
+  async opened(document: vscode.TextDocument): Promise<void> {
+    const { uri } = document;
+    if (document.languageId !== PLAN_LANGUAGE) {
+      await vscode.languages.setTextDocumentLanguage(document, PLAN_LANGUAGE);
+    }
+    if (this.#plans.get(uri.toString())?.state.kind === 'planning' && !this.#planning.has(uri.toString())) {
+      await this.#plan(uri);
+    }
+  }
+
   /** A page that is closed needs no plan; one that only got its language is closed and opened at once. */
   closed(uri: vscode.Uri): void {
     const key = uri.toString();
     setTimeout(() => {
       if (!vscode.workspace.textDocuments.some((document) => document.uri.toString() === key)) {
-        this.#plans.get(key)?.abort.abort();
-        this.#plans.delete(key);
+        this.#planning.get(key)?.abort();
       }
     }, 0);
   }
 
   dispose(): void {
-    this.#plans.forEach(({ abort }) => abort.abort());
-    this.#changed.dispose();
+    this.#stop();
+    clearTimeout(this.#timer);
+    this.#planning.forEach((abort) => abort.abort());
+    this.files.dispose();
     this.#lensesChanged.dispose();
   }
 
-  #set(uri: vscode.Uri, plan: Plan, state: PlanState): void {
-    plan.state = state;
-    this.#changed.fire(uri);
+  #text(uri: vscode.Uri): string | undefined {
+    const plan = this.#plans.get(uri.toString());
+    return plan === undefined
+      ? vscode.l10n.t('This plan is no longer kept. Run the command again for a new one.')
+      : planText(plan, process.platform, this.#jobOf(plan));
+  }
+
+  #jobOf({ state }: Plan): Job | undefined {
+    return state.kind === 'started' ? this.services.jobs.find(state.jobId) : undefined;
+  }
+
+  #jobChanged(job: Job): void {
+    if (isOver(job)) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      this.#plans.ofJob(job.id).forEach((key) => this.files.changed(vscode.Uri.parse(key)));
+      this.#lensesChanged.fire();
+      return;
+    }
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#lensesChanged.fire();
+    }, REDRAW_MS);
+  }
+
+  #set(uri: vscode.Uri, plan: Plan): void {
+    this.#plans.set(uri.toString(), plan);
+    this.files.changed(uri);
     this.#lensesChanged.fire();
   }
 
@@ -251,6 +314,16 @@ export class PlanDocuments
     }
     return [key, plan];
   }
+}
+
+async function isThere(path: string | undefined): Promise<boolean> {
+  return (
+    path !== undefined &&
+    (await lstat(path).then(
+      () => true,
+      () => false,
+    ))
+  );
 }
 
 function textOf(answer: unknown): string {
@@ -283,15 +356,32 @@ export function registerPlanDocuments(services: Services): PlanDocuments {
   const onPlan = (name: string, run: (uri: vscode.Uri | undefined) => unknown): void =>
     registerCommand(services, name, (uri) => run(uri instanceof vscode.Uri ? uri : undefined));
   onPlan('runPlan', (uri) => plans.run(uri));
-  onPlan('changePlan', (uri) => plans.change(uri));
+  onPlan('changePlanBase', (uri) => plans.change(uri, 'base'));
+  onPlan('changePlanAdapter', (uri) => plans.change(uri, 'adapters'));
+  onPlan('changePlan', (uri) => plans.change(uri, 'type'));
+  onPlan('changePlanName', (uri) => plans.change(uri, 'name'));
+  onPlan('changePlanOutput', (uri) => plans.change(uri, 'out'));
+  onPlan('planAgain', (uri) => plans.again(uri));
+  onPlan('keepPlanFiles', (uri) => plans.toggleKeep(uri));
+  onPlan('savePlanTask', (uri) => plans.saveTask(uri));
   onPlan('copyPlanCommand', (uri) => plans.copyCommand(uri));
   onPlan('cancelPlan', (uri) => plans.cancel(uri));
+  registerCommand(services, 'planNextStep', (id, index) => {
+    const job = typeof id === 'string' ? services.jobs.find(id) : undefined;
+    return job === undefined || typeof index !== 'number' ? undefined : nextSteps(job)[index]?.run();
+  });
   services.context.subscriptions.push(
     plans,
-    vscode.workspace.registerTextDocumentContentProvider(PLAN_SCHEME, plans),
+    vscode.workspace.registerFileSystemProvider(PLAN_SCHEME, plans.files, { isReadonly: true, isCaseSensitive: true }),
     vscode.languages.registerCodeLensProvider(selector, plans),
     vscode.languages.registerDocumentLinkProvider(selector, plans),
-    vscode.workspace.onDidCloseTextDocument(({ uri }) => plans.closed(uri)),
+    vscode.workspace.onDidOpenTextDocument((document) =>
+      document.uri.scheme === PLAN_SCHEME ? void plans.opened(document) : undefined,
+    ),
+    vscode.workspace.onDidCloseTextDocument(({ uri }) => (uri.scheme === PLAN_SCHEME ? plans.closed(uri) : undefined)),
   );
+  vscode.workspace.textDocuments
+    .filter(({ uri }) => uri.scheme === PLAN_SCHEME)
+    .forEach((document) => void plans.opened(document));
   return plans;
 }

@@ -1,4 +1,4 @@
-import { isAbsolute, resolve } from 'node:path';
+import { isAbsolute, relative, resolve } from 'node:path';
 import * as z from 'zod/mini';
 import { parseFileType } from '../../core/engine/fileTypes';
 import { parseModelName } from '../../core/ollama/modelName';
@@ -123,4 +123,40 @@ function argsOf(task: Definition, at: (path: string) => string): string[] {
     case 'lint':
       return ['lint', ...task.files.map(at)];
   }
+}
+
+/** The definition of a task that runs a command line of ours; undefined where no task says the same. Paths below the folder are relative. */
+export function taskDefinition(args: readonly string[], folder: string): Definition | undefined {
+  const words = [...args];
+  const workers = words.indexOf('--workers');
+  if (workers >= 0) {
+    // How many threads is a setting of each machine.
+    words.splice(workers, 2);
+  }
+  const [command, first, second, third] = words;
+  const option = (name: string): string | undefined => {
+    const at = words.indexOf(name);
+    return at < 0 ? undefined : words[at + 1];
+  };
+  const shown = (path: string | undefined): string | undefined => {
+    const way = path === undefined ? '' : relative(folder, path);
+    return way === '' || isAbsolute(way) || way.startsWith('..') ? path : way.replaceAll('\\', '/');
+  };
+  const adapters = words.flatMap((word, index) => (words[index - 1] === '--adapter' ? [shown(word) ?? word] : []));
+  const file = option('-f');
+  const fields = {
+    type: 'modelfile-studio',
+    command,
+    ...(command === 'quantize'
+      ? { input: shown(first), out: shown(second), to: third }
+      : { out: shown(option('--out')) }),
+    ...(command === 'create' ? { name: first, files: file === undefined ? undefined : [shown(file)] } : {}),
+    base: shown(option('--base')),
+    adapters: adapters.length === 0 ? undefined : adapters,
+    to: (command === 'quantize' ? third : undefined) ?? option('--type') ?? option('--quantize'),
+  };
+  const definition: unknown = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  const parsed = taskArguments(definition, folder);
+  // Only what says exactly the same is a task.
+  return parsed.ok && parsed.args.join('\0') === words.join('\0') ? parsed.definition : undefined;
 }

@@ -4,6 +4,7 @@ import { jobFacts, percent } from '../jobs/jobText';
 import { relativeTime } from '../relativeTime';
 import type { Services } from '../services';
 import { announceEnd } from '../jobs/announceEnd';
+import { askAboutInterrupted } from '../jobs/askAboutInterrupted';
 import { registerJobCommands } from '../jobs/jobCommands';
 import { registerJobStatus } from '../jobs/jobStatus';
 
@@ -41,6 +42,7 @@ export function registerJobsView(services: Services, artefacts: vscode.TreeView<
   registerJobCommands(services);
   registerJobStatus(services);
   announceEnd(services);
+  void askAboutInterrupted(services);
 }
 
 class JobsProvider implements vscode.TreeDataProvider<Job>, vscode.Disposable {
@@ -48,12 +50,20 @@ class JobsProvider implements vscode.TreeDataProvider<Job>, vscode.Disposable {
   readonly onDidChangeTreeData = this.#changed.event;
   /** VS Code knows items by identity; a changed job keeps the object that it was first shown by. */
   readonly #handles = new Map<string, Job>();
+  /** Jobs whose progress waits to be drawn. */
+  readonly #pending = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly services: Services) {}
 
   getChildren(job?: Job): Job[] {
-    return job === undefined ? this.services.jobs.jobs.map((one) => this.#handle(one)) : [];
+    if (job !== undefined) {
+      return [];
+    }
+    const { jobs } = this.services.jobs;
+    const ids = new Set(jobs.map(({ id }) => id));
+    [...this.#handles.keys()].filter((id) => !ids.has(id)).forEach((id) => this.#handles.delete(id));
+    return jobs.map((one) => this.#handle(one));
   }
 
   getParent(): undefined {
@@ -64,17 +74,24 @@ class JobsProvider implements vscode.TreeDataProvider<Job>, vscode.Disposable {
     return jobItem(this.services.jobs.find(handle.id) ?? handle);
   }
 
+  /** Draws the row of a job anew, and no other: what is selected or hovered there stays. Without a job: the list. */
   changed(job: Job | undefined): void {
-    if (job === undefined || isOver(job)) {
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
+    if (job === undefined) {
       this.#changed.fire(undefined);
-    } else {
-      this.#timer ??= setTimeout(() => {
-        this.#timer = undefined;
-        this.#changed.fire(undefined);
-      }, REDRAW_MS);
+      return;
     }
+    if (isOver(job)) {
+      this.#pending.delete(job.id);
+      this.#changed.fire(this.#handle(job));
+      return;
+    }
+    this.#pending.add(job.id);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      const ids = [...this.#pending];
+      this.#pending.clear();
+      ids.flatMap((id) => this.#handles.get(id) ?? []).forEach((handle) => this.#changed.fire(handle));
+    }, REDRAW_MS);
   }
 
   dispose(): void {

@@ -76,7 +76,7 @@ export function createProposal(
       from: choices.adapters[0] ?? choices.base,
     },
     planArgs: [...args, '--dry-run'],
-    detail: (answer) => enginePlan(answer, choices),
+    detail: { base: choices.base, adapters: [...choices.adapters], name: choices.name },
     files: sourceFiles(choices),
     then: [],
     canReplace: true,
@@ -102,7 +102,7 @@ export function createFromModelfileProposal(
     planArgs: [...args, '--dry-run'],
     files: [['Modelfile', path]],
     then: [],
-    change: { command: 'modelfileStudio.planFromModelfile', request: { path, name } },
+    change: { command: 'modelfileStudio.planFromModelfile', request: { path, name, type }, fields: ['type', 'name'] },
     canReplace: true,
   };
 }
@@ -132,7 +132,10 @@ export function fuseInstalledProposal(
 }
 
 /** What the engine would do on the route that was chosen, where it does something. */
-function enginePlan(answer: unknown, choices: Sources & { readonly name: string }): readonly string[] | undefined {
+export function enginePlan(
+  answer: unknown,
+  choices: Sources & { readonly name: string },
+): readonly string[] | undefined {
   const { route, type } = ROUTE.safeParse(answer).data ?? {};
   if (route === undefined || type === undefined || !route.startsWith('fuse')) {
     return undefined;

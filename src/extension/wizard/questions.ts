@@ -1,5 +1,5 @@
-import { lstat, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Artefact } from '../../core/artefacts/artefact';
 import type { FileTypeName } from '../../core/engine/fileTypes';
@@ -10,7 +10,8 @@ import { workspaceRoots } from '../artefacts/scannedFolders';
 import type { Services } from '../services';
 import { remembered } from './memory';
 import { pickArtefact } from './pickArtefact';
-import { input, pick, type Step } from './steps';
+import { outputProblem, shownPath, typedPath } from './resultPlaces';
+import { input, pick, type Choice, type Step } from './steps';
 import { typeChoices } from './typeChoices';
 
 /** `ORG/NAME`, with a revision behind it where one is wanted. */
@@ -71,24 +72,35 @@ export function askType(services: Services, command: string, types?: readonly Fi
   return {
     isNeeded: ({ type }) => type === undefined,
     ask: async ({ base }, at) => {
-      const parameters = base === undefined ? undefined : services.artefacts.find(base)?.parameters;
+      const parameters = base === undefined ? undefined : await parametersOf(services, base);
       const last = remembered(services, command).type;
       const offered = typeChoices(parameters, types);
-      const choices = offered.map(({ type, description, isRecommended }) => ({
+      const rows = offered.map(({ type, description, isRecommended, isUsual }) => ({
         value: type,
         label: type,
         description,
+        isUsual,
         ...(isRecommended && types === undefined
           ? { detail: vscode.l10n.t('recommended for a model of this size') }
           : type === last
             ? { detail: vscode.l10n.t('chosen last time') }
             : {}),
       }));
+      const heading = (label: string): Choice<string> => ({
+        label,
+        kind: vscode.QuickPickItemKind.Separator,
+        value: '',
+      });
+      const [usual, others] = [true, false].map((wanted) => rows.filter(({ isUsual }) => isUsual === wanted));
+      const choices =
+        usual!.length === 0 || others!.length === 0 || types !== undefined
+          ? rows
+          : [heading(vscode.l10n.t('usual')), ...usual!, heading(vscode.l10n.t('all')), ...others!];
       const first = offered.some(({ type }) => type === last)
         ? last
         : offered.find(({ isRecommended }) => isRecommended)?.type;
       const chosen = await pick<string>(at, {
-        placeholder: vscode.l10n.t('Type of the result'),
+        placeholder: vscode.l10n.t('Type of the result; losses as measured on Llama 3 8B, fine-tunes differ'),
         choices,
         active: (value) => value === first,
       });
@@ -97,22 +109,71 @@ export function askType(services: Services, command: string, types?: readonly Fi
   };
 }
 
-/** The path of the result, below a folder that exists. @param suggest gives it from the choices so far */
-export function askOutput(prompt: string, suggest: (choices: Choices) => string): Step<Choices> {
+/** Parameters of a base that was scanned, else of one whose headers can be read at once. */
+async function parametersOf(services: Services, base: string): Promise<number | undefined> {
+  return base.startsWith('ollama:')
+    ? undefined
+    : await artefactAt(services, base).then(
+        ({ parameters }) => parameters,
+        () => undefined,
+      );
+}
+
+/** The path of the result, below a folder that exists; *Browse…* opens the system's dialog. @param suggest gives it from the choices so far */
+export function askOutput(
+  prompt: string,
+  suggest: (choices: Choices) => string,
+  kind: 'gguf' | 'folder' = 'gguf',
+): Step<Choices> {
   return {
     isNeeded: ({ out }) => out === undefined,
     ask: async (choices, at) => {
-      const value = suggest(choices);
-      const from = Math.max(value.lastIndexOf('/'), value.lastIndexOf('\\')) + 1;
+      const root = workspaceRoots()[0]?.path;
+      const value = shownPath(suggest(choices), root);
       const chosen = await input(at, {
         prompt,
         value,
-        selection: [from, value.length],
-        problem: (text) => outputProblem(absolute(text)),
+        selection: nameSelection(value),
+        problem: (text) => outputProblem(text, { kind, root }),
+        browse: async (text) => {
+          const found = await browseOutput(typedPath(text === '' ? value : text, root), { title: prompt, kind });
+          return found === undefined ? undefined : shownPath(found, root);
+        },
       });
-      return chosen === undefined || chosen === 'back' ? chosen : { out: absolute(chosen) };
+      return chosen === undefined || chosen === 'back' ? chosen : { out: typedPath(chosen, root) };
     },
   };
+}
+
+/** The name without its folder and ending is what is typed over. */
+function nameSelection(value: string): readonly [number, number] {
+  const from = Math.max(value.lastIndexOf('/'), value.lastIndexOf('\\')) + 1;
+  return [from, value.length];
+}
+
+/** A place by the system's dialog: of a folder the one that it is to lie in, as its own name is not there yet. */
+async function browseOutput(
+  path: string,
+  { title, kind }: { readonly title: string; readonly kind: 'gguf' | 'folder' },
+): Promise<string | undefined> {
+  if (kind === 'gguf') {
+    const uri = await vscode.window.showSaveDialog({
+      title,
+      defaultUri: vscode.Uri.file(path),
+      filters: { GGUF: ['gguf'] },
+      saveLabel: vscode.l10n.t('Choose'),
+    });
+    return uri?.scheme === 'file' ? uri.fsPath : undefined;
+  }
+  const [folder] =
+    (await vscode.window.showOpenDialog({
+      title,
+      defaultUri: vscode.Uri.file(dirname(path)),
+      canSelectFiles: false,
+      canSelectFolders: true,
+      openLabel: vscode.l10n.t('Put It Here'),
+    })) ?? [];
+  return folder?.scheme === 'file' ? join(folder.fsPath, basename(path)) : undefined;
 }
 
 /** The name of a model in Ollama. */
@@ -132,9 +193,13 @@ export function askName(suggest: (choices: Choices) => string): Step<Choices> {
   };
 }
 
-/** The folder for results: beside the artefact where that lies in the workspace, else the workspace itself. */
-export function resultFolder(sources: readonly string[]): string {
+/** The folder for results: that of the settings, else beside the artefact where that lies in the workspace, else the workspace itself. */
+export function resultFolder({ configuration }: Services, sources: readonly string[]): string {
   const roots = workspaceRoots().map(({ path }) => path);
+  const wanted = configuration.get('output.folder').trim();
+  if (wanted !== '') {
+    return typedPath(wanted, roots[0]);
+  }
   const [source] = sources;
   if (source !== undefined && !isInCache(source)) {
     const parent = dirname(source);
@@ -143,7 +208,7 @@ export function resultFolder(sources: readonly string[]): string {
     );
     return root === undefined || source === root ? (root ?? parent) : parent;
   }
-  return roots[0] ?? process.cwd();
+  return roots[0] ?? homedir();
 }
 
 /** The artefact at a path: from the last scan, else from its header. @throws StudioError where it cannot be told */
@@ -154,23 +219,6 @@ export async function artefactAt(services: Services, path: string): Promise<Arte
   }
   const answer = (await services.cli.json(['inspect', path])) as { readonly files: readonly [Artefact] };
   return answer.files[0];
-}
-
-function absolute(path: string): string {
-  return isAbsolute(path) ? path : resolve(workspaceRoots()[0]?.path ?? '.', path);
-}
-
-async function outputProblem(path: string): Promise<string | undefined> {
-  const folder = dirname(path);
-  const isFolder = await stat(folder).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (!isFolder) {
-    return vscode.l10n.t('There is no folder {0}.', folder);
-  }
-  const found = await lstat(path).catch(() => undefined);
-  return found?.isDirectory() === true && /\.gguf$/i.test(path) ? vscode.l10n.t('{0} is a folder.', path) : undefined;
 }
 
 function nameProblem(name: string): string | undefined {

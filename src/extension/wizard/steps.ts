@@ -104,6 +104,8 @@ export interface InputOptions {
   readonly selection?: readonly [number, number];
   /** What is wrong with a value; undefined where nothing is. */
   readonly problem: (value: string) => string | undefined | Promise<string | undefined>;
+  /** Gives a value by a dialog of the system, for the button *Browse…*; undefined where the user left it. */
+  readonly browse?: (value: string) => Promise<string | undefined>;
 }
 
 /** A line of text that passes its check; `back`, or undefined when the user leaves. */
@@ -124,7 +126,24 @@ export async function input(at: StepPosition, options: InputOptions): Promise<st
     return problem === undefined;
   };
   box.onDidChangeValue(() => void check());
-  const answer = settle<string>(box, (resolve) => {
+  const browse: vscode.QuickInputButton = {
+    iconPath: new vscode.ThemeIcon('folder-opened'),
+    tooltip: vscode.l10n.t('Browse…'),
+  };
+  const answer = settle<string>(box, (resolve, pause) => {
+    if (options.browse !== undefined) {
+      box.buttons = [...box.buttons, browse];
+    }
+    box.onDidTriggerButton(async (button) => {
+      if (button === browse) {
+        // The dialog of a remote window takes the place of this box, which must come back after it.
+        const found = await pause(async () => await options.browse?.(box.value.trim()));
+        if (found !== undefined) {
+          box.value = found;
+          await check();
+        }
+      }
+    });
     box.onDidAccept(async () => {
       const value = box.value.trim();
       if (await check()) {
@@ -150,8 +169,21 @@ function dress(box: vscode.QuickInput, at: StepPosition): void {
 }
 
 /** Resolves with what `accept` hands on, with `back` for the back button, with undefined when the box is hidden. */
-async function settle<T>(host: AnyBox, accept: (resolve: (value: T) => void) => void): Promise<T | 'back' | undefined> {
+async function settle<T>(
+  host: AnyBox,
+  accept: (resolve: (value: T) => void, pause: <R>(work: () => Promise<R>) => Promise<R>) => void,
+): Promise<T | 'back' | undefined> {
   return await new Promise((resolve) => {
+    let paused = false;
+    const pause = async <R>(work: () => Promise<R>): Promise<R> => {
+      paused = true;
+      try {
+        return await work();
+      } finally {
+        paused = false;
+        host.show();
+      }
+    };
     if ((host.step ?? 1) > 1) {
       host.buttons = [vscode.QuickInputButtons.Back];
       host.onDidTriggerButton((button) => {
@@ -160,8 +192,12 @@ async function settle<T>(host: AnyBox, accept: (resolve: (value: T) => void) => 
         }
       });
     }
-    host.onDidHide(() => resolve(undefined));
-    accept(resolve);
+    host.onDidHide(() => {
+      if (!paused) {
+        resolve(undefined);
+      }
+    });
+    accept(resolve, pause);
   });
 }
 

@@ -1,4 +1,6 @@
+import { basename, dirname, join } from 'node:path';
 import * as z from 'zod/mini';
+import { CHANGE_FIELDS, type ChangeField } from '../plans/proposal';
 
 /** The longest path or name that an argument may hold. */
 const TEXT = z.string().check(z.minLength(1), z.maxLength(4096));
@@ -11,6 +13,7 @@ const REQUEST = z.object({
   type: z.optional(z.string().check(z.regex(/^[A-Za-z0-9_]{2,12}$/))),
   out: z.optional(TEXT),
   name: z.optional(z.string().check(z.minLength(1), z.maxLength(300))),
+  ask: z.optional(z.enum(CHANGE_FIELDS)),
 });
 
 /** An item of the Artefacts view. */
@@ -28,6 +31,8 @@ export interface Target {
   readonly type?: string | undefined;
   readonly out?: string | undefined;
   readonly name?: string | undefined;
+  /** What a plan's page asks for again; everything else is as it was chosen. */
+  readonly ask?: ChangeField | undefined;
 }
 
 /**
@@ -63,4 +68,16 @@ function pathOf(value: unknown): string[] {
   }
   const text = TEXT.safeParse(value);
   return text.success ? [text.data] : [];
+}
+
+/** Everything that was chosen before, but for what is asked again. */
+export function withoutAsked({ ask, ...rest }: Target): Target {
+  return ask === undefined ? rest : { ...rest, [ask]: undefined };
+}
+
+/** The place of a result after its type was changed: a name that told the old type tells the new one. */
+export function retyped(out: string, before: string | undefined, after: string): string {
+  const name = basename(out);
+  const at = before === undefined ? -1 : name.toLowerCase().lastIndexOf(before.toLowerCase());
+  return at < 0 ? out : join(dirname(out), `${name.slice(0, at)}${after}${name.slice(at + before!.length)}`);
 }

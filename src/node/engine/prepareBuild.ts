@@ -15,7 +15,7 @@ import { deltaFacts } from './deltaFacts';
 import { withColumnFactors } from './columnFactors';
 import { withoutTiedCopies, withoutTiedParts } from './tiedCopies';
 import { withoutZeroParts } from './zeroParts';
-import { unnamedRows } from './unnamedRows';
+import { unnamedInGguf, unnamedRows } from './unnamedRows';
 import { openFileSource } from '../files/fileSource';
 import { freeBytes } from '../files/freeSpace';
 import {
@@ -30,7 +30,7 @@ import {
   type InputStates,
 } from '../inputs/loadBuildInputs';
 import { readGgufParts } from '../inputs/readGgufParts';
-import { withTrainedTemplate, withTrainedTokenizer } from '../inputs/trainedTokenizer';
+import { withTrainedTokens, withTrainedTokenizer } from '../inputs/trainedTokenizer';
 
 export type { AdapterRequest } from '../inputs/loadBuildInputs';
 
@@ -102,8 +102,13 @@ export async function trainedInputs(
   if (base.kind === 'gguf') {
     const isTied = !base.parts.some(({ file }) => file.tensors.some(({ name }) => name === 'output.weight'));
     const adapters = isTied ? await withoutTiedParts(read, signal) : read;
-    const { parts, checks, warnings } = await withTrainedTemplate(base.parts, folders, signal);
-    return { base: { kind: 'gguf', parts }, adapters, checks, warnings };
+    const { parts, checks, warnings } = await withTrainedTokens(base.parts, folders, signal);
+    return {
+      base: { kind: 'gguf', parts },
+      adapters,
+      checks,
+      warnings: [...warnings, ...unnamedInGguf(parts, adapters)],
+    };
   }
   const single = await withoutTiedCopies(base.model, read, signal);
   const { adapters } = single;

@@ -1,4 +1,7 @@
 import { EMBEDDING, HEAD } from '../../core/engine/applyAdapters';
+import { isUnnamed } from '../../core/formats/huggingface/tokenizer/nameSpareTokens';
+import type { WeightedAdapter } from '../../core/engine/applyAdapters';
+import type { GgufPart } from '../../core/engine/planQuantize';
 import type { PlanNote } from '../../core/engine/buildPlan';
 import { rowRanges } from '../../core/engine/rowRanges';
 import { throwIfAborted } from '../../core/errors';
@@ -42,13 +45,31 @@ export async function unnamedRows(
       (await unnamedOf(part, isHeadToo, model, known, signal)).forEach((row) => rows.add(row));
     }
     if (rows.size > 0 && known.size > 0) {
-      notes.push({
-        code: 'adapter/unnamed-rows',
-        message: `${adapter.path} trained ${rows.size === 1 ? 'a row' : `${rows.size} rows`} of the vocabulary that no tokenizer names (${rowRanges([...rows])}): without names their tokens can be neither written nor read. Copy the tokenizer that the training saved (tokenizer.json, tokenizer_config.json) into ${adapter.directory}`,
-      });
+      notes.push(unnamed(adapter, [...rows]));
     }
   }
   return notes;
+}
+
+/** The same for a GGUF, of which only trained tokens are looked at: other weights of its vocabulary cannot change their rows. */
+export function unnamedInGguf(parts: readonly GgufPart[], adapters: readonly WeightedAdapter[]): PlanNote[] {
+  const keys = parts[0]?.file.metadata;
+  const [tokens, types] = [keys?.get('tokenizer.ggml.tokens'), keys?.get('tokenizer.ggml.token_type')];
+  if (tokens?.type !== 'array' || types?.type !== 'array') {
+    return [];
+  }
+  return adapters.flatMap(({ adapter }) => {
+    const rows = adapter.parts.flatMap((part) => (part.kind === 'replaceRows' ? part.rows : []));
+    const without = [...new Set(rows)].filter((id) => isUnnamed(String(tokens.value[id]), Number(types.value[id]), id));
+    return without.length === 0 ? [] : [unnamed(adapter, without)];
+  });
+}
+
+function unnamed(adapter: Adapter, rows: readonly number[]): PlanNote {
+  return {
+    code: 'adapter/unnamed-rows',
+    message: `${adapter.path} trained ${rows.length === 1 ? 'a row' : `${rows.length} rows`} of the vocabulary that no tokenizer names (${rowRanges(rows)}): without names their tokens can be neither written nor read. Copy the tokenizer that the training saved (tokenizer.json, tokenizer_config.json) into ${adapter.directory}`,
+  };
 }
 
 async function unnamedOf(

@@ -1,8 +1,11 @@
 import type { PlanNote } from '../../core/engine/buildPlan';
+import type { GgufMetadata } from '../../core/formats/gguf/ggufTypes';
+import type { GgufEntry } from '../../core/formats/gguf/ggufValue';
 import type { GgufPart } from '../../core/engine/planQuantize';
 import { throwIfAborted, toStudioError } from '../../core/errors';
 import type { HuggingFaceModel, TokenizerFiles } from '../../core/formats/huggingface/huggingFaceModel';
 import { chatTemplateEntries } from '../../core/formats/huggingface/tokenizer/chatTemplate';
+import { nameSpareTokens } from '../../core/formats/huggingface/tokenizer/nameSpareTokens';
 import { chooseTokenizer } from '../../core/formats/huggingface/tokenizer/chooseTokenizer';
 import { loadTokenizerFiles } from './loadTokenizerFiles';
 
@@ -44,10 +47,11 @@ export async function withTrainedTokenizer<Base extends HuggingFaceModel>(
 }
 
 /**
- * A GGUF with the chat template that its adapters were trained with, where that is another than its own; the tokenizer stays.
+ * A GGUF with the chat template that its adapters were trained with, where that is another than its own, and with their added
+ * tokens in rows that it has; rows are not added.
  * @param folders of the adapters, in their order: of several the last counts
  */
-export async function withTrainedTemplate(
+export async function withTrainedTokens(
   parts: readonly GgufPart[],
   folders: readonly string[],
   signal?: AbortSignal,
@@ -58,18 +62,52 @@ export async function withTrainedTemplate(
 }> {
   const notes: Notes = { checks: [], warnings: [] };
   const [first, ...rest] = parts;
-  const own = first?.file.metadata.get('tokenizer.chat_template')?.value;
-  for (const folder of [...folders].reverse()) {
+  if (first === undefined) {
+    return { parts, ...notes };
+  }
+  const own = first.file.metadata.get('tokenizer.chat_template')?.value;
+  let { metadata } = first.file;
+  let template: readonly GgufEntry[] = [];
+  for (const folder of folders) {
     const files = await readable(folder, notes, signal);
-    const entries = files === undefined ? [] : chatTemplateEntries(files);
-    if (first !== undefined && entries.length > 0 && new Map(entries).get('tokenizer.chat_template')?.value !== own) {
-      const kept = [...first.file.metadata].filter(([key]) => !/^tokenizer\.chat_templates?(?:\.|$)/.test(key));
-      const metadata = new Map([...kept, ...entries]);
-      notes.checks.push(OWN_TEMPLATE);
-      return { parts: [{ ...first, file: { ...first.file, metadata } }, ...rest], ...notes };
+    if (files !== undefined) {
+      metadata = named(metadata, files, notes);
+      const entries = chatTemplateEntries(files);
+      const isOther = entries.length > 0 && new Map(entries).get('tokenizer.chat_template')?.value !== own;
+      template = isOther ? entries : template;
     }
   }
-  return { parts, ...notes };
+  if (template.length > 0) {
+    const kept = [...metadata].filter(([key]) => !/^tokenizer\.chat_templates?(?:\.|$)/.test(key));
+    metadata = new Map([...kept, ...template]);
+    notes.checks.push(OWN_TEMPLATE);
+  }
+  return { parts: [{ ...first, file: { ...first.file, metadata } }, ...rest], ...notes };
+}
+
+function named(metadata: GgufMetadata, files: TokenizerFiles, notes: Notes): GgufMetadata {
+  try {
+    const found = nameSpareTokens(metadata, files);
+    if (found.kind === 'foreign') {
+      notes.warnings.push(foreign(files.directory, found));
+    }
+    if (found.kind !== 'named') {
+      return metadata;
+    }
+    if (found.more + found.renamed > 0) {
+      notes.checks.push(ownTokens(found));
+    }
+    if (found.beyond > 0) {
+      notes.warnings.push({
+        code: 'adapter/tokenizer',
+        message: `${found.beyond} tokens of the tokenizer in ${files.directory} have no row in this GGUF and are left out. Pass the Hugging Face folder of the base if the adapter was trained with them.`,
+      });
+    }
+    return found.metadata;
+  } catch (thrown) {
+    notes.warnings.push(unreadable(files.directory, thrown));
+    return metadata;
+  }
 }
 
 const OWN_TEMPLATE: PlanNote = { code: 'check/template', message: "chat template: the adapter's own" };
@@ -101,21 +139,29 @@ function unreadable(folder: string, thrown: unknown): PlanNote {
   };
 }
 
+function foreign(
+  directory: string,
+  { agreeing, tokens }: { readonly agreeing: number; readonly tokens: number },
+): PlanNote {
+  return {
+    code: 'adapter/tokenizer',
+    message: `the tokenizer in ${directory} is of another model (${agreeing} of ${tokens} tokens agree with the base's) and is left out`,
+  };
+}
+
+function ownTokens({ more, renamed }: { readonly more: number; readonly renamed: number }): PlanNote {
+  const what = [...(more > 0 ? [`${more} more`] : []), ...(renamed > 0 ? [`${renamed} other`] : [])].join(', ');
+  return { code: 'check/tokenizer', message: `tokenizer: the adapter's own (${what})` };
+}
+
 function trained(own: TokenizerFiles, files: TokenizerFiles, notes: Notes): TokenizerFiles | undefined {
   try {
     const choice = chooseTokenizer(own, files);
     if (choice.kind === 'foreign') {
-      notes.warnings.push({
-        code: 'adapter/tokenizer',
-        message: `the tokenizer in ${files.directory} is of another model (${choice.agreeing} of ${choice.tokens} tokens agree with the base's) and is left out`,
-      });
+      notes.warnings.push(foreign(files.directory, choice));
     }
     if (choice.kind === 'trained') {
-      const what = [
-        ...(choice.more > 0 ? [`${choice.more} more`] : []),
-        ...(choice.renamed > 0 ? [`${choice.renamed} other`] : []),
-      ].join(', ');
-      notes.checks.push({ code: 'check/tokenizer', message: `tokenizer: the adapter's own (${what})` });
+      notes.checks.push(ownTokens(choice));
       return choice.files;
     }
     return undefined;

@@ -65,6 +65,7 @@ export class TemplateComparer {
    * @param model what the model is known by: a path, or a name
    * @param state changes when the model does
    * @param read finds its template; asked only where the answer is not known
+   * @param waits who asks wants the answer now, and not at the next time
    */
   async compare(
     model: string,
@@ -72,12 +73,13 @@ export class TemplateComparer {
     read: () => Promise<OwnTemplate | undefined>,
     template: string,
     signal?: AbortSignal,
+    waits = this.options.onReady === undefined,
   ): Promise<ComparedTemplate | undefined> {
     const key = createHash('sha256')
       .update(JSON.stringify([model, state, template]))
       .digest('hex');
     const known = this.answers.get(key);
-    if (this.options.onReady === undefined) {
+    if (waits) {
       return abortable((known ?? this.start(key, model, state, read, template)).promise, signal);
     }
     if (known !== undefined) {

@@ -43,8 +43,14 @@ export class OllamaFacts {
 
   /** What an installed model says of its chat format, with its vocabulary. */
   async chatFormat(name: string, signal?: AbortSignal): Promise<ChatFormat | undefined> {
+    const metadata = await this.metadata(name, signal);
+    return metadata === undefined ? undefined : chatFormatOfGguf(metadata);
+  }
+
+  /** The metadata of an installed model with its vocabulary. */
+  async metadata(name: string, signal?: AbortSignal): Promise<GgufMetadata | undefined> {
     const answer = await this.ask('POST', '/api/show', JSON.stringify({ model: name, verbose: true }), signal);
-    return answer === undefined ? undefined : chatFormatOfGguf(metadataOf(object(answer['model_info'])));
+    return answer === undefined ? undefined : metadataOf(object(answer['model_info']));
   }
 
   private async list(signal: AbortSignal | undefined): Promise<readonly JsonObject[] | undefined> {

@@ -7,6 +7,7 @@ import type {
   PathFacts,
   PathSuggestion,
   PatternPaths,
+  PromptTokenizer,
   WorkspaceFacts,
 } from '../../core/modelfile/workspaceFacts';
 import { toByteString } from '../../core/golang/byteString';
@@ -23,6 +24,7 @@ import { ggufFileFacts } from './ggufFacts';
 import { folderFacts, folderState } from './modelFolderFacts';
 import { expandModelfilePath } from './modelfileFiles';
 import type { OllamaFacts } from './ollamaFacts';
+import { promptTokenizerOf, readPromptTokenizer } from './promptTokenizer';
 import { systemCode } from '../files/systemError';
 
 export interface NodeWorkspaceFactsOptions {
@@ -35,6 +37,8 @@ export interface NodeWorkspaceFactsOptions {
   readonly ollamaVersion?: string | undefined;
   /** Compares TEMPLATEs with models' own; without it none is compared. */
   readonly comparer?: TemplateComparer | undefined;
+  /** A comparison is waited for, where it would else be told of later. */
+  readonly waits?: boolean | undefined;
 }
 
 const SYSTEM = { isWindows: process.platform === 'win32' };
@@ -59,6 +63,8 @@ export function isUntouchable(path: string): boolean {
 
 const remembered = new FactCache<PathFacts>(200);
 const compared = new FactCache<readonly string[]>(20);
+/** Vocabularies are large: those of the last models that were looked at. */
+const tokenizers = new FactCache<PromptTokenizer | undefined>(2);
 
 /** The facts around one Modelfile, from the file system and an Ollama. */
 export class NodeWorkspaceFacts implements WorkspaceFacts {
@@ -135,7 +141,7 @@ export class NodeWorkspaceFacts implements WorkspaceFacts {
     template: string,
     signal?: AbortSignal,
   ): Promise<ComparedTemplate | undefined> {
-    const { comparer, isTrusted, directory } = this.options;
+    const { comparer, isTrusted, directory, waits } = this.options;
     if (comparer === undefined || !isTrusted) {
       return undefined;
     }
@@ -149,6 +155,7 @@ export class NodeWorkspaceFacts implements WorkspaceFacts {
         () => templateOfName(value, installed, this.server, comparer),
         template,
         signal,
+        waits,
       );
     }
     if (isUntouchable(value)) {
@@ -156,11 +163,37 @@ export class NodeWorkspaceFacts implements WorkspaceFacts {
     }
     try {
       const path = await expandModelfilePath(value, directory);
-      return await comparer.compare(path, await stateOf(path), () => templateOfPath(path), template, signal);
+      return await comparer.compare(path, await stateOf(path), () => templateOfPath(path), template, signal, waits);
     } catch {
       signal?.throwIfAborted();
       return undefined;
     }
+  }
+
+  async tokenizer({ kind, value }: ComparedModel, signal?: AbortSignal): Promise<PromptTokenizer | undefined> {
+    const { isTrusted, directory } = this.options;
+    if (!isTrusted || (kind === 'path' && isUntouchable(value))) {
+      return undefined;
+    }
+    try {
+      if (kind === 'path') {
+        const path = await expandModelfilePath(value, directory);
+        return await tokenizers.get(path, await stateOf(path), () => readPromptTokenizer(path), signal);
+      }
+      const installed = await this.installedModel(value, signal);
+      const state = `${installed?.architecture ?? ''} ${installed?.bytes ?? ''} ${installed?.chatTemplate ?? ''}`;
+      return installed === undefined
+        ? undefined
+        : await tokenizers.get(`name ${value}`, state, () => this.tokenizerOfName(value), signal);
+    } catch {
+      signal?.throwIfAborted();
+      return undefined;
+    }
+  }
+
+  private async tokenizerOfName(name: string): Promise<PromptTokenizer | undefined> {
+    const metadata = await this.server?.metadata(name);
+    return metadata === undefined ? undefined : promptTokenizerOf(metadata);
   }
 
   async patternPaths(path: string, signal?: AbortSignal): Promise<PatternPaths> {

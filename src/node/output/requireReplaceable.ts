@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { StudioError } from '../../core/errors';
 
 /**
- * A folder is replaced as a whole, so --force alone must not cost anything that is no model: it has to be empty, or to
+ * A folder is replaced as a whole, so the wish to replace it alone must not cost anything that is no model: it has to be empty, or to
  * hold a config.json, files of weights and no folders but that of additional chat templates.
  * @throws StudioError output/exists
  */
@@ -26,7 +26,7 @@ export async function requireReplaceable(folder: string): Promise<void> {
       : 'is not the folder of a model';
   throw new StudioError(
     'output/exists',
-    `${folder} ${what}, and --force replaces a folder with all that is in it. It was not touched: choose another name, or remove it yourself.`,
+    `${folder} ${what}, and a folder is replaced with all that is in it. It was not touched: choose another name, or remove it yourself.`,
     { path: folder },
   );
 }

@@ -39,6 +39,10 @@ export const PROMPT_DIAGNOSTICS = {
     'This TEMPLATE never prints the system prompt{consequence}. Use .System, or the messages of role system.',
     'A SYSTEM, in the file or in a request, would have no effect.',
   ),
+  'modelfile/template-system-twice': warning(
+    'This TEMPLATE writes the system prompt more than once: Ollama hands it over as .System and as the first of .Messages. Take one of them.',
+    'The model gets its instructions twice. A loop over `.Messages` that leaves `system` out, beside `.System`, or the loop alone, writes them once.',
+  ),
   'modelfile/template-fails': warning(
     'Rendering this TEMPLATE with an ordinary conversation fails: {error}',
     'Ollama accepts the template, and every chat fails.',

@@ -144,7 +144,8 @@ function setContext(context: LintContext, before: Entry, numCtx: Entry | undefin
   return fix(`Set num_ctx to ${tokens}`, false, change);
 }
 
-function contextLimit(
+/** How many tokens a conversation may have, and who says so. */
+export function contextLimit(
   entry: Entry | undefined,
   { contextLength, numCtx }: { readonly contextLength?: number | undefined; readonly numCtx?: number | undefined },
 ): { limit: number; source: string } {

@@ -31,15 +31,32 @@ const KINDS: readonly (readonly [RegExp, string, string])[] = [
   ],
 ];
 
+const YAML =
+  ' This file is YAML, not a Modelfile. A Modelfile is lines without colons: FROM llama3.2, SYSTEM and a text, PARAMETER temperature 0.7.';
+
+/** The first key, where every line that begins at the margin is `key:` in small letters, as no instruction is, and there are several. */
+function firstYamlKey(head: string): string | undefined {
+  // The last line may be cut.
+  const lines = head.split(/\r?\n/).slice(0, head.length < HEAD ? undefined : -1);
+  const atMargin = lines.filter((line) => /^[^\s#-]/.test(line));
+  const keys = atMargin.flatMap((line) => /^\ufeff?([a-z_]+:)(?:\s|$)/.exec(line)?.[1] ?? []);
+  return keys.length >= 2 && keys.length === atMargin.length ? keys[0] : undefined;
+}
+
+/** How much of a file tells what it is. */
+const HEAD = 400;
+
 /** One finding for a file of another kind; true where it is one. */
 export function foreignFile(context: LintContext): boolean {
   const { text, parsed } = context;
   if (parsed.verdict.ok || parsed.instructions.some(({ command }) => command?.name === 'model')) {
     return false;
   }
-  const head = text.slice(0, 400);
+  const head = text.slice(0, HEAD);
+  const key = firstYamlKey(head);
   const found =
     KINDS.find(([pattern]) => pattern.test(head)) ??
+    (key === undefined ? undefined : ([/./, key, YAML] as const)) ??
     (head.includes('\u0000') ? ([/./, 'This', ' This file is binary, not a Modelfile.'] as const) : undefined);
   if (found === undefined) {
     return false;

@@ -1,3 +1,4 @@
+import { commentBehindValue } from '../commentBehindValue';
 import { parseModelReference, sameModelName, shortModelName, type ModelName } from '../../ollama/modelName';
 import { didYouMean } from '../didYouMean';
 import { edit, fix, suggestion, type Fix } from '../diagnostic';
@@ -100,9 +101,10 @@ function unknown(context: LintContext, line: FromFacts): void {
 
 function invalidName(context: LintContext, { entry }: FromFacts): void {
   const { args } = entry.command;
-  // A comment behind the name is told as that.
-  if (!/\s#/.test(args)) {
-    context.report('modelfile/from-invalid-name', entry.value.span, { path: args, reason: whyNoName(args) });
+  // A comment behind a name is told as that.
+  const bare = (entry.value.quote === '' ? commentBehindValue(args) : undefined)?.value ?? args;
+  if (bare === args || !(looksLikePath(bare) || parseModelReference(bare) !== undefined)) {
+    context.report('modelfile/from-invalid-name', entry.value.span, { path: bare, reason: whyNoName(bare) });
   }
 }
 

@@ -1,4 +1,5 @@
 import { ollamaNames } from '../../ollama/ollamaTable';
+import { commentBehindValue } from '../commentBehindValue';
 import { didYouMean } from '../didYouMean';
 import { edit, fix, suggestion } from '../diagnostic';
 import type { LintContext } from '../lintContext';
@@ -32,12 +33,15 @@ function names(
 ): void {
   const entry = context.last(name);
   const known = ollamaNames(name);
-  const word = entry?.command.args ?? '';
+  const args = entry?.command.args ?? '';
+  // A comment behind the name is told as that.
+  const word = (entry?.value.quote === '' ? commentBehindValue(args) : undefined)?.value ?? args;
   if (entry === undefined || word === '' || known.has(word)) {
     return;
   }
   const meant = didYouMean(word, known.keys());
-  const fixes = meant === undefined ? [] : [fix(`Write ${meant}`, false, edit(entry.value.span, meant))];
+  const fixes =
+    meant === undefined ? [] : [fix(`Write ${meant}`, false, edit(entry.value.span, args.replace(word, meant)))];
   context.report(code, entry.value.span, { word, suggestion: suggestion(meant) }, { fixes });
 }
 

@@ -19,6 +19,7 @@ const SAID: ReadonlyMap<DiagnosticCode, readonly ReportedDifference['kind'][] | 
   ['modelfile/template-no-answer-header', ['no-header', 'text', 'past-header']],
   ['modelfile/template-role-mismatch', ['header', 'past-header']],
   ['modelfile/template-ignores-system', ['system-lost']],
+  ['modelfile/template-system-twice', ['system-twice']],
   ['modelfile/template-unknown-field', ['system-lost', 'error']],
   ['modelfile/template-fails', ['error']],
   ['modelfile/template-completion', 'all'],
@@ -52,7 +53,7 @@ export async function ownTemplateRules(
   const fixes = ownTemplateFixes(context, analysis, report, model);
   const [first, ...others] = left;
   if (first === undefined) {
-    said.forEach((code) => context.amend(code, fixes));
+    said.forEach((code) => context.amend(code, fixes, { isCompared: true }));
     return;
   }
   const more = others
@@ -63,7 +64,7 @@ export async function ownTemplateRules(
     'modelfile/template-differs',
     analysis.entry.instruction.keywordSpan,
     { own: report.own, meaning: first.meaning, conversation: first.conversation, at: first.at + 1, more },
-    { fixes, severity: first.isGrave ? 'warning' : 'information' },
+    { fixes, severity: first.isGrave ? 'warning' : 'information', isCompared: true },
   );
 }
 

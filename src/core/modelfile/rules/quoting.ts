@@ -1,5 +1,7 @@
+import { commentBehindValue } from '../commentBehindValue';
 import { edit, fix, quoted, fixAll } from '../diagnostic';
 import type { Entry, LintContext } from '../lintContext';
+import { looksLikePath } from '../modelFacts';
 import { INSTRUCTION_NAMES } from '../../ollama/instructionNames';
 import { stopListOf } from './stops';
 import { textBehindQuote } from './textBehindQuote';
@@ -78,15 +80,17 @@ function swallowed(context: LintContext, { value }: Entry): void {
 
 function commentInValue(context: LintContext, { value, instruction }: Entry): void {
   const { keyword } = instruction;
-  const match = PATH_KEYWORDS.has(keyword) && value.quote === '' ? /^(\S.*?)\s+(#(?:\s.*)?)$/s.exec(value.text) : null;
-  if (match !== null) {
+  const cut = PATH_KEYWORDS.has(keyword) && value.quote === '' ? commentBehindValue(value.text) : undefined;
+  if (cut !== undefined) {
     const start = instruction.span.start;
+    // With its comment nobody takes it for a path: whether there is one is seen only when the comment is gone.
+    const isSure = looksLikePath(value.text) || !looksLikePath(cut.value);
     const fixes = [
       fix(
         'Move the comment above',
-        true,
-        edit({ start, end: start }, `${match[2] ?? ''}${context.newline}`),
-        edit(value.span, match[1] ?? ''),
+        isSure,
+        edit({ start, end: start }, `${cut.comment}${context.newline}`),
+        edit(value.span, cut.value),
       ),
     ];
     context.report('modelfile/comment-in-value', value.span, { value: quoted(value.text) }, { fixes });

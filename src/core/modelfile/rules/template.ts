@@ -173,6 +173,9 @@ function behaviour(context: LintContext, analysis: TemplateAnalysis): void {
       { severity: isLost ? 'warning' : 'information' },
     );
   }
+  if (probe.repeatsSystem) {
+    context.report('modelfile/template-system-twice', keywordSpan);
+  }
   turnRules(context, analysis);
 }
 

@@ -2,7 +2,7 @@ import type { TokenizerFiles } from '../huggingFaceModel';
 import { hasTokenizer, knownTokens } from './knownTokens';
 
 /** Tokens of the base that an adapter's tokenizer must know by the same ids to be of the same model. */
-const SAME_MODEL = 0.9;
+export const SAME_MODEL = 0.9;
 
 /** Why a tokenizer beside an adapter is taken or left. */
 export type TokenizerChoice =
