@@ -44,7 +44,6 @@ const FAMILIES = [
   'exaone4-small',
   'starcoder2',
   'cohere',
-  'cohere-qknorm',
   'cohere2',
   'glm4',
   'ernie45',
@@ -53,7 +52,11 @@ const FAMILIES = [
   'ministral3',
   'hunyuan',
   'smolvlm',
+  'lfm2vl',
   'glm4moe',
+  'deepseek3',
+  'granite4-tiny',
+  'nemotron3',
 ];
 /** Made from the folder's name, which is ours and not the golden's. */
 const OWN_KEYS = ['general.name', 'general.finetune', 'general.basename'];

@@ -68,7 +68,12 @@ export function llamaOrSkip(context: TestContext): Llama {
 }
 
 /** Loads a GGUF, with a GGUF adapter beside it where one is given. One model at a time: the log is that of the process. */
-export async function loadModel(llama: Llama, path: string, adapter?: string): Promise<LoadedModel> {
+export async function loadModel(
+  llama: Llama,
+  path: string,
+  adapter?: string,
+  flashAttention?: boolean,
+): Promise<LoadedModel> {
   lines.length = 0;
   const model = await llama.loadModel({ modelPath: path, useMmap: false });
   const log = await finishedLog();
@@ -76,6 +81,7 @@ export async function loadModel(llama: Llama, path: string, adapter?: string): P
     await model.createContext({
       contextSize: 256,
       threads: 1,
+      ...(flashAttention === undefined ? {} : { flashAttention }),
       ...(adapter === undefined ? {} : { lora: { adapters: [{ filePath: adapter, scale: 1 }] } }),
     })
   ).getSequence();

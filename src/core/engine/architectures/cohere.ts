@@ -52,6 +52,8 @@ export const commandr: Architecture = {
     ),
   check(config) {
     checkCohere(config);
+    // llama.cpp asks for norms of queries and keys from 64 layers on, and for none below.
+    checkOnly(config, 'use_qk_norm', [config.layers >= 64]);
   },
 };
 

@@ -2,7 +2,7 @@ import { bool, f32, type GgufEntry, u32 } from '../../formats/gguf/ggufValue';
 import type { JsonObject } from '../../json';
 import type { Architecture, ModelConfig, RowRun, TensorRules, TensorTable } from './architecture';
 import { baseHyperparameters, checkRopeType, checkSilu } from './baseHyperparameters';
-import { decimal, optionalWhole, whole } from './configNumber';
+import { checkOnly, decimal, optionalWhole, whole } from './configNumber';
 import { furtherLayers, NEXT_TOKEN_TENSORS, SHARED_EXPERTS } from './glm4moe';
 import { checkExpertCounts } from './qwenMoe';
 import { readRopeParameters, ropeNumber } from './ropeParameters';
@@ -128,6 +128,10 @@ function check(config: ModelConfig): void {
     checkExpertCounts(config);
   }
   lateParameters(config);
+  // llama.cpp tells models without a latent query by the number of their layers.
+  if (queryRank(config) === undefined) {
+    checkOnly(config, 'num_hidden_layers', [26, 27]);
+  }
 }
 
 const DEFAULTS: JsonObject = {

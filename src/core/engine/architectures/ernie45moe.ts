@@ -1,7 +1,7 @@
 import { type GgufEntry, u32 } from '../../formats/gguf/ggufValue';
 import type { Architecture, ModelConfig, TensorRules, TensorTable } from './architecture';
 import { baseHyperparameters, checkRope, checkSilu } from './baseHyperparameters';
-import { optionalWhole, whole } from './configNumber';
+import { checkOnly, optionalWhole, whole } from './configNumber';
 import { ERNIE_LAYER_TENSORS } from './ernie45';
 import { DENSE_FEED_FORWARD, each, GLOBAL_TENSORS, withoutDenseFeedForward } from './textTensors';
 
@@ -74,6 +74,11 @@ export const ernie45moe: Architecture = {
     checkRope(config, ['linear', 'yarn']);
     checkSilu(config);
     lateParameters(config);
+    // llama.cpp works the width of the shared experts out of these, as the converter does.
+    const shared = optionalWhole(config, 'moe_num_shared_experts') ?? 0;
+    if (shared > 0) {
+      checkOnly(config, 'intermediate_size', [shared * whole(config, 'moe_intermediate_size') * config.kvHeads]);
+    }
   },
 };
 

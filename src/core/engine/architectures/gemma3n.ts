@@ -94,6 +94,9 @@ export const gemma3n: Architecture = {
   check(config) {
     checkRope(config, ['linear']);
     checkOnly(config, 'altup_num_inputs', [STREAMS]);
+    // Numbers that llama.cpp has built in.
+    checkOnly(config, 'laurel_rank', [64]);
+    checkOnly(config, 'hidden_size_per_layer_input', [256]);
     lateParameters(config);
   },
 };

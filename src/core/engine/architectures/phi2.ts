@@ -1,3 +1,4 @@
+import { StudioError } from '../../errors';
 import { bool, f32, type GgufEntry, u32 } from '../../formats/gguf/ggufValue';
 import type { Architecture, ModelConfig, TensorRules } from './architecture';
 import { checkRopeType } from './baseHyperparameters';
@@ -48,13 +49,24 @@ export const phi2: Architecture = {
     checkRopeType(config, []);
     checkOnly(config, 'hidden_act', ['gelu_new', 'gelu_pytorch_tanh', 'gelu']);
     checkOnly(config, 'qk_layernorm', [false]);
+    if (rotated(config) % 2 !== 0) {
+      throw new StudioError(
+        'model/config',
+        `config.json rotates ${rotated(config)} values of each head, which cannot be done in pairs. Fetch the model's config.json again.`,
+      );
+    }
     checkOnly(config, 'intermediate_size', [4 * config.hiddenSize]);
     checkOnly(config, 'num_key_value_heads', [config.heads]);
   },
 };
 
-function hyperparameters(config: ModelConfig): GgufEntry[] {
+/** Values of each head that turn. */
+function rotated(config: ModelConfig): number {
   const part = ropeNumber(readRopeParameters(config.raw).full, 'partial_rotary_factor') ?? 0.5;
+  return Math.floor(Math.floor(part * config.hiddenSize) / config.heads);
+}
+
+function hyperparameters(config: ModelConfig): GgufEntry[] {
   return [
     ['phi2.context_length', u32(config.contextLength)],
     ['phi2.embedding_length', u32(config.hiddenSize)],
@@ -63,6 +75,6 @@ function hyperparameters(config: ModelConfig): GgufEntry[] {
     ['phi2.attention.head_count', u32(config.heads)],
     ['phi2.attention.head_count_kv', u32(config.heads)],
     ['phi2.attention.layer_norm_epsilon', f32(config.rmsNormEps)],
-    ['phi2.rope.dimension_count', u32(Math.floor(Math.floor(part * config.hiddenSize) / config.heads))],
+    ['phi2.rope.dimension_count', u32(rotated(config))],
   ];
 }
