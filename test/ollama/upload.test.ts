@@ -106,7 +106,7 @@ describe('uploads', () => {
     expect(await rejection(fake.client().uploadBlob(path, digest))).toMatchObject({ code: 'ollama/digest' });
   });
 
-  it('are cancelled at once', async () => {
+  it('are cancelled within 250 ms', async () => {
     fake.handlers.set('POST /api/blobs', async (request) => {
       for await (const chunk of request) {
         await sleep((chunk as Buffer).length > 0 ? 40 : 0);
