@@ -363,8 +363,8 @@ export const THREATS = [
   [
     'V7',
     'Tasks of a malicious repository',
-    'none is offered or run without trust, and with it they run through the same checks as commands',
-    [['test/e2e/trust.test.ts', 'runs no task of the repository']],
+    'the editor runs none without trust; what is wrong in one is refused as it is of a command',
+    [['test/extension/proposals.test.ts', 'that are wrong are refused with the reason']],
   ],
   [
     'V8',

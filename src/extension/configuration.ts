@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import * as z from 'zod/mini';
+import { TOOL_VARIABLES } from '../core/tools/toolVariables';
 
 export const SECTION = 'modelfileStudio';
 
@@ -10,6 +11,9 @@ const SCHEMAS = {
   'ollama.enabled': z.boolean(),
   'ollama.host': z.string(),
   'ollama.version': z.string(),
+  'tools.python': z.string(),
+  'tools.llamaCpp': z.string(),
+  'tools.docker': z.string(),
   'engine.workers': z.int().check(z.minimum(0), z.maximum(64)),
 } as const;
 
@@ -36,10 +40,15 @@ export class Configuration {
     return section.inspect(key)?.defaultValue as z.infer<Schemas[K]>;
   }
 
-  /** Variables for a command line of ours: the address of Ollama, where the settings name one. */
+  /** Variables for a command line of ours: the address of Ollama and the places of tools, where the settings name them. */
   environment(): Record<string, string | undefined> {
-    const host = this.get('ollama.host').trim();
-    return host === '' ? {} : { OLLAMA_HOST: host };
+    const named = {
+      OLLAMA_HOST: this.get('ollama.host').trim(),
+      [TOOL_VARIABLES.python]: this.get('tools.python').trim(),
+      [TOOL_VARIABLES.llamaCpp]: this.get('tools.llamaCpp').trim(),
+      [TOOL_VARIABLES.docker]: this.get('tools.docker').trim(),
+    };
+    return Object.fromEntries(Object.entries(named).filter(([, value]) => value !== ''));
   }
 
   /** Called when one of the keys that begin with `prefix` changes. */

@@ -91,7 +91,7 @@ describe.skipIf(missingVSCode !== undefined)('results and plans', () => {
       return text.includes('stays.Q8_0.gguf') && !/^Planning/m.test(text) && text;
     });
     expect(changed).not.toContain('BF16.gguf');
-    expect(await code.tabs()).toHaveLength(1);
+    expect(await code.tabs()).toEqual(['Plan: Convert stays.Q8_0.gguf']);
     await lens('Run').waitFor();
     await code.screenshot('plan-ready');
     await code.page.locator('.editor-instance .view-lines').first().click();

@@ -126,15 +126,6 @@ describe.skipIf(missingVSCode !== undefined)('a workspace that is not trusted', 
     await code.page.keyboard.press('Escape');
   });
 
-  it('runs no task of the repository', async () => {
-    expect(
-      await code.inHost(async (vscode) => {
-        const tasks = await vscode.tasks.fetchTasks({ type: 'modelfile-studio' });
-        return tasks.map(({ name }) => name);
-      }),
-    ).toEqual([]);
-  });
-
   it('shows everything once it is trusted', async () => {
     await code.runCommand('Workspaces: Manage Workspace Trust');
     await code.page

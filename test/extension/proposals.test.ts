@@ -102,6 +102,11 @@ describe('the page of a plan', () => {
     expect(page.endsWith('\n')).toBe(true);
   });
 
+  it('names types and not options where it warns', () => {
+    const state = { kind: 'ready', text: 'Warnings  ! Q8_0 is the usual choice (--type Q8_0)', exists: false } as const;
+    expect(planText({ proposal, state, keeps: false }, 'linux')).toContain('is the usual choice (Q8_0)\n');
+  });
+
   it('says why nothing can be run', () => {
     const page = planText(
       {

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import * as vscode from 'vscode';
 import { scannedFolders } from '../artefacts/scannedFolders';
 import { showReport } from '../reports/reportDocuments';
@@ -8,7 +9,7 @@ export async function diagnose({ services }: CommandServices): Promise<void> {
   const folders = (await scannedFolders(services.configuration)).slice(0, 8);
   const { artefacts, context } = services;
   await showReport(vscode.l10n.t('Diagnose Setup'), async (signal) => {
-    const checks = await services.cli.text(['doctor', ...folders], { signal });
+    const checks = await services.cli.text(['doctor', ...pythonChoice(), ...folders], { signal });
     const { state } = artefacts;
     const scan =
       state.kind === 'ready'
@@ -26,4 +27,19 @@ export async function diagnose({ services }: CommandServices): Promise<void> {
       '',
     ].join('\n');
   });
+}
+
+/** What is known of the Python extension's interface: https://www.npmjs.com/package/@vscode/python-extension */
+interface PythonExtension {
+  readonly environments?: { readonly getActiveEnvironmentPath?: () => { readonly path?: unknown } | undefined };
+}
+
+/** The interpreter that the Python extension uses, where that runs already; it is not started for this. */
+function pythonChoice(): string[] {
+  const found = vscode.extensions.getExtension<PythonExtension | undefined>('ms-python.python');
+  if (found?.isActive !== true) {
+    return [];
+  }
+  const path = found.exports?.environments?.getActiveEnvironmentPath?.()?.path;
+  return typeof path === 'string' && isAbsolute(path) ? ['--python', path] : [];
 }

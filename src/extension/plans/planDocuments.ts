@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import { StudioError, toStudioError } from '../../core/errors';
@@ -54,13 +53,19 @@ export class PlanDocuments implements vscode.CodeLensProvider, vscode.DocumentLi
    */
   async show(proposal: Proposal, ready?: { readonly text: string; readonly exists: boolean }): Promise<void> {
     const name = proposal.job.title.replaceAll(/[\\/]/g, ' ');
-    const uri =
-      this.#replaced ??
-      vscode.Uri.from({ scheme: PLAN_SCHEME, path: `/${randomUUID()}/${vscode.l10n.t('Plan')}: ${name}` });
+    const uri = vscode.Uri.from({
+      scheme: PLAN_SCHEME,
+      path: `/${Date.now().toString(36)}/${vscode.l10n.t('Plan')}: ${name}`,
+    });
+    const replaced = this.#replaced;
     this.#replaced = undefined;
     const state: PlanState = ready === undefined ? { kind: 'planning' } : { kind: 'ready', ...ready };
     this.#set(uri, { proposal, state, keeps: false });
     await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri), { preview: true });
+    if (replaced !== undefined) {
+      // The tab is named after its plan: the new one takes the place of the old.
+      await vscode.window.tabGroups.close(tabsOf(replaced), true);
+    }
     if (ready === undefined) {
       await this.#plan(uri);
     }
@@ -314,6 +319,13 @@ export class PlanDocuments implements vscode.CodeLensProvider, vscode.DocumentLi
     }
     return [key, plan];
   }
+}
+
+/** The tabs that show a page; none where a preview gave way already. */
+function tabsOf(uri: vscode.Uri): vscode.Tab[] {
+  return vscode.window.tabGroups.all
+    .flatMap(({ tabs }) => tabs)
+    .filter(({ input }) => input instanceof vscode.TabInputText && input.uri.toString() === uri.toString());
 }
 
 async function isThere(path: string | undefined): Promise<boolean> {

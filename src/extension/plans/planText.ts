@@ -74,7 +74,7 @@ function body(state: PlanState): readonly string[] {
     case 'ready':
     case 'started':
       // The engine puts all checks into one line, for a terminal; a page has room below.
-      return state.text
+      return editorWords(state.text)
         .split('\n')
         .map((line) => line.replace(/^Checks +/, 'Checks    ').replaceAll(/(?<=\S) {3}✓ /g, `\n${INDENT}✓ `));
   }

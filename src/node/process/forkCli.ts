@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import type { EngineEvent } from '../../core/progress';
 import type { ErrorJson } from '../../core/errors';
+import { CollectedText } from './collectedText';
 
 /** How a command line of ours ended. */
 export interface CliResult {
@@ -52,8 +53,8 @@ export async function forkCli(args: readonly string[], options: ForkOptions): Pr
     execArgv: [],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
-  const output = new Collected(MAX_OUTPUT, 'head');
-  const errors = new Collected(MAX_ERROR_TEXT, 'tail');
+  const output = new CollectedText(MAX_OUTPUT, 'head');
+  const errors = new CollectedText(MAX_ERROR_TEXT, 'tail');
   child.stdout?.setEncoding('utf8').on('data', (text: string) => output.add(text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => errors.add(text));
   child.on('message', (message) => {
@@ -105,7 +106,7 @@ function cancelOn(child: ChildProcess, signal: AbortSignal | undefined): () => v
 }
 
 /** Resolves when the process has ended and its output is read to the end. */
-async function ended(child: ChildProcess, errors: Collected): Promise<number | undefined> {
+async function ended(child: ChildProcess, errors: CollectedText): Promise<number | undefined> {
   return await new Promise((resolve) => {
     child.on('error', (error) => {
       errors.add(`${error.message}\n`);
@@ -137,33 +138,5 @@ function parseJson(text: string): unknown {
     return JSON.parse(text) as unknown;
   } catch {
     return undefined;
-  }
-}
-
-/** Text that comes in pieces, kept up to a length from its beginning or its end. */
-class Collected {
-  #pieces: string[] = [];
-  #length = 0;
-
-  constructor(
-    private readonly most: number,
-    private readonly keep: 'head' | 'tail',
-  ) {}
-
-  add(piece: string): void {
-    if (this.keep === 'head' && this.#length >= this.most) {
-      return;
-    }
-    this.#pieces.push(piece);
-    this.#length += piece.length;
-    if (this.keep === 'tail' && this.#length > 2 * this.most) {
-      this.#pieces = [this.text()];
-      this.#length = this.#pieces[0]!.length;
-    }
-  }
-
-  text(): string {
-    const text = this.#pieces.join('');
-    return this.keep === 'head' ? text.slice(0, this.most) : text.slice(-this.most);
   }
 }
