@@ -164,6 +164,16 @@ describe('template and stops for a model on disk', () => {
     expect(beyond.notes.length).toBeGreaterThan(0);
   });
 
+  it('keep a text at the top that looks like a variable of Go', async () => {
+    write(
+      'chat_template.jinja',
+      "{{ 'A word costs $.50.\n' }}{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
+    );
+    const { exact, template } = await chooseTemplateFor(base, { bundleFolder });
+    expect(template).toContain('A word costs $.50.');
+    expect(exact).toBe(true);
+  });
+
   it('are what the command line tells of a path', async () => {
     const run = await runCli(['template', base, '--params', '--json']);
     expect(run.json).toMatchObject({

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { chooseTemplate } from '../../src/core/chatTemplate/chooseTemplate';
 import type { JinjaRequest } from '../../src/core/chatTemplate/chatFormat';
 import { createJinjaRenderer } from '../../src/node/jinja/jinjaRenderer';
+import { HANG_LIMIT } from '../support/hangLimit';
 import { CLI } from '../support/cli';
 import { formatFor } from '../support/familyTemplates';
 
@@ -93,7 +94,7 @@ describe("models' Jinja templates in their process", () => {
     await expect(render(HOSTILE['loops in loops']!, [request()], abort.signal)).rejects.toMatchObject({
       code: 'run/cancelled',
     });
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(performance.now() - started).toBeLessThan(HANG_LIMIT);
   });
 
   it('ends when whoever started it is gone, in the middle of a template without end', async () => {

@@ -323,6 +323,8 @@ describe('ADAPTER and DRAFT', () => {
     ['DRAFT ./lora', ['draft-not-model: ./lora']],
     ['DRAFT ./empty', ['from-no-weights: ./empty']],
     ['DRAFT text.gguf', ['gguf-invalid: text.gguf']],
+    ['DRAFT pickles/pytorch_model.bin', ['from-pickle: pickles/pytorch_model.bin']],
+    ['DRAFT pickles', ['from-pickle: pickles']],
     ['DRAFT model.gguf', []],
     ['DRAFT ./none', ['adapter-missing: ./none']],
     ['DRAFT ./jinja.gguf', ['draft-same-as-from: ./jinja.gguf']],

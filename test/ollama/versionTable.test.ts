@@ -7,7 +7,8 @@ import { DEPRECATED_PARAMETERS, PARAMETERS } from '../../src/core/modelfile/para
 import { NO_FACTS, type PathFacts, type WorkspaceFacts } from '../../src/core/modelfile/workspaceFacts';
 import { INSTRUCTION_NAMES } from '../../src/core/ollama/instructionNames';
 import { ollamaProfile } from '../../src/core/ollama/ollamaProfile';
-import { planRoutes, ROUTES, type RouteAdapter, type RouteBase } from '../../src/core/routes/planRoutes';
+import { planRoutes, ROUTES } from '../../src/core/routes/planRoutes';
+import type { RouteAdapter, RouteBase } from '../../src/core/routes/routeFacts';
 
 /** What people run: before and at the end of the adapters, now, and what is not out yet. */
 const VERSIONS = ['0.31.0', '0.32.15', '0.34.0', '0.34.4', '0.99.0'] as const;

@@ -7,13 +7,10 @@ import {
   recommendedType,
   ROUTES,
   type Route,
-  type RouteAdapter,
-  type RouteBase,
-  type RouteBuild,
-  type RouteFacts,
   type RouteName,
   type RoutePlan,
 } from '../../src/core/routes/planRoutes';
+import type { RouteAdapter, RouteBase, RouteBuild, RouteFacts } from '../../src/core/routes/routeFacts';
 import { TYPE_QUALITY } from '../../src/core/routes/typeQuality';
 
 const BASE: RouteBase = {

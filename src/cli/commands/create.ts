@@ -1,15 +1,14 @@
 import { dirname, join } from 'node:path';
-import { escapeControls } from '../../core/escapeControls';
-import { formatBytes, formatSeconds } from '../../core/formatBytes';
 import { PLAIN } from '../../core/engine/describePlan';
-import { createPrepared, prepareCreateModel, type CreatedModel } from '../../node/create/createModel';
+import { createPrepared, prepareCreateModel } from '../../node/create/createModel';
 import { readSmallFile } from '../../node/files/textFile';
 import { ARTEFACT_OPTIONS } from '../artefactOptions';
 import type { Command, CommandContext, CommandResult, OptionValues } from '../command';
 import { follow } from '../follow';
-import { modelText, ollamaClient, OLLAMA_OPTIONS } from '../ollama';
+import { ollamaClient, OLLAMA_OPTIONS } from '../ollama';
 import { fileType, flag, text, usageError, workerCount } from '../options';
 import { describeCreate } from '../describeCreate';
+import { reportCreated } from '../reportCreated';
 import { createFromArtefacts } from './createFromArtefacts';
 
 const CREATE_OPTIONS = {
@@ -90,30 +89,4 @@ async function createFromModelfile(
     context.say(describeCreate(prepared, context.palette, run.workers).text);
   }
   return reportCreated(await follow(createPrepared(prepared, run), context), context);
-}
-
-/** What `create` answers, whatever the model was made of. */
-export function reportCreated(model: CreatedModel, { palette }: CommandContext): CommandResult {
-  const { seconds, uploadedBytes, answer, previous, kept, warnings, ...rest } = model;
-  const json = {
-    ok: true,
-    ...rest,
-    ...(answer === undefined ? {} : { answer }),
-    ...(previous === undefined ? {} : { previous }),
-    ...(kept.length === 0 ? {} : { kept }),
-    uploadedBytes,
-    seconds: Number(seconds.toFixed(3)),
-    warnings,
-  };
-  const lines = [
-    `${palette.good('Created')}   ${escapeControls(model.name)} · ${model.route} · ${uploadedBytes === 0 ? 'nothing to upload' : `${formatBytes(uploadedBytes)} uploaded`} · ${seconds < 10 ? `${seconds.toFixed(1)} s` : formatSeconds(seconds)}`,
-    ...(previous === undefined ? [] : [`Previous  ${escapeControls(previous)}`]),
-    ...kept.map((path) => `Kept      ${escapeControls(path)}`),
-    ...(answer === undefined ? [] : [`Answer    ${modelText(answer).trim().replace(/\n/g, '\n          ')}`]),
-    // Said before anything was sent.
-    ...warnings
-      .filter(({ code }) => code !== 'ollama/remote-upload')
-      .map(({ message }) => `${palette.warning('!')} ${escapeControls(message)}`),
-  ];
-  return { exitCode: 0, json, text: lines.join('\n') };
 }

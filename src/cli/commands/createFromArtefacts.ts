@@ -17,7 +17,7 @@ import { follow } from '../follow';
 import { loadBaseArgument } from '../loadBaseArgument';
 import { ollamaClient } from '../ollama';
 import { adapterRequest, fileType, flag, list, required, text, usageError, workerCount } from '../options';
-import { reportCreated } from './create';
+import { reportCreated } from '../reportCreated';
 import { routesJson } from './routes';
 
 /** `create NAME --base …` and `create-from-base`: a model from a base and adapters, with the options of ARTEFACT_OPTIONS. */

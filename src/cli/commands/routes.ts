@@ -1,5 +1,6 @@
 import { describeRoutes } from '../../core/routes/describeRoutes';
-import { planRoutes, type RouteFacts, type RoutePlan } from '../../core/routes/planRoutes';
+import { planRoutes, type RoutePlan } from '../../core/routes/planRoutes';
+import type { RouteFacts } from '../../core/routes/routeFacts';
 import { gatherRouteFacts } from '../../node/create/routeFacts';
 import type { Command } from '../command';
 import { loadBaseArgument } from '../loadBaseArgument';

@@ -1,7 +1,8 @@
 import { append } from '../append';
 import { StudioError } from '../errors';
-import type { Adapter, AdapterPart } from '../formats/adapters/adapter';
+import type { Adapter } from '../formats/adapters/adapter';
 import { matchAdapterToBase } from '../formats/adapters/matchBase';
+import type { AppliedPart } from './appliedPart';
 import type { PlanNote } from './buildPlan';
 import type { LogicalTensor } from './logicalTensor';
 import { EMBEDDING, HEAD } from './vocabularyTensors';
@@ -9,13 +10,6 @@ import { onSharedHead, separateHead } from './sharedHead';
 
 /** An adapter and how much of it is wanted; weights of several add up. */
 export interface WeightedAdapter {
-  readonly adapter: Adapter;
-  readonly weight: number;
-}
-
-/** One part of an adapter on its way to a tensor. */
-export interface AppliedPart {
-  readonly part: AdapterPart;
   readonly adapter: Adapter;
   readonly weight: number;
 }

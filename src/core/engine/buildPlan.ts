@@ -1,3 +1,4 @@
+import type { Note } from '../note';
 import type { ExpertColumns, FactorLayout } from '../formats/adapters/adapter';
 import type { GgmlTypeName } from '../formats/gguf/ggmlTypes';
 import type { GgufValue } from '../formats/gguf/ggufTypes';
@@ -141,10 +142,7 @@ export interface PlannedOutput {
   readonly bytes: number;
 }
 
-export interface PlanNote {
-  readonly code: string;
-  readonly message: string;
-}
+export type PlanNote = Note;
 
 /** For people and for `plan --json`. */
 export interface PlanSummary {

@@ -10,7 +10,7 @@ import type {
   RowSource,
   StoredMatrix,
 } from './buildPlan';
-import { TOKEN_TYPE } from '../formats/huggingface/tokenizer/vocabulary';
+import { TOKEN_TYPE } from '../formats/gguf/tokenType';
 import { isQuantised, type FileTypeName } from './fileTypes';
 import type { GgufLayout } from './layOutGguf';
 import { storedRowBytes } from './storedMatrix';

@@ -1,6 +1,7 @@
 import { StudioError } from '../errors';
 import type { AdapterPart } from '../formats/adapters/adapter';
-import type { AppliedPart, MergedTensor } from './applyAdapters';
+import type { MergedTensor } from './applyAdapters';
+import type { AppliedPart } from './appliedPart';
 import type { TensorMapping, TensorTransform } from './architectures/architecture';
 import type { Contribution, PlannedSlice, RowSource } from './buildPlan';
 import type { InputFiles } from './inputFiles';

@@ -1,6 +1,6 @@
 import { StudioError } from '../errors';
 import type { Adapter, AdapterPart } from '../formats/adapters/adapter';
-import type { AppliedPart } from './applyAdapters';
+import type { AppliedPart } from './appliedPart';
 import type { PlanNote } from './buildPlan';
 import type { LogicalTensor } from './logicalTensor';
 import { EMBEDDING, HEAD } from './vocabularyTensors';

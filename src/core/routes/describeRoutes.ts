@@ -1,7 +1,8 @@
 import { PLAIN, type Palette } from '../engine/describePlan';
 import { escapeControls } from '../escapeControls';
 import { formatBytes, formatCount, formatSeconds } from '../formatBytes';
-import type { Route, RouteFacts, RoutePlan } from './planRoutes';
+import type { Route, RoutePlan } from './planRoutes';
+import type { RouteFacts } from './routeFacts';
 import { QUALITY_SOURCE } from './typeQuality';
 
 const TITLES: Readonly<Record<Route['route'], string>> = {

@@ -1,6 +1,6 @@
 import { behaviour } from '../ollama/ollamaBehaviours';
 import { ollamaProfile } from '../ollama/ollamaProfile';
-import type { RouteFacts } from './planRoutes';
+import type { RouteFacts } from './routeFacts';
 import { attachesAdapters, lastWithAdapters } from './serverAbilities';
 
 /** Before every GGUF ran in llama.cpp's own server, these ran in Ollama's own engine, which answers the first request with `loras are not yet implemented`. */

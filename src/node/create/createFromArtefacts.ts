@@ -15,10 +15,10 @@ import {
   planRoutes,
   typeOfRoute,
   type Route,
-  type RouteFacts,
   type RouteName,
   type RoutePlan,
 } from '../../core/routes/planRoutes';
+import type { RouteFacts } from '../../core/routes/routeFacts';
 import type { EngineEvent } from '../../core/progress';
 import { buildFromPlan } from '../engine/buildFromPlan';
 import { convertAdapter, prepareConvertAdapter } from '../engine/convertAdapter';

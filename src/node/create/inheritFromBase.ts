@@ -3,7 +3,7 @@ import type { BaseLibraryModel, TemplateChoice } from '../../core/chatTemplate/c
 import { droppedParameters, keptParameters } from '../../core/modelfile/inheritedCommands';
 import type { OllamaProfile } from '../../core/ollama/ollamaProfile';
 import type { LibraryModel } from '../../core/ollama/registryManifest';
-import type { RouteFacts } from '../../core/routes/planRoutes';
+import type { RouteFacts } from '../../core/routes/routeFacts';
 import { StudioError, throwIfAborted } from '../../core/errors';
 import type { BuildInputs } from '../inputs/loadBuildInputs';
 import { ggufLicences, readLicences } from '../inputs/readLicences';

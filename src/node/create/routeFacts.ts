@@ -16,15 +16,8 @@ import { readGguf } from '../../core/formats/gguf/readGguf';
 import { elementCount } from '../../core/formats/tensorRef';
 import type { ModelFolder } from '../../core/formats/huggingface/huggingFaceModel';
 import { attachesAdapters } from '../../core/routes/serverAbilities';
-import {
-  isTakenAsItIs,
-  typeOfRoute,
-  type RouteAdapter,
-  type RouteBase,
-  type RouteBuild,
-  type RouteFacts,
-  type RouteName,
-} from '../../core/routes/planRoutes';
+import { isTakenAsItIs, typeOfRoute, type RouteName } from '../../core/routes/planRoutes';
+import type { RouteAdapter, RouteBase, RouteBuild, RouteFacts } from '../../core/routes/routeFacts';
 import { requireOwnWeights } from '../engine/convertAdapter';
 import { planTrained, trainedInputs } from '../engine/prepareBuild';
 import { openFileSource } from '../files/fileSource';

@@ -14,9 +14,10 @@ export interface HubDownload {
   readonly signal: AbortSignal;
   /** Bytes of this file that are there, whenever some were added (or thrown away). */
   readonly onBytes: (bytes: number) => void;
+  /** Milliseconds: a connection that gives nothing for so long is given up and taken anew. {@link IDLE} if not given. */
+  readonly idle?: number | undefined;
 }
 
-/** Milliseconds: a connection that gives nothing for so long is given up and taken anew. */
 const IDLE = 30_000;
 const TRIES = 5;
 /** Bytes after which a connection that breaks has been worth it, and is not counted among the tries. */
@@ -58,13 +59,13 @@ export async function downloadHubFile(download: HubDownload): Promise<void> {
 }
 
 async function fetchRest(download: HubDownload, partial: IncompleteFile): Promise<void> {
-  const { file, signal } = download;
+  const { file, signal, idle: limit = IDLE } = download;
   if (partial.size === file.bytes && partial.size > 0) {
     download.onBytes(partial.size);
     return;
   }
   const idle = new AbortController();
-  const timer = setTimeout(() => idle.abort(new Error(`nothing came for ${IDLE / 1000} s`)), IDLE);
+  const timer = setTimeout(() => idle.abort(new Error(`nothing came for ${limit / 1000} s`)), limit);
   try {
     const response = await request(download, partial.size, AbortSignal.any([signal, idle.signal]));
     if (partial.size > 0 && response.status !== 206) {

@@ -1,9 +1,9 @@
+import type { Note } from '../../core/note';
 import { append } from '../../core/append';
 import { join } from 'node:path';
 import { StudioError } from '../../core/errors';
 import { readSafetensorsHeader } from '../../core/formats/safetensors/readSafetensors';
 import type { SafetensorsHeader } from '../../core/formats/safetensors/safetensorsTypes';
-import type { ModelNote } from '../../core/formats/huggingface/huggingFaceModel';
 import { unwrapTensors } from '../../core/formats/huggingface/unwrapTensors';
 import { checkShards, readShardIndex, type ShardIndex } from '../../core/formats/safetensors/shardIndex';
 import {
@@ -23,7 +23,7 @@ export interface LoadedWeights {
   /** `format` of the safetensors metadata. */
   readonly format?: string | undefined;
   /** What was left aside or read otherwise than it stands there. */
-  readonly notes: readonly ModelNote[];
+  readonly notes: readonly Note[];
 }
 
 /**

@@ -3,7 +3,7 @@ import { goDate } from '../dateFormat';
 import { escapeLiteral, GoText } from './goText';
 import { SPACED_JSON, toolDefinition } from './jsonText';
 import { HOLE } from './marks';
-import { choose, type Piece, type Question, type Sample } from './pieceTable';
+import { choose, conditionsOf, mapConditions, textsOf, type Piece, type Question, type Sample } from './pieceTable';
 import { probeJinja } from './probeJinja';
 import { readShape } from './readShape';
 import type { ChatShape, ToolTurnShape } from './chatShape';
@@ -131,7 +131,7 @@ class TemplateWriter {
       user === undefined ||
       assistant === undefined ||
       generation === undefined ||
-      !datesArePossible([user.top, user.turn])
+      !datesArePossible([...user.top, ...user.turn])
     ) {
       return undefined;
     }
@@ -141,13 +141,7 @@ class TemplateWriter {
     }
     const inline = this.inlineSystem(user.top);
     const top = inline === 'everywhere' ? [] : user.top;
-    const all = JSON.stringify([
-      top,
-      user.turn,
-      assistant,
-      generation,
-      shape.toolTurn === undefined ? '' : RESULT_BEFORE,
-    ]);
+    const all = [...top, ...user.turn, ...assistant, ...generation];
     if (this.ownsSystem) {
       this.firstSystem(all);
     }
@@ -156,7 +150,7 @@ class TemplateWriter {
     go.control('range $i, $_ := .Messages');
     go.control('$last := eq (len (slice $.Messages $i)) 1');
     go.control('if eq .Role "user"').pieces(user.turn).output('.Content').literal(shape.userAfter);
-    if (all.includes('$first')) {
+    if (asks(all, '$first')) {
       go.control('$first = false');
     }
     if (inline !== 'nowhere' && shape.laterSystem.kind === 'inline') {
@@ -205,8 +199,8 @@ class TemplateWriter {
   }
 
   /** `.System` is all system messages together; these templates write the others where they stand. */
-  private firstSystem(all: string): void {
-    if (all.includes('$system') || all.includes(HOLE.system)) {
+  private firstSystem(all: readonly Piece[]): void {
+    if (asks(all, '$system') || writes(all, HOLE.system)) {
       const which = this.shape.laterSystem.kind === 'last' ? 'eq .Role "system"' : 'and (not $i) (eq .Role "system")';
       this.go
         .control('$system := ""')
@@ -220,23 +214,22 @@ class TemplateWriter {
 
   /** `$previous` is still the turn before here, while the generation follows the last one. */
   private generationPieces(generation: readonly Piece[]): readonly Piece[] {
-    return JSON.parse(
-      JSON.stringify(generation).replaceAll('eq $previous \\"tool\\"', 'eq .Role \\"tool\\"'),
-    ) as readonly Piece[];
+    return mapConditions(generation, (condition) => condition.replaceAll('eq $previous "tool"', 'eq .Role "tool"'));
   }
 
-  private usesPrevious(all: string): boolean {
-    return all.includes('$previous');
+  private usesPrevious(all: readonly Piece[]): boolean {
+    // Results of tools ask for it, too.
+    return this.shape.toolTurn !== undefined || asks(all, '$previous');
   }
 
-  private variables(all: string): void {
-    if (all.includes('$first')) {
+  private variables(all: readonly Piece[]): void {
+    if (asks(all, '$first')) {
       this.go.control('$first := true');
     }
     if (this.usesPrevious(all)) {
       this.go.control('$previous := ""');
     }
-    if (all.includes('$lastUser')) {
+    if (asks(all, '$lastUser')) {
       this.go
         .control('$lastUser := -1')
         .control('range $i, $_ := .Messages')
@@ -272,11 +265,11 @@ class TemplateWriter {
   private assistant(before: readonly Piece[]): void {
     const { go, shape } = this;
     const { toolTurn } = shape;
-    if (JSON.stringify(before).includes('$calls')) {
+    if (asks(before, '$calls')) {
       go.control('$calls := len .ToolCalls');
     }
     go.pieces(before);
-    if (this.thinks && !JSON.stringify(before).includes(HOLE.thinking)) {
+    if (this.thinks && !writes(before, HOLE.thinking)) {
       // So that Ollama knows that the model thinks; the Jinja template drops what was thought.
       go.control('if and $last .Thinking')
         .literal('<think>\n')
@@ -368,10 +361,20 @@ function unique(samples: readonly Sample[]): Sample[] {
 
 /** Outside of the loop the dot is the root. */
 function atTop(pieces: readonly Piece[]): readonly Piece[] {
-  return JSON.parse(JSON.stringify(pieces).replaceAll('$.', '.')) as readonly Piece[];
+  return mapConditions(pieces, (condition) => condition.replaceAll('$.', '.'));
 }
 
-function datesArePossible(pieces: readonly (readonly Piece[])[]): boolean {
-  const formats = [...JSON.stringify(pieces).matchAll(/\ue007([^\ue008]*)\ue008/g)];
+/** Whether one of the conditions has the variable `name`. */
+function asks(pieces: readonly Piece[], name: string): boolean {
+  return conditionsOf(pieces).some((condition) => condition.includes(name));
+}
+
+/** Whether the placeholder stands somewhere in the texts. */
+function writes(pieces: readonly Piece[], hole: string): boolean {
+  return textsOf(pieces).some((text) => text.includes(hole));
+}
+
+function datesArePossible(pieces: readonly Piece[]): boolean {
+  const formats = textsOf(pieces).flatMap((text) => [...text.matchAll(/\ue007([^\ue008]*)\ue008/g)]);
   return formats.every(([, format = '']) => goDate(format) !== undefined);
 }

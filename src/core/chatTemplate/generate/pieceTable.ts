@@ -98,3 +98,30 @@ function wholeTail(suffix: string): string {
   const start = suffix.search(/[<[\n]|[\ue001-\ue006]/);
   return start < 0 ? '' : suffix.slice(start);
 }
+
+/** The same pieces with other conditions; texts stay what they are. */
+export function mapConditions(pieces: readonly Piece[], change: (condition: string) => string): readonly Piece[] {
+  return pieces.map((piece) =>
+    typeof piece === 'string'
+      ? piece
+      : {
+          condition: change(piece.condition),
+          then: mapConditions(piece.then, change),
+          otherwise: mapConditions(piece.otherwise, change),
+        },
+  );
+}
+
+/** Every condition, at any depth. */
+export function conditionsOf(pieces: readonly Piece[]): string[] {
+  return pieces.flatMap((piece) =>
+    typeof piece === 'string' ? [] : [piece.condition, ...conditionsOf(piece.then), ...conditionsOf(piece.otherwise)],
+  );
+}
+
+/** Every text, at any depth. */
+export function textsOf(pieces: readonly Piece[]): string[] {
+  return pieces.flatMap((piece) =>
+    typeof piece === 'string' ? [piece] : [...textsOf(piece.then), ...textsOf(piece.otherwise)],
+  );
+}

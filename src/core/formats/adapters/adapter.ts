@@ -1,3 +1,4 @@
+import type { Note } from '../../note';
 import type { StudioError } from '../../errors';
 import type { JsonObject } from '../../json';
 import type { ModelPurpose } from '../huggingface/modelPurpose';
@@ -135,7 +136,7 @@ export interface Adapter {
   readonly hasTokenizer: boolean;
   /** Why it cannot be merged; the plan throws the first one. */
   readonly refusals: readonly StudioError[];
-  readonly warnings: readonly AdapterWarning[];
+  readonly warnings: readonly Note[];
   /** What it was trained for, where that is no text; it cannot become a GGUF then. */
   readonly purpose?: { readonly purpose: ModelPurpose; readonly seenBy: string } | undefined;
   /** Tensors of the file that the result has no place for. */
@@ -152,11 +153,6 @@ export interface LeftOut {
   readonly tensors: readonly string[];
   /** How many modules of the model they change. */
   readonly modules: number;
-}
-
-export interface AdapterWarning {
-  readonly code: string;
-  readonly message: string;
 }
 
 /** The tensors of the file that a part is made of. */

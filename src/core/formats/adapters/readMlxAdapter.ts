@@ -1,8 +1,9 @@
+import type { Note } from '../../note';
 import { append } from '../../append';
 import { StudioError } from '../../errors';
 import { isJsonObject, type JsonObject } from '../../json';
 import type { TensorRef } from '../tensorRef';
-import type { Adapter, AdapterMethod, AdapterPart, AdapterWarning } from './adapter';
+import type { Adapter, AdapterMethod, AdapterPart } from './adapter';
 import { checkTensors, duplicateTargets, shapeText } from './adapterChecks';
 import type { AdapterInput } from './adapterInput';
 import { expertOfStack } from '../huggingface/tensorNames';
@@ -282,7 +283,7 @@ function lowRankParameters(config: JsonObject): JsonObject {
 }
 
 /** Before June 2024 the effective scale was scale * alpha / rank; configurations of the year after could still name an unused alpha. */
-function warningsOf(config: JsonObject, method: AdapterMethod): AdapterWarning[] {
+function warningsOf(config: JsonObject, method: AdapterMethod): Note[] {
   const { alpha } = lowRankParameters(config);
   if (method === 'full' || alpha === undefined || alpha === null) {
     return [];

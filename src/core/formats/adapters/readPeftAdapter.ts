@@ -1,8 +1,9 @@
+import type { Note } from '../../note';
 import { append } from '../../append';
 import { StudioError } from '../../errors';
 import { sixteenBitName } from '../huggingface/quantisedBase';
 import type { TensorRef } from '../tensorRef';
-import type { Adapter, AdapterMethod, AdapterPart, AdapterWarning } from './adapter';
+import type { Adapter, AdapterMethod, AdapterPart } from './adapter';
 import { checkTensors, mostCommon } from './adapterChecks';
 import type { AdapterInput } from './adapterInput';
 import { readPeftConfig, type PeftModule, type PeftSettings } from './peftConfig';
@@ -162,7 +163,7 @@ function methodOf(settings: PeftSettings, parts: readonly AdapterPart[]): Adapte
   return parts.length > 0 && parts.every((part) => part.kind === 'replace') ? 'full' : 'lora';
 }
 
-function valueHeadWarning(names: readonly string[]): AdapterWarning[] {
+function valueHeadWarning(names: readonly string[]): Note[] {
   return names.length === 0
     ? []
     : [
@@ -173,8 +174,8 @@ function valueHeadWarning(names: readonly string[]): AdapterWarning[] {
       ];
 }
 
-function warningsOf(settings: PeftSettings, used: readonly PeftModule[]): AdapterWarning[] {
-  const warnings: AdapterWarning[] = [];
+function warningsOf(settings: PeftSettings, used: readonly PeftModule[]): Note[] {
+  const warnings: Note[] = [];
   const original = settings.baseName === undefined ? undefined : sixteenBitName(settings.baseName);
   if (original !== undefined) {
     warnings.push({

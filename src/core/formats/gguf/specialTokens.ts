@@ -1,4 +1,4 @@
-import { TOKEN_TYPE } from '../huggingface/tokenizer/vocabulary';
+import { TOKEN_TYPE } from './tokenType';
 import type { GgufMetadata } from './ggufTypes';
 
 /** More special tokens than any model has that people write stop texts for. */

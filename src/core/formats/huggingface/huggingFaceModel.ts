@@ -1,3 +1,4 @@
+import type { Note } from '../../note';
 import type { JsonObject } from '../../json';
 import type { TensorRef } from '../tensorRef';
 import type { Pooling } from './pooling';
@@ -28,12 +29,6 @@ export interface TokenizerFiles {
   readonly templateDirectory?: string | undefined;
 }
 
-/** Something about a model folder that its user should know. */
-export interface ModelNote {
-  readonly code: string;
-  readonly message: string;
-}
-
 /** Everything of a Hugging Face model folder but the weights themselves. */
 export interface HuggingFaceModel {
   /** As the user gave it. */
@@ -54,7 +49,7 @@ export interface HuggingFaceModel {
   /** Why this folder stands for the path that was given (`the best of 3 checkpoints, …`); undefined when it is that path. */
   readonly takenBecause?: string | undefined;
   /** What was left aside or read otherwise than it stands there. */
-  readonly notes?: readonly ModelNote[] | undefined;
+  readonly notes?: readonly Note[] | undefined;
 }
 
 /** A model whose folder is there to be read again. */

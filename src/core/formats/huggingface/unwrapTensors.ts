@@ -1,14 +1,14 @@
+import type { Note } from '../../note';
 import { StudioError } from '../../errors';
 import { quoteName } from '../../quoteName';
 import type { TensorRef } from '../tensorRef';
-import type { ModelNote } from './huggingFaceModel';
 import { isValueHead } from './modelPurpose';
 import { WRAPPER_PREFIXES, withoutWrappers } from './tensorNames';
 
 export interface UnwrappedTensors {
   /** By the names that the model itself gives to its weights. */
   readonly tensors: ReadonlyMap<string, TensorRef>;
-  readonly notes: readonly ModelNote[];
+  readonly notes: readonly Note[];
 }
 
 /** What PEFT keeps beside the base's weights while an adapter is not merged. */
@@ -38,7 +38,7 @@ export function unwrapTensors(given: ReadonlyMap<string, TensorRef>, path: strin
     taken.add(prefix);
     names = names.map(([bare, name]) => [bare.slice(prefix.length), name] as const);
   }
-  const notes: ModelNote[] = [];
+  const notes: Note[] = [];
   if (names.some(([bare]) => BASE_LAYER.test(bare))) {
     names = names.map(([bare, name]) => [bare.replace(BASE_LAYER, '.'), name] as const);
     notes.push({

@@ -1,5 +1,5 @@
+import type { Note } from '../../note';
 import { StudioError } from '../../errors';
-import type { ModelNote } from '../huggingface/huggingFaceModel';
 import type { ShardIndex } from './shardIndex';
 
 export const SINGLE_FILE = 'model.safetensors';
@@ -52,7 +52,7 @@ export function staleNote(
   tensors: ReadonlySet<string>,
   others: Iterable<string> | undefined,
   path: string,
-): ModelNote | undefined {
+): Note | undefined {
   const { staleIndex, staleFiles } = files;
   if (staleIndex === undefined && staleFiles.length === 0) {
     return undefined;

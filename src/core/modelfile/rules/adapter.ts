@@ -54,7 +54,9 @@ function draft(context: LintContext, entry: Entry, path: PathFacts, base: BaseMo
       path: entry.command.args,
       reason: path.reason,
     });
-  } else if (path.kind === 'other-file' || path.kind === 'pickle') {
+  } else if (path.kind === 'pickle' || (path.kind === 'model-folder' && path.model.weights === 'pytorch')) {
+    context.report('modelfile/from-pickle', entry.value.span, { path: entry.command.args });
+  } else if (path.kind === 'other-file') {
     context.report('modelfile/gguf-invalid', entry.value.span, {
       path: entry.command.args,
       reason: NOT_ADAPTER[path.kind] ?? '',

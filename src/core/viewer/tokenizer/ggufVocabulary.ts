@@ -1,4 +1,4 @@
-import { TOKEN_TYPE } from '../../formats/huggingface/tokenizer/vocabulary';
+import { TOKEN_TYPE } from '../../formats/gguf/tokenType';
 import type { GgufMetadata } from '../../formats/gguf/ggufTypes';
 
 /** What a GGUF says of its tokens. */

@@ -1,6 +1,7 @@
 import { fromByteAlphabet } from './byteAlphabet';
 import type { TokenizerJson } from './tokenizerJson';
-import { addedTokenEntry, checkTokenFits, TOKEN_TYPE, type Vocabulary } from './vocabulary';
+import { TOKEN_TYPE } from '../../gguf/tokenType';
+import { addedTokenEntry, checkTokenFits, type Vocabulary } from './vocabulary';
 
 /** Letters that stand for themselves in a text and for another byte in the byte alphabet. */
 const LATIN_1 = /[\u00A1-\u00FF]/;

@@ -2,7 +2,7 @@ import { StudioError } from '../../../errors';
 import type { Json } from '../../../json';
 import { bool, type GgufEntry, u32 } from '../../gguf/ggufValue';
 import type { TokenizerFiles } from '../huggingFaceModel';
-import type { TokenizerMetadataOptions } from './tokenizerMetadata';
+import type { TokenizerMetadataOptions } from './tokenizerMetadataOptions';
 import type { Vocabulary } from './vocabulary';
 import type { VocabularyRules } from './vocabularyRules';
 

@@ -1,6 +1,7 @@
 import { isJsonObject, type Json, type JsonObject } from '../../../json';
 import type { TokenizerJson } from './tokenizerJson';
-import { checkTokenFits, TOKEN_TYPE, type Vocabulary } from './vocabulary';
+import { TOKEN_TYPE } from '../../gguf/tokenType';
+import { checkTokenFits, type Vocabulary } from './vocabulary';
 
 /** The converter gives every token this score; llama.cpp merges this vocabulary by its merges. */
 const SCORE = -1000;

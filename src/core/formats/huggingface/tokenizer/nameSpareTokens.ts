@@ -4,7 +4,8 @@ import type { TokenizerFiles } from '../huggingFaceModel';
 import { SAME_MODEL } from './chooseTokenizer';
 import { hasTokenizer, knownTokens } from './knownTokens';
 import { readTokenizerJson, tokenizerJsonFromParts } from './tokenizerJson';
-import { addedTokenEntry, TOKEN_TYPE } from './vocabulary';
+import { TOKEN_TYPE } from '../../gguf/tokenType';
+import { addedTokenEntry } from './vocabulary';
 
 /** What an adapter's tokenizer makes of the vocabulary of a GGUF. */
 export type SpareTokens =

@@ -4,7 +4,8 @@ import type { VocabularyRules } from './vocabularyRules';
 import type { TokenizerFiles } from '../huggingFaceModel';
 import { readSentencePieceModel } from './sentencePieceModel';
 import { invalidTokenizer, readTokenizerJson, type TokenizerJson } from './tokenizerJson';
-import { addedTokenEntry, checkTokenFits, TOKEN_TYPE, type Vocabulary } from './vocabulary';
+import { TOKEN_TYPE } from '../../gguf/tokenType';
+import { addedTokenEntry, checkTokenFits, type Vocabulary } from './vocabulary';
 
 const PAD_SCORE = -10_000;
 const ADDED_SCORE = -1000;

@@ -1,7 +1,4 @@
-import type { Sha256 } from './sha256';
 import { StudioError } from '../../../errors';
-import type { JsonObject } from '../../../json';
-import type { VocabularyRules } from './vocabularyRules';
 import { bool, type GgufEntry, string, strings, u32 } from '../../gguf/ggufValue';
 import type { TokenizerFiles } from '../huggingFaceModel';
 import { bpeVocabulary, mergeStrings } from './bpeVocabulary';
@@ -10,6 +7,7 @@ import { gemma4Vocabulary } from './gemma4Vocabulary';
 import { findPreTokenizer } from './preTokenizer';
 import { derivedVocabulary, sentencePieceVocabulary } from './sentencePieceVocabulary';
 import { familyPreTokenizer, familySpecials, specialsByText } from './familySpecials';
+import type { TokenizerMetadataOptions } from './tokenizerMetadataOptions';
 import { normalizerEntries, readSpecialVocabulary, specialEntries } from './specialVocabulary';
 import {
   isByteLevel,
@@ -19,18 +17,6 @@ import {
   type TokenizerJson,
 } from './tokenizerJson';
 import type { Vocabulary } from './vocabulary';
-
-export interface TokenizerMetadataOptions {
-  readonly rules: VocabularyRules;
-  /** config.json as it stands. */
-  readonly config: JsonObject;
-  readonly generationConfig?: JsonObject | undefined;
-  /** Rows of the embedding that will be written: the vocabulary is padded to it. */
-  readonly rows: number;
-  readonly sha256: Sha256;
-  /** Told where the vocabulary is better than the converter's. */
-  readonly note?: ((note: { readonly code: string; readonly message: string }) => void) | undefined;
-}
 
 /**
  * Every `tokenizer.*` entry of a GGUF, in the converter's order. Throws `tokenizer/missing`, `tokenizer/invalid`,

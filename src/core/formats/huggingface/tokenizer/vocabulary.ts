@@ -1,7 +1,5 @@
 import { StudioError } from '../../../errors';
-
-/** Token types of `tokenizer.ggml.token_type`. */
-export const TOKEN_TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
+import { TOKEN_TYPE } from '../../gguf/tokenType';
 
 /** A vocabulary as a GGUF holds it, one token a row of the embedding. */
 export interface Vocabulary {
