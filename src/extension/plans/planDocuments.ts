@@ -354,13 +354,9 @@ function labelOf(line: string): string {
 async function confirmReplacing(path: string): Promise<true | undefined> {
   const replace = vscode.l10n.t('Replace');
   const detail = vscode.l10n.t('The old one stays until the new one is complete.');
-  return (await vscode.window.showWarningMessage(
-    vscode.l10n.t('Replace {0}?', path),
-    { modal: true, detail },
-    replace,
-  )) === replace
-    ? true
-    : undefined;
+  const question = vscode.l10n.t('Replace {0}?', path);
+  const answer = await vscode.window.showWarningMessage(question, { modal: true, detail }, replace);
+  return answer === replace ? true : undefined;
 }
 
 /** Makes the pages of plans known, and what can be done on them. */
