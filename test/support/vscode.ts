@@ -197,8 +197,8 @@ export class VSCode {
   async runCommand(title: string): Promise<void> {
     await this.openPalette(title);
     const row = this.quickRows().filter({ hasText: title }).first();
-    await row.waitFor();
-    await this.page.keyboard.press('Enter');
+    // The palette may have a longer title with the same words first.
+    await row.click();
   }
 
   /** Starts a command by its id and does not wait for its end: it will ask something. */
