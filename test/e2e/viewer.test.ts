@@ -255,21 +255,29 @@ describe.skipIf(missingVSCode !== undefined)('the viewer', () => {
     expect(await frame.locator('.failure .note').innerText()).toContain('Python pickle');
   });
 
-  it('opens 100 GB within 300 ms', async () => {
+  it('opens 100 GB as fast as a file of 3 MB', async () => {
     // As the extension tells it in its log: from the opening of the editor, VS Code's own start of a webview included, to the first paint.
-    const times = (): number[] =>
-      Array.from(code.hostLog().matchAll(/sparse\.safetensors was painted (\d+) ms/g), ([, milliseconds]) =>
-        Number(milliseconds),
-      );
-    // A busy machine gets several attempts.
-    for (let attempt = 0; attempt < 8 && !times().some((milliseconds) => milliseconds < 300); attempt++) {
-      const before = times().length;
-      const frame = await open('sparse.safetensors');
-      expect(await frame.locator('.headline').innerText()).toContain('50.0 B parameters');
-      await code.until('the time of the first paint', () => times().length > before);
+    const times = (name: string): number[] =>
+      code
+        .hostLog()
+        .split('\n')
+        .flatMap((line) => (line.includes(`${name} was painted`) ? [/painted (\d+) ms/.exec(line)?.[1] ?? ''] : []))
+        .map(Number);
+    const opened = async (name: string, headline: string): Promise<void> => {
+      const before = times(name).length;
+      const frame = await open(name);
+      expect(await frame.locator('.headline').innerText()).toContain(headline);
+      await code.until('the time of the first paint', () => times(name).length > before);
+    };
+    const [small, large] = ['rugby.Q4_K_M.gguf', 'sparse.safetensors'];
+    const best = (name: string): number => Math.min(...times(name));
+    // In turn, so that both meet the same machine.
+    for (let round = 0; round < 6 && (round < 2 || best(large) > 1.5 * best(small)); round++) {
+      await opened(small, '3.3 M parameters');
+      await opened(large, '50.0 B parameters');
     }
-    console.log(`100 GB, first paint after ${times().join(', ')} ms`);
-    expect(Math.min(...times())).toBeLessThan(300);
+    console.log(`first paint after ${times(small).join(', ')} ms; 100 GB after ${times(large).join(', ')} ms`);
+    expect(best(large)).toBeLessThan(2 * best(small));
   });
 
   it('opens 1.4 million tensors without holding anything up', async () => {
