@@ -29,7 +29,7 @@ export async function diagnose({ services }: CommandServices): Promise<void> {
   });
 }
 
-/** What is known of the Python extension's interface: https://www.npmjs.com/package/@vscode/python-extension */
+/** What is known of the Python extension's interface, as its package @vscode/python-extension declares it. */
 interface PythonExtension {
   readonly environments?: { readonly getActiveEnvironmentPath?: () => { readonly path?: unknown } | undefined };
 }
