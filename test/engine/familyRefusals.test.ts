@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { WeightedAdapter } from '../../src/core/engine/applyAdapters';
+import type { ModelConfig } from '../../src/core/engine/architectures/architecture';
+import { deltaNet } from '../../src/core/engine/architectures/deltaNet';
 import { findArchitecture } from '../../src/core/engine/architectures/architectures';
 import { refuseFamily } from '../../src/core/engine/refuseFamily';
 
@@ -16,6 +18,14 @@ const codeOf = (work: () => void): string => {
 };
 
 describe('what a family would do wrongly', () => {
+  it('value heads of another width than key heads, which llama.cpp does not load', () => {
+    const raw = { linear_num_key_heads: 2, linear_num_value_heads: 4, linear_key_head_dim: 32 };
+    const config = (width: number): ModelConfig =>
+      ({ raw: { ...raw, linear_value_head_dim: width } }) as unknown as ModelConfig;
+    expect(deltaNet(config(32))).toMatchObject({ keyDim: 32, valueDim: 32 });
+    expect(codeOf(() => deltaNet(config(64)))).toBe('model/config');
+  });
+
   it('experts of gpt-oss changed all at once', () => {
     expect(codeOf(() => refuseFamily(findArchitecture('GptOssForCausalLM'), onExperts, undefined))).toBe(
       'adapter/unsupported',

@@ -8,14 +8,9 @@ import { makeModel, temporaryFolder } from '../support/models';
 const work = temporaryFolder();
 /** Latent attention of these small lengths: the prebuilt llama.cpp has neither fused attention nor Q8_0 kernels for it. */
 const LATENT = /^(?:deepseek|glm47flash)/;
-/** The prebuilt llama.cpp stops at these, whose files are the converter's byte by byte: why. */
+/** The prebuilt llama.cpp stops the process at these, whose files are the converter's byte by byte: why. */
 const NOT_EVALUATED = new Map([
   ['qwen3vl', 'its graph asserts (ggml_can_repeat) on text without an image'],
-  [
-    'qwen35moe',
-    "it does not load this noise model, whose file is the converter's byte by byte; the reason is not known",
-  ],
-  ['qwen35moe-saved', 'as qwen35moe'],
   ['qwen3vlmoe', 'its graph asserts (ggml_can_repeat) on text without an image'],
 ]);
 const SPECS = readdirSync(join(FIXTURES, 'specs')).map((name) => name.replace(/\.json$/, ''));

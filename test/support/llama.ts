@@ -75,7 +75,9 @@ export async function loadModel(
   flashAttention?: boolean,
 ): Promise<LoadedModel> {
   lines.length = 0;
-  const model = await llama.loadModel({ modelPath: path, useMmap: false });
+  const model = await llama.loadModel({ modelPath: path, useMmap: false }).catch(async (cause: unknown) => {
+    throw new Error(await reasonOf(cause), { cause });
+  });
   const log = await finishedLog();
   const sequence = (
     await model.createContext({
@@ -94,6 +96,16 @@ export async function loadModel(
     logits: (ids) => logits(sequence, ids as Token[]),
     close: () => model.dispose(),
   };
+}
+
+/** Its own message is "Failed to load model": what was wrong stands in llama.cpp's log, which comes later. */
+async function reasonOf(cause: unknown): Promise<string> {
+  const deadline = Date.now() + 3000;
+  const told = (): LogLine[] => lines.filter(({ text }) => /error|failed|missing|wrong|expected/i.test(text));
+  while (told().length === 0 && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return [String(cause), ...told().map(({ text }) => text)].join('\n');
 }
 
 /** The log comes from another thread, a little later than the model. */

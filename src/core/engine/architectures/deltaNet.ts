@@ -33,6 +33,14 @@ export function deltaNet(config: ModelConfig): DeltaNet {
       `config.json: linear_num_value_heads ${sizes.valueHeads} does not divide by linear_num_key_heads ${sizes.keyHeads}. Fetch the model's config.json again.`,
     );
   }
+  // llama.cpp's loader takes the width of key heads for both (check_tensor_dims); every published model has them equal.
+  if (sizes.valueDim !== sizes.keyDim) {
+    throw new StudioError(
+      'model/config',
+      `config.json: linear_value_head_dim is ${sizes.valueDim} and linear_key_head_dim ${sizes.keyDim}, and llama.cpp loads such a model only where they are the same. No GGUF of it would run.`,
+      { detail: { key: 'linear_value_head_dim' } },
+    );
+  }
   return sizes;
 }
 
