@@ -169,6 +169,7 @@ describe('a TEMPLATE beside the template of its model', () => {
     expect(await shown(`FROM ./llama.gguf\n${llama()}`)).toMatchObject({ state: 'compared', differences: [] });
     expect(await shown('FROM ./llama.gguf\n')).toMatchObject({ state: 'no-template' });
     expect(await shown('FROM ./llama.gguf\nTEMPLATE {{ if }}\n')).toMatchObject({ state: 'unreadable' });
+    expect(await shown(`FROM ./hostile.gguf\n${chatml()}`)).toMatchObject({ state: 'unrendered' });
     expect(await shown(`FROM ./nothing.gguf\n${llama()}`)).toMatchObject({ state: 'no-model' });
   });
 

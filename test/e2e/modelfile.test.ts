@@ -128,6 +128,13 @@ describe.skipIf(missingVSCode !== undefined)('editing a Modelfile', () => {
     // By token: the end of turn is one.
     expect(await page.locator('#marks').inputValue()).toBe('tokens');
     expect(await page.locator('#pair .own del').allInnerTexts()).toContain('<|im_end|>');
+    // Nothing goes beyond the page, however long the sentence.
+    expect(
+      await page.locator('html').evaluate((node) => {
+        const { scrollWidth, clientWidth } = node as unknown as { scrollWidth: number; clientWidth: number };
+        return scrollWidth <= clientWidth;
+      }),
+    ).toBe(true);
     await code.screenshot('differences-tokens');
     await page.locator('#marks').selectOption('characters');
     expect((await page.locator('#pair .own del').allInnerTexts()).join('')).toContain('<|im_end|>');

@@ -20,9 +20,9 @@ export interface ShownDifference {
 export interface TemplateDifferences {
   /**
    * `compared`; `no-template`: the file has none; `no-model`: what FROM names is not here, or has no template of its own;
-   * `unreadable`: TEMPLATE does not parse.
+   * `unreadable`: TEMPLATE does not parse; `unrendered`: the model's own template renders none of the conversations.
    */
-  readonly state: 'compared' | 'no-template' | 'no-model' | 'unreadable';
+  readonly state: 'compared' | 'no-template' | 'no-model' | 'unreadable' | 'unrendered';
   /** What the model's own is: a sentence's subject. */
   readonly own: string;
   /** Conversations that were compared. */
@@ -55,6 +55,9 @@ export async function computeTemplateDifferences(
   const report = model === undefined ? undefined : await facts.compareTemplate(model, template, signal);
   if (model === undefined || report === undefined) {
     return none(parseTemplate(template).ok ? 'no-model' : 'unreadable');
+  }
+  if (report.compared === 0) {
+    return none('unrendered');
   }
   const tokenizer = report.differences.length === 0 ? undefined : await facts.tokenizer(model, signal);
   return {

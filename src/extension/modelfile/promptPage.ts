@@ -70,6 +70,9 @@ export function promptStrings(): Readonly<Record<string, string>> {
     'compare.no-model': vscode.l10n.t(
       'What FROM names has no template of its own that is known here: there is nothing to compare with.',
     ),
+    'compare.unrendered': vscode.l10n.t(
+      "The model's own template renders none of the standard conversations, or was stopped: nothing was compared.",
+    ),
     'compare.unreadable': vscode.l10n.t('TEMPLATE cannot be parsed, so that it renders nothing.'),
     'check.asking': vscode.l10n.t('Asking Ollama'),
     'check.same': vscode.l10n.t('{0} gets exactly this prompt from Ollama.', '{0}'),
