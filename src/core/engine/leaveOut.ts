@@ -24,10 +24,14 @@ export function leaveOutOtherParts(adapter: Adapter, architecture: Architecture,
   const outside = new Map<string, AdapterPart[]>();
   const parts = adapter.parts.filter((part) => {
     const what = placeOutside(part, architecture, config);
-    outside.set(what ?? '', [...(outside.get(what ?? '') ?? []), part]);
-    return what === undefined;
+    if (what === undefined) {
+      return true;
+    }
+    const list = outside.get(what) ?? [];
+    list.push(part);
+    outside.set(what, list);
+    return false;
   });
-  outside.delete('');
   if (outside.size === 0) {
     return { adapter, notes: [] };
   }
